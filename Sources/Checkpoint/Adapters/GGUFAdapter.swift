@@ -1,0 +1,82 @@
+import Foundation
+
+/// A LoRA adapter as a GGUF file that llama.cpp loads (`--lora`).
+///
+/// | here | GGUF |
+/// |---|---|
+/// | kind | `general.type = "adapter"`, `general.architecture = "llama"`, `adapter.type = "lora"` |
+/// | alpha | `adapter.lora.alpha`, float32; the scale is `alpha / r`, r from the tensors |
+/// | module path `model.layers.0.self_attn.q_proj` | `blk.0.attn_q.weight.lora_a`, `.lora_b` |
+/// | A `[r, in]` | `lora_a` `[r, in]` (the file lists the dimensions in, r) |
+/// | B `[out, r]` | `lora_b` `[out, r]` |
+/// | query and key rows, half-split order | B's rows in interleaved order, as in the base model's file |
+public struct GGUFAdapter: Sendable {
+  /// How the pairs are stored.
+  public enum Precision: Sendable, Equatable {
+    case float32, float16
+  }
+
+  /// The pairs; their paths must be those of a Llama model's linear layers.
+  public var modules: [AdapterModule]
+  /// Alpha such that `alpha / rank` is the scale (with rank-stabilised scaling give `scale · rank`).
+  public var alpha: Float
+  /// The adapter's name, for `general.name`.
+  public var name: String
+  /// The base model's shape, for the order of rows.
+  public var configuration: LlamaConfiguration
+
+  /// Creates an adapter.
+  public init(modules: [AdapterModule], alpha: Float, name: String, configuration: LlamaConfiguration) {
+    self.modules = modules
+    self.alpha = alpha
+    self.name = name
+    self.configuration = configuration
+  }
+
+  /// Writes the file atomically.
+  ///
+  /// Throws `CheckpointError` for a path that is no linear layer of a Llama model, a pair whose widths
+  /// are not the layer's, and where the system refuses.
+  public func write(to url: URL, precision: Precision = .float32) throws {
+    let metadata: [(String, GGUFWriter.Value)] = [
+      ("general.architecture", .string("llama")), ("general.type", .string("adapter")),
+      ("general.name", .string(name)), ("adapter.type", .string("lora")),
+      ("adapter.lora.alpha", .float32(alpha)),
+    ]
+    let tensors = try modules.flatMap { try self.tensors(of: $0, precision: precision, file: url.path) }
+    try GGUFWriter.write(metadata: metadata, tensors: tensors, to: url)
+  }
+
+  private func tensors(
+    of module: AdapterModule, precision: Precision, file: String
+  ) throws -> [GGUFWriter.Tensor] {
+    guard let name = WeightName(huggingFaceModule: module.path),
+      name.shape(in: configuration) == [module.outputs, module.inputs]
+    else {
+      throw CheckpointError(
+        .unsupported, file: file, field: module.path,
+        problem:
+          "is no linear layer of this model with \(module.outputs) outputs and \(module.inputs) inputs",
+        remedy: "export the adapter with the base model it was trained on")
+    }
+    var b = module.b
+    switch name {
+    case .query, .key:
+      b = RotaryOrder.interleaved(b, width: module.rank, headDimension: configuration.headDimension)
+    default: break
+    }
+    return [
+      tensor("\(name.ggufTensor).lora_a", [module.rank, module.inputs], module.a, precision),
+      tensor("\(name.ggufTensor).lora_b", [module.outputs, module.rank], b, precision),
+    ]
+  }
+
+  private func tensor(
+    _ name: String, _ shape: [Int], _ values: [Float], _ precision: Precision
+  ) -> GGUFWriter.Tensor {
+    switch precision {
+    case .float32: return GGUFWriter.Tensor(name: name, shape: shape, float32: values)
+    case .float16: return GGUFWriter.Tensor(name: name, shape: shape, float16: values)
+    }
+  }
+}

@@ -1,0 +1,136 @@
+import Foundation
+
+/// A LoRA adapter as a folder that PEFT loads.
+///
+/// | here | PEFT |
+/// |---|---|
+/// | file | `adapter_config.json`, `adapter_model.safetensors`, `README.md` (the model card) |
+/// | module path `model.layers.0.self_attn.q_proj` | key `base_model.model.<path>.lora_A.weight`, `.lora_B.weight` |
+/// | A `[r, in]` | `lora_A.weight` `[r, in]`, float32 |
+/// | B `[out, r]` | `lora_B.weight` `[out, r]`, float32 |
+/// | scale | `lora_alpha / r`; `lora_alpha / √r` with `use_rslora` |
+/// | r' of r columns at the same scale | `r = r'`, `lora_alpha = alpha · r' / r` (`alpha · √(r' / r)` with `use_rslora`) |
+/// | adapted modules | `target_modules`: last path components, or whole paths where layers differ |
+public struct PEFTAdapter: Sendable {
+  /// The pairs, all of rank `rank`.
+  public var modules: [AdapterModule]
+  /// The rank r' of every pair.
+  public var rank: Int
+  /// `lora_alpha`, already scaled to r' (see the table).
+  public var alpha: Double
+  /// Whether the scale is `alpha / √rank`.
+  public var isRankStabilized: Bool
+  /// The base model's name or path, for `base_model_name_or_path`.
+  public var baseModel: String
+  /// Paragraphs of the model card after its heading, Markdown.
+  public var card: String
+  /// A licence identifier for the model card, `apache-2.0` for example.
+  public var license: String?
+
+  /// Creates an adapter; traps where it has no module, or a module of another rank.
+  public init(
+    modules: [AdapterModule], rank: Int, alpha: Double, isRankStabilized: Bool = false, baseModel: String,
+    card: String = "", license: String? = nil
+  ) {
+    precondition(
+      !modules.isEmpty && modules.allSatisfy { $0.rank == rank }, "all pairs must have rank \(rank)")
+    self.modules = modules
+    self.rank = rank
+    self.alpha = alpha
+    self.isRankStabilized = isRankStabilized
+    self.baseModel = baseModel
+    self.card = card
+    self.license = license
+  }
+
+  /// The alpha that gives r' of r columns the scale they had among r.
+  public static func alpha(
+    _ alpha: Double, ofRank rank: Int, forRank part: Int, isRankStabilized: Bool = false
+  ) -> Double {
+    let ratio = Double(part) / Double(rank)
+    return alpha * (isRankStabilized ? ratio.squareRoot() : ratio)
+  }
+
+  /// Writes the folder. It must not exist, or be empty; it appears complete or not at all.
+  ///
+  /// Throws `CheckpointError` where the folder holds something or the system refuses.
+  public func write(to folder: URL) throws {
+    try AtomicFolder.write(to: folder) { folder in
+      try AtomicFile.write(
+        configuration.encoded(indent: 2) + "\n", to: folder.appendingPathComponent("adapter_config.json"))
+      try SafetensorsWriter.write(
+        tensors, metadata: ["format": "pt"],
+        to: folder.appendingPathComponent("adapter_model.safetensors"))
+      try AtomicFile.write(modelCard, to: folder.appendingPathComponent("README.md"))
+    }
+  }
+
+  private var tensors: [SafetensorsWriter.Tensor] {
+    modules.flatMap { module in
+      let prefix = "base_model.model.\(module.path)"
+      return [
+        SafetensorsWriter.Tensor(
+          name: "\(prefix).lora_A.weight", shape: [module.rank, module.inputs], elements: .float32(module.a)),
+        SafetensorsWriter.Tensor(
+          name: "\(prefix).lora_B.weight", shape: [module.outputs, module.rank], elements: .float32(module.b)),
+      ]
+    }
+  }
+
+  private var configuration: JSONValue {
+    let alphaValue = Int(exactly: alpha).map(JSONValue.integer) ?? .number(alpha)
+    return .sorted([
+      "alpha_pattern": .object([]), "base_model_name_or_path": .string(baseModel), "bias": .string("none"),
+      "fan_in_fan_out": .bool(false), "inference_mode": .bool(true), "init_lora_weights": .bool(true),
+      "lora_alpha": alphaValue, "lora_dropout": .number(0), "modules_to_save": .null,
+      "peft_type": .string("LORA"), "r": .integer(rank), "rank_pattern": .object([]),
+      "target_modules": .array(targetModules.map { .string($0) }), "task_type": .string("CAUSAL_LM"),
+      "use_dora": .bool(false), "use_rslora": .bool(isRankStabilized),
+    ])
+  }
+
+  /// Last path components where every component is adapted in the same layers; whole paths otherwise,
+  /// since PEFT takes a component in every layer.
+  private var targetModules: [String] {
+    var layersOf: [String: Set<String>] = [:]
+    for module in modules {
+      let parts = module.path.split(separator: ".")
+      guard parts.count > 3, let last = parts.last else { return modules.map(\.path).sorted() }
+      layersOf[String(last), default: []].insert(parts.prefix(3).joined(separator: "."))
+    }
+    let layers = Set(layersOf.values)
+    guard let first = layers.first, layers.count == 1,
+      first == Set((0..<first.count).map { "model.layers.\($0)" })
+    else { return modules.map(\.path).sorted() }
+    return layersOf.keys.sorted()
+  }
+
+  private var modelCard: String {
+    var front = ["---", "base_model: \(JSONValue.string(baseModel).encoded())", "library_name: peft"]
+    if let license { front.append("license: \(license)") }
+    front += ["pipeline_tag: text-generation", "tags:", "- lora", "---"]
+    let scale = alpha / (isRankStabilized ? Double(rank).squareRoot() : Double(rank))
+    let body = """
+
+      # LoRA adapter for \(baseModel)
+
+      | | |
+      |---|---|
+      | rank | \(rank) |
+      | alpha | \(alpha) |
+      | scale of the product B A | \(scale) |
+      | adapted modules | \(modules.count): \(targetModules.prefix(7).joined(separator: ", "))\
+      \(targetModules.count > 7 ? " …" : "") |
+
+      ```python
+      from peft import PeftModel
+      from transformers import AutoModelForCausalLM
+
+      model = AutoModelForCausalLM.from_pretrained(\(JSONValue.string(baseModel).encoded()))
+      model = PeftModel.from_pretrained(model, "path/to/this/folder")
+      ```
+
+      """
+    return front.joined(separator: "\n") + "\n" + body + (card.isEmpty ? "" : "\n\(card)\n")
+  }
+}

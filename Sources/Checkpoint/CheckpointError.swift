@@ -1,0 +1,46 @@
+/// What was wrong with a file: the file, the field within it, the problem, and what to do.
+public struct CheckpointError: Error, CustomStringConvertible, Sendable, Equatable {
+  /// The family of a problem, for callers that branch on it.
+  public enum Kind: String, Sendable, Equatable {
+    /// The operating system refused a read or a write.
+    case inputOutput
+    /// The bytes break the format's rules (truncated, overlapping, overflowing, not UTF-8 …).
+    case malformed
+    /// A well-formed file that asks for something this package does not do.
+    case unsupported
+    /// A file, key or tensor that is needed is not there.
+    case missing
+    /// A tensor's shape disagrees with the configuration.
+    case shape
+    /// The bytes are not those that were pinned.
+    case checksum
+    /// A process that was started failed.
+    case process
+  }
+
+  /// The family of the problem.
+  public let kind: Kind
+  /// The file or folder the problem is in.
+  public let file: String
+  /// The metadata key, tensor or header field, where there is one.
+  public let field: String?
+  /// What is wrong, with the offsets or values concerned.
+  public let problem: String
+  /// What to do about it.
+  public let remedy: String
+
+  /// Creates an error.
+  public init(_ kind: Kind, file: String, field: String? = nil, problem: String, remedy: String) {
+    self.kind = kind
+    self.file = file
+    self.field = field
+    self.problem = problem
+    self.remedy = remedy
+  }
+
+  /// `file: field: problem; remedy` on one line.
+  public var description: String {
+    let place = field.map { "\(file): \($0)" } ?? file
+    return "\(place): \(problem); \(remedy)"
+  }
+}

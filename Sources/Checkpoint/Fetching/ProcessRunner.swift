@@ -1,0 +1,72 @@
+import Foundation
+
+/// A program to run with its arguments; nothing passes through a shell.
+public struct ProcessCommand: Sendable, Equatable, CustomStringConvertible {
+  /// The program: a path, or a name that is looked up in `PATH`.
+  public let program: String
+  /// The arguments after the program's name.
+  public let arguments: [String]
+
+  /// Creates a command.
+  public init(_ program: String, _ arguments: [String]) {
+    self.program = program
+    self.arguments = arguments
+  }
+
+  /// The command as a person would type it, with quotes where they are needed.
+  public var description: String {
+    ([program] + arguments).map { word in
+      let isPlain =
+        !word.isEmpty && word.allSatisfy { $0.isLetter || $0.isNumber || "-_./=:,@+".contains($0) }
+      return isPlain ? word : "'" + word.replacingOccurrences(of: "'", with: "'\\''") + "'"
+    }.joined(separator: " ")
+  }
+}
+
+/// The one place that starts processes.
+public enum ProcessRunner {
+  /// Runs a command to its end, without standard input, and returns its standard output.
+  ///
+  /// Throws `CheckpointError` of kind `process` where it cannot be started or ends with another status
+  /// than 0; the error holds the end of its standard error.
+  @discardableResult
+  public static func run(_ command: ProcessCommand) throws -> Data {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+    process.arguments = [command.program] + command.arguments
+    process.standardInput = FileHandle.nullDevice
+    let output = Pipe()
+    process.standardOutput = output
+    // Standard error goes to a file, so that neither stream can fill a pipe while the other is read.
+    let errors = try AtomicFolder.makeTemporary(FileManager.default.temporaryDirectory, name: "process")
+    defer { try? FileManager.default.removeItem(at: errors) }
+    let errorFile = errors.appendingPathComponent("stderr")
+    try AtomicFile.write("", to: errorFile)
+    let errorHandle = try FileHandle(forWritingTo: errorFile)
+    process.standardError = errorHandle
+    do {
+      try process.run()
+    } catch {
+      throw CheckpointError(
+        .process, file: command.description, problem: "cannot be started: \(error.localizedDescription)",
+        remedy: "check that \(command.program) is installed and in PATH")
+    }
+    let data = output.fileHandleForReading.readDataToEndOfFile()
+    process.waitUntilExit()
+    try? errorHandle.close()
+    guard process.terminationReason == .exit, process.terminationStatus == 0 else {
+      let text = String(decoding: (try? Data(contentsOf: errorFile)) ?? Data(), as: UTF8.self)
+      throw CheckpointError(
+        .process, file: command.description, problem: failure(of: process, errors: text),
+        remedy: "run the command by hand to see all of its output")
+    }
+    return data
+  }
+
+  private static func failure(of process: Process, errors: String) -> String {
+    let how = process.terminationReason == .exit ? "status" : "signal"
+    let lines = errors.split(whereSeparator: \.isNewline).suffix(6).joined(separator: " | ")
+    let said = lines.isEmpty ? "it wrote nothing to standard error" : "it wrote: \(lines.suffix(800))"
+    return "ended with \(how) \(process.terminationStatus); \(said)"
+  }
+}

@@ -1,0 +1,58 @@
+import Foundation
+import Glibc
+
+/// Writing a folder so that it appears complete or not at all.
+public enum AtomicFolder {
+  /// Fills a temporary folder beside `url`, then renames it to `url`, which must not exist or be empty.
+  ///
+  /// Throws `CheckpointError` where `url` holds something or the system refuses, and whatever `body`
+  /// throws; the temporary folder is removed then.
+  public static func write(to url: URL, _ body: (URL) throws -> Void) throws {
+    try refuseContents(url)
+    let parent = url.deletingLastPathComponent()
+    let temporary = try makeTemporary(parent, name: url.lastPathComponent)
+    do {
+      try body(temporary)
+      try AtomicFile.synchroniseFolder(temporary.path)
+      guard rename(temporary.path, url.path) == 0 else {
+        throw SystemError.describe(errno, path: url.path, action: "rename the finished folder to this path")
+      }
+    } catch {
+      try? FileManager.default.removeItem(at: temporary)
+      throw error
+    }
+    try AtomicFile.synchroniseFolder(parent.path)
+  }
+
+  /// A new, empty folder in `parent`, which is created where it does not exist.
+  static func makeTemporary(_ parent: URL, name: String) throws -> URL {
+    do {
+      try FileManager.default.createDirectory(at: parent, withIntermediateDirectories: true)
+    } catch {
+      throw CheckpointError(
+        .inputOutput, file: parent.path, problem: "cannot create the folder: \(error.localizedDescription)",
+        remedy: "check the path and its permissions")
+    }
+    for attempt in 0..<10_000 {
+      let folder = parent.appendingPathComponent(".\(name).\(getpid()).\(attempt).tmp", isDirectory: true)
+      if mkdir(folder.path, 0o755) == 0 { return folder }
+      guard errno == EEXIST else {
+        throw SystemError.describe(errno, path: folder.path, action: "create the folder")
+      }
+    }
+    throw CheckpointError(
+      .inputOutput, file: parent.path, problem: "10,000 temporary folders stand in the way",
+      remedy: "remove the folders named .\(name).*.tmp there")
+  }
+
+  private static func refuseContents(_ url: URL) throws {
+    var isFolder: ObjCBool = false
+    guard FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder) else { return }
+    let contents = try? FileManager.default.contentsOfDirectory(atPath: url.path)
+    guard isFolder.boolValue, contents?.isEmpty == true else {
+      throw CheckpointError(
+        .inputOutput, file: url.path, problem: "exists already and is not an empty folder",
+        remedy: "choose another path or remove it")
+    }
+  }
+}

@@ -1,0 +1,83 @@
+extension GGUFFile {
+  /// Writes rows of a tensor as float32.
+  ///
+  /// - Parameters:
+  ///   - tensor: a tensor of this file; a vector is one row.
+  ///   - rows: the rows wanted; they must lie within `0..<tensor.rowCount`.
+  ///   - target: takes `rows.count * tensor.rowLength` values, row after row.
+  ///
+  /// Throws `CheckpointError` naming the quantisation where it is not read. The values are those of the
+  /// format's reference implementation, bit for bit. Any number of threads may call it at once.
+  public func dequantize(
+    _ tensor: GGUFTensor, rows: Range<Int>, into target: UnsafeMutablePointer<Float>
+  ) throws {
+    precondition(rows.lowerBound >= 0 && rows.upperBound <= tensor.rowCount, "rows beyond the tensor")
+    try checkReadable(tensor)
+    guard let layout = tensor.type.layout, let base = bytes(of: tensor).baseAddress else { return }
+    let blocksPerRow = tensor.rowLength / layout.valuesPerBlock
+    let source = base + rows.lowerBound * blocksPerRow * layout.bytesPerBlock
+    Self.dequantize(tensor.type, source, blocks: rows.count * blocksPerRow, into: target)
+  }
+
+  /// Writes rows of a tensor as bfloat16, rounded to nearest even; parameters as for float32. Tensors
+  /// stored as BF16 are copied.
+  public func dequantize(
+    _ tensor: GGUFTensor, rows: Range<Int>, intoBFloat16 target: UnsafeMutablePointer<UInt16>
+  ) throws {
+    precondition(rows.lowerBound >= 0 && rows.upperBound <= tensor.rowCount, "rows beyond the tensor")
+    try checkReadable(tensor)
+    guard let layout = tensor.type.layout, let base = bytes(of: tensor).baseAddress else { return }
+    let blocksPerRow = tensor.rowLength / layout.valuesPerBlock
+    let blocks = rows.count * blocksPerRow
+    let source = base + rows.lowerBound * blocksPerRow * layout.bytesPerBlock
+    if tensor.type == .bf16 {
+      UnsafeMutableRawPointer(target).copyMemory(from: source, byteCount: blocks * 2)
+      return
+    }
+    // Pieces of 4,096 values, 16 KiB, stay in the first-level cache between the two steps.
+    let pieceBlocks = 4096 / layout.valuesPerBlock
+    withUnsafeTemporaryAllocation(of: Float.self, capacity: 4096) { piece in
+      guard let values = piece.baseAddress else { return }
+      var block = 0
+      while block < blocks {
+        let count = min(pieceBlocks, blocks - block)
+        Self.dequantize(tensor.type, source + block * layout.bytesPerBlock, blocks: count, into: values)
+        FloatConversion.brain(
+          values, count: count * layout.valuesPerBlock, into: target + block * layout.valuesPerBlock)
+        block += count
+      }
+    }
+  }
+
+  /// Throws the refusal, by name, of a quantisation that is not read.
+  func checkReadable(_ tensor: GGUFTensor) throws {
+    guard tensor.type.isReadable else {
+      let names = GGUFTensorType.readable.map(\.description).joined(separator: ", ")
+      throw CheckpointError(
+        .unsupported, file: path, field: tensor.name, problem: "quantisation \(tensor.type) is not read",
+        remedy: "use a file quantised as one of \(names)")
+    }
+  }
+
+  private static func dequantize(
+    _ type: GGUFTensorType, _ source: UnsafeRawPointer, blocks: Int, into target: UnsafeMutablePointer<Float>
+  ) {
+    let bytes = source.assumingMemoryBound(to: UInt8.self)
+    switch type {
+    case .f32: UnsafeMutableRawPointer(target).copyMemory(from: source, byteCount: blocks * 4)
+    case .f16: FloatConversion.float32(halves: source, count: blocks, into: target)
+    case .bf16: FloatConversion.float32(brains: source, count: blocks, into: target)
+    case .q4_0: SmallBlocks.q4_0(bytes, blocks, target)
+    case .q4_1: SmallBlocks.q4_1(bytes, blocks, target)
+    case .q5_0: SmallBlocks.q5_0(bytes, blocks, target)
+    case .q5_1: SmallBlocks.q5_1(bytes, blocks, target)
+    case .q8_0: SmallBlocks.q8_0(bytes, blocks, target)
+    case .q2_K: SuperBlocks.q2_K(bytes, blocks, target)
+    case .q3_K: SuperBlocks.q3_K(bytes, blocks, target)
+    case .q4_K: SuperBlocks.q4_K(bytes, blocks, target)
+    case .q5_K: SuperBlocks.q5_K(bytes, blocks, target)
+    case .q6_K: SuperBlocks.q6_K(bytes, blocks, target)
+    default: preconditionFailure("checkReadable lets only readable types through")
+    }
+  }
+}

@@ -1,0 +1,152 @@
+import Foundation
+
+/// A GGUF file (versions 2 and 3, little-endian), mapped into memory.
+///
+/// Layout: magic `GGUF`, version (u32), tensor count (u64), metadata count (u64), the metadata (key, type,
+/// value), the tensor table (name, dimension count u32, dimensions u64 fastest first, type u32, offset u64
+/// relative to the data), padding to `general.alignment` (32), the data. Everything is checked when the
+/// file is opened, before any tensor's bytes are touched.
+public final class GGUFFile: Sendable {
+  /// The file's path, for messages.
+  public let path: String
+  /// The format's version.
+  public let version: Int
+  /// The metadata keys in the file's order.
+  public let keys: [String]
+  /// The metadata.
+  public let metadata: [String: GGUFValue]
+  /// The tensor table in the file's order.
+  public let tensors: [GGUFTensor]
+
+  let file: MappedFile
+  private let tensorIndex: [String: Int]
+
+  /// Opens and checks a file.
+  ///
+  /// Throws `CheckpointError` naming the field and the offsets where the bytes are not a whole, consistent
+  /// GGUF file.
+  public convenience init(_ url: URL) throws { try self.init(MappedFile(url)) }
+
+  /// Checks a file that is mapped already.
+  package init(_ file: MappedFile) throws {
+    var parser = GGUFParser(file)
+    let contents = try parser.parse()
+    self.file = file
+    path = file.path
+    version = contents.version
+    keys = contents.keys
+    metadata = contents.metadata
+    tensors = contents.tensors
+    tensorIndex = contents.tensorIndex
+  }
+
+  /// The tensor called `name`, or `nil`.
+  public func tensor(_ name: String) -> GGUFTensor? { tensorIndex[name].map { tensors[$0] } }
+
+  /// The bytes of a tensor of this file; valid while the file object lives (hold it with
+  /// `withExtendedLifetime` while the pointer is used).
+  public func bytes(of tensor: GGUFTensor) -> UnsafeRawBufferPointer {
+    UnsafeRawBufferPointer(rebasing: file.bytes[tensor.byteRange])
+  }
+
+  /// The strings of an array, in order.
+  ///
+  /// Throws `CheckpointError` where the key is missing, is no array of strings, or is not UTF-8.
+  public func strings(_ key: String) throws -> [String] {
+    let array = try self.array(key)
+    guard array.elementType == .string else { throw wrongType(key, expected: "an array of strings") }
+    var strings: [String] = []
+    strings.reserveCapacity(array.count)
+    var offset = array.offset
+    for index in 0..<array.count {
+      // The walk at opening has shown that every length and string lies within the file.
+      let length = Int(
+        UInt64(littleEndian: file.bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)))
+      let range = offset + 8..<offset + 8 + length
+      strings.append(try ByteCursor.string(file.bytes, range, path: path, field: "\(key)[\(index)]"))
+      offset = range.upperBound
+    }
+    return strings
+  }
+
+  /// The integers of an array of any integer type, in order.
+  ///
+  /// Throws `CheckpointError` where the key is missing or is no array of integers that fit.
+  public func integers(_ key: String) throws -> [Int] {
+    try elements(key, expected: "an array of integers", \.integer)
+  }
+
+  /// The numbers of an array of any numeric type, in order.
+  ///
+  /// Throws `CheckpointError` where the key is missing or is no array of numbers.
+  public func numbers(_ key: String) throws -> [Double] {
+    try elements(key, expected: "an array of numbers", \.number)
+  }
+
+  /// The elements of an array that this file's metadata holds.
+  ///
+  /// Throws `CheckpointError` where a string is not UTF-8.
+  public func elements(of array: GGUFArray) throws -> [GGUFValue] {
+    var parser = GGUFParser(file, at: array.offset)
+    return try (0..<array.count).map { try parser.value(array.elementType, "element \($0)", depth: 0) }
+  }
+
+  private func elements<T>(
+    _ key: String, expected: String, _ convert: (GGUFValue) -> T?
+  ) throws -> [T] {
+    try elements(of: array(key)).map {
+      guard let value = convert($0) else { throw wrongType(key, expected: expected) }
+      return value
+    }
+  }
+
+  private func array(_ key: String) throws -> GGUFArray {
+    guard case .array(let array) = try value(key) else { throw wrongType(key, expected: "an array") }
+    return array
+  }
+
+  private func value(_ key: String) throws -> GGUFValue {
+    guard let value = metadata[key] else {
+      throw CheckpointError(
+        .missing, file: path, field: key, problem: "the metadata has no such key",
+        remedy: "convert the model again with a current tool")
+    }
+    return value
+  }
+
+  /// The error for a metadata value of another type than expected.
+  func wrongType(_ key: String, expected: String) -> CheckpointError {
+    let found = metadata[key].map { "\($0)" } ?? "nothing"
+    return CheckpointError(
+      .malformed, file: path, field: key, problem: "expected \(expected), found \(found.prefix(60))",
+      remedy: "convert the model again with a current tool")
+  }
+
+  /// The string under `key`; `nil` where the key is missing; throws for another type.
+  public func string(_ key: String) throws -> String? {
+    guard let value = metadata[key] else { return nil }
+    guard let string = value.string else { throw wrongType(key, expected: "a string") }
+    return string
+  }
+
+  /// The integer under `key`; `nil` where the key is missing; throws for another type.
+  public func integer(_ key: String) throws -> Int? {
+    guard let value = metadata[key] else { return nil }
+    guard let integer = value.integer else { throw wrongType(key, expected: "an integer") }
+    return integer
+  }
+
+  /// The number under `key`; `nil` where the key is missing; throws for another type.
+  public func number(_ key: String) throws -> Double? {
+    guard let value = metadata[key] else { return nil }
+    guard let number = value.number else { throw wrongType(key, expected: "a number") }
+    return number
+  }
+
+  /// The truth value under `key`; `nil` where the key is missing; throws for another type.
+  public func bool(_ key: String) throws -> Bool? {
+    guard let value = metadata[key] else { return nil }
+    guard let bool = value.bool else { throw wrongType(key, expected: "a truth value") }
+    return bool
+  }
+}

@@ -1,0 +1,46 @@
+import Foundation
+
+/// What a Hugging Face folder says about its tokenizer and chat template.
+///
+/// The template comes from `chat_template.jinja`, else from `tokenizer_config.json`, where it is a string
+/// or a list of named templates of which `default` is taken.
+struct HuggingFaceTokenizerSettings {
+  let tokenizer: Data?
+  let chatTemplate: String?
+  let bosToken: String?
+  let eosToken: String?
+
+  init(_ folder: URL) throws {
+    tokenizer = try Self.contents(folder.appendingPathComponent("tokenizer.json"))
+    let path = folder.appendingPathComponent("tokenizer_config.json").path
+    let settings = try Self.contents(URL(fileURLWithPath: path)).map { data in
+      try data.withUnsafeBytes { try JSONParser.parse($0, path: path) }
+    }
+    bosToken = Self.token(settings?["bos_token"])
+    eosToken = Self.token(settings?["eos_token"])
+    let jinja = folder.appendingPathComponent("chat_template.jinja")
+    if let data = try Self.contents(jinja) {
+      guard let text = String(validating: data, as: UTF8.self) else {
+        throw CheckpointError(
+          .malformed, file: jinja.path, problem: "is not UTF-8", remedy: "fetch the file again")
+      }
+      chatTemplate = text
+    } else {
+      chatTemplate = Self.template(settings?["chat_template"])
+    }
+  }
+
+  private static func contents(_ url: URL) throws -> Data? {
+    guard FileManager.default.fileExists(atPath: url.path) else { return nil }
+    return try MappedFile(url).withBytes { Data($0) }
+  }
+
+  /// A token is a string, or an object with its text under `content`.
+  private static func token(_ json: JSONValue?) -> String? { json?.string ?? json?["content"]?.string }
+
+  private static func template(_ json: JSONValue?) -> String? {
+    if let text = json?.string { return text }
+    let named = json?.array ?? []
+    return (named.first { $0["name"]?.string == "default" } ?? named.first)?["template"]?.string
+  }
+}

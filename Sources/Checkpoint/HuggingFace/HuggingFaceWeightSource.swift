@@ -1,0 +1,184 @@
+import Foundation
+
+/// The weights of a Hugging Face folder: `config.json` with `model.safetensors`, or with
+/// `model.safetensors.index.json` and the shards it names.
+///
+/// | weight | tensor |
+/// |---|---|
+/// | tokenEmbedding, finalNorm, head | model.embed_tokens, model.norm, lm_head |
+/// | attentionNorm, feedForwardNorm | model.layers.N.input_layernorm, post_attention_layernorm |
+/// | query, key, value, attentionOutput | model.layers.N.self_attn.q_proj, k_proj, v_proj, o_proj |
+/// | gate, up, down | model.layers.N.mlp.gate_proj, up_proj, down_proj |
+///
+/// each with `.weight`. `lm_head.weight` is ignored where the configuration ties it; where it is absent the
+/// embedding takes its place.
+public final class HuggingFaceWeightSource: WeightSource {
+  /// The folder.
+  public let path: String
+  /// The model's shape.
+  public let configuration: LlamaConfiguration
+  /// The safetensors files, by name.
+  public let files: [String: SafetensorsFile]
+
+  private let location: [String: SafetensorsFile]
+
+  /// Reads the configuration and checks every weight's presence, shape and type.
+  ///
+  /// Throws `CheckpointError`: another architecture, biases, a missing shard or tensor, a wrong shape or type.
+  public init(folder: URL) throws {
+    path = folder.path
+    let configuration = try HuggingFaceConfiguration(folder.appendingPathComponent("config.json"))
+    (files, location) = try Self.openFiles(folder)
+    let headName = WeightName.head.huggingFaceTensor
+    self.configuration = try configuration.read(hasHead: location[headName] != nil)
+    try self.configuration.validate(file: folder.appendingPathComponent("config.json").path)
+    try validateShapes(named: \.huggingFaceTensor)
+    let layers = (0..<self.configuration.layerCount).flatMap(WeightName.weights(ofLayer:))
+    for name in WeightName.outerWeights(of: self.configuration) + layers {
+      let (file, tensor) = try find(name)
+      guard !tensor.type.convertsToFloat32 else { continue }
+      throw CheckpointError(
+        .unsupported, file: file.path, field: tensor.name,
+        problem: "weights of type \(tensor.type.rawValue) are not read",
+        remedy: "convert the model to F32, F16 or BF16")
+    }
+  }
+
+  /// Whether the folder holds the weight; a tied head is not held, even where the file has one.
+  public func has(_ name: WeightName) -> Bool {
+    if name == .head && configuration.tiedEmbeddings { return false }
+    return location[name.huggingFaceTensor] != nil
+  }
+
+  /// The weight's shape.
+  public func shape(of name: WeightName) throws -> [Int] { try find(name).tensor.shape }
+
+  /// Writes rows as float32.
+  public func readFloat32(
+    _ name: WeightName, rows: Range<Int>, into target: UnsafeMutablePointer<Float>
+  ) throws {
+    let (file, tensor) = try find(name)
+    try file.readFloat32(tensor, elements: elements(rows, tensor), into: target)
+  }
+
+  /// Writes rows as bfloat16.
+  public func readBFloat16(
+    _ name: WeightName, rows: Range<Int>, into target: UnsafeMutablePointer<UInt16>
+  ) throws {
+    let (file, tensor) = try find(name)
+    let all = elements(rows, tensor)
+    if tensor.type == .bfloat16 {
+      precondition(all.lowerBound >= 0 && all.upperBound <= tensor.count, "rows beyond the tensor")
+      UnsafeMutableRawBufferPointer(start: target, count: all.count * 2).copyMemory(
+        from: UnsafeRawBufferPointer(
+          rebasing: file.bytes(of: tensor)[all.lowerBound * 2..<all.upperBound * 2]))
+      return
+    }
+    try withUnsafeTemporaryAllocation(of: Float.self, capacity: 4096) { piece in
+      guard let values = piece.baseAddress else { return }
+      var start = all.lowerBound
+      while start < all.upperBound {
+        let part = start..<min(start + piece.count, all.upperBound)
+        try file.readFloat32(tensor, elements: part, into: values)
+        FloatConversion.brain(values, count: part.count, into: target + (start - all.lowerBound))
+        start = part.upperBound
+      }
+    }
+  }
+
+  private func elements(_ rows: Range<Int>, _ tensor: SafetensorsTensor) -> Range<Int> {
+    rows.lowerBound * tensor.rowLength..<rows.upperBound * tensor.rowLength
+  }
+
+  private func find(_ name: WeightName) throws -> (file: SafetensorsFile, tensor: SafetensorsTensor) {
+    let key = name.huggingFaceTensor
+    guard let file = location[key], let tensor = file.tensor(key) else {
+      throw CheckpointError(
+        .missing, file: path, field: key, problem: "the folder has no such tensor",
+        remedy: "the model is incomplete: fetch it again")
+    }
+    return (file, tensor)
+  }
+
+  private typealias Opened = (files: [String: SafetensorsFile], location: [String: SafetensorsFile])
+
+  private static func openFiles(_ folder: URL) throws -> Opened {
+    let single = folder.appendingPathComponent("model.safetensors")
+    let index = folder.appendingPathComponent("model.safetensors.index.json")
+    if FileManager.default.fileExists(atPath: single.path) {
+      let file = try SafetensorsFile(single)
+      return (
+        ["model.safetensors": file], Dictionary(uniqueKeysWithValues: file.tensors.map { ($0.name, file) })
+      )
+    }
+    guard FileManager.default.fileExists(atPath: index.path) else {
+      throw CheckpointError(
+        .missing, file: folder.path,
+        problem: "holds neither model.safetensors nor model.safetensors.index.json",
+        remedy: "fetch the weights; pickled .bin files are not read, convert them to safetensors")
+    }
+    return try openShards(index, folder)
+  }
+
+  private static func openShards(_ index: URL, _ folder: URL) throws -> Opened {
+    let map = try JSONParser.parse(MappedFile(index))["weight_map"]
+    guard let members = map?.members else {
+      throw CheckpointError(
+        .malformed, file: index.path, field: "weight_map", problem: "is not an object",
+        remedy: "fetch the index again")
+    }
+    var files: [String: SafetensorsFile] = [:]
+    var location: [String: SafetensorsFile] = [:]
+    for member in members {
+      guard let shard = member.value.string, !shard.isEmpty, !shard.contains("/"), shard != ".." else {
+        throw CheckpointError(
+          .malformed, file: index.path, field: "weight_map.\(member.key)",
+          problem: "is not the name of a file in the same folder", remedy: "fetch the index again")
+      }
+      let file = try files[shard] ?? SafetensorsFile(folder.appendingPathComponent(shard))
+      files[shard] = file
+      guard file.tensor(member.key) != nil else {
+        throw CheckpointError(
+          .missing, file: file.path, field: member.key,
+          problem: "the index says that this shard holds the tensor, but it does not",
+          remedy: "fetch the index and the shards again")
+      }
+      location[member.key] = file
+    }
+    return (files, location)
+  }
+}
+
+extension WeightName {
+  /// The tensor's name in a Hugging Face folder.
+  public var huggingFaceTensor: String { huggingFaceModule + ".weight" }
+
+  /// The module's path in a Hugging Face model, `model.layers.0.self_attn.q_proj` for example.
+  public var huggingFaceModule: String {
+    switch self {
+    case .tokenEmbedding: return "model.embed_tokens"
+    case .finalNorm: return "model.norm"
+    case .head: return "lm_head"
+    case .attentionNorm(let layer): return "model.layers.\(layer).input_layernorm"
+    case .query(let layer): return "model.layers.\(layer).self_attn.q_proj"
+    case .key(let layer): return "model.layers.\(layer).self_attn.k_proj"
+    case .value(let layer): return "model.layers.\(layer).self_attn.v_proj"
+    case .attentionOutput(let layer): return "model.layers.\(layer).self_attn.o_proj"
+    case .feedForwardNorm(let layer): return "model.layers.\(layer).post_attention_layernorm"
+    case .gate(let layer): return "model.layers.\(layer).mlp.gate_proj"
+    case .up(let layer): return "model.layers.\(layer).mlp.up_proj"
+    case .down(let layer): return "model.layers.\(layer).mlp.down_proj"
+    }
+  }
+
+  /// The weight of a module path such as `model.layers.0.self_attn.q_proj`; `nil` for any other path.
+  public init?(huggingFaceModule path: String) {
+    var candidates: [WeightName] = [.tokenEmbedding, .finalNorm, .head]
+    let parts = path.split(separator: ".")
+    if parts.count > 2, let layer = Int(parts[2]), layer >= 0 {
+      candidates = WeightName.weights(ofLayer: layer)
+    }
+    guard let name = candidates.first(where: { $0.huggingFaceModule == path }) else { return nil }
+    self = name
+  }
+}

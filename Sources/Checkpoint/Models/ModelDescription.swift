@@ -1,0 +1,142 @@
+import Foundation
+
+extension LlamaConfiguration {
+  /// The configuration as lines of `name value`.
+  var table: String {
+    let scaling: String
+    switch ropeScaling {
+    case nil: scaling = "none"
+    case .linear(let factor)?: scaling = "linear, factor \(factor)"
+    case .llama3(let factor, let low, let high, let original)?:
+      scaling = "llama3, factor \(factor), low \(low), high \(high), original \(original)"
+    case .divisors(let divisors)?: scaling = "\(divisors.count) divisors from the file"
+    }
+    return TextTable.aligned(
+      title: "Llama model",
+      rows: [
+        ["vocabulary", "\(vocabularySize)"], ["hidden size", "\(hiddenSize)"],
+        ["intermediate size", "\(intermediateSize)"], ["layers", "\(layerCount)"],
+        ["query heads", "\(headCount) of \(headDimension)"],
+        ["key/value heads", "\(keyValueHeadCount)"], ["RMSNorm epsilon", "\(rmsNormEpsilon)"],
+        ["rope theta", "\(ropeTheta)"], ["rope scaling", scaling],
+        ["maximum positions", "\(maximumPositions)"],
+        ["output head", tiedEmbeddings ? "tied to the token embedding" : "its own"],
+      ])
+  }
+}
+
+extension GGUFFile: CustomStringConvertible {
+  /// Metadata, tensors and totals as text for people.
+  public var description: String {
+    let values = keys.map { [$0, metadata[$0].map(Self.brief) ?? ""] }
+    let rows = tensors.map {
+      TextTable.TensorRow(
+        name: $0.name, type: $0.type.description, shape: $0.shape, bytes: $0.byteRange.count)
+    }
+    return TextTable.aligned(title: "\(path): GGUF version \(version)", rows: values) + "\n"
+      + TextTable.tensors(rows)
+  }
+
+  private static func brief(_ value: GGUFValue) -> String {
+    switch value {
+    case .uint8(let value): return "\(value)"
+    case .int8(let value): return "\(value)"
+    case .uint16(let value): return "\(value)"
+    case .int16(let value): return "\(value)"
+    case .uint32(let value): return "\(value)"
+    case .int32(let value): return "\(value)"
+    case .uint64(let value): return "\(value)"
+    case .int64(let value): return "\(value)"
+    case .float32(let value): return "\(value)"
+    case .float64(let value): return "\(value)"
+    case .bool(let value): return "\(value)"
+    case .string(let value): return TextTable.line(value)
+    case .array(let array): return "\(array.count) × \(array.elementType)"
+    }
+  }
+}
+
+extension SafetensorsFile: CustomStringConvertible {
+  /// Metadata, tensors and totals as text for people.
+  public var description: String {
+    let values = metadata.sorted { $0.key < $1.key }.map { [$0.key, TextTable.line($0.value)] }
+    let rows = tensors.map {
+      TextTable.TensorRow(name: $0.name, type: $0.type.rawValue, shape: $0.shape, bytes: $0.byteRange.count)
+    }
+    return TextTable.aligned(title: "\(path): safetensors", rows: values) + "\n" + TextTable.tensors(rows)
+  }
+}
+
+/// Plain-text tables.
+enum TextTable {
+  /// A line of a table of tensors.
+  struct TensorRow {
+    let name: String
+    let type: String
+    let shape: [Int]
+    let bytes: Int
+    var count: Int { shape.reduce(1, *) }
+  }
+
+  /// A title, then rows whose columns are padded to the same width.
+  static func aligned(title: String, rows: [[String]]) -> String {
+    var widths: [Int] = []
+    for row in rows {
+      for (column, text) in row.enumerated() {
+        if column == widths.count { widths.append(0) }
+        widths[column] = max(widths[column], text.count)
+      }
+    }
+    let lines = rows.map { row in
+      row.enumerated().map { column, text in
+        column == row.count - 1
+          ? text : text + String(repeating: " ", count: widths[column] - text.count)
+      }.joined(separator: "  ")
+    }
+    return ([title] + lines.map { "  " + $0 }).joined(separator: "\n") + "\n"
+  }
+
+  /// The tensors, then totals for each type and over all.
+  static func tensors(_ rows: [TensorRow]) -> String {
+    let lines = rows.map { row in
+      [row.name, row.type, "[" + row.shape.map(String.init).joined(separator: ", ") + "]"]
+    }
+    var totals: [String: (tensors: Int, values: Int, bytes: Int)] = [:]
+    for row in rows {
+      for type in [row.type, "total"] {
+        let old = totals[type] ?? (0, 0, 0)
+        // Types of unknown layout have no byte count, so their products may be of any size.
+        totals[type] = (old.tensors + 1, old.values &+ row.count, old.bytes &+ row.bytes)
+      }
+    }
+    let types = totals.keys.filter { $0 != "total" }.sorted() + (rows.isEmpty ? [] : ["total"])
+    let sums = types.compactMap { type in
+      totals[type].map { [type, "\($0.tensors) tensors", "\($0.values) values", "\($0.bytes) bytes"] }
+    }
+    return aligned(title: "Tensors", rows: lines) + "\n" + aligned(title: "Totals", rows: sums)
+  }
+
+  /// At most 72 characters of a text on one line.
+  static func line(_ text: String) -> String {
+    let flat = text.split(whereSeparator: \.isNewline).joined(separator: "⏎")
+    return flat.count > 72 ? String(flat.prefix(71)) + "…" : flat
+  }
+}
+
+/// Describes any file or folder this package reads: a model, a GGUF adapter, a safetensors file.
+public enum FileInspection {
+  /// The text `contexture model inspect` prints: configuration, metadata, tensors with type and shape, totals.
+  ///
+  /// Throws `CheckpointError` where the file is damaged or of no kind that is read.
+  public static func describe(_ path: String) throws -> String {
+    let url = URL(fileURLWithPath: path)
+    if path.hasSuffix(".safetensors") { return try SafetensorsFile(url).description }
+    if path.hasSuffix(".gguf") {
+      let file = try GGUFFile(url)
+      // A file of another architecture, or an adapter, is still worth a table.
+      guard let weights = try? GGUFWeightSource(file) else { return file.description }
+      return weights.configuration.table + "\n" + file.description
+    }
+    return try ModelFiles.open(path).description
+  }
+}

@@ -1,0 +1,137 @@
+import Foundation
+
+/// A safetensors file, mapped into memory.
+///
+/// Layout: header length (u64, little-endian), a JSON object of that many bytes (`name: {dtype, shape,
+/// data_offsets}` and `__metadata__`, a map of strings), then the data, to which the offsets are relative.
+/// The tensors' ranges must cover the data without holes or overlaps.
+public final class SafetensorsFile: Sendable {
+  /// The largest header that is read, as in the format's reference implementation.
+  public static let largestHeader = 100_000_000
+
+  /// The file's path, for messages.
+  public let path: String
+  /// The tensors in the order of their data.
+  public let tensors: [SafetensorsTensor]
+  /// The `__metadata__` map; empty where there is none.
+  public let metadata: [String: String]
+
+  private let file: MappedFile
+  private let index: [String: Int]
+
+  /// Opens and checks a file.
+  ///
+  /// Throws `CheckpointError` naming the field where the bytes are not a whole, consistent file.
+  public convenience init(_ url: URL) throws { try self.init(MappedFile(url)) }
+
+  /// Checks a file that is mapped already.
+  package init(_ file: MappedFile) throws {
+    let header = try SafetensorsHeader(file)
+    self.file = file
+    path = file.path
+    tensors = header.tensors
+    metadata = header.metadata
+    index = Dictionary(uniqueKeysWithValues: header.tensors.enumerated().map { ($1.name, $0) })
+  }
+
+  /// The tensors' names, sorted.
+  public var names: [String] { index.keys.sorted() }
+
+  /// The tensor called `name`, or `nil`.
+  public func tensor(_ name: String) -> SafetensorsTensor? { index[name].map { tensors[$0] } }
+
+  /// The tensor called `name`; throws `CheckpointError` where there is none.
+  public func require(_ name: String) throws -> SafetensorsTensor {
+    guard let tensor = tensor(name) else {
+      throw CheckpointError(
+        .missing, file: path, field: name, problem: "the file has no such tensor",
+        remedy: "it holds \(tensors.count) tensors; check that it is the right file")
+    }
+    return tensor
+  }
+
+  /// The bytes of a tensor of this file, at any alignment; valid while the file object lives (hold it with
+  /// `withExtendedLifetime` while the pointer is used).
+  public func bytes(of tensor: SafetensorsTensor) -> UnsafeRawBufferPointer {
+    UnsafeRawBufferPointer(rebasing: file.bytes[tensor.byteRange])
+  }
+
+  /// Writes elements of a tensor, in row-major order, as float32.
+  ///
+  /// F32, F16 and BF16 are exact; F64 is rounded to nearest. `elements` must lie within the tensor.
+  /// Throws `CheckpointError` naming the type where it is not one of these.
+  public func readFloat32(
+    _ tensor: SafetensorsTensor, elements: Range<Int>, into target: UnsafeMutablePointer<Float>
+  ) throws {
+    precondition(elements.lowerBound >= 0 && elements.upperBound <= tensor.count, "beyond the tensor")
+    guard let base = bytes(of: tensor).baseAddress else { return }
+    let source = base + elements.lowerBound * tensor.type.size
+    switch tensor.type {
+    case .float32:
+      UnsafeMutableRawPointer(target).copyMemory(from: source, byteCount: elements.count * 4)
+    case .float16: FloatConversion.float32(halves: source, count: elements.count, into: target)
+    case .bfloat16: FloatConversion.float32(brains: source, count: elements.count, into: target)
+    case .float64:
+      for index in 0..<elements.count {
+        target[index] = Float(source.loadUnaligned(fromByteOffset: index * 8, as: Double.self))
+      }
+    default: throw wrongType(tensor, expected: "F32, F16, BF16 or F64")
+    }
+  }
+
+  /// All elements of a tensor as float32; see `readFloat32(_:elements:into:)`.
+  public func float32(_ name: String) throws -> [Float] {
+    let tensor = try require(name)
+    return try [Float](unsafeUninitializedCapacity: tensor.count) { buffer, count in
+      if let base = buffer.baseAddress { try readFloat32(tensor, elements: 0..<tensor.count, into: base) }
+      count = tensor.count
+    }
+  }
+
+  /// All elements of an F64 tensor.
+  public func float64(_ name: String) throws -> [Double] {
+    let tensor = try require(name)
+    guard tensor.type == .float64 else { throw wrongType(tensor, expected: "F64") }
+    return elements(of: tensor)
+  }
+
+  /// All elements of an integer tensor (`U8`, `I8`, `U16` … `I64`), converted to `T`.
+  ///
+  /// Throws `CheckpointError` where the type is no integer's or an element does not fit.
+  public func integers<T: FixedWidthInteger>(_ name: String, as type: T.Type = T.self) throws -> [T] {
+    let tensor = try require(name)
+    switch tensor.type {
+    case .uint8: return try convert(elements(of: tensor, UInt8.self), tensor)
+    case .int8: return try convert(elements(of: tensor, Int8.self), tensor)
+    case .uint16: return try convert(elements(of: tensor, UInt16.self), tensor)
+    case .int16: return try convert(elements(of: tensor, Int16.self), tensor)
+    case .uint32: return try convert(elements(of: tensor, UInt32.self), tensor)
+    case .int32: return try convert(elements(of: tensor, Int32.self), tensor)
+    case .uint64: return try convert(elements(of: tensor, UInt64.self), tensor)
+    case .int64: return try convert(elements(of: tensor, Int64.self), tensor)
+    default: throw wrongType(tensor, expected: "an integer type")
+    }
+  }
+
+  private func convert<S: FixedWidthInteger, T: FixedWidthInteger>(
+    _ values: [S], _ tensor: SafetensorsTensor
+  ) throws -> [T] {
+    try values.map {
+      guard let value = T(exactly: $0) else { throw wrongType(tensor, expected: "values that fit \(T.self)") }
+      return value
+    }
+  }
+
+  private func elements<T>(of tensor: SafetensorsTensor, _ type: T.Type = T.self) -> [T] {
+    let bytes = bytes(of: tensor)
+    return (0..<tensor.count).map {
+      bytes.loadUnaligned(fromByteOffset: $0 * MemoryLayout<T>.size, as: T.self)
+    }
+  }
+
+  private func wrongType(_ tensor: SafetensorsTensor, expected: String) -> CheckpointError {
+    CheckpointError(
+      .unsupported, file: path, field: tensor.name, problem: "holds \(tensor.type.rawValue), not \(expected)",
+      remedy: "convert the tensor or give another file")
+  }
+}

@@ -1,0 +1,55 @@
+/// The element types of safetensors; the raw values are the format's names.
+public enum SafetensorsType: String, Sendable, Equatable, CaseIterable {
+  case bool = "BOOL"
+  case uint8 = "U8"
+  case int8 = "I8"
+  case float8E5M2 = "F8_E5M2"
+  case float8E4M3 = "F8_E4M3"
+  case uint16 = "U16"
+  case int16 = "I16"
+  case float16 = "F16"
+  case bfloat16 = "BF16"
+  case uint32 = "U32"
+  case int32 = "I32"
+  case float32 = "F32"
+  case uint64 = "U64"
+  case int64 = "I64"
+  case float64 = "F64"
+
+  /// The size of an element in bytes.
+  public var size: Int {
+    switch self {
+    case .bool, .uint8, .int8, .float8E5M2, .float8E4M3: return 1
+    case .uint16, .int16, .float16, .bfloat16: return 2
+    case .uint32, .int32, .float32: return 4
+    case .uint64, .int64, .float64: return 8
+    }
+  }
+
+  /// Whether elements can be read as float32.
+  public var convertsToFloat32: Bool {
+    switch self {
+    case .float16, .bfloat16, .float32, .float64: return true
+    default: return false
+    }
+  }
+}
+
+/// A tensor in a safetensors file.
+public struct SafetensorsTensor: Sendable, Equatable {
+  /// The tensor's name.
+  public let name: String
+  /// The element type.
+  public let type: SafetensorsType
+  /// The dimensions, slowest first.
+  public let shape: [Int]
+  /// Where the elements lie in the file.
+  public let byteRange: Range<Int>
+
+  /// The number of elements.
+  public var count: Int { shape.reduce(1, *) }
+  /// The number of rows, all but the last dimension taken together; a vector is one row.
+  public var rowCount: Int { shape.dropLast().reduce(1, *) }
+  /// The length of a row: the last dimension, 1 for a scalar.
+  public var rowLength: Int { shape.last ?? 1 }
+}

@@ -1,0 +1,116 @@
+import Checkpoint
+import Foundation
+import LanguageModels
+import TaskGraph
+
+/// An adapter of a workflow in one safetensors file.
+///
+/// | part | name | shape |
+/// |---|---|---|
+/// | A of a layer | `<module path>.lora_a.weight` | `[rank, inputs]` float32 |
+/// | B of a layer | `<module path>.lora_b.weight` | `[outputs, rank]` float32 |
+/// | metadata | `format` | `contexture-adapter-1` |
+/// | metadata | `scale` | what `B A x` is multiplied with |
+/// | metadata | `blocks` | JSON: `[{"task", "columns": [first, end], "sees": [columns]}]` |
+public struct AdapterFile: Sendable, Equatable {
+  /// A task's block.
+  public struct Block: Sendable, Equatable, Codable {
+    /// The task.
+    public var task: String
+    /// Its columns: the first, and the one after the last.
+    public var columns: [Int]
+    /// The columns that the task computes with: its own and its prerequisites'.
+    public var sees: [Int]
+  }
+
+  /// The parameters.
+  public var adapter: LoRAAdapter
+  /// The tasks' blocks, in the order of the workflow.
+  public var blocks: [Block]
+
+  static let format = "contexture-adapter-1"
+
+  /// An adapter with the blocks of a schedule.
+  public init(adapter: LoRAAdapter, schedule: PhaseSchedule) {
+    self.adapter = adapter
+    blocks = schedule.graph.tasks.map { task in
+      let block = schedule.blocks[task]
+      return Block(
+        task: task, columns: [block.lowerBound, block.upperBound], sees: schedule.viewColumns(of: task))
+    }
+  }
+
+  /// Reads a file.
+  ///
+  /// - Throws: `CheckpointError` naming the file and what is wrong with it.
+  public init(_ url: URL, sites: [AdapterSite]) throws {
+    let file = try SafetensorsFile(url)
+    func refuse(_ field: String, _ problem: String) -> CheckpointError {
+      CheckpointError(
+        .malformed, file: url.path, field: field, problem: problem,
+        remedy: "give an adapter written for this model and workflow")
+    }
+    guard file.metadata["format"] == Self.format else {
+      throw refuse("metadata format", "is not \(Self.format)")
+    }
+    guard let scale = file.metadata["scale"].flatMap(Float.init), scale.isFinite else {
+      throw refuse("metadata scale", "is no number")
+    }
+    guard let text = file.metadata["blocks"],
+      let blocks = try? JSONDecoder().decode([Block].self, from: Data(text.utf8)),
+      let rank = blocks.compactMap(\.columns.last).max()
+    else { throw refuse("metadata blocks", "is no list of blocks") }
+    self.blocks = blocks
+    adapter = LoRAAdapter(
+      sites: sites, rank: rank, scale: scale, pairs: try AdapterTensors.read(file, sites: sites, rank: rank))
+  }
+
+  /// Writes the file atomically.
+  ///
+  /// - Throws: `CheckpointError` where the system refuses.
+  public func write(to url: URL) throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys]
+    try SafetensorsWriter.write(
+      AdapterTensors.tensors(adapter),
+      metadata: [
+        "format": Self.format, "scale": "\(adapter.scale)",
+        "blocks": String(decoding: try encoder.encode(blocks), as: UTF8.self),
+      ], to: url)
+  }
+}
+
+/// The tensors of an adapter by their names in a file.
+public enum AdapterTensors {
+  /// A and B of every site.
+  public static func tensors(_ adapter: LoRAAdapter) -> [SafetensorsWriter.Tensor] {
+    zip(adapter.sites, adapter.pairs).flatMap { site, pair in
+      [
+        SafetensorsWriter.Tensor(
+          name: site.path + ".lora_a.weight", shape: [adapter.rank, site.inputs], elements: .float32(pair.a)),
+        SafetensorsWriter.Tensor(
+          name: site.path + ".lora_b.weight", shape: [site.outputs, adapter.rank], elements: .float32(pair.b)),
+      ]
+    }
+  }
+
+  /// Reads A and B of every site.
+  ///
+  /// - Throws: `CheckpointError` where one is missing or of another shape.
+  public static func read(_ file: SafetensorsFile, sites: [AdapterSite], rank: Int) throws -> [LoRAPair] {
+    func values(_ name: String, _ shape: [Int]) throws -> [Float] {
+      let tensor = try file.require(name)
+      guard tensor.shape == shape else {
+        throw CheckpointError(
+          .malformed, file: file.path, field: name, problem: "has the shape \(tensor.shape), not \(shape)",
+          remedy: "give an adapter written for this model and rank")
+      }
+      return try file.float32(name)
+    }
+    return try sites.map { site in
+      LoRAPair(
+        a: try values(site.path + ".lora_a.weight", [rank, site.inputs]),
+        b: try values(site.path + ".lora_b.weight", [site.outputs, rank]))
+    }
+  }
+}

@@ -1,0 +1,145 @@
+import LanguageModels
+import TaskGraph
+
+/// Decides column by column, from gradients, which of a prerequisite's columns a child may refine.
+///
+/// A phase starts with the columns that the fixed ratio `initial` leaves trainable. At its start and every
+/// ``interval`` steps, each prerequisite's loss and gradient are taken on held-back samples of its own:
+/// - a column freezes when the child's gradient on it points against the prerequisite's (negative inner
+///   product, summed over all layers);
+/// - all columns of a prerequisite freeze when its held-back loss has grown by more than `tolerance`
+///   (relative) since the phase began.
+///
+/// Frozen columns stay frozen until the phase ends.
+public struct AdaptiveFreezing: Sendable, Equatable {
+  /// How much a prerequisite's loss may grow, relative.
+  public var tolerance: Double
+  /// Optimiser steps between decisions.
+  public var interval: Int
+
+  /// A tolerance of 0.05 stands for 5 %.
+  public init(tolerance: Double, interval: Int = 10) {
+    self.tolerance = tolerance
+    self.interval = interval
+  }
+}
+
+/// One decision, for the log.
+public struct FreezeDecision: Sendable, Equatable, Codable {
+  /// The phase, from 0.
+  public var phase: Int
+  /// The steps taken when it was made.
+  public var step: Int
+  /// Whose columns.
+  public var prerequisite: String
+  /// Its loss on held-back samples now, in nats.
+  public var loss: Double
+  /// The same when the phase began.
+  public var lossAtStart: Double
+  /// By column: the inner product of the child's and the prerequisite's gradient.
+  public var innerProducts: [Int: Double]
+  /// The columns that freeze now.
+  public var freezes: [Int]
+  /// Whether they freeze because the loss grew.
+  public var isGuard: Bool
+}
+
+/// Gradients by column.
+struct ColumnGradients {
+  let loss: Double
+  let columns: [Int]
+  private let flat: [Float]
+  private let layout: TrainableLayout
+  private let scale: Double
+
+  /// The gradient of the mean loss of `sequences` on `columns`, computed with all `active` columns.
+  init(
+    _ stage: LlamaStage, adapter: LoRAAdapter, active: [Int], columns: [Int], sequences: [TokenSequence],
+    microBatchTokens: Int
+  ) throws {
+    let view = AdapterView(
+      adapter, columns: ColumnView(frozen: active.filter { !columns.contains($0) }, trainable: columns),
+      configuration: stage.configuration, device: stage.device)
+    let batches = MicroBatching.pack(sequences, tokens: microBatchTokens)
+    let engine = GradientEngine(stage, adapter: view, rows: batches.map(\.rowCount).max() ?? 0)
+    let targets = sequences.reduce(0) { $0 + $1.targetCount }
+    loss = try engine.step(batches, scale: 1 / Float(max(targets, 1))) / Double(max(targets, 1))
+    self.columns = view.columns.trainable
+    let layout = view.layout
+    self.layout = layout
+    scale = Double(adapter.scale)
+    flat = [Float](unsafeUninitializedCapacity: layout.count) { buffer, filled in
+      if let base = buffer.baseAddress {
+        stage.device.makeOperations(threads: 1).read(engine.gradients.flat, into: base)
+      }
+      filled = layout.count
+    }
+  }
+
+  /// The inner product of two gradients on one column that both have.
+  func innerProduct(_ other: ColumnGradients, column: Int) -> Double {
+    guard let mine = columns.firstIndex(of: column), let its = other.columns.firstIndex(of: column) else {
+      preconditionFailure("a column without a gradient")
+    }
+    var sum = 0.0
+    for (index, site) in layout.sites.enumerated() {
+      for i in 0..<site.inputs {
+        sum +=
+          Double(flat[layout.aOffsets[index] + mine * site.inputs + i])
+          * Double(other.flat[other.layout.aOffsets[index] + its * site.inputs + i])
+      }
+      // Both hold the gradient of scale · B.
+      for o in 0..<site.outputs {
+        sum +=
+          scale * scale * Double(flat[layout.bOffsets[index] + o * layout.columns + mine])
+          * Double(other.flat[other.layout.bOffsets[index] + o * other.layout.columns + its])
+      }
+    }
+    return sum
+  }
+}
+
+extension AdaptiveFreezing {
+  /// What a decision looks at.
+  struct Evidence {
+    let stage: LlamaStage
+    let schedule: PhaseSchedule
+    /// The columns as they are now.
+    let adapter: LoRAAdapter
+    /// Samples of the child.
+    let child: [TokenSequence]
+    /// Held-back samples of each prerequisite.
+    let heldBack: [String: [TokenSequence]]
+    let microBatchTokens: Int
+  }
+
+  /// The decisions for a phase whose trainable columns are as `phase` says; `start` are the prerequisites'
+  /// losses when it began, by name, or empty at its beginning.
+  func decide(_ phase: Phase, step: Int, start: [String: Double], _ evidence: Evidence) throws
+    -> [FreezeDecision]
+  {
+    let candidates = phase.prerequisites.filter { !$0.trainable.isEmpty }
+    guard !candidates.isEmpty else { return [] }
+    let child = try ColumnGradients(
+      evidence.stage, adapter: evidence.adapter, active: phase.active,
+      columns: candidates.flatMap(\.trainable), sequences: evidence.child,
+      microBatchTokens: evidence.microBatchTokens)
+    return try candidates.map { prerequisite in
+      let own = try ColumnGradients(
+        evidence.stage, adapter: evidence.adapter,
+        active: evidence.schedule.viewColumns(of: prerequisite.task),
+        columns: prerequisite.trainable, sequences: evidence.heldBack[prerequisite.task] ?? [],
+        microBatchTokens: evidence.microBatchTokens)
+      let products = Dictionary(
+        uniqueKeysWithValues: prerequisite.trainable.map { ($0, child.innerProduct(own, column: $0)) })
+      let before = start[prerequisite.task] ?? own.loss
+      let isWorse = own.loss > before * (1 + tolerance)
+      return FreezeDecision(
+        phase: phase.index, step: step, prerequisite: prerequisite.task, loss: own.loss, lossAtStart: before,
+        innerProducts: products,
+        freezes: isWorse
+          ? prerequisite.trainable : prerequisite.trainable.filter { (products[$0] ?? 0) < 0 },
+        isGuard: isWorse)
+    }
+  }
+}

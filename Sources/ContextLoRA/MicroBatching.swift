@@ -1,0 +1,25 @@
+import LanguageModels
+
+/// Packs the sequences of one optimiser step into micro-batches.
+public enum MicroBatching {
+  /// Consecutive sequences in micro-batches of nearly equal size, about `tokens` tokens each. Their number is
+  /// even where there is more than one: two workers then finish together. It depends on the sequences
+  /// alone, so that the same batch gives the same sums on every machine.
+  public static func pack(_ sequences: [TokenSequence], tokens target: Int) -> [PackedBatch] {
+    precondition(target > 0, "MicroBatching: no tokens")
+    let total = sequences.reduce(0) { $0 + $1.tokens.count }
+    guard total > 0 else { return [] }
+    var count = (total + target - 1) / target
+    if count > 1, count % 2 == 1 { count += 1 }
+    count = min(count, sequences.count)
+    var parts: [[TokenSequence]] = Array(repeating: [], count: count)
+    var before = 0
+    for sequence in sequences {
+      // Where the sequence's middle falls decides.
+      let middle = before + sequence.tokens.count / 2
+      parts[min(middle * count / total, count - 1)].append(sequence)
+      before += sequence.tokens.count
+    }
+    return parts.filter { !$0.isEmpty }.map { PackedBatch($0) }
+  }
+}

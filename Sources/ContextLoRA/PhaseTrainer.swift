@@ -1,0 +1,96 @@
+import LanguageModels
+import TaskGraph
+import Tensor
+
+/// What one optimiser step did.
+public struct StepResult: Sendable, Equatable {
+  /// Mean cross-entropy over the batch's answer tokens, in nats.
+  public var loss: Double
+  /// The Euclidean norm of the gradient before clipping.
+  public var gradientNorm: Double
+  /// Tokens computed.
+  public var tokens: Int
+  /// Tokens that carry loss.
+  public var targets: Int
+}
+
+/// Trains the columns of one phase.
+public final class PhaseTrainer {
+  /// The columns the phase computes with, and those it trains.
+  public let columns: ColumnView
+  private let stage: LlamaStage
+  private let view: AdapterView
+  private let optimizer: ColumnOptimizer
+  private let options: TrainingOptions
+  private var engine: GradientEngine
+  private var rows: Int
+
+  /// - Parameter rows: the largest micro-batch expected; memory is planned for it, and only a larger one
+  ///   makes it grow.
+  public init(
+    _ stage: LlamaStage, adapter: LoRAAdapter, columns: ColumnView, options: TrainingOptions, rows: Int
+  ) {
+    self.stage = stage
+    self.columns = columns
+    self.options = options
+    self.rows = rows
+    view = AdapterView(adapter, columns: columns, configuration: stage.configuration, device: stage.device)
+    optimizer = ColumnOptimizer(adapter, view: view, settings: options.adamW, device: stage.device)
+    engine = GradientEngine(stage, adapter: view, rows: rows)
+  }
+
+  /// Bytes of activations, gradients, moments and the compact adapter.
+  public var byteCount: Int { engine.byteCount + optimizer.byteCount + view.byteCount }
+
+  /// Optimiser steps taken.
+  public var stepCount: Int { optimizer.step }
+
+  /// One optimiser step.
+  ///
+  /// - Throws: what the weight source throws when embeddings cannot be read.
+  public func step(_ sequences: [TokenSequence], learningRate: Double) throws -> StepResult {
+    let targets = sequences.reduce(0) { $0 + $1.targetCount }
+    let batches = MicroBatching.pack(sequences, tokens: options.microBatchTokens)
+    let widest = batches.map(\.rowCount).max() ?? 0
+    if widest > rows {
+      rows = widest
+      engine = GradientEngine(stage, adapter: view, rows: rows)
+    }
+    let sum = try engine.step(batches, scale: 1 / Float(max(targets, 1)))
+    let norm = optimizer.gradientNorm(engine.gradients)
+    let factor = options.clipNorm.map { min(1, $0 / (norm + 1e-6)) } ?? 1
+    optimizer.update(
+      engine.gradients, factor: Float(factor), learningRate: Float(learningRate), view: view)
+    return StepResult(
+      loss: sum / Double(max(targets, 1)), gradientNorm: norm,
+      tokens: sequences.reduce(0) { $0 + $1.tokens.count }, targets: targets)
+  }
+
+  /// Writes the trained columns back; no other value of the adapter is touched.
+  public func commit(to adapter: inout LoRAAdapter) { optimizer.commit(to: &adapter) }
+
+  /// Where each trainable column stands in flat vectors.
+  public var layout: TrainableLayout { optimizer.layout }
+
+  /// The trainable parameters, flat.
+  public var parameters: [Float] { optimizer.currentParameters }
+
+  /// Writes flat trainable parameters, of this or an earlier step, into an adapter.
+  public func scatter(_ flat: [Float], into adapter: inout LoRAAdapter) {
+    flat.withUnsafeBufferPointer { values in
+      guard let base = values.baseAddress else { return }
+      optimizer.layout.scatter(base, into: &adapter, columns: optimizer.columns)
+    }
+  }
+
+  /// The optimiser's moments and step, to go on from.
+  public var optimizerState: ColumnOptimizer.State {
+    get { optimizer.state }
+    set { optimizer.state = newValue }
+  }
+}
+
+extension Phase {
+  /// The phase's columns as a model computes them.
+  public var columnView: ColumnView { ColumnView(frozen: frozen, trainable: trainable) }
+}

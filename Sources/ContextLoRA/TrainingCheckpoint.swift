@@ -1,0 +1,133 @@
+import Checkpoint
+import Foundation
+import LanguageModels
+
+/// Everything a run needs to go on exactly: one safetensors file, written atomically.
+///
+/// Beside the adapter's tensors it holds `optimizer.first_moment`, `optimizer.second_moment` (flat, in the
+/// order of `TrainableLayout`) and `history.N`, the trainable parameters of the last steps, oldest first,
+/// where predicted answers need them. The metadata entry `state` is JSON, and `sha256` the checksum of all
+/// tensors.
+public struct TrainingCheckpoint: Sendable, Equatable {
+  /// Where the run is.
+  public struct Position: Sendable, Equatable, Codable {
+    /// The phase in progress, or the number of phases when all are done.
+    public var phase: Int
+    /// Its optimiser steps taken.
+    public var step: Int
+    /// Its samples taken.
+    public var epoch: Int
+    /// See `epoch`.
+    public var sample: Int
+    /// The columns that the phase trains, and those that it freezes.
+    public var trainable: [Int]
+    /// See `trainable`.
+    public var frozen: [Int]
+    /// Optimiser steps of the whole run.
+    public var totalSteps: Int
+    /// The prerequisites' held-back losses when the phase began, for adaptive freezing.
+    public var lossesAtStart: [String: Double]
+    /// Identifies the workflow's text with all its settings.
+    public var workflow: String
+    /// Identifies the base model.
+    public var model: String
+  }
+
+  /// Where the run is.
+  public var position: Position
+  /// All columns, trained ones as of this step.
+  public var adapter: LoRAAdapter
+  /// The moments of the phase in progress; `nil` between phases.
+  public var optimizer: ColumnOptimizer.State?
+  /// Trainable parameters after earlier steps, oldest first.
+  public var history: [[Float]]
+
+  private static let format = "contexture-checkpoint-1"
+
+  /// Takes the parts as they are.
+  public init(
+    position: Position, adapter: LoRAAdapter, optimizer: ColumnOptimizer.State?, history: [[Float]]
+  ) {
+    self.position = position
+    self.adapter = adapter
+    self.optimizer = optimizer
+    self.history = history
+  }
+
+  /// Writes the file atomically: it is complete or absent.
+  ///
+  /// - Throws: `CheckpointError` where the system refuses, a full disk for example.
+  public func write(to url: URL) throws {
+    var tensors = AdapterTensors.tensors(adapter)
+    if let optimizer {
+      for (name, values) in [
+        ("optimizer.first_moment", optimizer.firstMoment),
+        ("optimizer.second_moment", optimizer.secondMoment),
+      ] {
+        tensors.append(
+          SafetensorsWriter.Tensor(name: name, shape: [values.count], elements: .float32(values)))
+      }
+    }
+    for (index, values) in history.enumerated() {
+      tensors.append(
+        SafetensorsWriter.Tensor(name: "history.\(index)", shape: [values.count], elements: .float32(values)))
+    }
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys]
+    try SafetensorsWriter.write(
+      tensors,
+      metadata: [
+        "format": Self.format, "scale": "\(adapter.scale)", "rank": "\(adapter.rank)",
+        "history": "\(history.count)", "optimizerStep": optimizer.map { "\($0.step)" } ?? "",
+        "state": String(decoding: try encoder.encode(position), as: UTF8.self),
+        "sha256": Self.checksum(tensors),
+      ], to: url)
+  }
+
+  /// Reads a file and checks it against its checksum.
+  ///
+  /// - Throws: `CheckpointError` naming the file and what is wrong with it.
+  public init(_ url: URL, sites: [AdapterSite]) throws {
+    let file = try SafetensorsFile(url)
+    func refuse(_ problem: String) -> CheckpointError {
+      CheckpointError(
+        .malformed, file: url.path, problem: problem,
+        remedy: "delete this checkpoint and resume from an earlier one, or train again")
+    }
+    guard file.metadata["format"] == Self.format,
+      let position = file.metadata["state"].flatMap({
+        try? JSONDecoder().decode(Position.self, from: Data($0.utf8))
+      }), let scale = file.metadata["scale"].flatMap(Float.init),
+      let rank = file.metadata["rank"].flatMap(Int.init), rank > 0,
+      let historyCount = file.metadata["history"].flatMap(Int.init)
+    else { throw refuse("is no checkpoint of a training run") }
+    self.position = position
+    adapter = LoRAAdapter(
+      sites: sites, rank: rank, scale: scale, pairs: try AdapterTensors.read(file, sites: sites, rank: rank))
+    if let step = file.metadata["optimizerStep"].flatMap(Int.init) {
+      optimizer = ColumnOptimizer.State(
+        firstMoment: try file.float32("optimizer.first_moment"),
+        secondMoment: try file.float32("optimizer.second_moment"), step: step)
+    } else {
+      optimizer = nil
+    }
+    history = try (0..<max(0, historyCount)).map { try file.float32("history.\($0)") }
+    let tensors = try file.tensors.map { tensor in
+      SafetensorsWriter.Tensor(
+        name: tensor.name, shape: tensor.shape, elements: .float32(try file.float32(tensor.name)))
+    }
+    guard file.metadata["sha256"] == Self.checksum(tensors) else {
+      throw refuse("the checksum of its tensors is wrong: the file is damaged")
+    }
+  }
+
+  private static func checksum(_ tensors: [SafetensorsWriter.Tensor]) -> String {
+    var data = Data()
+    for tensor in tensors.sorted(by: { $0.name < $1.name }) {
+      data.append(contentsOf: tensor.name.utf8)
+      guard case .float32(let values) = tensor.elements else { continue }
+      values.withUnsafeBytes { data.append(contentsOf: $0) }
+    }
+    return FileChecksum.sha256(of: data)
+  }
+}

@@ -1,0 +1,37 @@
+import Tensor
+
+/// How every phase trains.
+public struct TrainingOptions: Sendable, Equatable {
+  /// Passes over the data in each phase.
+  public var epochs = 1
+  /// At most so many optimiser steps a phase; `nil` for no limit.
+  public var maximumSteps: Int?
+  /// Sequences of one optimiser step.
+  public var batchSize = 16
+  /// Tokens packed into one micro-batch, about: what one worker computes at a time.
+  public var microBatchTokens = 256
+  /// The learning rate.
+  public var learningRate = LearningRateSchedule(peak: 1e-3)
+  /// The optimiser's constants.
+  public var adamW = AdamWSettings()
+  /// Gradients of a greater Euclidean norm are scaled down to it; `nil` for never.
+  public var clipNorm: Double? = 1
+  /// Optimiser steps between the parameters that a batch's predicted parent answers are made with and
+  /// those that it trains.
+  public var staleness = 1
+  /// Of the order of samples and of the adapter's first values.
+  public var seed: UInt64 = 0
+  /// Freezes columns from gradient evidence; `nil` keeps to the schedule's ratio.
+  public var adaptiveFreezing: AdaptiveFreezing?
+  /// Optimiser steps between checkpoints.
+  public var checkpointEvery = 50
+
+  /// The defaults.
+  public init() {}
+
+  /// The optimiser steps of a phase over `samples` samples.
+  public func stepCount(samples: Int) -> Int {
+    let all = epochs * ((samples + batchSize - 1) / batchSize)
+    return min(all, maximumSteps ?? all)
+  }
+}

@@ -1,0 +1,128 @@
+import Foundation
+
+/// Guessers that look at the surface only. A task on which one of them does well can be guessed, and a
+/// model's accuracy on it says little; every report sets them beside the model's figures.
+public enum ShortcutBaselines {
+  /// Fits the guessers to `train` and measures them on `test`.
+  ///
+  /// Where several options tie for a guesser's choice, the item counts with the share it would get by choosing
+  /// among them at random, so figures need no seed.
+  ///
+  /// - Parameters:
+  ///   - train: Episodes to learn frequencies from.
+  ///   - test: Episodes to measure on.
+  ///   - tasks: The tasks with the inputs they read and their parents. Every episode has their items, as
+  ///     `EpisodeFile.read` checks; an input that is missing counts as an empty text.
+  ///   - oracleWithoutParents: The limit for guessers without parents' answers by task, where it is known
+  ///     (`IoVWorld.oracleWithoutParents()`).
+  public static func measure(
+    train: [Episode], test: [Episode], tasks: [DatasetTask], oracleWithoutParents: [String: Double] = [:]
+  ) -> BaselineReport {
+    BaselineReport(
+      tasks: tasks.map { task in
+        measure(
+          task, train: samples(of: task, in: train), test: samples(of: task, in: test),
+          oracle: oracleWithoutParents[task.name])
+      })
+  }
+
+  /// One item with what is read with it.
+  private struct Sample {
+    let item: TaskItem
+    let words: [String]
+    let parents: [String]
+
+    /// The options, or for a free-text item every answer that training knows.
+    func candidates(_ answers: [String]) -> [String] {
+      item.options.isEmpty ? answers : item.options
+    }
+  }
+
+  private static func samples(of task: DatasetTask, in episodes: [Episode]) -> [Sample] {
+    episodes.compactMap { episode in
+      guard let item = episode.tasks[task.name] else { return nil }
+      let text = task.inputs.compactMap { episode.inputs[$0] }.joined(separator: "\n")
+      let parents = task.parents.compactMap { parent in
+        episode.tasks[parent].map { "\(parent)=\($0.answerText)" }
+      }
+      return Sample(item: item, words: words(text), parents: parents)
+    }
+  }
+
+  private static func measure(
+    _ task: DatasetTask, train: [Sample], test: [Sample], oracle: Double?
+  ) -> TaskBaselines {
+    let frequencies = Dictionary(train.map { ($0.item.answerText, 1.0) }, uniquingKeysWith: +)
+    let positions = Dictionary(
+      train.compactMap { $0.item.answerIndex }.map { ($0, 1.0) }, uniquingKeysWith: +)
+    let answers = frequencies.keys.sorted()
+    let hasOptions = !test.isEmpty && test.allSatisfy { !$0.item.options.isEmpty }
+
+    func byText(_ score: (String, Sample) -> Double) -> Double {
+      mean(test) { sample in
+        let candidates = sample.candidates(answers)
+        return credit(
+          candidates.map { score($0, sample) }, right: candidates.firstIndex(of: sample.item.answerText))
+      }
+    }
+    func byOption(_ score: (Int, Sample) -> Double) -> Double? {
+      guard hasOptions else { return nil }
+      return mean(test) { sample in
+        credit(sample.item.options.indices.map { score($0, sample) }, right: sample.item.answerIndex)
+      }
+    }
+    func byBayes(_ features: (Sample) -> Set<String>) -> Double {
+      let bayes = NaiveBayes(train.map { (features($0), $0.item.answerText) })
+      return mean(test) { sample in
+        let present = features(sample)
+        let candidates = sample.candidates(answers)
+        return credit(
+          candidates.map { bayes.score($0, features: present) },
+          right: candidates.firstIndex(of: sample.item.answerText))
+      }
+    }
+
+    return TaskBaselines(
+      task: task.name, items: test.count,
+      chance: byOption { _, _ in 0 },
+      majority: byText { answer, _ in frequencies[answer] ?? 0 },
+      position: byOption { index, _ in positions[index] ?? 0 },
+      longest: byOption { index, sample in Double(sample.item.options[index].count) },
+      shortest: byOption { index, sample in -Double(sample.item.options[index].count) },
+      overlap: byOption { index, sample in overlap(sample.item.options[index], with: sample.words) },
+      bayesAlone: byBayes(ownFeatures),
+      bayesWithParents: task.parents.isEmpty ? nil : byBayes(featuresWithParents),
+      oracleWithoutParents: oracle)
+  }
+
+  private static func mean(_ samples: [Sample], _ credit: (Sample) -> Double) -> Double {
+    samples.isEmpty ? 0 : samples.reduce(0) { $0 + credit($1) } / Double(samples.count)
+  }
+
+  /// 1 if the right choice alone has the highest score, 1/k if it shares it with k - 1 others, else 0.
+  private static func credit(_ scores: [Double], right: Int?) -> Double {
+    guard let right, let best = scores.max(), scores[right] == best else { return 0 }
+    return 1 / Double(scores.count { $0 == best })
+  }
+
+  private static func words(_ text: String) -> [String] {
+    text.lowercased().split { !$0.isLetter && !$0.isNumber }.map(String.init)
+  }
+
+  private static func overlap(_ option: String, with words: [String]) -> Double {
+    let own = self.words(option)
+    guard !own.isEmpty else { return 0 }
+    return Double(own.count { words.contains($0) }) / Double(own.count)
+  }
+
+  private static func ownFeatures(_ sample: Sample) -> Set<String> {
+    Set(sample.words + zip(sample.words, sample.words.dropFirst()).map { "\($0) \($1)" })
+  }
+
+  private static func featuresWithParents(_ sample: Sample) -> Set<String> {
+    let own = ownFeatures(sample)
+    var contexts = Set(sample.parents)
+    contexts.insert(sample.parents.joined(separator: "&"))
+    return own.union(contexts).union(contexts.flatMap { context in sample.words.map { "\(context)|\($0)" } })
+  }
+}

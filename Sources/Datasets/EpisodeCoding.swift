@@ -1,0 +1,197 @@
+/// Turns one line of a file into an episode and checks all that can be checked of it.
+struct EpisodeDecoder {
+  let path: String
+  let tasks: [String]
+  let inputs: [String: [String]]
+
+  func decode(_ line: UnsafeRawBufferPointer, number: Int) throws(EpisodeFileError) -> Episode {
+    let root = LineCursor(path: path, line: number)
+    let value: JSONValue
+    do {
+      value = try JSONParser.parse(line)
+    } catch {
+      throw root.error(.notJSON(reason: error.reason, column: error.offset + 1))
+    }
+    let members = try root.object(value)
+    let id = try root.at("id").string(root.member("id", of: members))
+    if id.isEmpty { throw root.at("id").error(.emptyText) }
+
+    let inputsCursor = root.at("inputs")
+    var texts: [String: String] = [:]
+    for (name, text) in try inputsCursor.object(root.member("inputs", of: members)) {
+      texts[name] = try inputsCursor.at(name).string(text)
+    }
+    let tasksCursor = root.at("tasks")
+    var items: [String: TaskItem] = [:]
+    for (name, item) in try tasksCursor.object(root.member("tasks", of: members)) {
+      items[name] = try self.item(item, at: tasksCursor.at(name))
+    }
+    for task in tasks {
+      guard items[task] != nil else { throw tasksCursor.error(.missingTask(task)) }
+      for input in inputs[task] ?? [] where texts[input] == nil {
+        throw inputsCursor.error(.missingInput(input, task: task))
+      }
+    }
+    return Episode(id: id, inputs: texts, tasks: items)
+  }
+
+  private func item(_ value: JSONValue, at cursor: LineCursor) throws(EpisodeFileError) -> TaskItem {
+    let members = try cursor.object(value)
+    let known = ["question", "options", "answer"]
+    if let unknown = members.first(where: { !known.contains($0.key) }) {
+      throw cursor.error(.unknownField(unknown.key))
+    }
+    let question = try cursor.at("question").string(cursor.member("question", of: members))
+    let answer = try cursor.member("answer", of: members)
+    let answerCursor = cursor.at("answer")
+    guard let list = members.first(where: { $0.key == "options" })?.value else {
+      guard case .string(let text) = answer else {
+        throw answerCursor.error(
+          .wrongType(expected: "a string, because the item has no options,", found: answer.kind))
+      }
+      return TaskItem(question: question, answer: text)
+    }
+    let options = try self.options(list, at: cursor.at("options"))
+    guard case .integer(let index) = answer else {
+      throw answerCursor.error(
+        .wrongType(expected: "the index of an option (a whole number)", found: answer.kind))
+    }
+    guard options.indices.contains(index) else {
+      throw answerCursor.error(.answerOutsideOptions(answer: index, options: options.count))
+    }
+    return TaskItem(question: question, options: options, answer: index)
+  }
+
+  private func options(_ value: JSONValue, at cursor: LineCursor) throws(EpisodeFileError) -> [String] {
+    guard case .array(let elements) = value else {
+      throw cursor.error(.wrongType(expected: "a list of strings", found: value.kind))
+    }
+    var options: [String] = []
+    for (index, element) in elements.enumerated() {
+      let option = try cursor.at("\(index)").string(element)
+      if options.contains(option) { throw cursor.error(.duplicateOption(option)) }
+      options.append(option)
+    }
+    if options.count < 2 { throw cursor.error(.tooFewOptions(options.count)) }
+    return options
+  }
+}
+
+/// A place in a line, for messages, with the checks that every place needs.
+private struct LineCursor {
+  let path: String
+  let line: Int
+  /// The names that lead to the place, outermost first. Not an array and joined only for a message, because
+  /// every field of every line makes a cursor.
+  private var names: (String?, String?, String?, String?) = (nil, nil, nil, nil)
+
+  init(path: String, line: Int) {
+    self.path = path
+    self.line = line
+  }
+
+  func at(_ name: String) -> LineCursor {
+    var inner = self
+    if names.0 == nil {
+      inner.names.0 = name
+    } else if names.1 == nil {
+      inner.names.1 = name
+    } else if names.2 == nil {
+      inner.names.2 = name
+    } else {
+      inner.names.3 = name
+    }
+    return inner
+  }
+
+  func error(_ problem: EpisodeFileError.Problem) -> EpisodeFileError {
+    let known = [names.0, names.1, names.2, names.3].compactMap(\.self)
+    let field = known.isEmpty ? nil : known.joined(separator: ".")
+    return EpisodeFileError(path: path, line: line, field: field, problem: problem)
+  }
+
+  func object(_ value: JSONValue) throws(EpisodeFileError) -> [(key: String, value: JSONValue)] {
+    guard case .object(let members) = value else {
+      throw error(.wrongType(expected: "an object", found: value.kind))
+    }
+    return members
+  }
+
+  func string(_ value: JSONValue) throws(EpisodeFileError) -> String {
+    guard case .string(let text) = value else {
+      throw error(.wrongType(expected: "a string", found: value.kind))
+    }
+    return text
+  }
+
+  func member(
+    _ name: String, of members: [(key: String, value: JSONValue)]
+  ) throws(EpisodeFileError) -> JSONValue {
+    guard let member = members.first(where: { $0.key == name }) else { throw error(.missingField(name)) }
+    return member.value
+  }
+}
+
+/// Writes an episode as one line of JSON, always the same bytes for equal episodes.
+enum EpisodeEncoder {
+  static func append(_ episode: Episode, to buffer: inout [UInt8]) {
+    buffer += #"{"id":"#.utf8
+    append(episode.id, to: &buffer)
+    buffer += #","inputs":"#.utf8
+    append(episode.inputs, to: &buffer) { append($0, to: &$1) }
+    buffer += #","tasks":"#.utf8
+    append(episode.tasks, to: &buffer) { append($0, to: &$1) }
+    buffer += "}\n".utf8
+  }
+
+  private static func append(_ item: TaskItem, to buffer: inout [UInt8]) {
+    buffer += #"{"answer":"#.utf8
+    switch item.answer {
+    case .text(let text):
+      append(text, to: &buffer)
+    case .option(let index):
+      buffer += "\(index)".utf8
+      buffer += #","options":["#.utf8
+      for (place, option) in item.options.enumerated() {
+        if place > 0 { buffer.append(UInt8(ascii: ",")) }
+        append(option, to: &buffer)
+      }
+      buffer.append(UInt8(ascii: "]"))
+    }
+    buffer += #","question":"#.utf8
+    append(item.question, to: &buffer)
+    buffer.append(UInt8(ascii: "}"))
+  }
+
+  private static func append<Value>(
+    _ members: [String: Value], to buffer: inout [UInt8], _ appendValue: (Value, inout [UInt8]) -> Void
+  ) {
+    buffer.append(UInt8(ascii: "{"))
+    let sorted = members.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
+    for (place, member) in sorted.enumerated() {
+      if place > 0 { buffer.append(UInt8(ascii: ",")) }
+      append(member.key, to: &buffer)
+      buffer.append(UInt8(ascii: ":"))
+      appendValue(member.value, &buffer)
+    }
+    buffer.append(UInt8(ascii: "}"))
+  }
+
+  private static func append(_ text: String, to buffer: inout [UInt8]) {
+    let hexadecimal = Array("0123456789abcdef".utf8)
+    buffer.append(UInt8(ascii: "\""))
+    for byte in text.utf8 {
+      switch byte {
+      case UInt8(ascii: "\""), UInt8(ascii: "\\"): buffer += [UInt8(ascii: "\\"), byte]
+      case UInt8(ascii: "\n"): buffer += #"\n"#.utf8
+      case UInt8(ascii: "\r"): buffer += #"\r"#.utf8
+      case UInt8(ascii: "\t"): buffer += #"\t"#.utf8
+      case 0..<0x20:
+        buffer += #"\u00"#.utf8
+        buffer += [hexadecimal[Int(byte >> 4)], hexadecimal[Int(byte & 15)]]
+      default: buffer.append(byte)
+      }
+    }
+    buffer.append(UInt8(ascii: "\""))
+  }
+}

@@ -1,0 +1,114 @@
+import Foundation
+
+/// Files of episodes in JSONL: UTF-8, one JSON object a line, blank lines allowed.
+public enum EpisodeFile {
+  /// All episodes of a file, in its order.
+  ///
+  /// - Parameters:
+  ///   - path: The file.
+  ///   - tasks: The tasks that every episode must have. Others may be there too; they are checked and kept.
+  ///   - inputs: For each task, the inputs it reads, which every episode must have.
+  /// - Throws: `EpisodeFileError` at the first problem.
+  public static func read(
+    _ path: String, tasks: [String] = [], inputs: [String: [String]] = [:]
+  ) throws(EpisodeFileError) -> [Episode] {
+    var episodes: [Episode] = []
+    try forEach(in: path, tasks: tasks, inputs: inputs) { episodes.append($0) }
+    return episodes
+  }
+
+  /// Reads a file line by line and hands over one episode at a time, so that a file larger than memory can
+  /// be walked through: the file is mapped, and only the ids are kept (to find repeated ones).
+  ///
+  /// - Parameters: as for `read(_:tasks:inputs:)`; `body` is called in the order of the lines.
+  /// - Throws: `EpisodeFileError` at the first problem; `body` has seen the episodes before it.
+  public static func forEach(
+    in path: String, tasks: [String] = [], inputs: [String: [String]] = [:], _ body: (Episode) -> Void
+  ) throws(EpisodeFileError) {
+    let data = try load(path)
+    let decoder = EpisodeDecoder(path: path, tasks: tasks, inputs: inputs)
+    var firstLines: [String: Int] = [:]
+    let failure = data.withUnsafeBytes { (bytes: UnsafeRawBufferPointer) -> EpisodeFileError? in
+      do throws(EpisodeFileError) {
+        try forEachLine(of: bytes) { (line, number) throws(EpisodeFileError) in
+          let episode = try decoder.decode(line, number: number)
+          if let first = firstLines.updateValue(number, forKey: episode.id) {
+            throw EpisodeFileError(
+              path: path, line: number, field: "id", problem: .duplicateID(episode.id, firstLine: first))
+          }
+          body(episode)
+        }
+        return nil
+      } catch {
+        return error
+      }
+    }
+    if let failure { throw failure }
+    if firstLines.isEmpty { throw EpisodeFileError(path: path, problem: .empty) }
+  }
+
+  /// Writes episodes, one a line, keys sorted by their UTF-8 bytes and slashes unescaped: equal episodes give
+  /// equal bytes. The file appears complete or not at all.
+  ///
+  /// - Throws: `EpisodeFileError` if it cannot be written.
+  public static func write(_ episodes: some Sequence<Episode>, to path: String) throws(EpisodeFileError) {
+    do {
+      try AtomicWrite.write(to: path) { handle in
+        var buffer: [UInt8] = []
+        for episode in episodes {
+          EpisodeEncoder.append(episode, to: &buffer)
+          if buffer.count >= 1 << 20 {
+            try handle.write(contentsOf: buffer)
+            buffer.removeAll(keepingCapacity: true)
+          }
+        }
+        try handle.write(contentsOf: buffer)
+      }
+    } catch {
+      throw EpisodeFileError(path: path, problem: .unwritable(reason(error)))
+    }
+  }
+
+  private static func load(_ path: String) throws(EpisodeFileError) -> Data {
+    var isFolder: ObjCBool = false
+    guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
+      throw EpisodeFileError(path: path, problem: .missing)
+    }
+    if isFolder.boolValue { throw EpisodeFileError(path: path, problem: .unreadable("it is a folder")) }
+    do {
+      return try Data(contentsOf: URL(fileURLWithPath: path), options: .mappedIfSafe)
+    } catch {
+      throw EpisodeFileError(path: path, problem: .unreadable(reason(error)))
+    }
+  }
+
+  private static func forEachLine(
+    of bytes: UnsafeRawBufferPointer,
+    _ body: (UnsafeRawBufferPointer, Int) throws(EpisodeFileError) -> Void
+  ) throws(EpisodeFileError) {
+    let hasMark = bytes.starts(with: [0xEF, 0xBB, 0xBF])
+    var start = hasMark ? 3 : 0
+    var number = 0
+    while start < bytes.count {
+      let rest = UnsafeRawBufferPointer(rebasing: bytes[start...])
+      let length = lengthOfLine(rest)
+      number += 1
+      let line = UnsafeRawBufferPointer(rebasing: rest[..<length])
+      if line.contains(where: { $0 != 0x20 && $0 != 0x09 && $0 != 0x0D }) { try body(line, number) }
+      start += length + 1
+    }
+  }
+
+  private static func lengthOfLine(_ bytes: UnsafeRawBufferPointer) -> Int {
+    guard let base = bytes.baseAddress, let end = memchr(base, 0x0A, bytes.count) else { return bytes.count }
+    return UnsafeRawPointer(end) - base
+  }
+
+  /// The system's words for an error, without the paths and codes around them.
+  private static func reason(_ error: any Error) -> String {
+    let error = error as NSError
+    let cause = error.userInfo[NSUnderlyingErrorKey] as? NSError ?? error
+    if cause.domain == NSPOSIXErrorDomain { return String(cString: strerror(Int32(cause.code))) }
+    return error.localizedDescription
+  }
+}

@@ -1,0 +1,98 @@
+/// Why a file of episodes cannot be read or written: which file, which line, which field, and what to do.
+public struct EpisodeFileError: Error, CustomStringConvertible, Sendable, Equatable {
+  /// What is wrong.
+  public enum Problem: Sendable, Equatable {
+    /// No file, or no folder, has this name.
+    case missing
+    /// The file could not be read; why.
+    case unreadable(String)
+    /// The file could not be written; why.
+    case unwritable(String)
+    /// No line holds an episode.
+    case empty
+    /// The line is not JSON; why, and at which byte of the line, counted from 1.
+    case notJSON(reason: String, column: Int)
+    /// The field has another type than it must have.
+    case wrongType(expected: String, found: String)
+    /// A field that every line or item must have is missing.
+    case missingField(String)
+    /// An item has a field that is not known.
+    case unknownField(String)
+    /// The id or a name is empty.
+    case emptyText
+    /// A task that was asked for has no item in this line.
+    case missingTask(String)
+    /// An input that a task reads is missing in this line.
+    case missingInput(String, task: String)
+    /// The answer is not the index of an option.
+    case answerOutsideOptions(answer: Int, options: Int)
+    /// A multiple-choice item has fewer than two options.
+    case tooFewOptions(Int)
+    /// Two options of an item are the same.
+    case duplicateOption(String)
+    /// An earlier line has the same id.
+    case duplicateID(String, firstLine: Int)
+  }
+
+  /// The file, as it was named by the caller.
+  public let path: String
+  /// The line, counted from 1, if the problem lies in one.
+  public let line: Int?
+  /// The field, with dots between levels, such as `tasks.route.answer`.
+  public let field: String?
+  /// What is wrong.
+  public let problem: Problem
+
+  /// Makes an error of its parts.
+  public init(path: String, line: Int? = nil, field: String? = nil, problem: Problem) {
+    self.path = path
+    self.line = line
+    self.field = field
+    self.problem = problem
+  }
+
+  /// One line: file, line, field, what is wrong, and the remedy.
+  public var description: String {
+    var place = path
+    if let line { place += ":\(line)" }
+    if let field { place += ": \(field)" }
+    return "\(place): \(explanation)"
+  }
+
+  private var explanation: String {
+    switch problem {
+    case .missing:
+      return "no such file; check the path, or make the data first"
+    case .unreadable(let reason):
+      return "cannot be read (\(reason)); check the file and its permissions"
+    case .unwritable(let reason):
+      return "cannot be written (\(reason)); check the folder, its permissions and the free space"
+    case .empty:
+      return "holds no episode; write one JSON object a line"
+    case .notJSON(let reason, let column):
+      return "not JSON at byte \(column) of the line: \(reason); write one complete JSON object on the line"
+    case .wrongType(let expected, let found):
+      return "must be \(expected) but is \(found); correct the value"
+    case .missingField(let name):
+      return "lacks \"\(name)\"; add it"
+    case .unknownField(let name):
+      return "unknown field \"\(name)\"; an item has \"question\", \"options\" and \"answer\""
+    case .emptyText:
+      return "is empty; write a text"
+    case .missingTask(let task):
+      return "lacks the task \"\(task)\"; add its item, or remove the task from the workflow"
+    case .missingInput(let input, let task):
+      return
+        "lacks the input \"\(input)\" that the task \"\(task)\" reads; add it, or remove it from the task"
+    case .answerOutsideOptions(let answer, let options):
+      return "\(answer) is outside the \(options) options; use an index from 0 to \(options - 1)"
+    case .tooFewOptions(let count):
+      return
+        "has \(count) \(count == 1 ? "option" : "options"); give at least two, or none for a free-text answer"
+    case .duplicateOption(let option):
+      return "the option \"\(option)\" stands twice; make the options different"
+    case .duplicateID(let id, let firstLine):
+      return "\"\(id)\" is already the id of line \(firstLine); give every episode its own"
+    }
+  }
+}

@@ -1,0 +1,139 @@
+import Datasets
+import LanguageModels
+import Prompting
+import Workflows
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// Answers tasks with the columns each was trained with.
+///
+/// Not to be used from two threads at once: the scorer keeps its workers' memory.
+public final class AnswerPredictor: Sendable {
+  private let stage: LlamaStage
+  private let prompts: PromptRenderer
+  private let scorer: Scorer
+  /// The most tokens of a free-text answer.
+  public let maximumAnswerTokens: Int
+
+  /// - Precondition: the stage is a whole model, whose context holds what `prompts` makes.
+  public init(_ stage: LlamaStage, prompts: PromptRenderer, maximumAnswerTokens: Int = 64) {
+    precondition(prompts.contextLength <= stage.contextLength, "AnswerPredictor: prompts beyond the context")
+    precondition(maximumAnswerTokens > 0, "AnswerPredictor: no room for an answer")
+    self.stage = stage
+    self.prompts = prompts
+    self.maximumAnswerTokens = maximumAnswerTokens
+    scorer = Scorer(stage)
+  }
+
+  /// The answers to one task of some episodes, in their order, as seen through `view` (the base model where
+  /// it is `nil`). `parentAnswers` holds one dictionary an episode: by parent's name its answer's text.
+  /// With `repliesOnly`, options are not scored in the ways that do not decide, which saves time.
+  ///
+  /// - Throws: `PromptError` where an episode cannot be rendered, or what the model's file throws.
+  public func answers(
+    task: String, episodes: [Episode], parentAnswers: [[String: String]], view: AdapterView?,
+    repliesOnly: Bool = false
+  ) throws -> [TaskAnswer] {
+    precondition(episodes.count == parentAnswers.count, "one dictionary of parents' answers an episode")
+    var answers: [Int: TaskAnswer] = [:]
+    var requests: [ScoreRequest] = []
+    var asked: [(place: Int, item: TaskItem)] = []
+    for (index, episode) in episodes.enumerated() {
+      let prompt = try prompts.prompt(task: task, episode: episode, parentAnswers: parentAnswers[index])
+      guard let item = episode.tasks[task] else {
+        throw PromptError.missing(task: task, episode: episode.id, what: "task '\(task)'")
+      }
+      if item.options.isEmpty {
+        answers[index] = try generate(prompt, view)
+      } else {
+        let request = ScoreRequest(prompt: prompt, continuations: try continuations(item, repliesOnly))
+        let length = prompt.count + (request.continuations.map(\.count).max() ?? 0)
+        guard length <= prompts.contextLength else {
+          throw PromptError.tooLong(
+            task: task, episode: episode.id, length: length, limit: prompts.contextLength)
+        }
+        requests.append(request)
+        asked.append((index, item))
+      }
+    }
+    if !requests.isEmpty {
+      let scores = try scorer.score(requests, adapter: view)
+      for (question, score) in zip(asked, scores) {
+        let sums = score.map { $0.reduce(0) { $0 + Double($1) } }
+        answers[question.place] = answer(question.item, sums, repliesOnly)
+      }
+    }
+    return episodes.indices.compactMap { answers[$0] }
+  }
+
+  private var decidesByLetter: Bool { prompts.workflow.training.answerForm == .letter }
+
+  /// The letters, where they decide or all ways are wanted, then the texts likewise.
+  private func continuations(_ item: TaskItem, _ repliesOnly: Bool) throws -> [[Int32]] {
+    let options = item.options.indices
+    var result: [[Int32]] = []
+    if decidesByLetter || !repliesOnly {
+      result += try options.map { [try prompts.letterToken($0)] }
+    }
+    if !decidesByLetter || !repliesOnly {
+      result += options.map { prompts.completion(prompts.scoredText(item, option: $0)) }
+    }
+    return result
+  }
+
+  /// Reads the sums in the order of `continuations`.
+  private func answer(_ item: TaskItem, _ sums: [Double], _ repliesOnly: Bool) -> TaskAnswer {
+    let count = item.options.count
+    let choice: TaskAnswer.Choice
+    if repliesOnly {
+      choice = TaskAnswer.Choice(reply: OptionScores(sums))
+    } else {
+      let letter = OptionScores(Array(sums[..<count]))
+      let text = OptionScores(Array(sums[count...]))
+      let perCharacter = item.options.indices.map { option in
+        text.logProbabilities[option]
+          / Double(max(prompts.scoredText(item, option: option).unicodeScalars.count, 1))
+      }
+      choice = TaskAnswer.Choice(
+        reply: decidesByLetter ? letter : text, letter: letter, text: text,
+        textPerCharacter: OptionScores(perCharacter))
+    }
+    let best = choice.reply.best
+    return TaskAnswer(
+      text: item.options[best], probability: choice.reply.probabilities[best], choice: choice)
+  }
+
+  /// The most probable tokens one by one, until the turn or the text ends.
+  private func generate(_ prompt: [Int32], _ view: AdapterView?) throws -> TaskAnswer {
+    let capacity = min(prompt.count + maximumAnswerTokens, prompts.contextLength)
+    let room = capacity - prompt.count
+    let stops = Set([prompts.stopToken, prompts.tokenizer.endOfSequence].compactMap { $0 })
+    let tokens = try Generator(stage, adapter: view, capacity: capacity)
+      .greedy(prompt, maximumTokens: room, stops: stops)
+    // The end belongs to the answer unless the cap came first; it was the more probable of the two.
+    let completions = tokens.count == room ? [tokens] : stops.sorted().map { tokens + [$0] }
+    let score = try scorer.score(
+      [ScoreRequest(prompt: prompt, continuations: completions)], adapter: view)
+    let sums = score[0].map { $0.reduce(0) { $0 + Double($1) } }
+    let text = prompts.tokenizer.decode(tokens, skipSpecial: true)
+    return TaskAnswer(
+      text: String(text.trimmingWhitespace), probability: exponential(sums.max() ?? 0), choice: nil)
+  }
+}
+
+/// eˣ.
+func exponential(_ x: Double) -> Double { exp(x) }
+
+extension String {
+  /// Without white space at either end.
+  var trimmingWhitespace: Substring {
+    guard let first = firstIndex(where: { !$0.isWhitespace }),
+      let last = lastIndex(where: { !$0.isWhitespace })
+    else { return "" }
+    return self[first...last]
+  }
+}

@@ -1,0 +1,114 @@
+import Foundation
+
+/// One task's scores.
+public struct TaskReport: Sendable, Equatable, Codable {
+  /// The task.
+  public var task: String
+  /// The tasks whose answers it reads.
+  public var parents: [String]
+  /// With the recorded answers of its parents.
+  public var gold: Scores
+  /// With the model's own answers of its parents; those of `gold` where it has none.
+  public var chained: Scores
+
+  /// What is lost where the parents' answers are the model's own: gold minus chained accuracy.
+  public var compositionGap: Double { gold.accuracy - chained.accuracy }
+
+  /// Takes the scores.
+  public init(task: String, parents: [String], gold: Scores, chained: Scores) {
+    self.task = task
+    self.parents = parents
+    self.gold = gold
+    self.chained = chained
+  }
+}
+
+/// A workflow's scores.
+public struct EvaluationReport: Sendable, Equatable, Codable {
+  /// The workflow's name.
+  public var workflow: String
+  /// Episodes evaluated.
+  public var episodes: Int
+  /// In the order of the workflow.
+  public var tasks: [TaskReport]
+
+  /// Takes the scores.
+  public init(workflow: String, episodes: Int, tasks: [TaskReport]) {
+    self.workflow = workflow
+    self.episodes = episodes
+    self.tasks = tasks
+  }
+
+  /// A table for people, shares in percent: a row a task, and one more where its parents' answers are the
+  /// model's own.
+  public var text: String {
+    var rows = [["task", "parents", "right", "answer", "95 %", "letter", "text", "text/char", "gap"]]
+    for task in tasks {
+      let isRoot = task.parents.isEmpty
+      rows.append(Self.row(task.task, isRoot ? "none" : "gold", task.gold, gap: nil))
+      if !isRoot { rows.append(Self.row("", "chained", task.chained, gap: task.compositionGap)) }
+    }
+    return "\(workflow), \(episodes) episode\(episodes == 1 ? "" : "s"), accuracies in %\n\n"
+      + Self.table(rows, leading: 2)
+  }
+
+  private static func row(_ task: String, _ parents: String, _ scores: Scores, gap: Double?) -> [String] {
+    let interval = scores.interval
+    return [
+      task, parents, "\(scores.correct)/\(scores.count)", percent(scores.accuracy),
+      percent(interval.lowerBound) + "–" + percent(interval.upperBound), percent(scores.letterAccuracy),
+      percent(scores.textAccuracy), percent(scores.textPerCharacterAccuracy), gap.map(percent) ?? "",
+    ]
+  }
+
+  private static func percent(_ share: Double?) -> String { share.map(percent) ?? "-" }
+
+  private static func percent(_ share: Double) -> String {
+    // A gap may round to zero from below.
+    let text = String(format: "%.1f", 100 * share)
+    return text == "-0.0" ? "0.0" : text
+  }
+
+  /// Columns of one width each, the first `leading` aligned to the left.
+  private static func table(_ rows: [[String]], leading: Int) -> String {
+    let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
+    return rows.map { row in
+      var line = row.enumerated().map { column, cell in
+        let padding = String(repeating: " ", count: widths[column] - cell.count)
+        return column < leading ? cell + padding : padding + cell
+      }.joined(separator: "  ")
+      while line.last == " " { line.removeLast() }
+      return line + "\n"
+    }.joined()
+  }
+
+  /// The report as one JSON object: what is coded, and the accuracies, intervals and gaps beside the counts.
+  public var json: String {
+    let object: [String: Any] = [
+      "workflow": workflow, "episodes": episodes,
+      "tasks": tasks.map { task in
+        [
+          "task": task.task, "parents": task.parents, "gold": Self.object(task.gold),
+          "chained": Self.object(task.chained), "compositionGap": task.compositionGap,
+        ] as [String: Any]
+      },
+    ]
+    guard
+      let data = try? JSONSerialization.data(withJSONObject: object, options: [.sortedKeys, .prettyPrinted])
+    else { preconditionFailure("counts and finite numbers can be written as JSON") }
+    return String(decoding: data, as: UTF8.self)
+  }
+
+  private static func object(_ scores: Scores) -> [String: Any] {
+    var object: [String: Any] = [
+      "count": scores.count, "correct": scores.correct, "multipleChoice": scores.multipleChoice,
+      "letterCorrect": scores.letterCorrect, "textCorrect": scores.textCorrect,
+      "textPerCharacterCorrect": scores.textPerCharacterCorrect, "accuracy": scores.accuracy,
+      "interval95": [scores.interval.lowerBound, scores.interval.upperBound],
+    ]
+    object["letterAccuracy"] = scores.letterAccuracy
+    object["textAccuracy"] = scores.textAccuracy
+    object["textPerCharacterAccuracy"] = scores.textPerCharacterAccuracy
+    return object
+  }
+}

@@ -1,0 +1,82 @@
+import Datasets
+
+/// How often a task was answered right, by each way of scoring.
+public struct Scores: Sendable, Equatable, Codable {
+  /// Episodes.
+  public var count: Int
+  /// Those whose answer, as children read it, is right. Free text: normalised exact match.
+  public var correct: Int
+  /// Of all, those with options.
+  public var multipleChoice: Int
+  /// Of these, those right by the letter alone.
+  public var letterCorrect: Int
+  /// Right by the text, the sum of its log-probabilities.
+  public var textCorrect: Int
+  /// Right by the same per character.
+  public var textPerCharacterCorrect: Int
+
+  /// Takes the counts.
+  public init(
+    count: Int, correct: Int, multipleChoice: Int, letterCorrect: Int, textCorrect: Int,
+    textPerCharacterCorrect: Int
+  ) {
+    self.count = count
+    self.correct = correct
+    self.multipleChoice = multipleChoice
+    self.letterCorrect = letterCorrect
+    self.textCorrect = textCorrect
+    self.textPerCharacterCorrect = textPerCharacterCorrect
+  }
+
+  /// Counts the answers to `task`.
+  ///
+  /// - Precondition: one answer an episode, with the options scored in all ways.
+  public init(_ answers: [TaskAnswer], task: String, episodes: [Episode]) {
+    precondition(answers.count == episodes.count, "Scores: one answer an episode")
+    self.init(
+      count: answers.count, correct: 0, multipleChoice: 0, letterCorrect: 0, textCorrect: 0,
+      textPerCharacterCorrect: 0)
+    for (answer, episode) in zip(answers, episodes) {
+      guard let item = episode.tasks[task] else { preconditionFailure("Scores: no such task") }
+      switch item.answer {
+      case .text(let expected):
+        correct += AnswerMatching.matches(answer.text, expected) ? 1 : 0
+      case .option(let index):
+        guard let choice = answer.choice, let letter = choice.letter, let text = choice.text,
+          let perCharacter = choice.textPerCharacter
+        else { preconditionFailure("Scores: options are not scored in all ways") }
+        multipleChoice += 1
+        correct += choice.reply.best == index ? 1 : 0
+        letterCorrect += letter.best == index ? 1 : 0
+        textCorrect += text.best == index ? 1 : 0
+        textPerCharacterCorrect += perCharacter.best == index ? 1 : 0
+      }
+    }
+  }
+
+  /// The share of right answers, 0...1; 0 of no episodes.
+  public var accuracy: Double { count == 0 ? 0 : Double(correct) / Double(count) }
+  /// By letter; `nil` for free text.
+  public var letterAccuracy: Double? { share(letterCorrect) }
+  /// By text; `nil` for free text.
+  public var textAccuracy: Double? { share(textCorrect) }
+  /// By text per character; `nil` for free text.
+  public var textPerCharacterAccuracy: Double? { share(textPerCharacterCorrect) }
+
+  private func share(_ part: Int) -> Double? {
+    multipleChoice == 0 ? nil : Double(part) / Double(multipleChoice)
+  }
+
+  /// The 95 % confidence interval of the accuracy: the score interval of Wilson (1927), which stays within
+  /// 0...1 and holds for few episodes too.
+  public var interval: ClosedRange<Double> {
+    guard count > 0 else { return 0...1 }
+    let n = Double(count)
+    let z = 1.959_963_984_540_054
+    let p = accuracy
+    let centre = (p + z * z / (2 * n)) / (1 + z * z / n)
+    let half = z / (1 + z * z / n) * (p * (1 - p) / n + z * z / (4 * n * n)).squareRoot()
+    // At the ends the formula gives them exactly; rounding does not.
+    return (correct == 0 ? 0 : centre - half)...(correct == count ? 1 : centre + half)
+  }
+}

@@ -1,0 +1,116 @@
+import Datasets
+import Foundation
+import LanguageModels
+import Prompting
+import Workflows
+
+/// One task of an answered episode.
+public struct AnsweredTask: Sendable, Equatable, Codable {
+  /// The task.
+  public var task: String
+  /// What it read from its parents, in the order it lists them.
+  public var parents: [ParentAnswer]
+  /// Its answer.
+  public var answer: TaskAnswer
+  /// The recorded answer's text.
+  public var expected: String
+  /// Whether the answer is the recorded one; free text by normalised exact match.
+  public var isRight: Bool
+  /// Wall time in seconds, with rendering and tokenising.
+  public var seconds: Double
+
+  /// Takes the parts.
+  public init(
+    task: String, parents: [ParentAnswer], answer: TaskAnswer, expected: String, isRight: Bool,
+    seconds: Double
+  ) {
+    self.task = task
+    self.parents = parents
+    self.answer = answer
+    self.expected = expected
+    self.isRight = isRight
+    self.seconds = seconds
+  }
+
+  /// An answer as a child reads it.
+  public struct ParentAnswer: Sendable, Equatable, Codable {
+    /// The parent.
+    public var task: String
+    /// Its answer.
+    public var text: String
+
+    /// Takes the parts.
+    public init(task: String, text: String) {
+      self.task = task
+      self.text = text
+    }
+  }
+}
+
+/// An episode answered by a workflow, each child reading its parents' answers.
+public struct WorkflowRun: Sendable, Equatable, Codable {
+  /// The workflow's name.
+  public var workflow: String
+  /// The episode's identifier.
+  public var episode: String
+  /// In the order in which they were answered: parents before children.
+  public var tasks: [AnsweredTask]
+
+  /// Takes the parts.
+  public init(workflow: String, episode: String, tasks: [AnsweredTask]) {
+    self.workflow = workflow
+    self.episode = episode
+    self.tasks = tasks
+  }
+
+  /// The run as people read it.
+  public var text: String {
+    var lines = ["\(workflow), episode \(episode)"]
+    for task in tasks {
+      lines.append("")
+      lines.append("\(task.task): \(task.answer.text)")
+      for parent in task.parents { lines.append("  read \(parent.task): \(parent.text)") }
+      lines.append("  recorded: " + (task.isRight ? "the same" : task.expected))
+      lines.append(
+        String(format: "  probability %.3f, %.1f ms", task.answer.probability, 1000 * task.seconds))
+    }
+    return lines.joined(separator: "\n") + "\n"
+  }
+}
+
+extension WorkflowEvaluator {
+  /// Answers one episode task by task, each child reading its parents' answers.
+  ///
+  /// - Throws: `PromptError` where the episode cannot be rendered, or what the model's file throws.
+  public func run(_ episode: Episode) throws -> WorkflowRun {
+    var texts: [String: String] = [:]
+    var tasks: [AnsweredTask] = []
+    for name in workflow.graph.topologicalOrder {
+      let parents = workflow.graph.parents(of: name).map {
+        AnsweredTask.ParentAnswer(task: $0, text: texts[$0] ?? "")
+      }
+      // What a server would keep: the columns are laid out before the clock starts.
+      let view = view(name)
+      let start = ContinuousClock.now
+      let answers = try predictor.answers(
+        task: name, episodes: [episode],
+        parentAnswers: [Dictionary(parents.map { ($0.task, $0.text) }, uniquingKeysWith: { $1 })],
+        view: view, repliesOnly: true)
+      let elapsed = (ContinuousClock.now - start).components
+      guard let answer = answers.first, let item = episode.tasks[name] else {
+        throw PromptError.missing(task: name, episode: episode.id, what: "task '\(name)'")
+      }
+      texts[name] = answer.text
+      let isRight =
+        switch item.answer {
+        case .option(let index): answer.choice?.reply.best == index
+        case .text(let expected): AnswerMatching.matches(answer.text, expected)
+        }
+      tasks.append(
+        AnsweredTask(
+          task: name, parents: parents, answer: answer, expected: item.answerText, isRight: isRight,
+          seconds: Double(elapsed.seconds) + Double(elapsed.attoseconds) * 1e-18))
+    }
+    return WorkflowRun(workflow: workflow.name, episode: episode.id, tasks: tasks)
+  }
+}

@@ -1,0 +1,131 @@
+import Tensor
+
+/// AdamW over the trainable columns of one phase: it holds parameters and moments of those alone, so that
+/// momentum and weight decay cannot touch any other.
+public final class ColumnOptimizer: @unchecked Sendable {
+  // Unchecked: not used from two threads at once; its workers split the vector.
+  /// Which part of the vectors is whose.
+  public let layout: TrainableLayout
+  /// The adapter's columns that train.
+  public let columns: [Int]
+  /// The steps taken.
+  public private(set) var step = 0
+  private let scale: Float
+  private let settings: AdamWSettings
+  private let device: any ComputeDevice
+  private let memory: DeviceMemory
+  private let parameters: Matrix
+  private let firstMoment: Matrix
+  private let secondMoment: Matrix
+  private let workers: [any TensorOperations]
+
+  /// Starts with the adapter's values and moments of zero.
+  public init(_ adapter: LoRAAdapter, view: AdapterView, settings: AdamWSettings, device: any ComputeDevice) {
+    layout = view.layout
+    columns = view.columns.trainable
+    scale = adapter.scale
+    self.settings = settings
+    self.device = device
+    memory = device.allocate(byteCount: 3 * (layout.count * 4 + 64))
+    var planner = ArenaPlanner(memory: memory)
+    parameters = planner.matrix(rows: 1, columns: layout.count, type: .float32)
+    firstMoment = planner.matrix(rows: 1, columns: layout.count, type: .float32)
+    secondMoment = planner.matrix(rows: 1, columns: layout.count, type: .float32)
+    workers = (0..<device.workerCount).map { _ in device.makeOperations(threads: 1) }
+    workers[0].write(layout.gather(adapter, columns: columns), scale: 1, into: parameters)
+  }
+
+  /// Bytes held.
+  public var byteCount: Int { memory.byteCount }
+
+  /// The Euclidean norm of the gradient of all trainable parameters.
+  public func gradientNorm(_ gradients: GradientBuffer) -> Double {
+    let flat = gradients.flat
+    // B stands multiplied by the scale in what the workers computed.
+    let a = workers[0].sumOfSquares(flat.columns(0..<layout.aCount))
+    let b = workers[0].sumOfSquares(flat.columns(layout.aCount..<layout.count))
+    return (a + b * Double(scale) * Double(scale)).squareRoot()
+  }
+
+  /// One step with `gradients * factor`; `view` then shows the new values.
+  public func update(_ gradients: GradientBuffer, factor: Float, learningRate: Float, view: AdapterView) {
+    step += 1
+    let flat = gradients.flat
+    let parts = workers.count
+    // A's gradients are as they are, B's are to be multiplied by the scale.
+    let pieces = [(0..<layout.aCount, factor), (layout.aCount..<layout.count, factor * scale)]
+    device.onEachWorker { index in
+      for (range, gradientScale) in pieces {
+        let share = (range.count + parts - 1) / parts
+        let start = min(range.lowerBound + index * share, range.upperBound)
+        let part = start..<min(start + share, range.upperBound)
+        if part.isEmpty { continue }
+        workers[index].adamW(
+          parameters: parameters.columns(part), gradient: flat.columns(part), gradientScale: gradientScale,
+          firstMoment: firstMoment.columns(part), secondMoment: secondMoment.columns(part),
+          settings: settings, learningRate: learningRate, step: step)
+      }
+    }
+    refresh(view)
+  }
+
+  private func refresh(_ view: AdapterView) {
+    let values = parameters.address.assumingMemoryBound(to: Float.self)
+    let source = Shared(pointer: values)
+    let parts = workers.count
+    device.onEachWorker { index in
+      view.refresh(source.pointer, part: index, of: parts, workers[index])
+    }
+  }
+
+  /// An address that several workers read.
+  private struct Shared: @unchecked Sendable { let pointer: UnsafeMutablePointer<Float> }
+
+  /// Writes the trained columns back; no other value of the adapter is touched.
+  public func commit(to adapter: inout LoRAAdapter) {
+    layout.scatter(parameters.address.assumingMemoryBound(to: Float.self), into: &adapter, columns: columns)
+  }
+
+  /// What is needed to go on: the moments, flat in ``layout``, and the number of steps. The parameters are
+  /// in the adapter.
+  public struct State: Sendable, Equatable {
+    /// Running mean of the gradients.
+    public var firstMoment: [Float]
+    /// Running mean of their squares.
+    public var secondMoment: [Float]
+    /// Steps taken.
+    public var step: Int
+
+    /// Takes the values as they are.
+    public init(firstMoment: [Float], secondMoment: [Float], step: Int) {
+      self.firstMoment = firstMoment
+      self.secondMoment = secondMoment
+      self.step = step
+    }
+  }
+
+  /// The trainable parameters, flat in ``layout``.
+  public var currentParameters: [Float] { values(parameters) }
+
+  private func values(_ matrix: Matrix) -> [Float] {
+    [Float](unsafeUninitializedCapacity: layout.count) { buffer, filled in
+      if let base = buffer.baseAddress { workers[0].read(matrix, into: base) }
+      filled = layout.count
+    }
+  }
+
+  /// The state now, or to go on from.
+  ///
+  /// - Precondition: the vectors have the layout's size.
+  public var state: State {
+    get { State(firstMoment: values(firstMoment), secondMoment: values(secondMoment), step: step) }
+    set {
+      precondition(
+        newValue.firstMoment.count == layout.count && newValue.secondMoment.count == layout.count,
+        "ColumnOptimizer: a state of another layout")
+      workers[0].write(newValue.firstMoment, scale: 1, into: firstMoment)
+      workers[0].write(newValue.secondMoment, scale: 1, into: secondMoment)
+      step = newValue.step
+    }
+  }
+}

@@ -1,0 +1,80 @@
+import Tensor
+
+/// Continues a prompt token by token with a key/value cache.
+public final class Generator: @unchecked Sendable {
+  // Unchecked: not used from two threads at once.
+  private let stage: LlamaStage
+  private let adapter: AdapterView?
+  private let memory: DeviceMemory
+  private let stores: [KeyValueStore]
+  private let worker: StageWorker
+  private let activations: StageActivations
+  /// Tokens seen so far.
+  public private(set) var position = 0
+  private let capacity: Int
+
+  /// Room for `capacity` tokens, the prompt included.
+  ///
+  /// - Precondition: the stage is a whole model and its context holds `capacity` tokens.
+  public init(_ stage: LlamaStage, adapter: AdapterView?, capacity: Int) {
+    precondition(stage.isFirst && stage.isLast && capacity <= stage.contextLength, "Generator: bad capacity")
+    self.stage = stage
+    self.adapter = adapter
+    self.capacity = capacity
+    let shape = stage.configuration.attentionShape
+    let rows = shape.keyValueHeads * capacity
+    let type = stage.device.computeType
+    func plan(_ planner: inout ArenaPlanner) -> [KeyValueStore] {
+      stage.layers.map { _ in
+        KeyValueStore(
+          keys: planner.matrix(rows: rows, columns: shape.dimension, type: type),
+          values: planner.matrix(rows: rows, columns: shape.dimension, type: type), capacity: capacity)
+      }
+    }
+    var counter = ArenaPlanner()
+    _ = plan(&counter)
+    memory = stage.device.allocate(byteCount: counter.byteCount)
+    var planner = ArenaPlanner(memory: memory)
+    stores = plan(&planner)
+    // One sequence cannot be sharded: its products use all workers' threads.
+    let threads = stage.device.workerCount
+    worker = StageWorker(stage, rows: capacity, adapter: adapter, backward: false, threads: threads)
+    activations = StageActivations(stage, rows: capacity, adapter: adapter, keepsActivations: false)
+  }
+
+  /// Feeds tokens; returns the logits `[vocabulary]` that follow the last of them.
+  ///
+  /// - Precondition: `tokens` is not empty and fits the capacity.
+  /// - Throws: what the weight source throws when embeddings cannot be read.
+  public func feed(_ tokens: [Int32]) throws -> [Float] {
+    precondition(!tokens.isEmpty && position + tokens.count <= capacity, "Generator: beyond its capacity")
+    let past = position == 0 ? [] : [KeyRange(start: 0, count: position)]
+    let batch = PackedBatch(
+      tokens: tokens,
+      segments: [
+        AttentionSegment(row: 0, count: tokens.count, position: position, past: past, keyRow: position)
+      ], targets: [])
+    let h = activations.hidden.rows(0..<batch.paddedRowCount)
+    try stage.embed(tokens, into: h, worker.operations)
+    stage.forward(batch, activations, stores: stores, adapter: adapter, worker)
+    position += tokens.count
+    return stage.logits(rows: [tokens.count - 1], hidden: h, worker)
+  }
+
+  /// The most probable continuation of `prompt`: at most `maximumTokens`, ending before any of `stops`.
+  ///
+  /// - Throws: what the weight source throws when embeddings cannot be read.
+  public func greedy(_ prompt: [Int32], maximumTokens: Int, stops: Set<Int32>) throws -> [Int32] {
+    var logits = try feed(prompt)
+    var answer: [Int32] = []
+    while answer.count < maximumTokens {
+      guard let best = logits.indices.max(by: { logits[$0] < logits[$1] }) else { break }
+      let token = Int32(best)
+      if stops.contains(token) { break }
+      answer.append(token)
+      if answer.count == maximumTokens || position == capacity { break }
+      logits = try feed([token])
+    }
+    return answer
+  }
+}

@@ -1,0 +1,142 @@
+import Synchronization
+import Tensor
+
+/// A prompt and the continuations whose log-probabilities are wanted.
+public struct ScoreRequest: Sendable, Equatable {
+  /// Token ids of the prompt, not empty.
+  public var prompt: [Int32]
+  /// Token ids of each continuation, not empty. One of a single token costs nothing beyond the prompt.
+  public var continuations: [[Int32]]
+
+  /// - Precondition: nothing is empty.
+  public init(prompt: [Int32], continuations: [[Int32]]) {
+    precondition(!prompt.isEmpty && continuations.allSatisfy { !$0.isEmpty }, "ScoreRequest: empty tokens")
+    self.prompt = prompt
+    self.continuations = continuations
+  }
+
+  /// Rows it takes: the prompt once, and each continuation without its last token.
+  public var rowCount: Int { continuations.reduce(prompt.count) { $0 + $1.count - 1 } }
+}
+
+/// Scores continuations of prompts, forward only. A prompt is computed once for all its continuations:
+/// they stand behind it in the same pass, each seeing the prompt and itself.
+public final class Scorer: @unchecked Sendable {
+  // Unchecked: `score` is not called from two threads at once, and each worker has its own memory.
+  private let stage: LlamaStage
+  private var contexts: [Context] = []
+
+  private struct Context {
+    let worker: StageWorker
+    let activations: StageActivations
+  }
+
+  /// Requests are packed into passes of about this many rows.
+  private static let passRows = 256
+
+  /// - Precondition: the stage is a whole model.
+  public init(_ stage: LlamaStage) {
+    precondition(stage.isFirst && stage.isLast, "Scorer: part of a model")
+    self.stage = stage
+  }
+
+  /// Per request and continuation the log-probability of each of its tokens, as seen with `adapter`
+  /// (the base model's own where it is `nil`).
+  ///
+  /// - Throws: what the weight source throws when embeddings cannot be read.
+  public func score(_ requests: [ScoreRequest], adapter: AdapterView?) throws -> [[[Float]]] {
+    let passes = pack(requests)
+    let rows = passes.map { pass in pass.reduce(0) { $0 + requests[$1].rowCount } }.max() ?? 0
+    prepare(rows: rows, adapter: adapter)
+    let next = Atomic<Int>(0)
+    let state = Mutex<State>(State(scores: Array(repeating: [], count: requests.count)))
+    stage.device.onEachWorker { index in
+      while true {
+        let number = next.add(1, ordering: .relaxed).oldValue
+        guard number < passes.count else { return }
+        do {
+          let scores = try run(passes[number].map { requests[$0] }, adapter, contexts[index])
+          state.withLock {
+            for (request, score) in zip(passes[number], scores) { $0.scores[request] = score }
+          }
+        } catch {
+          state.withLock { $0.failure = $0.failure ?? error }
+        }
+      }
+    }
+    let result = state.withLock { $0 }
+    if let failure = result.failure { throw failure }
+    return result.scores
+  }
+
+  private struct State {
+    var scores: [[[Float]]]
+    var failure: (any Error)?
+  }
+
+  private func pack(_ requests: [ScoreRequest]) -> [[Int]] {
+    var passes: [[Int]] = []
+    var rows = 0
+    for (index, request) in requests.enumerated() {
+      precondition(
+        request.continuations.allSatisfy { request.prompt.count + $0.count - 1 <= stage.contextLength },
+        "Scorer: a request longer than the context")
+      if passes.isEmpty || rows + request.rowCount > Self.passRows {
+        passes.append([])
+        rows = 0
+      }
+      passes[passes.count - 1].append(index)
+      rows += request.rowCount
+    }
+    return passes
+  }
+
+  private func prepare(rows: Int, adapter: AdapterView?) {
+    // x Aᵀ may be wider than for the adapter before: the memory is planned for the one in use.
+    contexts = (0..<stage.device.workerCount).map { _ in
+      Context(
+        worker: StageWorker(stage, rows: rows, adapter: adapter, backward: false),
+        activations: StageActivations(stage, rows: rows, adapter: adapter, keepsActivations: false))
+    }
+  }
+
+  private func run(_ requests: [ScoreRequest], _ adapter: AdapterView?, _ context: Context) throws
+    -> [[[Float]]]
+  {
+    var batch = PackedBatch(tokens: [], segments: [], targets: [])
+    for request in requests { batch.append(request) }
+    let h = context.activations.hidden.rows(0..<batch.paddedRowCount)
+    try stage.embed(batch.tokens, into: h, context.worker.operations)
+    stage.forward(batch, context.activations, adapter: adapter, context.worker)
+    let flat = stage.logProbabilities(batch.targets, hidden: h, context.worker)
+    var next = 0
+    return requests.map { request in
+      request.continuations.map { continuation in
+        defer { next += continuation.count }
+        return Array(flat[next..<next + continuation.count])
+      }
+    }
+  }
+}
+
+extension PackedBatch {
+  /// Appends a prompt and behind it each continuation's tokens but the last.
+  mutating func append(_ request: ScoreRequest) {
+    let prompt = KeyRange(start: tokens.count, count: request.prompt.count)
+    segments.append(AttentionSegment(row: prompt.start, count: prompt.count))
+    tokens += request.prompt
+    for continuation in request.continuations {
+      targets.append(TargetToken(row: prompt.start + prompt.count - 1, token: continuation[0]))
+      let row = tokens.count
+      if continuation.count > 1 {
+        segments.append(
+          AttentionSegment(
+            row: row, count: continuation.count - 1, position: prompt.count, past: [prompt]))
+      }
+      tokens += continuation.dropLast()
+      for (offset, token) in continuation.dropFirst().enumerated() {
+        targets.append(TargetToken(row: row + offset, token: token))
+      }
+    }
+  }
+}

@@ -1,0 +1,143 @@
+import Checkpoint
+import Tensor
+
+/// The frozen weights of one transformer block.
+struct LlamaLayer: Sendable {
+  let index: Int
+  let attentionNorm: NormWeight
+  /// Queries, keys and values stacked: `[fusedColumns, hidden]`.
+  let fused: any FrozenMatrix
+  /// `[hidden, heads * dimension]`.
+  let output: any FrozenMatrix
+  let feedForwardNorm: NormWeight
+  /// Gate and up stacked: `[2 * intermediate, hidden]`.
+  let gateUp: any FrozenMatrix
+  /// `[hidden, intermediate]`.
+  let down: any FrozenMatrix
+}
+
+/// What all layers of a pass share.
+struct LayerPass {
+  let configuration: LlamaConfiguration
+  let rotary: RotaryTable
+  let segments: [AttentionSegment]
+  /// Rows with a token; rows beyond are zero.
+  let rowCount: Int
+  let adapter: AdapterView?
+  let operations: any TensorOperations
+}
+
+// Forward and backward of a block, side by side. h is the residual stream, `[rows, hidden]` float32.
+extension LlamaLayer {
+  /// h becomes the block's output; `activations` and `store` keep what backward, or a later token, needs.
+  func forward(
+    _ h: Matrix, _ activations: LayerActivations, store: KeyValueStore, _ scratch: LayerScratch,
+    _ pass: LayerPass
+  ) {
+    let operations = pass.operations
+    let epsilon = pass.configuration.rmsNormEpsilon
+    operations.copy(h, into: activations.input)
+    operations.rmsNorm(
+      activations.input, weight: attentionNorm.matrix, epsilon: epsilon, into: activations.attentionInput,
+      rstd: activations.inputRstd)
+    project(
+      activations.attentionInput, fused, .attentionInput, into: scratch.fused, accumulate: false,
+      activations, pass)
+    operations.attention(
+      pass.configuration.attentionShape, segments: pass.segments, fused: scratch.fused,
+      cosine: pass.rotary.cosine, sine: pass.rotary.sine, queries: activations.queries, store: store,
+      out: activations.attended, lse: activations.lse)
+    operations.zero(activations.attended.rows(pass.rowCount..<activations.attended.rows))
+    project(
+      activations.attended, output, .attentionOutput, into: h, accumulate: true, activations, pass)
+
+    operations.copy(h, into: activations.middle)
+    operations.rmsNorm(
+      activations.middle, weight: feedForwardNorm.matrix, epsilon: epsilon,
+      into: activations.feedForwardInput, rstd: activations.middleRstd)
+    project(
+      activations.feedForwardInput, gateUp, .feedForwardInput, into: activations.gateUp, accumulate: false,
+      activations, pass)
+    operations.swiGLU(activations.gateUp, into: scratch.act)
+    project(scratch.act, down, .feedForwardOutput, into: h, accumulate: true, activations, pass)
+  }
+
+  /// dh, the gradient of the block's output, becomes that of its input (unless `inputGradient` is false:
+  /// then only the gradients of the adapter are wanted below this layer's attention).
+  func backward(
+    _ dh: Matrix, _ activations: LayerActivations, _ scratch: LayerScratch, gradients: GradientBuffer,
+    inputGradient: Bool, _ pass: LayerPass
+  ) {
+    let operations = pass.operations
+    operations.swiGLU(activations.gateUp, into: scratch.act)
+    projectBackward(
+      entering(dh, scratch, operations), down, .feedForwardOutput, x: scratch.act, into: scratch.dAct,
+      gradients, activations, scratch, pass)
+    operations.swiGLUBackward(gateUp: activations.gateUp, dAct: scratch.dAct, into: scratch.dGateUp)
+    projectBackward(
+      scratch.dGateUp, gateUp, .feedForwardInput, x: activations.feedForwardInput, into: scratch.dNormed,
+      gradients, activations, scratch, pass)
+    operations.rmsNormBackward(
+      dy: scratch.dNormed, x: activations.middle, weight: feedForwardNorm.matrix,
+      rstd: activations.middleRstd, addTo: dh)
+
+    projectBackward(
+      entering(dh, scratch, operations), output, .attentionOutput, x: activations.attended,
+      into: scratch.dAttended, gradients, activations, scratch, pass)
+    operations.attentionBackward(
+      pass.configuration.attentionShape, segments: pass.segments, dOut: scratch.dAttended,
+      queries: activations.queries, store: activations.store, out: activations.attended,
+      lse: activations.lse, cosine: pass.rotary.cosine, sine: pass.rotary.sine, into: scratch.fused)
+    operations.zero(scratch.fused.rows(pass.rowCount..<scratch.fused.rows))
+    projectBackward(
+      scratch.fused, fused, .attentionInput, x: activations.attentionInput,
+      into: inputGradient ? scratch.dNormed : nil, gradients, activations, scratch, pass)
+    if inputGradient {
+      operations.rmsNormBackward(
+        dy: scratch.dNormed, x: activations.input, weight: attentionNorm.matrix,
+        rstd: activations.inputRstd, addTo: dh)
+    }
+  }
+
+  /// y = x Wᵀ + scale · (x Aᵀ) Bᵀ.
+  private func project(
+    _ x: Matrix, _ weight: any FrozenMatrix, _ group: InputGroup, into y: Matrix, accumulate: Bool,
+    _ activations: LayerActivations, _ pass: LayerPass
+  ) {
+    pass.operations.project(x, weight, into: y, accumulate: accumulate)
+    guard let adapted = pass.adapter?.group(group, layer: index) else { return }
+    adapted.forward(x, u: activations.low(group, columns: adapted.a.rows), addTo: y, pass.operations)
+  }
+
+  /// dx = dy W + scale · (dy B) A, and the gradients of A and B.
+  private func projectBackward(
+    _ dy: Matrix, _ weight: any FrozenMatrix, _ group: InputGroup, x: Matrix, into dx: Matrix?,
+    _ gradients: GradientBuffer, _ activations: LayerActivations, _ scratch: LayerScratch,
+    _ pass: LayerPass
+  ) {
+    if let dx { pass.operations.projectBackward(dy, weight, into: dx, accumulate: false) }
+    guard let adapted = pass.adapter?.group(group, layer: index) else { return }
+    adapted.backward(
+      dy: dy, x: x, u: activations.low(group, columns: adapted.a.rows), addTo: dx, gradients: gradients,
+      scratch.lowRank, pass.operations)
+  }
+
+  /// dh in the type that products take.
+  private func entering(_ dh: Matrix, _ scratch: LayerScratch, _ operations: any TensorOperations) -> Matrix {
+    if scratch.dOutput.type == dh.type { return dh }
+    operations.copy(dh, into: scratch.dOutput)
+    return scratch.dOutput
+  }
+}
+
+/// A norm's weight on a device, `[1, hidden]` float32.
+final class NormWeight: Sendable {
+  let matrix: Matrix
+  private let memory: DeviceMemory
+
+  init(_ values: [Float], device: any ComputeDevice) {
+    memory = device.allocate(byteCount: values.count * 4)
+    matrix = memory.matrix(rows: 1, columns: values.count, type: .float32)
+    device.makeOperations(threads: 1).write(values, scale: 1, into: matrix)
+  }
+}

@@ -1,0 +1,164 @@
+import Checkpoint
+import Synchronization
+import Tensor
+
+/// A contiguous range of a Llama model's layers with its frozen weights, on one device: the whole model, or
+/// one stage of a pipeline. The first stage holds the embedding, the last one the final norm and the head.
+public final class LlamaStage: Sendable {
+  /// The sizes of the whole model.
+  public let configuration: LlamaConfiguration
+  /// The transformer blocks that this stage holds.
+  public let layers: Range<Int>
+  /// The longest sequence it computes.
+  public let contextLength: Int
+  /// Where it lives.
+  public let device: any ComputeDevice
+  /// Whether its weights are laid out for backward passes too.
+  public let use: FrozenUse
+  let blocks: [LlamaLayer]
+  let rotary: RotaryTable
+  let finalNorm: NormWeight?
+  /// The head in chunks of the vocabulary; empty except on the last stage.
+  let head: [any FrozenMatrix]
+  private let source: any WeightSource
+
+  /// The number of vocabulary rows in one chunk of the head: its logits for a shard stay in cache.
+  static let headChunk = 2048
+
+  /// Loads the weights of `layers`.
+  ///
+  /// - Throws: what the source throws for a missing or damaged tensor.
+  public init(
+    _ source: any WeightSource, layers: Range<Int>? = nil, device: any ComputeDevice,
+    contextLength: Int? = nil, use: FrozenUse = .forwardAndBackward
+  ) throws {
+    let configuration = source.configuration
+    let layers = layers ?? 0..<configuration.layerCount
+    precondition(
+      !layers.isEmpty && layers.lowerBound >= 0 && layers.upperBound <= configuration.layerCount,
+      "LlamaStage: no such layers")
+    self.source = source
+    self.configuration = configuration
+    self.layers = layers
+    self.device = device
+    self.use = use
+    self.contextLength = min(contextLength ?? configuration.maximumPositions, configuration.maximumPositions)
+    rotary = RotaryTable(configuration, positions: self.contextLength, device: device)
+
+    let isLast = layers.upperBound == configuration.layerCount
+    let chunks: [Range<Int>] =
+      isLast
+      ? stride(from: 0, to: configuration.vocabularySize, by: Self.headChunk).map {
+        $0..<min($0 + Self.headChunk, configuration.vocabularySize)
+      } : []
+    let headName: WeightName =
+      configuration.tiedEmbeddings || !source.has(.head) ? .tokenEmbedding : .head
+    let loaded = Mutex<Loaded>(Loaded())
+    let work = layers.count + chunks.count
+    let next = Atomic<Int>(0)
+    device.onEachWorker { _ in
+      while true {
+        let item = next.add(1, ordering: .relaxed).oldValue
+        guard item < work, loaded.withLock({ $0.failure == nil }) else { return }
+        do {
+          if item < layers.count {
+            let layer = layers.lowerBound + item
+            let block = try LlamaLayer(source, index: layer, device: device, use: use)
+            loaded.withLock { $0.blocks[layer] = block }
+          } else {
+            let rows = chunks[item - layers.count]
+            let matrix = try device.freeze(source, headName, rows: rows, use: use)
+            loaded.withLock { $0.head[rows.lowerBound] = matrix }
+          }
+        } catch {
+          loaded.withLock { $0.failure = $0.failure ?? error }
+        }
+      }
+    }
+    let result = loaded.withLock { $0 }
+    if let failure = result.failure { throw failure }
+    blocks = layers.compactMap { result.blocks[$0] }
+    head = chunks.compactMap { result.head[$0.lowerBound] }
+    finalNorm = isLast ? try NormWeight(source, .finalNorm, device: device) : nil
+  }
+
+  private struct Loaded {
+    var blocks: [Int: LlamaLayer] = [:]
+    var head: [Int: any FrozenMatrix] = [:]
+    var failure: (any Error)?
+  }
+
+  /// Whether tokens enter here.
+  public var isFirst: Bool { layers.lowerBound == 0 }
+  /// Whether logits leave here.
+  public var isLast: Bool { layers.upperBound == configuration.layerCount }
+
+  /// Bytes of the frozen weights as laid out.
+  public var weightBytes: Int {
+    blocks.reduce(0) {
+      $0 + $1.fused.byteCount + $1.output.byteCount + $1.gateUp.byteCount + $1.down.byteCount
+    } + head.reduce(0) { $0 + $1.byteCount }
+  }
+
+  /// h `[rows, hidden]` float32 = the embeddings of `tokens`; rows beyond them become zero.
+  ///
+  /// The table is not copied: its rows are read from the mapped file.
+  ///
+  /// - Throws: what the source throws for a damaged file.
+  public func embed(_ tokens: [Int32], into h: Matrix, _ operations: any TensorOperations) throws {
+    let hidden = configuration.hiddenSize
+    let row = UnsafeMutablePointer<Float>.allocate(capacity: hidden)
+    defer { row.deallocate() }
+    for (index, token) in tokens.enumerated() {
+      precondition(
+        token >= 0 && token < configuration.vocabularySize, "token \(token) is outside the vocabulary")
+      try source.readFloat32(.tokenEmbedding, rows: Int(token)..<Int(token) + 1, into: row)
+      operations.write(row, scale: 1, into: h.rows(index..<index + 1))
+    }
+    operations.zero(h.rows(tokens.count..<h.rows))
+  }
+}
+
+extension LlamaLayer {
+  init(_ source: any WeightSource, index: Int, device: any ComputeDevice, use: FrozenUse) throws {
+    self.index = index
+    attentionNorm = try NormWeight(source, .attentionNorm(layer: index), device: device)
+    feedForwardNorm = try NormWeight(source, .feedForwardNorm(layer: index), device: device)
+    fused = try device.freeze(
+      source, [.query(layer: index), .key(layer: index), .value(layer: index)], use: use)
+    output = try device.freeze(source, [.attentionOutput(layer: index)], use: use)
+    gateUp = try device.freeze(source, [.gate(layer: index), .up(layer: index)], use: use)
+    down = try device.freeze(source, [.down(layer: index)], use: use)
+  }
+}
+
+extension NormWeight {
+  convenience init(_ source: any WeightSource, _ name: WeightName, device: any ComputeDevice) throws {
+    self.init(try source.float32(name), device: device)
+  }
+}
+
+extension ComputeDevice {
+  /// The weights `names`, one above the other.
+  func freeze(_ source: any WeightSource, _ names: [WeightName], use: FrozenUse) throws -> any FrozenMatrix {
+    let shapes = try names.map { try source.shape(of: $0) }
+    let inputs = shapes[0][1]
+    let outputs = shapes.reduce(0) { $0 + $1[0] }
+    return try freeze(outputs: outputs, inputs: inputs, use: use) { target in
+      var row = 0
+      for (name, shape) in zip(names, shapes) {
+        try source.readFloat32(name, rows: 0..<shape[0], into: target + row * inputs)
+        row += shape[0]
+      }
+    }
+  }
+
+  /// Some rows of one weight.
+  func freeze(_ source: any WeightSource, _ name: WeightName, rows: Range<Int>, use: FrozenUse) throws
+    -> any FrozenMatrix
+  {
+    try freeze(outputs: rows.count, inputs: source.configuration.hiddenSize, use: use) { target in
+      try source.readFloat32(name, rows: rows, into: target)
+    }
+  }
+}

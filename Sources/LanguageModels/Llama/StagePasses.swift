@@ -1,0 +1,196 @@
+import Tensor
+
+/// The memory of one micro-batch in flight: what the forward pass of a stage leaves for its backward pass.
+///
+/// Unchecked: one worker at a time uses it.
+public final class StageActivations: @unchecked Sendable {
+  /// Rows it has room for.
+  public let rows: Int
+  private let memory: DeviceMemory
+  let layers: [LayerActivations]
+  let keepsActivations: Bool
+  /// The residual stream, `[rows, hidden]` float32: the input of the stage before the forward pass, its
+  /// output afterwards.
+  public let hidden: Matrix
+  /// Its gradient, `[rows, hidden]` float32.
+  public let hiddenGradient: Matrix
+
+  /// Room for a stage's activations of at most `rows` rows; for one layer's only, used again by each, where
+  /// no backward pass follows.
+  public init(_ stage: LlamaStage, rows: Int, adapter: AdapterView?, keepsActivations: Bool = true) {
+    let rows = PackedBatch.padded(rows)
+    func plan(_ planner: inout ArenaPlanner) -> ([LayerActivations], Matrix, Matrix) {
+      let count = keepsActivations ? stage.layers.count : 1
+      let layers = (0..<count).map { _ in
+        LayerActivations(
+          &planner, stage.configuration, rows: rows, lowColumns: adapter.lowColumns(layers: stage.layers),
+          type: stage.device.computeType)
+      }
+      let hidden = stage.configuration.hiddenSize
+      return (
+        layers, planner.matrix(rows: rows, columns: hidden, type: .float32),
+        planner.matrix(rows: keepsActivations ? rows : 0, columns: hidden, type: .float32)
+      )
+    }
+    var counter = ArenaPlanner()
+    _ = plan(&counter)
+    memory = stage.device.allocate(byteCount: counter.byteCount)
+    var planner = ArenaPlanner(memory: memory)
+    self.rows = rows
+    self.keepsActivations = keepsActivations
+    (layers, hidden, hiddenGradient) = plan(&planner)
+  }
+
+  /// Bytes held.
+  public var byteCount: Int { memory.byteCount }
+}
+
+/// A worker's operations and the scratch memory that its passes share.
+///
+/// Not to be used by two threads at once.
+public final class StageWorker: @unchecked Sendable {
+  let operations: any TensorOperations
+  let scratch: LayerScratch
+  let rows: Int
+  private let memory: DeviceMemory
+
+  /// Scratch for passes of at most `rows` rows.
+  public init(_ stage: LlamaStage, rows: Int, adapter: AdapterView?, backward: Bool = true, threads: Int = 1)
+  {
+    let rows = PackedBatch.padded(rows)
+    func plan(_ planner: inout ArenaPlanner) -> LayerScratch {
+      LayerScratch(
+        &planner, stage.configuration, rows: rows, lowColumns: adapter.lowColumns(layers: stage.layers),
+        type: stage.device.computeType, backward: backward)
+    }
+    var counter = ArenaPlanner()
+    _ = plan(&counter)
+    memory = stage.device.allocate(byteCount: counter.byteCount)
+    var planner = ArenaPlanner(memory: memory)
+    scratch = plan(&planner)
+    operations = stage.device.makeOperations(threads: threads)
+    self.rows = rows
+  }
+
+  /// Bytes held.
+  public var byteCount: Int { memory.byteCount }
+}
+
+// The passes of a stage over one micro-batch. Forward beside backward.
+extension LlamaStage {
+  /// Runs this stage's layers over `activations.hidden`, which the caller has filled: by ``embed(_:into:_:)``
+  /// on the first stage, with the previous stage's output on the others.
+  ///
+  /// Keys and values go to `stores`, one a layer, where given: that is how later tokens see them.
+  public func forward(
+    _ batch: PackedBatch, _ activations: StageActivations, stores: [KeyValueStore]? = nil,
+    adapter: AdapterView?, _ worker: StageWorker
+  ) {
+    let pass = layerPass(batch, adapter, worker)
+    let scratch = worker.scratch.narrowed(to: batch.paddedRowCount)
+    for (place, block) in blocks.enumerated() {
+      let layer = activations.layers[activations.keepsActivations ? place : 0]
+        .narrowed(to: batch.paddedRowCount)
+      block.forward(
+        activations.hidden.rows(0..<batch.paddedRowCount), layer, store: stores?[place] ?? layer.store,
+        scratch, pass)
+    }
+  }
+
+  /// Runs the layers backward over `activations.hiddenGradient`, which holds the gradient of the stage's
+  /// output and then that of its input (on the first stage it is left unfinished: nothing there trains).
+  /// Every trainable gradient of this stage is written once.
+  public func backward(
+    _ batch: PackedBatch, _ activations: StageActivations, adapter: AdapterView,
+    gradients: GradientBuffer, _ worker: StageWorker
+  ) {
+    let pass = layerPass(batch, adapter, worker)
+    for (block, layer) in zip(blocks, activations.layers).reversed() {
+      block.backward(
+        activations.hiddenGradient.rows(0..<batch.paddedRowCount), layer.narrowed(to: batch.paddedRowCount),
+        worker.scratch.narrowed(to: batch.paddedRowCount), gradients: gradients,
+        inputGradient: block.index > 0, pass)
+    }
+  }
+
+  /// The sum of -log p over the batch's targets, from the stage's output; writes
+  /// `activations.hiddenGradient` = `scale` times its gradient. Only on the last stage.
+  public func loss(
+    _ batch: PackedBatch, _ activations: StageActivations, scale: Float, _ worker: StageWorker
+  ) -> Double {
+    guard let finalNorm else { preconditionFailure("loss: the head is on another stage") }
+    let operations = worker.operations
+    let rows = batch.targets.map(\.row)
+    let hidden = configuration.hiddenSize
+    var planner = ArenaPlanner(memory: nil)
+    func plan(_ planner: inout ArenaPlanner) -> (Matrix, Matrix, Matrix, Matrix, Matrix) {
+      (
+        planner.matrix(rows: rows.count, columns: hidden, type: .float32),
+        planner.matrix(rows: rows.count, columns: hidden, type: device.computeType),
+        planner.matrix(rows: rows.count, columns: 1, type: .float32),
+        planner.matrix(rows: rows.count, columns: hidden, type: .float32),
+        planner.matrix(rows: rows.count, columns: hidden, type: .float32)
+      )
+    }
+    _ = plan(&planner)
+    let memory = device.allocate(byteCount: planner.byteCount)
+    planner = ArenaPlanner(memory: memory)
+    let (x, normed, rstd, dNormed, dx) = plan(&planner)
+    operations.gatherRows(activations.hidden, rows, into: x)
+    operations.rmsNorm(
+      x, weight: finalNorm.matrix, epsilon: configuration.rmsNormEpsilon, into: normed, rstd: rstd)
+    let loss = operations.crossEntropy(
+      normed, head: head, tokens: batch.targets.map(\.token), scale: scale, dx: dNormed)
+    operations.rmsNormBackward(dy: dNormed, x: x, weight: finalNorm.matrix, rstd: rstd, addTo: dx)
+    operations.zero(activations.hiddenGradient.rows(0..<batch.paddedRowCount))
+    operations.scatterRows(dx, rows, into: activations.hiddenGradient)
+    return loss
+  }
+
+  /// log p of each of the batch's targets, from the stage's output. Only on the last stage.
+  public func logProbabilities(
+    _ targets: [TargetToken], hidden h: Matrix, _ worker: StageWorker
+  ) -> [Float] {
+    withNormed(h, rows: targets.map(\.row), worker) { normed in
+      worker.operations.logProbabilities(normed, head: head, tokens: targets.map(\.token))
+    }
+  }
+
+  /// The logits `[rows.count, vocabulary]` at some rows of the stage's output. Only on the last stage.
+  public func logits(rows: [Int], hidden h: Matrix, _ worker: StageWorker) -> [Float] {
+    withNormed(h, rows: rows, worker) { normed in
+      let count = rows.count * configuration.vocabularySize
+      let memory = device.allocate(byteCount: count * 4)
+      let logits = memory.matrix(rows: rows.count, columns: configuration.vocabularySize, type: .float32)
+      worker.operations.logits(normed, head: head, into: logits)
+      return [Float](unsafeUninitializedCapacity: count) { buffer, filled in
+        if let base = buffer.baseAddress { worker.operations.read(logits, into: base) }
+        filled = count
+      }
+    }
+  }
+
+  private func withNormed<T>(
+    _ h: Matrix, rows: [Int], _ worker: StageWorker, _ body: (Matrix) -> T
+  ) -> T {
+    guard let finalNorm else { preconditionFailure("logits: the head is on another stage") }
+    let hidden = configuration.hiddenSize
+    let memory = device.allocate(byteCount: rows.count * (hidden * (4 + device.computeType.size) + 4) + 256)
+    var planner = ArenaPlanner(memory: memory)
+    let x = planner.matrix(rows: rows.count, columns: hidden, type: .float32)
+    let normed = planner.matrix(rows: rows.count, columns: hidden, type: device.computeType)
+    let rstd = planner.matrix(rows: rows.count, columns: 1, type: .float32)
+    worker.operations.gatherRows(h, rows, into: x)
+    worker.operations.rmsNorm(
+      x, weight: finalNorm.matrix, epsilon: configuration.rmsNormEpsilon, into: normed, rstd: rstd)
+    return body(normed)
+  }
+
+  func layerPass(_ batch: PackedBatch, _ adapter: AdapterView?, _ worker: StageWorker) -> LayerPass {
+    precondition(
+      batch.paddedRowCount <= worker.rows, "a batch of \(batch.rowCount) rows in a worker of \(worker.rows)")
+    return LayerPass(
+      configuration: configuration, rotary: rotary, segments: batch.segments, rowCount: batch.rowCount,
+      adapter: adapter, operations: worker.operations)
+  }
+}

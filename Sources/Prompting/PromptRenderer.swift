@@ -1,0 +1,221 @@
+import Datasets
+import Tokenization
+import Workflows
+
+/// Turns a task of an episode into the tokens a model reads and the tokens it shall answer with.
+///
+/// The user's message holds, each on a line of its own: the task's instruction, the inputs it names, its
+/// parents' answers, the question, and the options as `A. text`. The model's own chat template wraps it.
+public struct PromptRenderer: Sendable {
+  /// The workflow whose tasks are rendered.
+  public let workflow: Workflow
+  /// The model's tokenizer.
+  public let tokenizer: Tokenizer
+  /// The longest sequence the model computes, in tokens.
+  public let contextLength: Int
+  private let template: ChatTemplate
+  private let specialTokens: [String: String]
+  /// What the template puts after an assistant's message: the model's way to end its turn.
+  private let endOfTurn: [Int32]
+
+  /// - Throws: `PromptError` where the template cannot render a message, or neither it nor the tokenizer has
+  ///   an end of turn.
+  public init(
+    workflow: Workflow, tokenizer: Tokenizer, template: ChatTemplate, specialTokens: [String: String],
+    contextLength: Int
+  ) throws {
+    self.workflow = workflow
+    self.tokenizer = tokenizer
+    self.template = template
+    self.specialTokens = specialTokens
+    self.contextLength = contextLength
+    endOfTurn = try Self.endOfTurn(template, tokenizer, specialTokens)
+  }
+
+  /// The token that ends the model's turn.
+  public var stopToken: Int32 { endOfTurn[endOfTurn.count - 1] }
+
+  private static func endOfTurn(
+    _ template: ChatTemplate, _ tokenizer: Tokenizer, _ specialTokens: [String: String]
+  ) throws -> [Int32] {
+    // A word that no template has of its own.
+    let content = "zqxanswerzqx"
+    let text: String
+    do {
+      text = try template.render(
+        messages: [
+          ChatMessage(role: "user", content: "question"), ChatMessage(role: "assistant", content: content),
+        ], addGenerationPrompt: false, specialTokens: specialTokens)
+    } catch {
+      throw PromptError.templateFails(reason: error.description)
+    }
+    // Up to and including the first special token after the assistant's words.
+    if let end = text.ranges(of: content).last?.upperBound {
+      let rest = tokenizer.encode(String(text[end...]))
+      if let stop = rest.firstIndex(where: { tokenizer.isSpecial($0) }) { return Array(rest[...stop]) }
+    }
+    guard let end = tokenizer.endOfSequence else { throw PromptError.noEndOfTurn }
+    return [end]
+  }
+
+  /// The tokens of a task's prompt.
+  ///
+  /// - Parameter parentAnswers: by parent's name, the text of its answer.
+  /// - Throws: `PromptError` naming the episode and what it lacks.
+  public func prompt(task name: String, episode: Episode, parentAnswers: [String: String]) throws -> [Int32] {
+    let content = try text(task: name, episode: episode, parentAnswers: parentAnswers)
+    var messages = [ChatMessage(role: "user", content: content)]
+    if let system = workflow.system { messages.insert(ChatMessage(role: "system", content: system), at: 0) }
+    let rendered: String
+    do {
+      rendered = try template.render(
+        messages: messages, addGenerationPrompt: true, specialTokens: specialTokens)
+    } catch {
+      throw PromptError.template(task: name, episode: episode.id, reason: error.description)
+    }
+    guard let tokens = tokens(of: rendered, content: content) else {
+      throw PromptError.controlToken(task: name, episode: episode.id)
+    }
+    guard tokens.count < contextLength else {
+      throw PromptError.tooLong(
+        task: name, episode: episode.id, length: tokens.count, limit: contextLength)
+    }
+    return tokens
+  }
+
+  /// The tokens of a rendered prompt. Control tokens are the template's alone: where the user's message
+  /// spells one out, that message is tokenised as plain text, so that data cannot end a turn. `nil` where
+  /// the message is not found in the prompt then.
+  private func tokens(of rendered: String, content: String) -> [Int32]? {
+    guard tokenizer.encode(content).contains(where: { tokenizer.isSpecial($0) }) else {
+      return tokenizer.encode(rendered)
+    }
+    // Some templates trim what they are given.
+    let trimmed = content.trimmingPrefix(while: \.isWhitespace).trimmingSuffix(while: \.isWhitespace)
+    for part in [content, String(trimmed)] {
+      guard let range = rendered.ranges(of: part).last else { continue }
+      return tokenizer.encode(String(rendered[..<range.lowerBound]))
+        + tokenizer.encode(part, parseSpecial: false)
+        + tokenizer.encode(String(rendered[range.upperBound...]))
+    }
+    return nil
+  }
+
+  /// The user's message of a task.
+  ///
+  /// - Throws: `PromptError` naming the episode and what it lacks.
+  public func text(task name: String, episode: Episode, parentAnswers: [String: String]) throws -> String {
+    guard let task = workflow.task(name), let item = episode.tasks[name] else {
+      throw PromptError.missing(task: name, episode: episode.id, what: "task '\(name)'")
+    }
+    var lines = [task.instruction]
+    for input in task.inputs {
+      guard let value = episode.inputs[input] else {
+        throw PromptError.missing(task: name, episode: episode.id, what: "input '\(input)'")
+      }
+      lines.append("\(input): \(value)")
+    }
+    for parent in task.parents {
+      guard let answer = parentAnswers[parent] else {
+        throw PromptError.missing(task: name, episode: episode.id, what: "an answer of '\(parent)'")
+      }
+      lines.append("\(parent): \(answer)")
+    }
+    lines.append(item.question)
+    guard item.options.count <= Self.maximumOptions else {
+      throw PromptError.tooManyOptions(task: name, episode: episode.id, count: item.options.count)
+    }
+    for (index, option) in item.options.enumerated() { lines.append("\(Self.letter(index)). \(option)") }
+    return lines.joined(separator: "\n")
+  }
+
+  /// As many options as there are letters.
+  public static let maximumOptions = 26
+
+  /// The letter of an option: A, B, C and so on.
+  ///
+  /// - Precondition: there are at most 26 options.
+  public static func letter(_ index: Int) -> String {
+    precondition((0..<maximumOptions).contains(index), "letters run from A to Z")
+    return String(UnicodeScalar(UInt8(65 + index)))
+  }
+
+  /// What the model shall reply for an option, in the workflow's answer form.
+  public func reply(_ item: TaskItem, option index: Int) -> String {
+    switch workflow.training.answerForm {
+    case .letter: Self.letter(index)
+    case .text: item.options[index]
+    case .letterText: "\(Self.letter(index)). \(item.options[index])"
+    }
+  }
+
+  /// The text by which an option is scored: the reply in the workflow's answer form, or, where that is the
+  /// letter alone, the option's own text.
+  public func scoredText(_ item: TaskItem, option index: Int) -> String {
+    workflow.training.answerForm == .letter ? item.options[index] : reply(item, option: index)
+  }
+
+  /// The right reply, of an option or as free text.
+  public func reply(_ item: TaskItem) -> String {
+    switch item.answer {
+    case .option(let index): reply(item, option: index)
+    case .text(let text): text
+    }
+  }
+
+  /// The tokens of a reply, up to the end of the model's turn. Prompt and reply are tokenised apart.
+  public func completion(_ reply: String) -> [Int32] {
+    tokenizer.encode(reply, parseSpecial: false) + endOfTurn
+  }
+
+  /// The token that starts a reply by its letter.
+  ///
+  /// - Throws: `PromptError` where the letter is not a token of its own.
+  public func letterToken(_ index: Int) throws -> Int32 {
+    let tokens = tokenizer.encode(Self.letter(index), parseSpecial: false)
+    guard tokens.count == 1 else { throw PromptError.letter(Self.letter(index)) }
+    return tokens[0]
+  }
+
+  /// Prompt and right completion of a task, for training.
+  ///
+  /// - Throws: `PromptError` where the episode lacks something or the two are longer than the context.
+  public func example(task: String, episode: Episode, parentAnswers: [String: String]) throws -> PromptExample
+  {
+    let prompt = try prompt(task: task, episode: episode, parentAnswers: parentAnswers)
+    guard let item = episode.tasks[task] else {
+      throw PromptError.missing(task: task, episode: episode.id, what: "task '\(task)'")
+    }
+    let completion = completion(reply(item))
+    guard prompt.count + completion.count <= contextLength else {
+      throw PromptError.tooLong(
+        task: task, episode: episode.id, length: prompt.count + completion.count, limit: contextLength)
+    }
+    return PromptExample(prompt: prompt, completion: completion)
+  }
+}
+
+/// Tokens to read and tokens to answer.
+public struct PromptExample: Sendable, Equatable {
+  /// What the model reads.
+  public var prompt: [Int32]
+  /// What it shall answer, its end of turn included.
+  public var completion: [Int32]
+}
+
+extension Episode {
+  /// The recorded answers of some tasks, as text.
+  public func goldAnswers(of tasks: [String]) -> [String: String] {
+    Dictionary(
+      tasks.compactMap { task in self.tasks[task].map { (task, $0.answerText) } }, uniquingKeysWith: { $1 })
+  }
+}
+
+extension Substring {
+  /// Without what `predicate` holds for at the end.
+  fileprivate func trimmingSuffix(while predicate: (Character) -> Bool) -> Substring {
+    var end = endIndex
+    while end > startIndex, predicate(self[index(before: end)]) { end = index(before: end) }
+    return self[..<end]
+  }
+}

@@ -1,0 +1,105 @@
+import Checkpoint
+import Foundation
+import Workflows
+
+/// What a run folder holds.
+///
+/// | file | content |
+/// |---|---|
+/// | `run.json` | which workflow, model and data the run belongs to |
+/// | `workflow.yaml` | the workflow with every setting, as it was trained |
+/// | `metrics.jsonl` | one line an optimiser step |
+/// | `decisions.jsonl` | with `frozenRatio: adaptive`, why which columns froze |
+/// | `checkpoint.safetensors` | everything needed to go on |
+/// | `adapter.safetensors` | the trained adapter; there when training is done |
+public struct RunFolder: Sendable {
+  /// The folder.
+  public let url: URL
+
+  /// A folder that need not exist yet.
+  public init(_ path: String) { url = URL(fileURLWithPath: path, isDirectory: true) }
+
+  /// See the type's table.
+  public var workflow: URL { url.appendingPathComponent("workflow.yaml") }
+  /// See the type's table.
+  public var manifest: URL { url.appendingPathComponent("run.json") }
+  /// See the type's table.
+  public var metrics: URL { url.appendingPathComponent("metrics.jsonl") }
+  /// See the type's table.
+  public var decisions: URL { url.appendingPathComponent("decisions.jsonl") }
+  /// See the type's table.
+  public var checkpoint: URL { url.appendingPathComponent("checkpoint.safetensors") }
+  /// See the type's table.
+  public var adapter: URL { url.appendingPathComponent("adapter.safetensors") }
+
+  /// What a run belongs to.
+  public struct Manifest: Codable, Sendable, Equatable {
+    /// The format of the folder.
+    public var format = 1
+    /// The model as the workflow names it.
+    public var model: String
+    /// Where its files were.
+    public var modelPath: String
+    /// Identifies the model's configuration and weights.
+    public var modelIdentity: String
+    /// Where the data was.
+    public var dataPath: String
+    /// The SHA-256 of the workflow with every setting.
+    public var workflowIdentity: String
+    /// The SHA-256 of the training data.
+    public var dataIdentity: String
+    /// float32 or bfloat16.
+    public var precision: String
+  }
+
+  /// - Throws: `RunError` where the folder is no run.
+  public func readManifest() throws -> Manifest {
+    guard let data = try? Data(contentsOf: manifest) else {
+      throw RunError(
+        url.path, "is not a run: it has no run.json", "give a folder that 'contexture train --out' has made")
+    }
+    guard let manifest = try? JSONDecoder().decode(Manifest.self, from: data), manifest.format == 1 else {
+      throw RunError(manifest.path, "is damaged or of another version", "train again into a new folder")
+    }
+    return manifest
+  }
+
+  func write(_ manifest: Manifest) throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
+    try AtomicFile.write(try encoder.encode(manifest), to: self.manifest)
+  }
+
+  /// Whether there is anything in the way of a new run.
+  func refuseContents() throws {
+    let contents = (try? FileManager.default.contentsOfDirectory(atPath: url.path)) ?? []
+    var isFolder: ObjCBool = false
+    if FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder), !isFolder.boolValue {
+      throw RunError(url.path, "is a file, not a folder", "give --out another folder")
+    }
+    guard let first = contents.min() else { return }
+    let isRun = contents.contains("run.json")
+    throw RunError(
+      url.path, "is not empty (it holds \(first))",
+      isRun ? "go on with --resume, or give --out a new folder" : "give --out a new or empty folder")
+  }
+}
+
+/// A run that cannot start, go on or be used.
+public struct RunError: Error, Sendable, Equatable, CustomStringConvertible {
+  /// The file or folder.
+  public let place: String
+  /// What is wrong.
+  public let problem: String
+  /// What to do.
+  public let remedy: String
+
+  init(_ place: String, _ problem: String, _ remedy: String) {
+    self.place = place
+    self.problem = problem
+    self.remedy = remedy
+  }
+
+  /// What is wrong, where, and what to do.
+  public var description: String { "\(place): \(problem); \(remedy)" }
+}

@@ -1,0 +1,63 @@
+/// The graph as text for drawing tools.
+extension TaskDependencyGraph {
+  /// A Mermaid flowchart (https://mermaid.js.org), edges from parent to child.
+  ///
+  /// - Parameter blocks: columns to show below each name.
+  public func mermaid(blocks: RankBlocks? = nil) -> String {
+    var lines = ["flowchart LR"]
+    for (i, task) in tasks.enumerated() {
+      let columns = blocks.map { "<br/>columns \(columnRanges($0[task]))" } ?? ""
+      lines.append("  t\(i)[\"\(Self.mermaidEscaped(task))\(columns)\"]")
+    }
+    for (i, task) in tasks.enumerated() {
+      for parent in parents(of: task) { lines.append("  t\(index(parent)) --> t\(i)") }
+    }
+    return lines.joined(separator: "\n") + "\n"
+  }
+
+  /// A Graphviz digraph (https://graphviz.org), edges from parent to child, one column of nodes per level.
+  ///
+  /// - Parameter blocks: columns to show below each name.
+  public func dot(blocks: RankBlocks? = nil) -> String {
+    var lines = ["digraph workflow {", "  rankdir=LR;", "  node [shape=box];"]
+    for (i, task) in tasks.enumerated() {
+      let columns = blocks.map { "\\ncolumns \(columnRanges($0[task]))" } ?? ""
+      lines.append("  t\(i) [label=\"\(Self.dotEscaped(task))\(columns)\"];")
+    }
+    for level in levels {
+      lines.append("  { rank=same; \(level.map { "t\(index($0));" }.joined(separator: " ")) }")
+    }
+    for (i, task) in tasks.enumerated() {
+      for parent in parents(of: task) { lines.append("  t\(index(parent)) -> t\(i);") }
+    }
+    return (lines + ["}"]).joined(separator: "\n") + "\n"
+  }
+
+  /// Mermaid's own entity codes for everything that has a meaning inside a quoted label.
+  private static func mermaidEscaped(_ text: String) -> String {
+    var out = ""
+    for scalar in text.unicodeScalars {
+      switch scalar {
+      case "\"", "#", "&", "<", ">", "`", "\\": out += "#\(scalar.value);"
+      case _ where scalar.value < 0x20 || scalar.value == 0x7F: out += " "
+      default: out.unicodeScalars.append(scalar)
+      }
+    }
+    return out
+  }
+
+  /// The inside of a double-quoted DOT string; a backslash would start one of DOT's label escapes.
+  private static func dotEscaped(_ text: String) -> String {
+    var out = ""
+    for scalar in text.unicodeScalars {
+      switch scalar {
+      case "\"": out += "\\\""
+      case "\\": out += "\\\\"
+      case "\n": out += "\\n"
+      case _ where scalar.value < 0x20 || scalar.value == 0x7F: out += " "
+      default: out.unicodeScalars.append(scalar)
+      }
+    }
+    return out
+  }
+}

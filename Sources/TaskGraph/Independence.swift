@@ -1,0 +1,45 @@
+/// Which tasks of one level can train side by side with the same result as one after the other.
+extension PhaseSchedule {
+  /// The tasks of a level in groups: tasks of different groups can train side by side, tasks of one group
+  /// must train in the order given.
+  ///
+  /// Two tasks depend on each other's training when one refines columns that the other uses. Tasks of one
+  /// level never use each other's own blocks, so only shared prerequisites with at least one column that is
+  /// not frozen join them; with δ = 1 every task is a group of its own. The count alone decides, not which
+  /// columns freeze, so the groups hold for every freeze rule.
+  ///
+  /// - Parameters:
+  ///   - level: the number `k` of the level, from 1.
+  ///   - readingAncestors: whether a task also runs its ancestors forward while it trains (predicted parent
+  ///     answers); it then uses all its ancestors' columns, under the `direct` rule too.
+  /// - Returns: groups in the file order of their first tasks, each in file order.
+  public func independentGroups(level: Int, readingAncestors: Bool = false) -> [[String]] {
+    precondition(graph.levels.indices.contains(level - 1), "level \(level) is outside the graph")
+    let members = graph.levels[level - 1]
+    let refined = members.map { task in
+      Set(phase(of: task).prerequisites.filter { !$0.trainable.isEmpty }.map(\.task))
+    }
+    let used = members.map { task in
+      Set(graph.prerequisites(of: task, rule: readingAncestors ? .ancestors : prerequisiteRule))
+    }
+    var group = Array(members.indices)
+    for i in members.indices {
+      for j in members.indices.dropFirst(i + 1)
+      where !refined[i].isDisjoint(with: used[j]) || !refined[j].isDisjoint(with: used[i]) {
+        let (kept, joined) = (Swift.min(group[i], group[j]), Swift.max(group[i], group[j]))
+        for k in group.indices where group[k] == joined { group[k] = kept }
+      }
+    }
+    return members.indices.compactMap { first in
+      let together = members.indices.filter { group[$0] == first }
+      return together.isEmpty ? nil : together.map { members[$0] }
+    }
+  }
+
+  /// The tasks of a level (from 1) that can train side by side with every other task of it, in file order.
+  public func independentTasks(level: Int, readingAncestors: Bool = false) -> [String] {
+    independentGroups(level: level, readingAncestors: readingAncestors).filter { $0.count == 1 }.flatMap {
+      $0
+    }
+  }
+}

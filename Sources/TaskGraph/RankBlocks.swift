@@ -1,0 +1,98 @@
+/// The rank columns of every adapted layer, cut into one block per task.
+///
+/// Column `j` of a layer is the pair of row `j` of `A` (`[rank, in]`) and column `j` of `B` (`[out, rank]`).
+/// Blocks stand in the order of the tasks, without gaps.
+public struct RankBlocks: Sendable, Hashable {
+  /// The largest rank, in all or of one task, that is accepted.
+  public static let maximumRank = 65_536
+
+  /// The tasks, in file order.
+  public let tasks: [String]
+  /// The number of columns in all: the sum of the blocks' widths.
+  public let rank: Int
+
+  private let ranges: [Range<Int>]
+  private let position: [String: Int]
+
+  /// Shares a rank equally: every task gets `rank / tasks.count` columns.
+  ///
+  /// - Throws: `TaskGraphError.rankDoesNotDivide`, `.rankOutOfRange`, `.noTasks` or `.duplicateTask`.
+  public init(tasks: [String], rank: Int) throws(TaskGraphError) {
+    try self.init(tasks: tasks, ranks: [Int?](repeating: nil, count: tasks.count), total: rank)
+  }
+
+  /// Blocks of given widths; tasks without one share what is left of the total equally.
+  ///
+  /// - Parameters:
+  ///   - tasks: names in file order.
+  ///   - ranks: one entry per task: its number of columns, or `nil` for an equal share of the rest.
+  ///   - total: the rank in all; `nil` for the sum of `ranks`, which must then be complete.
+  /// - Throws: `TaskGraphError` when a rank is out of range, the ranks do not add up to the total, or what is
+  ///   left does not divide.
+  public init(tasks: [String], ranks: [Int?], total: Int? = nil) throws(TaskGraphError) {
+    precondition(tasks.count == ranks.count, "one rank, or nil, for each task")
+    guard !tasks.isEmpty else { throw .noTasks }
+    if let total {
+      guard (1...Self.maximumRank).contains(total) else { throw .rankOutOfRange(task: nil, rank: total) }
+    }
+    var position: [String: Int] = [:]
+    var given = 0
+    for (i, task) in tasks.enumerated() {
+      guard position.updateValue(i, forKey: task) == nil else { throw .duplicateTask(task) }
+      guard let rank = ranks[i] else { continue }
+      guard (1...Self.maximumRank).contains(rank) else { throw .rankOutOfRange(task: task, rank: rank) }
+      given += rank
+    }
+    guard (0...Self.maximumRank).contains(given) else { throw .rankOutOfRange(task: nil, rank: given) }
+    let open = tasks.indices.filter { ranks[$0] == nil }
+    let sum = total ?? given
+    var share = 0
+    if open.isEmpty {
+      guard sum == given else { throw .rankSum(sum: given, rank: sum) }
+    } else {
+      precondition(total != nil, "without a total every task needs a rank")
+      let left = sum - given
+      guard left > 0, left.isMultiple(of: open.count) else {
+        let below = max(0, left) / open.count * open.count
+        let nearest = [below, below + open.count].filter { $0 > 0 }.map { $0 + given }
+        throw open.count == tasks.count
+          ? .rankDoesNotDivide(rank: sum, tasks: tasks.count, nearest: nearest)
+          : .remainderDoesNotDivide(rank: sum, given: given, tasks: open.map { tasks[$0] }, nearest: nearest)
+      }
+      share = left / open.count
+    }
+    var next = 0
+    self.ranges = ranks.map { rank in
+      let lower = next
+      next += rank ?? share
+      return lower..<next
+    }
+    self.tasks = tasks
+    self.rank = next
+    self.position = position
+  }
+
+  /// The columns that belong to a task. A name that is not a task is a programmer's mistake and traps.
+  public subscript(task: String) -> Range<Int> {
+    guard let i = position[task] else { preconditionFailure("'\(task)' has no block") }
+    return ranges[i]
+  }
+
+  /// Every task with its columns, in file order.
+  public var blocks: [(task: String, columns: Range<Int>)] {
+    zip(tasks, ranges).map { (task: $0, columns: $1) }
+  }
+
+  /// The task a column belongs to. A column outside `0..<rank` is a programmer's mistake and traps.
+  public func task(ofColumn column: Int) -> String {
+    guard let i = ranges.firstIndex(where: { $0.contains(column) }) else {
+      preconditionFailure("column \(column) is outside 0..<\(rank)")
+    }
+    return tasks[i]
+  }
+
+  /// `8 or 12`, for messages.
+  static func choice(_ numbers: [Int]) -> String {
+    numbers.map(String.init).joined(separator: " or ")
+  }
+}

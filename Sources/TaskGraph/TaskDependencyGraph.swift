@@ -1,0 +1,178 @@
+/// Which tasks' knowledge, that is whose rank columns, a task may use.
+public enum PrerequisiteRule: String, Sendable, Hashable, CaseIterable {
+  /// Every task from which a path of edges leads to the task.
+  case ancestors
+  /// The task's parents alone.
+  case direct
+}
+
+/// A workflow's tasks and which answers each of them reads: a validated directed acyclic graph.
+///
+/// An edge `p -> v` says that `v` reads the answer of `p`; `p` is then a parent of `v`. Names given to the
+/// queries must be tasks of the graph; any other name is a programmer's mistake and traps.
+public struct TaskDependencyGraph: Sendable, Hashable {
+  /// All task names, in the order they were given (the order of the workflow file).
+  public let tasks: [String]
+  /// The layers `S_1 ... S_L` of Kahn's topological sort: `levels[k - 1]` holds, in file order, the tasks
+  /// all of whose parents stand in earlier levels, and at least one of them in level `k - 1`.
+  public let levels: [[String]]
+
+  private let position: [String: Int]
+  private let parentPositions: [[Int]]
+  private let levelOfPosition: [Int]
+
+  /// Validates tasks and edges and sorts them into levels.
+  ///
+  /// - Parameter tasks: names with the names of their parents, in file order.
+  /// - Throws: `TaskGraphError` for no tasks, an empty or duplicate name, an unknown, repeated or own
+  ///   parent, or a cycle.
+  public init(_ tasks: [(name: String, parents: [String])]) throws(TaskGraphError) {
+    guard !tasks.isEmpty else { throw .noTasks }
+    let names = tasks.map(\.name)
+    var position: [String: Int] = [:]
+    for (i, name) in names.enumerated() {
+      guard !name.isEmpty else { throw .emptyName(position: i) }
+      guard position.updateValue(i, forKey: name) == nil else { throw .duplicateTask(name) }
+    }
+    var parents: [[Int]] = []
+    for task in tasks {
+      var own: [Int] = []
+      for parent in task.parents {
+        guard parent != task.name else { throw .selfEdge(parent) }
+        guard let p = position[parent] else {
+          let others = names.filter { $0 != task.name }
+          throw .unknownParent(
+            task: task.name, parent: parent, nearest: nearestName(to: parent, in: others), known: others)
+        }
+        guard !own.contains(p) else { throw .duplicateParent(task: task.name, parent: parent) }
+        own.append(p)
+      }
+      parents.append(own)
+    }
+    let layers = try Self.layers(names: names, parents: parents)
+    self.tasks = names
+    self.position = position
+    self.parentPositions = parents
+    self.levels = layers.map { layer in layer.map { names[$0] } }
+    var levelOf = [Int](repeating: 0, count: names.count)
+    for (k, layer) in layers.enumerated() {
+      for i in layer { levelOf[i] = k + 1 }
+    }
+    self.levelOfPosition = levelOf
+  }
+
+  /// All tasks, level by level and in file order within a level: parents stand before their children.
+  public var topologicalOrder: [String] { levels.flatMap { $0 } }
+
+  /// Whether the graph has a task of this name.
+  public func contains(_ task: String) -> Bool { position[task] != nil }
+
+  /// The number `k` of the level `S_k` a task stands in, from 1.
+  public func level(of task: String) -> Int { levelOfPosition[index(task)] }
+
+  /// The tasks whose answers a task reads, in the order the task lists them.
+  public func parents(of task: String) -> [String] { parentPositions[index(task)].map { tasks[$0] } }
+
+  /// The tasks that read this task's answer, in file order.
+  public func children(of task: String) -> [String] {
+    let p = index(task)
+    return tasks.indices.filter { parentPositions[$0].contains(p) }.map { tasks[$0] }
+  }
+
+  /// All tasks from which a path of edges leads to this task, in topological order.
+  public func ancestors(of task: String) -> [String] {
+    var reached = [Bool](repeating: false, count: tasks.count)
+    var left = parentPositions[index(task)]
+    while let next = left.popLast() {
+      guard !reached[next] else { continue }
+      reached[next] = true
+      left += parentPositions[next]
+    }
+    return inTopologicalOrder(reached)
+  }
+
+  /// The prerequisites `P(v)` of a task under a rule, in topological order.
+  public func prerequisites(of task: String, rule: PrerequisiteRule) -> [String] {
+    switch rule {
+    case .ancestors:
+      return ancestors(of: task)
+    case .direct:
+      var chosen = [Bool](repeating: false, count: tasks.count)
+      for p in parentPositions[index(task)] { chosen[p] = true }
+      return inTopologicalOrder(chosen)
+    }
+  }
+
+  private func inTopologicalOrder(_ chosen: [Bool]) -> [String] {
+    chosen.indices.filter { chosen[$0] }
+      .sorted { (levelOfPosition[$0], $0) < (levelOfPosition[$1], $1) }
+      .map { tasks[$0] }
+  }
+
+  /// The place of a known task in file order.
+  func index(_ task: String) -> Int {
+    guard let index = position[task] else { preconditionFailure("'\(task)' is not a task of this graph") }
+    return index
+  }
+
+  /// Kahn's algorithm, one layer at a time; positions ascend within a layer.
+  private static func layers(names: [String], parents: [[Int]]) throws(TaskGraphError) -> [[Int]] {
+    var children = [[Int]](repeating: [], count: names.count)
+    for (v, own) in parents.enumerated() {
+      for p in own { children[p].append(v) }
+    }
+    var waitingFor = parents.map(\.count)
+    var layers: [[Int]] = []
+    var layer = names.indices.filter { waitingFor[$0] == 0 }
+    var placed = 0
+    while !layer.isEmpty {
+      layers.append(layer)
+      placed += layer.count
+      var next: [Int] = []
+      for p in layer {
+        for v in children[p] {
+          waitingFor[v] -= 1
+          if waitingFor[v] == 0 { next.append(v) }
+        }
+      }
+      layer = next.sorted()
+    }
+    guard placed == names.count else {
+      throw .cycle(cycle(parents: parents, unplaced: waitingFor.map { $0 > 0 }).map { names[$0] })
+    }
+    return layers
+  }
+
+  /// One cycle among the tasks Kahn's algorithm could not place, in the direction of the edges, beginning
+  /// and ending with its earliest task.
+  private static func cycle(parents: [[Int]], unplaced: [Bool]) -> [Int] {
+    // Each unplaced task waits for an unplaced parent, so walking up through those must meet itself.
+    var walk: [Int] = []
+    var seenAt = [Int?](repeating: nil, count: parents.count)
+    var next = unplaced.firstIndex(of: true)
+    while let v = next, seenAt[v] == nil {
+      seenAt[v] = walk.count
+      walk.append(v)
+      next = parents[v].first { unplaced[$0] }
+    }
+    guard let meeting = next, let start = seenAt[meeting] else {
+      preconditionFailure("an unplaced task has an unplaced parent")
+    }
+    let loop = Array(walk[start...].reversed())
+    guard let first = loop.indices.min(by: { loop[$0] < loop[$1] }) else { return [] }
+    return Array(loop[first...] + loop[..<first]) + [loop[first]]
+  }
+}
+
+extension TaskDependencyGraph {
+  /// Two graphs are equal when they have the same tasks in the same order with the same parents.
+  public static func == (a: Self, b: Self) -> Bool {
+    a.tasks == b.tasks && a.parentPositions == b.parentPositions
+  }
+
+  /// Hashes what equality compares.
+  public func hash(into hasher: inout Hasher) {
+    hasher.combine(tasks)
+    hasher.combine(parentPositions)
+  }
+}

@@ -1,0 +1,97 @@
+import CKernels
+import Dispatch
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// This machine's processor: matrix products by oneDNN, the rest by the kernels of its instruction set.
+public final class CPUDevice: ComputeDevice {
+  /// What frozen weights and activations are stored in.
+  public let computeType: ElementType
+  /// How many shards are worked on at once.
+  public let workerCount: Int
+  let cache = MatmulCache()
+
+  /// - Parameters:
+  ///   - computeType: what weights and activations are stored in; `nil` takes ``fastestType``.
+  ///   - workers: how many shards are worked on at once; `nil` takes the number of processors.
+  public init(computeType: ElementType? = nil, workers: Int? = nil) {
+    self.computeType = computeType ?? Self.fastestType
+    workerCount = max(1, workers ?? Self.processorCount)
+  }
+
+  /// bfloat16 where the processor multiplies it in hardware, float32 elsewhere (emulated bfloat16 is
+  /// slower than float32).
+  public static var fastestType: ElementType { ck_has_fast_bfloat16() == 1 ? .bfloat16 : .float32 }
+
+  /// The name of the instruction set whose kernels run: `base`, `avx2` or `avx512`.
+  public static var instructionSet: String { String(cString: ck_kernels().pointee.instruction_set) }
+
+  /// The processors this process may run on.
+  public static var processorCount: Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
+
+  /// The matrix-product implementations used so far, by the library's names.
+  public var matmulImplementations: Set<String> { cache.implementations }
+
+  /// Packs the float32 values that `fill` writes, row-major, as the matrix products read them fastest.
+  public func freeze(
+    outputs: Int, inputs: Int, use: FrozenUse,
+    fill: (UnsafeMutablePointer<Float>) throws -> Void
+  ) rethrows -> any FrozenMatrix {
+    let plain = UnsafeMutablePointer<Float>.allocate(capacity: outputs * inputs)
+    defer { plain.deallocate() }
+    try fill(plain)
+    OpenMP.useThreads(1)
+    return CPUFrozenMatrix(plain, outputs: outputs, inputs: inputs, type: computeType, use: use)
+  }
+
+  /// Zeroed memory of this machine.
+  public func allocate(byteCount: Int) -> DeviceMemory { DeviceMemory(byteCount: byteCount) }
+
+  /// The operations of one worker, with scratch memory of its own.
+  public func makeOperations(threads: Int = 1) -> any TensorOperations {
+    CPUOperations(device: self, threads: threads)
+  }
+
+  /// Runs `body` for each worker's number at once, on the calling thread where there is one, and waits for all.
+  public func onEachWorker(_ body: @Sendable (Int) -> Void) {
+    if workerCount == 1 { return body(0) }
+    DispatchQueue.concurrentPerform(iterations: workerCount, execute: body)
+  }
+}
+
+/// W packed for `x Wᵀ` and, where asked for, for `dy W`.
+final class CPUFrozenMatrix: FrozenMatrix {
+  let outputs: Int
+  let inputs: Int
+  let forward: PackedOperand
+  let backward: PackedOperand?
+
+  init(_ plain: UnsafeMutablePointer<Float>, outputs: Int, inputs: Int, type: ElementType, use: FrozenUse) {
+    self.outputs = outputs
+    self.inputs = inputs
+    forward = PackedOperand(
+      source: UnsafeMutableRawPointer(plain), strides: [1, inputs], k: inputs, n: outputs, type: type)
+    backward =
+      use == .forward
+      ? nil
+      : PackedOperand(
+        source: UnsafeMutableRawPointer(plain), strides: [inputs, 1], k: outputs, n: inputs, type: type)
+  }
+
+  var byteCount: Int { forward.storage.byteCount + (backward?.storage.byteCount ?? 0) }
+}
+
+/// The thread count of oneDNN's OpenMP runtime, per calling thread.
+enum OpenMP {
+  private typealias SetThreads = @convention(c) (Int32) -> Void
+
+  // The library loads its OpenMP runtime itself; its entry point is looked up rather than linked, so that
+  // no development package of a compiler is needed. `nil` where the library was built without OpenMP.
+  private static let setThreads: SetThreads? = dlsym(nil, "omp_set_num_threads").map {
+    unsafeBitCast($0, to: SetThreads.self)
+  }
+
+  static func useThreads(_ count: Int) { setThreads?(Int32(count)) }
+}

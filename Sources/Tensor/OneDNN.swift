@@ -1,0 +1,296 @@
+// Every call of oneDNN's C API (2.6) stands in this file.
+import COneDNN
+import Synchronization
+
+/// A product `dst[m,n] (+)= src[m,k] weights[k,n]`, as the library's primitives are keyed.
+struct MatmulKey: Hashable, Sendable {
+  var m: Int
+  var n: Int
+  var k: Int
+  var sourceType: ElementType
+  var destinationType: ElementType
+  /// Element strides of the logical matrices.
+  var sourceStrides: SIMD2<Int>
+  /// `nil`: the weights are packed.
+  var weightStrides: SIMD2<Int>?
+  var destinationStride: Int
+  var accumulate: Bool
+  var threads: Int
+}
+
+/// A weight operand `[k, n]` in the library's own layout.
+final class PackedOperand: @unchecked Sendable {
+  // Unchecked: written once in `init`, only read afterwards.
+  let descriptor: dnnl_memory_desc_t
+  let storage: DeviceMemory
+
+  /// Packs the logical `[k, n]` matrix at `source` (float32, element strides) as `type`.
+  init(source: UnsafeMutableRawPointer, strides: SIMD2<Int>, k: Int, n: Int, type: ElementType) {
+    let typed = type.dnnl
+    // The layout the library prefers; it is the same for every number of rows.
+    let probe = OneDNN.matmulDescriptor(
+      source: OneDNN.memory([128, k], [k, 1], typed), weights: OneDNN.anyLayout([k, n], typed),
+      destination: OneDNN.memory([128, n], [n, 1], dnnl_f32), accumulate: false)
+    guard let probed = probe else { preconditionFailure("oneDNN offers no \(type) matrix product") }
+    defer { dnnl_primitive_desc_destroy(probed) }
+    descriptor = OneDNN.query(probed, dnnl_query_weights_md)
+    var packed = descriptor
+    storage = DeviceMemory(byteCount: dnnl_memory_desc_get_size(&packed))
+    var plain = OneDNN.memory([k, n], [strides.x, strides.y], dnnl_f32)
+    OneDNN.reorder(from: &plain, source, to: &packed, storage.address)
+  }
+}
+
+/// A compiled product. The library's primitives may run on many threads at once: the scratchpad is the
+/// caller's.
+final class MatmulPrimitive: @unchecked Sendable {
+  let primitive: dnnl_primitive_t
+  let source: dnnl_memory_desc_t
+  let weights: dnnl_memory_desc_t
+  let destination: dnnl_memory_desc_t
+  let scratchpad: dnnl_memory_desc_t
+  /// The library's name of the code that runs, such as `brg:avx512_core_bf16`.
+  let implementation: String
+
+  init(_ key: MatmulKey, packed: dnnl_memory_desc_t?) {
+    let sourceType = key.sourceType.dnnl
+    let source = OneDNN.memory([key.m, key.k], [key.sourceStrides.x, key.sourceStrides.y], sourceType)
+    let weights: dnnl_memory_desc_t
+    if let strides = key.weightStrides {
+      weights = OneDNN.memory([key.k, key.n], [strides.x, strides.y], sourceType)
+    } else if let packed {
+      weights = packed
+    } else {
+      preconditionFailure("a packed product without packed weights")
+    }
+    let destination = OneDNN.memory(
+      [key.m, key.n], [key.destinationStride, 1], key.destinationType.dnnl)
+    guard
+      let descriptor = OneDNN.matmulDescriptor(
+        source: source, weights: weights, destination: destination, accumulate: key.accumulate)
+    else { preconditionFailure("oneDNN offers no matrix product for \(key)") }
+    defer { dnnl_primitive_desc_destroy(descriptor) }
+    self.source = source
+    self.weights = weights
+    self.destination = destination
+    scratchpad = OneDNN.query(descriptor, dnnl_query_scratchpad_md)
+    implementation = OneDNN.implementation(descriptor)
+    var made: dnnl_primitive_t?
+    OneDNN.check(dnnl_primitive_create(&made, descriptor), "create matmul")
+    guard let made else { preconditionFailure("oneDNN returned no primitive") }
+    primitive = made
+  }
+
+  deinit { dnnl_primitive_destroy(primitive) }
+}
+
+/// The primitives of all workers of a device.
+final class MatmulCache: Sendable {
+  private let primitives = Mutex<[MatmulKey: MatmulPrimitive]>([:])
+
+  func primitive(_ key: MatmulKey, packed: dnnl_memory_desc_t?) -> MatmulPrimitive {
+    if let found = primitives.withLock({ $0[key] }) { return found }
+    let made = MatmulPrimitive(key, packed: packed)
+    return primitives.withLock {
+      if let found = $0[key] { return found }
+      // Each holds generated code; shapes come and go with the lengths of the sequences.
+      if $0.count >= 4096 { $0.removeAll() }
+      $0[key] = made
+      return made
+    }
+  }
+
+  /// The names of the implementations in use, for reports and tests.
+  var implementations: Set<String> { primitives.withLock { Set($0.values.map(\.implementation)) } }
+}
+
+/// One worker's stream, its memory objects and its scratchpad.
+final class MatmulContext {
+  private struct Prepared {
+    let compiled: MatmulPrimitive
+    let source: dnnl_memory_t
+    let weights: dnnl_memory_t
+    let destination: dnnl_memory_t
+    let scratchpad: dnnl_memory_t
+    let scratchpadSize: Int
+  }
+
+  private let cache: MatmulCache
+  private let stream: dnnl_stream_t
+  private var prepared: [MatmulKey: Prepared] = [:]
+  private var scratch = DeviceMemory(byteCount: 1 << 16)
+
+  init(cache: MatmulCache) {
+    self.cache = cache
+    var made: dnnl_stream_t?
+    OneDNN.check(
+      dnnl_stream_create(&made, OneDNN.engine, UInt32(dnnl_stream_default_flags.rawValue)),
+      "create stream")
+    guard let made else { preconditionFailure("oneDNN returned no stream") }
+    stream = made
+  }
+
+  deinit {
+    forget()
+    dnnl_stream_destroy(stream)
+  }
+
+  private func forget() {
+    for entry in prepared.values {
+      for memory in [entry.source, entry.weights, entry.destination, entry.scratchpad] {
+        dnnl_memory_destroy(memory)
+      }
+    }
+    prepared.removeAll(keepingCapacity: true)
+  }
+
+  func run(
+    _ key: MatmulKey, source: UnsafeMutableRawPointer, weights: UnsafeMutableRawPointer,
+    packed: PackedOperand?, destination: UnsafeMutableRawPointer
+  ) {
+    let entry = prepared[key] ?? prepare(key, packed: packed)
+    if entry.scratchpadSize > scratch.byteCount { scratch = DeviceMemory(byteCount: entry.scratchpadSize) }
+    dnnl_memory_set_data_handle(entry.source, source)
+    dnnl_memory_set_data_handle(entry.weights, weights)
+    dnnl_memory_set_data_handle(entry.destination, destination)
+    dnnl_memory_set_data_handle(entry.scratchpad, scratch.address)
+    let arguments = [
+      dnnl_exec_arg_t(arg: DNNL_ARG_SRC, memory: entry.source),
+      dnnl_exec_arg_t(arg: DNNL_ARG_WEIGHTS, memory: entry.weights),
+      dnnl_exec_arg_t(arg: DNNL_ARG_DST, memory: entry.destination),
+      dnnl_exec_arg_t(arg: DNNL_ARG_SCRATCHPAD, memory: entry.scratchpad),
+    ]
+    OneDNN.check(
+      dnnl_primitive_execute(entry.compiled.primitive, stream, Int32(arguments.count), arguments),
+      "run matmul")
+    dnnl_stream_wait(stream)
+  }
+
+  private func prepare(_ key: MatmulKey, packed: PackedOperand?) -> Prepared {
+    if prepared.count >= 4096 { forget() }
+    let compiled = cache.primitive(key, packed: packed?.descriptor)
+    var scratchpad = compiled.scratchpad
+    let entry = Prepared(
+      compiled: compiled, source: OneDNN.memoryObject(compiled.source),
+      weights: OneDNN.memoryObject(compiled.weights),
+      destination: OneDNN.memoryObject(compiled.destination),
+      scratchpad: OneDNN.memoryObject(compiled.scratchpad),
+      scratchpadSize: dnnl_memory_desc_get_size(&scratchpad))
+    prepared[key] = entry
+    return entry
+  }
+}
+
+/// Thin wrappers whose failures are programming errors: shapes are checked before they get here.
+enum OneDNN {
+  nonisolated(unsafe) static let engine: dnnl_engine_t = {
+    var made: dnnl_engine_t?
+    check(dnnl_engine_create(&made, dnnl_cpu, 0), "create engine")
+    guard let made else { preconditionFailure("oneDNN returned no engine") }
+    return made
+  }()
+
+  static func check(_ status: dnnl_status_t, _ what: String) {
+    precondition(status == dnnl_success, "oneDNN failed to \(what): status \(status.rawValue)")
+  }
+
+  static func memory(_ dimensions: [Int], _ strides: [Int], _ type: dnnl_data_type_t) -> dnnl_memory_desc_t {
+    var descriptor = dnnl_memory_desc_t()
+    let sizes = dimensions.map { Int64($0) }
+    let steps = strides.map { Int64($0) }
+    check(
+      dnnl_memory_desc_init_by_strides(&descriptor, Int32(sizes.count), sizes, type, steps),
+      "describe memory \(dimensions)")
+    return descriptor
+  }
+
+  static func anyLayout(_ dimensions: [Int], _ type: dnnl_data_type_t) -> dnnl_memory_desc_t {
+    var descriptor = dnnl_memory_desc_t()
+    let sizes = dimensions.map { Int64($0) }
+    check(
+      dnnl_memory_desc_init_by_tag(&descriptor, Int32(sizes.count), sizes, type, dnnl_format_tag_any),
+      "describe memory \(dimensions)")
+    return descriptor
+  }
+
+  static func memoryObject(_ descriptor: dnnl_memory_desc_t) -> dnnl_memory_t {
+    var made: dnnl_memory_t?
+    var descriptor = descriptor
+    // DNNL_MEMORY_NONE: the handle is set before each use.
+    check(dnnl_memory_create(&made, &descriptor, engine, nil), "create memory")
+    guard let made else { preconditionFailure("oneDNN returned no memory") }
+    return made
+  }
+
+  static func matmulDescriptor(
+    source: dnnl_memory_desc_t, weights: dnnl_memory_desc_t, destination: dnnl_memory_desc_t,
+    accumulate: Bool
+  ) -> dnnl_primitive_desc_t? {
+    var source = source
+    var weights = weights
+    var destination = destination
+    var operation = dnnl_matmul_desc_t()
+    check(dnnl_matmul_desc_init(&operation, &source, &weights, nil, &destination), "describe matmul")
+    var attributes: dnnl_primitive_attr_t?
+    check(dnnl_primitive_attr_create(&attributes), "create attributes")
+    defer { dnnl_primitive_attr_destroy(attributes) }
+    check(dnnl_primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user), "set scratchpad")
+    if accumulate {
+      var operations: dnnl_post_ops_t?
+      check(dnnl_post_ops_create(&operations), "create post-ops")
+      check(dnnl_post_ops_append_sum(operations, 1), "append sum")
+      check(dnnl_primitive_attr_set_post_ops(attributes, operations), "set post-ops")
+      dnnl_post_ops_destroy(operations)
+    }
+    var made: dnnl_primitive_desc_t?
+    let status = dnnl_primitive_desc_create(&made, &operation, attributes, engine, nil)
+    return status == dnnl_success ? made : nil
+  }
+
+  static func query(_ descriptor: dnnl_primitive_desc_t, _ what: dnnl_query_t) -> dnnl_memory_desc_t {
+    guard let found = dnnl_primitive_desc_query_md(descriptor, what, 0) else {
+      preconditionFailure("oneDNN does not tell \(what)")
+    }
+    return found.pointee
+  }
+
+  static func implementation(_ descriptor: dnnl_primitive_desc_t) -> String {
+    var name: UnsafePointer<CChar>?
+    check(dnnl_primitive_desc_query(descriptor, dnnl_query_impl_info_str, 0, &name), "name matmul")
+    return name.map { String(cString: $0) } ?? "unknown"
+  }
+
+  static func reorder(
+    from: inout dnnl_memory_desc_t, _ source: UnsafeMutableRawPointer, to: inout dnnl_memory_desc_t,
+    _ destination: UnsafeMutableRawPointer
+  ) {
+    var described: dnnl_primitive_desc_t?
+    check(
+      dnnl_reorder_primitive_desc_create(&described, &from, engine, &to, engine, nil), "describe reorder")
+    defer { dnnl_primitive_desc_destroy(described) }
+    var primitive: dnnl_primitive_t?
+    check(dnnl_primitive_create(&primitive, described), "create reorder")
+    defer { dnnl_primitive_destroy(primitive) }
+    let sourceMemory = memoryObject(from)
+    let destinationMemory = memoryObject(to)
+    defer {
+      dnnl_memory_destroy(sourceMemory)
+      dnnl_memory_destroy(destinationMemory)
+    }
+    dnnl_memory_set_data_handle(sourceMemory, source)
+    dnnl_memory_set_data_handle(destinationMemory, destination)
+    var stream: dnnl_stream_t?
+    check(dnnl_stream_create(&stream, engine, UInt32(dnnl_stream_default_flags.rawValue)), "create stream")
+    defer { dnnl_stream_destroy(stream) }
+    let arguments = [
+      dnnl_exec_arg_t(arg: DNNL_ARG_FROM, memory: sourceMemory),
+      dnnl_exec_arg_t(arg: DNNL_ARG_TO, memory: destinationMemory),
+    ]
+    check(dnnl_primitive_execute(primitive, stream, 2, arguments), "run reorder")
+    dnnl_stream_wait(stream)
+  }
+}
+
+extension ElementType {
+  var dnnl: dnnl_data_type_t { self == .float32 ? dnnl_f32 : dnnl_bf16 }
+}

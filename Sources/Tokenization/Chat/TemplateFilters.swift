@@ -1,0 +1,142 @@
+import Foundation
+
+extension TemplateInterpreter {
+  /// `value | name(arguments)`.
+  func filter(
+    _ value: RuntimeValue, _ name: String, _ arguments: RuntimeArguments
+  ) throws(TemplateFailure) -> RuntimeValue {
+    switch name {
+    case "trim": return .string(TemplateMethods.strip(value.text, try arguments.string(0, "chars"), "strip"))
+    case "upper": return .string(PythonText.uppercase(value.text))
+    case "lower": return .string(PythonText.lowercase(value.text))
+    case "capitalize": return .string(PythonText.capitalize(value.text))
+    case "title": return .string(PythonText.title(value.text, byWords: true))
+    case "string": return .string(value.text)
+    case "safe": return .string(value.text)
+    case "replace":
+      guard let old = try arguments.string(0, "old"), let new = try arguments.string(1, "new") else {
+        throw TemplateFailure("'replace' needs two strings")
+      }
+      return .string(
+        PythonText.replace(value.text, old, with: new, limit: try arguments.integer(2, "count") ?? -1))
+    case "indent": return .string(try indented(value.text, arguments))
+    case "escape", "e": return .string(escaped(value.text))
+    case "tojson": return .string(try json(value, arguments))
+    case "default", "d":
+      let isMissing = value.isUndefined || (arguments.flag(1, "boolean") && !value.isTrue)
+      return isMissing ? arguments.value(0, "default_value") ?? .string("") : value
+    case "length", "count": return .integer(try count(value))
+    case "int", "float", "abs", "round": return try number(value, name, arguments)
+    case "items":
+      switch value {
+      case .undefined: return .list([])
+      case .mapping(let mapping): return .list(mapping.entries.map { .tuple([$0.key, $0.value]) })
+      default: throw TemplateFailure("'items' needs a dictionary, not \(value.kind)")
+      }
+    default: return try listFilter(value, name, arguments)
+    }
+  }
+
+  private func count(_ value: RuntimeValue) throws(TemplateFailure) -> Int {
+    switch value {
+    case .string(let text): return text.unicodeScalars.count
+    case .undefined, .list, .tuple, .mapping, .loop: return try value.elements().count
+    default: throw TemplateFailure("\(value.kind) has no length")
+    }
+  }
+
+  private func escaped(_ text: String) -> String {
+    var result = ""
+    for scalar in text.unicodeScalars {
+      switch scalar {
+      case "&": result += "&amp;"
+      case "<": result += "&lt;"
+      case ">": result += "&gt;"
+      case "'": result += "&#39;"
+      case "\"": result += "&#34;"
+      default: result.unicodeScalars.append(scalar)
+      }
+    }
+    return result
+  }
+
+  private func indented(_ text: String, _ arguments: RuntimeArguments) throws(TemplateFailure) -> String {
+    let indention: String
+    if case .string(let given)? = arguments.value(0, "width") {
+      indention = given
+    } else {
+      let width = try arguments.integer(0, "width") ?? 4
+      guard width <= 1000 else { throw TemplateFailure("an indent of \(width) is too wide") }
+      indention = String(repeating: " ", count: max(width, 0))
+    }
+    let isBlankIndented = arguments.flag(2, "blank")
+    // The line end added here keeps a last empty line, as Jinja does.
+    var lines = PythonText.lines(text + "\n")
+    for index in lines.indices.dropFirst() where isBlankIndented || !lines[index].isEmpty {
+      lines[index] = indention + lines[index]
+    }
+    return (arguments.flag(1, "first") ? indention : "") + lines.joined(separator: "\n")
+  }
+
+  private func json(_ value: RuntimeValue, _ arguments: RuntimeArguments) throws(TemplateFailure) -> String {
+    // Positions as in Transformers: ensure_ascii, indent, separators, sort_keys.
+    let named = RuntimeArguments(named: arguments.named)
+    guard arguments.positional.isEmpty, !named.flag(0, "ensure_ascii") else {
+      throw .unsupported("'tojson' with positional arguments or ensure_ascii")
+    }
+    let indent = try named.integer(0, "indent")
+    var writer = TemplateJSON(indent: indent, itemSeparator: indent == nil ? ", " : ",", keySeparator: ": ")
+    if let separators = named.value(0, "separators"), separators.isTrue {
+      let parts = try separators.elements()
+      guard parts.count == 2 else { throw TemplateFailure("'separators' must be two strings") }
+      (writer.itemSeparator, writer.keySeparator) = (parts[0].text, parts[1].text)
+    }
+    writer.sortsKeys = named.flag(0, "sort_keys")
+    return try writer.text(value)
+  }
+
+  private func number(
+    _ value: RuntimeValue, _ name: String, _ arguments: RuntimeArguments
+  ) throws(TemplateFailure) -> RuntimeValue {
+    switch name {
+    case "int":
+      if let whole = value.whole { return .integer(whole) }
+      var parsed = value.number
+      if case .string(let text) = value {
+        let digits = PythonText.strip(text)
+        if let whole = Int(digits) { return .integer(whole) }
+        parsed = Double(digits)
+      }
+      if let parsed, let whole = Int(exactly: parsed.rounded(.towardZero)) { return .integer(whole) }
+      return arguments.value(0, "default") ?? .integer(0)
+    case "float":
+      if let number = value.number { return .double(number) }
+      if case .string(let text) = value, let number = Double(PythonText.strip(text)) {
+        return .double(number)
+      }
+      return arguments.value(0, "default") ?? .double(0)
+    case "abs":
+      if case .double(let double) = value { return .double(abs(double)) }
+      guard let whole = value.whole, whole != .min else { throw TemplateFailure("'abs' needs a number") }
+      return .integer(abs(whole))
+    default:
+      guard let number = value.number else {
+        throw TemplateFailure("'round' needs a number, not \(value.kind)")
+      }
+      let precision = try arguments.integer(0, "precision") ?? 0
+      let method = try arguments.string(1, "method") ?? "common"
+      let rules: [String: FloatingPointRoundingRule] = [
+        "common": .toNearestOrEven, "ceil": .up, "floor": .down,
+      ]
+      guard let rule = rules[method], (-20...20).contains(precision) else {
+        throw TemplateFailure("'round' knows the methods common, ceil and floor, and up to 20 places")
+      }
+      if method == "common", let whole = value.whole, precision >= 0 { return .integer(whole) }
+      if method == "common", precision > 0 {
+        return .double(Double(String(format: "%.\(precision)f", number)) ?? number)
+      }
+      let scale = pow(10, Double(precision))
+      return .double((number * scale).rounded(rule) / scale)
+    }
+  }
+}

@@ -1,0 +1,154 @@
+extension TemplateInterpreter {
+  /// The filters that take a sequence.
+  func listFilter(
+    _ value: RuntimeValue, _ name: String, _ arguments: RuntimeArguments
+  ) throws(TemplateFailure) -> RuntimeValue {
+    switch name {
+    case "list": return .list(try value.elements())
+    case "first": return try value.elements().first ?? .undefined("the sequence is empty")
+    case "last": return try value.elements().last ?? .undefined("the sequence is empty")
+    case "reverse":
+      if case .string(let text) = value {
+        return .string(String(String.UnicodeScalarView(text.unicodeScalars.reversed())))
+      }
+      return .list(try value.elements().reversed())
+    case "join":
+      var parts: [String] = []
+      for element in try value.elements() {
+        parts.append(try member(element, arguments.value(1, "attribute")).text)
+      }
+      return .string(parts.joined(separator: arguments.value(0, "d")?.text ?? ""))
+    case "sum":
+      var sum = arguments.value(1, "start") ?? .integer(0)
+      for element in try value.elements() {
+        sum = try TemplateArithmetic.apply(.add, sum, try member(element, arguments.value(0, "attribute")))
+      }
+      return sum
+    case "min", "max":
+      let elements = try value.elements()
+      guard var best = elements.first else { return .undefined("the sequence is empty") }
+      let ignoresCase = !arguments.flag(0, "case_sensitive")
+      let attribute = arguments.value(1, "attribute")
+      var bestKey = try sortKey(best, attribute, ignoresCase)
+      for element in elements.dropFirst() {
+        let key = try sortKey(element, attribute, ignoresCase)
+        if try name == "min" ? key.isLess(than: bestKey) : bestKey.isLess(than: key) {
+          (best, bestKey) = (element, key)
+        }
+      }
+      return best
+    case "unique":
+      let ignoresCase = !arguments.flag(0, "case_sensitive")
+      var seen: [RuntimeValue] = []
+      var kept: [RuntimeValue] = []
+      for element in try value.elements() {
+        let key = try sortKey(element, arguments.value(1, "attribute"), ignoresCase)
+        guard !seen.contains(where: { $0.equals(key) }) else { continue }
+        seen.append(key)
+        kept.append(element)
+      }
+      return .list(kept)
+    case "sort":
+      let ignoresCase = !arguments.flag(1, "case_sensitive")
+      return .list(
+        try sorted(
+          try value.elements(), isReversed: arguments.flag(0, "reverse")
+        ) { element throws(TemplateFailure) in
+          try sortKey(element, arguments.value(2, "attribute"), ignoresCase)
+        })
+    case "dictsort":
+      guard case .mapping(let mapping) = value else {
+        throw TemplateFailure("'dictsort' needs a dictionary, not \(value.kind)")
+      }
+      let ignoresCase = !arguments.flag(0, "case_sensitive")
+      let byValue = try arguments.string(1, "by") == "value"
+      let pairs = mapping.entries.map { RuntimeValue.tuple([$0.key, $0.value]) }
+      return .list(
+        try sorted(pairs, isReversed: arguments.flag(2, "reverse")) { pair throws(TemplateFailure) in
+          try sortKey(try pair.elements()[byValue ? 1 : 0], nil, ignoresCase)
+        })
+    case "map": return try mapped(value, arguments)
+    case "select", "reject", "selectattr", "rejectattr": return try selected(value, name, arguments)
+    default: throw .unsupported("the filter '\(name)'")
+    }
+  }
+
+  private func mapped(_ value: RuntimeValue, _ arguments: RuntimeArguments) throws(TemplateFailure)
+    -> RuntimeValue
+  {
+    var results: [RuntimeValue] = []
+    if let attribute = arguments.named.first(where: { $0.name == "attribute" })?.value {
+      let fallback = arguments.named.first { $0.name == "default" }?.value
+      for element in try value.elements() {
+        let found = try member(element, attribute)
+        results.append(found.isUndefined ? fallback ?? found : found)
+      }
+      return .list(results)
+    }
+    guard case .string(let name)? = arguments.positional.first else {
+      throw TemplateFailure("'map' needs a filter or an attribute")
+    }
+    var rest = arguments
+    rest.positional.removeFirst()
+    for element in try value.elements() { results.append(try filter(element, name, rest)) }
+    return .list(results)
+  }
+
+  private func selected(
+    _ value: RuntimeValue, _ name: String, _ arguments: RuntimeArguments
+  ) throws(TemplateFailure) -> RuntimeValue {
+    var rest = arguments
+    var attribute: RuntimeValue?
+    if name.hasSuffix("attr") {
+      guard !rest.positional.isEmpty else { throw TemplateFailure("'\(name)' needs an attribute") }
+      attribute = rest.positional.removeFirst()
+    }
+    var condition: String?
+    if !rest.positional.isEmpty { condition = rest.positional.removeFirst().text }
+    var kept: [RuntimeValue] = []
+    for element in try value.elements() {
+      let subject = try member(element, attribute)
+      let holds = if let condition { try test(subject, condition, rest) } else { subject.isTrue }
+      if holds == name.hasPrefix("select") { kept.append(element) }
+    }
+    return .list(kept)
+  }
+
+  /// An element's attribute by a dotted path; the element itself without one.
+  private func member(_ element: RuntimeValue, _ path: RuntimeValue?) throws(TemplateFailure) -> RuntimeValue
+  {
+    guard let path else { return element }
+    if case .none = path { return element }
+    var value = element
+    for part in PythonText.split(path.text, at: ".", limit: -1, fromRight: false) {
+      let key: RuntimeValue = Int(part).map { .integer($0) } ?? .string(part)
+      value = try item(key, of: value)
+    }
+    return value
+  }
+
+  private func sortKey(
+    _ element: RuntimeValue, _ attribute: RuntimeValue?, _ ignoresCase: Bool
+  ) throws(TemplateFailure) -> RuntimeValue {
+    let value = try member(element, attribute)
+    guard ignoresCase, case .string(let text) = value else { return value }
+    return .string(PythonText.lowercase(text))
+  }
+
+  /// A stable sort by keys.
+  private func sorted(
+    _ elements: [RuntimeValue], isReversed: Bool,
+    by key: (RuntimeValue) throws(TemplateFailure) -> RuntimeValue
+  ) throws(TemplateFailure) -> [RuntimeValue] {
+    var keyed: [(key: RuntimeValue, element: RuntimeValue)] = []
+    for element in elements { keyed.append((try key(element), element)) }
+    do {
+      try keyed.sort { try isReversed ? $1.key.isLess(than: $0.key) : $0.key.isLess(than: $1.key) }
+    } catch let failure as TemplateFailure {
+      throw failure
+    } catch {
+      preconditionFailure("comparing throws nothing else")
+    }
+    return keyed.map(\.element)
+  }
+}

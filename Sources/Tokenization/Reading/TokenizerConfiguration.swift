@@ -1,0 +1,59 @@
+import Foundation
+
+/// What `tokenizer_config.json` of a Hugging Face folder says about special tokens and the chat template.
+public struct TokenizerConfiguration: Sendable, Equatable {
+  /// `bos_token`.
+  public var beginningOfSequence: String?
+  /// `eos_token`.
+  public var endOfSequence: String?
+  /// `pad_token`.
+  public var padding: String?
+  /// `unk_token`.
+  public var unknown: String?
+  /// `chat_template`; of several named ones, that named `default`. A `chat_template.jinja` beside the file
+  /// comes first.
+  public var chatTemplate: String?
+  /// What errors name.
+  public var file: String
+
+  /// Reads the file's contents; members that are missing or null stay `nil`.
+  ///
+  /// - Throws: `TokenizerError` for text that is not JSON and for members of the wrong kind.
+  public init(json: Data, file: String = "tokenizer_config.json") throws(TokenizerError) {
+    let root = try JSONNode(json, file: file)
+    guard case .object = root else {
+      throw .invalid(file: file, field: "(whole file)", reason: "is \(root.kind), not an object")
+    }
+    func token(_ field: String) throws(TokenizerError) -> String? {
+      guard let node = root[field] else { return nil }
+      guard let content = node.string ?? node["content"]?.string else {
+        throw .invalid(
+          file: file, field: field, reason: "is \(node.kind), neither a text nor an object with 'content'")
+      }
+      return content
+    }
+    beginningOfSequence = try token("bos_token")
+    endOfSequence = try token("eos_token")
+    padding = try token("pad_token")
+    unknown = try token("unk_token")
+    if let node = root["chat_template"] {
+      let named = node.array?.first { $0["name"]?.string == "default" }?["template"]
+      guard let template = node.string ?? named?.string else {
+        throw .invalid(
+          file: file, field: "chat_template", reason: "is neither a text nor a list with one named 'default'")
+      }
+      chatTemplate = template
+    }
+    self.file = file
+  }
+
+  /// The special tokens by the names chat templates use: `bos_token`, `eos_token`, `pad_token`, `unk_token`.
+  public var specialTokens: [String: String] {
+    var tokens: [String: String] = [:]
+    tokens["bos_token"] = beginningOfSequence
+    tokens["eos_token"] = endOfSequence
+    tokens["pad_token"] = padding
+    tokens["unk_token"] = unknown
+    return tokens
+  }
+}

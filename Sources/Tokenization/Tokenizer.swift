@@ -1,0 +1,141 @@
+import Foundation
+
+/// A byte-level byte-pair-encoding tokenizer, as GPT-2, Llama 3, Qwen2 and SmolLM2 have it.
+///
+/// Text is taken as Unicode scalars and UTF-8 bytes, never as `Character`s. Encoding: added tokens are cut
+/// out first, the rest is normalised, cut into words by the model's pre-tokeniser, and each word's bytes are
+/// merged pair by pair (Sennrich et al., arXiv 1508.07909, over bytes as in GPT-2). Letters, numbers and
+/// spaces are those of the Unicode version of the Swift runtime.
+///
+/// A value can be used from several threads at once.
+public struct Tokenizer: Sendable {
+  let vocabulary: Vocabulary
+  let merges: MergeTable
+  let byteTokens: [Int32]
+  let model: ModelOptions
+  let addedTokens: AddedTokens
+  private let cache = SharedWordCache()
+
+  /// The number of token numbers: every token is below it. Some numbers may have no token.
+  public var vocabularySize: Int { vocabulary.count }
+  /// The token that begins a sequence, where the model has one.
+  public let beginningOfSequence: Int32?
+  /// The token that ends a sequence or a turn, where the model names one.
+  public let endOfSequence: Int32?
+  /// The token that fills up batches, where the model names one.
+  public let padding: Int32?
+  /// What the model's own tokenizer puts before a text unless told otherwise: often nothing, or the
+  /// beginning-of-sequence token. Chat templates write it themselves.
+  public let prefix: [Int32]
+  /// What the model's own tokenizer puts after a text unless told otherwise.
+  public let suffix: [Int32]
+
+  /// The tokens of `text`.
+  ///
+  /// - Parameters:
+  ///   - text: any text; the empty text has no tokens.
+  ///   - parseSpecial: whether the spelling of a control token in the text (`<|im_end|>`) becomes that token.
+  ///     Pass `false` for text of unknown origin. Added tokens that are not control tokens are always found.
+  ///   - addSpecial: whether to put `prefix` before and `suffix` after.
+  public func encode(_ text: String, parseSpecial: Bool = true, addSpecial: Bool = false) -> [Int32] {
+    var output: [Int32] = addSpecial ? prefix : []
+    cache.withCache { cache in
+      merges.withView { merges in
+        withUTF8(text) { utf8 in
+          addedTokens.raw.forEachPiece(in: utf8, parseSpecial: parseSpecial) { piece in
+            switch piece {
+            case .token(let id): output.append(id)
+            case .text(let range):
+              encodeNormalizing(
+                UnsafeBufferPointer(rebasing: utf8[range]), parseSpecial, merges, &cache, &output)
+            }
+          }
+        }
+      }
+    }
+    return addSpecial ? output + suffix : output
+  }
+
+  /// The text of `ids`. Bytes that are not well-formed UTF-8 become U+FFFD; numbers without a token are left
+  /// out.
+  ///
+  /// - Parameter skipSpecial: whether to leave out control tokens.
+  public func decode(_ ids: some Sequence<Int32>, skipSpecial: Bool) -> String {
+    var bytes: [UInt8] = []
+    for id in ids { append(id, skipSpecial: skipSpecial, to: &bytes) }
+    return String(decoding: bytes, as: UTF8.self)
+  }
+
+  /// The number of a token by its spelling in the model's file: `<|im_end|>`, or `Ġthe` in the byte-level
+  /// alphabet.
+  public func id(of token: String) -> Int32? {
+    if let id = addedTokens.ids[ExactString(token)] { return id }
+    var bytes: [UInt8] = []
+    guard withUTF8(token, { ByteAlphabet.decode($0, into: &bytes) }) else { return nil }
+    return bytes.withUnsafeBufferPointer(vocabulary.id(of:))
+  }
+
+  /// The spelling of a token in the model's file; `nil` where the number has no token.
+  public func token(of id: Int32) -> String? {
+    guard id >= 0, id < vocabularySize else { return nil }
+    if let content = addedTokens.contents[id] { return content }
+    let bytes = vocabulary.bytes(of: Int(id))
+    return bytes.isEmpty ? nil : ByteAlphabet.spell(bytes)
+  }
+
+  /// Whether a token is a control token.
+  public func isSpecial(_ id: Int32) -> Bool { addedTokens.special.contains(id) }
+
+  /// Appends a token's bytes.
+  func append(_ id: Int32, skipSpecial: Bool, to bytes: inout [UInt8]) {
+    guard id >= 0, id < vocabularySize else { return }
+    if let content = addedTokens.contents[id] {
+      if !(skipSpecial && isSpecial(id)) { bytes.append(contentsOf: content.utf8) }
+    } else {
+      bytes.append(contentsOf: vocabulary.bytes(of: Int(id)))
+    }
+  }
+
+  private func encodeNormalizing(
+    _ piece: UnsafeBufferPointer<UInt8>, _ parseSpecial: Bool, _ merges: MergeTable.View,
+    _ cache: inout WordCache, _ output: inout [Int32]
+  ) {
+    if model.composes, piece.contains(where: { $0 >= 0x80 }) {
+      var text = String(decoding: piece, as: UTF8.self).precomposedStringWithCanonicalMapping
+      text.withUTF8 { encodeWithNormalizedTokens($0, parseSpecial, merges, &cache, &output) }
+    } else {
+      encodeWithNormalizedTokens(piece, parseSpecial, merges, &cache, &output)
+    }
+  }
+
+  private func encodeWithNormalizedTokens(
+    _ text: UnsafeBufferPointer<UInt8>, _ parseSpecial: Bool, _ merges: MergeTable.View,
+    _ cache: inout WordCache, _ output: inout [Int32]
+  ) {
+    guard !addedTokens.normalized.isEmpty else { return encodeWords(text, merges, &cache, &output) }
+    addedTokens.normalized.forEachPiece(in: text, parseSpecial: parseSpecial) { piece in
+      switch piece {
+      case .token(let id): output.append(id)
+      case .text(let range):
+        encodeWords(UnsafeBufferPointer(rebasing: text[range]), merges, &cache, &output)
+      }
+    }
+  }
+
+  private func encodeWords(
+    _ text: UnsafeBufferPointer<UInt8>, _ merges: MergeTable.View, _ cache: inout WordCache,
+    _ output: inout [Int32]
+  ) {
+    model.preTokenizer.forEachWord(in: text) { word in
+      cache.append(word, to: &output) { merger, output in
+        if model.ignoresMerges, let whole = vocabulary.id(of: word) {
+          output.append(whole)
+        } else {
+          merger.append(
+            word, byteTokens: byteTokens, unknown: model.unknown, fuseUnknown: model.fusesUnknown,
+            merges: merges, to: &output)
+        }
+      }
+    }
+  }
+}

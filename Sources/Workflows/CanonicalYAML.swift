@@ -1,0 +1,97 @@
+extension Workflow {
+  /// The workflow as YAML with every field written out, in a fixed order and form.
+  ///
+  /// The same values give the same text, however the file was laid out; reading it back gives an equal
+  /// workflow. A run keeps it as what it was trained with. `data` and `model` stay as they are written.
+  public func canonicalYAML() -> String {
+    var lines = [
+      "name: \(yamlString(name))", "model: \(yamlString(model))", "data: \(yamlString(data))",
+      "system: \(system.map(yamlString) ?? "null")", "tasks:",
+    ]
+    for task in tasks {
+      lines += [
+        "  - name: \(yamlString(task.name))", "    instruction: \(yamlString(task.instruction))",
+        "    inputs: \(yamlList(task.inputs))", "    parents: \(yamlList(task.parents))",
+        "    rank: \(yamlOptional(task.rank))",
+      ]
+    }
+    lines += [
+      "lora:", "  rank: \(lora.rank)", "  alpha: \(lora.alpha)", "  rankStabilized: \(lora.rankStabilized)",
+      "  targets: [\(lora.targets.map(\.rawValue).joined(separator: ", "))]", "training:",
+    ]
+    lines += training.canonicalFields.map { "  \($0): \($1)" }
+    return lines.joined(separator: "\n") + "\n"
+  }
+}
+
+extension Workflow.Training {
+  /// Every field with its value as YAML.
+  fileprivate var canonicalFields: [(String, String)] {
+    var fields = [
+      ("rounds", "\(rounds)"), ("epochs", "\(epochs)"), ("maxSteps", yamlOptional(maxSteps)),
+      ("batchSize", "\(batchSize)"), ("microBatchTokens", "\(microBatchTokens)"),
+      ("prerequisites", prerequisites.rawValue),
+    ]
+    switch frozenRatio {
+    case .fixed(let ratio):
+      fields.append(("frozenRatio", "\(ratio)"))
+    case .adaptive(let initial, let tolerance):
+      fields.append(("frozenRatio", "adaptive"))
+      fields.append(("adaptive", "{initial: \(initial), tolerance: \(tolerance)}"))
+    }
+    fields += [
+      ("freeze", freeze.rawValue), ("parentAnswers", parentAnswers.text), ("staleness", "\(staleness)"),
+      ("answerForm", answerForm.rawValue), ("learningRate", "\(learningRate)"),
+      ("schedule", schedule.rawValue), ("warmup", "\(warmup)"), ("minimumRateRatio", "\(minimumRateRatio)"),
+      ("weightDecay", "\(weightDecay)"), ("betas", "[\(beta1), \(beta2)]"), ("epsilon", "\(epsilon)"),
+      ("clipNorm", yamlOptional(clipNorm)), ("checkpointEvery", "\(checkpointEvery)"), ("seed", "\(seed)"),
+      ("precision", precision.rawValue),
+    ]
+    return fields
+  }
+}
+
+extension ParentAnswers {
+  /// As it is written in a workflow file.
+  public var text: String {
+    switch self {
+    case .gold: "gold"
+    case .predicted: "predicted"
+    case .mixed(let share): "mixed(\(share))"
+    }
+  }
+}
+
+private func yamlOptional(_ value: (some CustomStringConvertible)?) -> String {
+  value.map { "\($0)" } ?? "null"
+}
+
+private func yamlList(_ texts: [String]) -> String { "[\(texts.map(yamlString).joined(separator: ", "))]" }
+
+/// A double-quoted YAML scalar (YAML 1.2, section 7.3.1) on one line.
+private func yamlString(_ text: String) -> String {
+  var out = "\""
+  for scalar in text.unicodeScalars {
+    switch scalar {
+    case "\"": out += "\\\""
+    case "\\": out += "\\\\"
+    case "\n": out += "\\n"
+    case "\t": out += "\\t"
+    case _ where isPrintable(scalar): out.unicodeScalars.append(scalar)
+    default:
+      let digits = String(scalar.value, radix: 16, uppercase: true)
+      let (letter, width) = scalar.value > 0xFFFF ? ("U", 8) : ("u", 4)
+      out += "\\\(letter)" + String(repeating: "0", count: width - digits.count) + digits
+    }
+  }
+  return out + "\""
+}
+
+/// Whether a scalar may stand in a YAML text as it is and is no kind of line break.
+private func isPrintable(_ scalar: Unicode.Scalar) -> Bool {
+  switch scalar.value {
+  case 0x20...0x7E, 0xA0...0x2027, 0x202A...0xD7FF, 0xE000...0xFEFE, 0xFF00...0xFFFD: true
+  case 0x10000...0x10FFFF: true
+  default: false
+  }
+}

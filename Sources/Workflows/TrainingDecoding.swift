@@ -1,0 +1,142 @@
+import TaskGraph
+
+extension Workflow.LoRA {
+  static let fields = ["rank", "alpha", "rankStabilized", "targets"]
+
+  /// Reads the `lora` mapping.
+  ///
+  /// - Parameter rank: the total rank, which also depends on the tasks.
+  init(_ fields: StrictFields, rank: Int) throws(WorkflowError) {
+    self.rank = rank
+    alpha =
+      try fields["alpha"]?.number("not above 0", "use a finite number above 0, such as 32") { $0 > 0 } ?? 32
+    rankStabilized = try fields["rankStabilized"]?.boolean() ?? false
+    targets = try fields["targets"].map(Self.targets) ?? Projection.allCases
+  }
+
+  private static func targets(_ field: Field) throws(WorkflowError) -> [Projection] {
+    let items = try field.list("[q_proj, v_proj]")
+    guard !items.isEmpty else {
+      let all = Projection.allCases.map(\.rawValue).joined(separator: ", ")
+      throw field.error("is empty, so nothing would train", "list some of: \(all), or remove the line")
+    }
+    var chosen: [Projection] = []
+    for item in items {
+      let projection = try item.choice(Projection.self)
+      guard !chosen.contains(projection) else {
+        throw item.error("'\(projection.rawValue)' stands twice", "list it once")
+      }
+      chosen.append(projection)
+    }
+    return Projection.allCases.filter(chosen.contains)
+  }
+}
+
+extension Workflow.Training {
+  static let fields = [
+    "rounds", "epochs", "maxSteps", "batchSize", "microBatchTokens", "prerequisites", "frozenRatio",
+    "adaptive",
+    "freeze", "parentAnswers", "staleness", "answerForm", "learningRate", "schedule", "warmup",
+    "minimumRateRatio", "weightDecay", "betas", "epsilon", "clipNorm", "checkpointEvery", "seed", "precision",
+  ]
+
+  /// The largest count, of steps or tokens or epochs, that is accepted.
+  static let maximumCount = 1_000_000_000
+
+  /// Reads the `training` mapping; what it does not have gets its default.
+  init(_ fields: StrictFields) throws(WorkflowError) {
+    func count(_ key: String, from lowest: Int = 1, default value: Int) throws(WorkflowError) -> Int {
+      try fields[key]?.integer(lowest...Self.maximumCount) ?? value
+    }
+    func share(_ key: String, _ remedy: String, default value: Double) throws(WorkflowError) -> Double {
+      try fields[key]?.share(remedy) ?? value
+    }
+    func positive(_ key: String, default value: Double) throws(WorkflowError) -> Double {
+      try fields[key]?.number("not above 0", "use a finite number above 0, such as \(value)") { $0 > 0 }
+        ?? value
+    }
+    rounds = try fields["rounds"]?.integer(1...PhaseSchedule.maximumRounds) ?? 1
+    epochs = try count("epochs", default: 1)
+    maxSteps = try fields["maxSteps"].flatMap { field throws(WorkflowError) in
+      field.node.isNull ? nil : try field.integer(1...Self.maximumCount)
+    }
+    batchSize = try count("batchSize", default: 16)
+    microBatchTokens = try count("microBatchTokens", default: 256)
+    prerequisites = try fields["prerequisites"]?.choice() ?? .ancestors
+    frozenRatio = try Self.frozenRatio(fields)
+    freeze = try fields["freeze"]?.choice() ?? .leading
+    parentAnswers = try fields["parentAnswers"].map(Self.parentAnswers) ?? .gold
+    staleness = try count("staleness", from: 0, default: 1)
+    answerForm = try fields["answerForm"]?.choice() ?? .letterText
+    learningRate = try positive("learningRate", default: 1e-3)
+    schedule = try fields["schedule"]?.choice() ?? .cosine
+    warmup = try share("warmup", "give a share of a phase's steps, such as 0.05", default: 0.05)
+    minimumRateRatio = try share(
+      "minimumRateRatio", "give a share of the learning rate, such as 0.1", default: 0.1)
+    weightDecay =
+      try fields["weightDecay"]?.number("below 0", "use 0 or a finite number above it") { $0 >= 0 } ?? 0
+    (beta1, beta2) = try fields["betas"].map(Self.betas) ?? (0.9, 0.999)
+    epsilon = try positive("epsilon", default: 1e-8)
+    clipNorm = try fields["clipNorm"].map(Self.clipNorm) ?? 1
+    checkpointEvery = try count("checkpointEvery", default: 50)
+    seed = try fields["seed"]?.integer(0...Int.max) ?? 0
+    precision = try fields["precision"]?.choice() ?? .auto
+  }
+
+  private static func frozenRatio(_ fields: StrictFields) throws(WorkflowError) -> FrozenRatio {
+    // Checked even where the ratio is fixed, so that a mistake never waits for a later override.
+    let adaptive = try fields.mapping("adaptive", known: ["initial", "tolerance"])
+    let remedy = "give a share between 0 (refine all prerequisite columns) and 1 (freeze all)"
+    let initial = try adaptive["initial"]?.share(remedy) ?? 0.5
+    let tolerance =
+      try adaptive["tolerance"]?.number("below 0", "use 0 or a small share above it, such as 0.05") {
+        $0 >= 0
+      }
+      ?? 0.05
+    guard let field = fields["frozenRatio"] else { return .fixed(0.5) }
+    if field.node.text == "adaptive" { return .adaptive(initial: initial, tolerance: tolerance) }
+    return .fixed(try field.share(remedy + ", or the word adaptive"))
+  }
+
+  private static func parentAnswers(_ field: Field) throws(WorkflowError) -> ParentAnswers {
+    let forms = "use gold, predicted, or mixed(p) with a share p in 0...1, such as mixed(0.5)"
+    guard let text = field.node.text else {
+      throw field.error("expected a word, found \(field.node.kind)", forms)
+    }
+    switch text {
+    case "gold": return .gold
+    case "predicted": return .predicted
+    default:
+      guard text.hasPrefix("mixed("), text.hasSuffix(")"),
+        let share = Field.number(trimmed(text.dropFirst("mixed(".count).dropLast()))
+      else {
+        throw field.error(
+          "'\(text)' is not known",
+          nearestName(to: text, in: ["gold", "predicted"]).map { "did you mean '\($0)'?" } ?? forms)
+      }
+      guard (0...1).contains(share) else {
+        throw field.error("the share in '\(text)' is outside 0...1", forms)
+      }
+      return .mixed(share == 0 ? 0 : share)
+    }
+  }
+
+  private static func betas(_ field: Field) throws(WorkflowError) -> (Double, Double) {
+    let items = try field.list("[0.9, 0.999]")
+    guard items.count == 2 else {
+      throw field.error("expected two numbers, found \(items.count)", "give both, as in [0.9, 0.999]")
+    }
+    func beta(_ item: Field) throws(WorkflowError) -> Double {
+      try item.number("outside 0..<1", "use a number from 0 to below 1") { (0..<1).contains($0) }
+    }
+    return (try beta(items[0]), try beta(items[1]))
+  }
+
+  private static func clipNorm(_ field: Field) throws(WorkflowError) -> Double? {
+    if field.node.isNull { return nil }
+    let norm = try field.number("below 0", "use a finite number above 0, or 0 to switch clipping off") {
+      $0 >= 0
+    }
+    return norm == 0 ? nil : norm
+  }
+}

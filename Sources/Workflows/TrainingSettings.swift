@@ -1,0 +1,110 @@
+import TaskGraph
+
+/// The share δ of each prerequisite's columns that is frozen while a task trains.
+public enum FrozenRatio: Sendable, Hashable {
+  /// The same δ in `0...1` for every phase and prerequisite.
+  case fixed(Double)
+  /// Decided column by column from gradient evidence, starting from δ = `initial`; a prerequisite whose
+  /// validation loss grows by more than the share `tolerance` is frozen whole.
+  case adaptive(initial: Double, tolerance: Double)
+
+  /// δ itself, or the one that is started from.
+  public var initial: Double {
+    switch self {
+    case .fixed(let ratio), .adaptive(let ratio, _): ratio
+    }
+  }
+}
+
+/// Whose answers a task reads in its prompts while it trains.
+public enum ParentAnswers: Sendable, Hashable {
+  /// The recorded ones.
+  case gold
+  /// The model's own, as after deployment.
+  case predicted
+  /// Drawn for each sample: the model's own with this probability, otherwise the recorded ones.
+  case mixed(Double)
+}
+
+/// What the model learns to reply to a multiple-choice question.
+public enum AnswerForm: String, Sendable, Hashable, CaseIterable {
+  /// The option's letter alone.
+  case letter
+  /// The option's text alone.
+  case text
+  /// The letter, then the text.
+  case letterText
+}
+
+/// How the learning rate goes on after the warm-up.
+public enum RateSchedule: String, Sendable, Hashable, CaseIterable {
+  /// Falls along half a cosine to `minimumRateRatio` of the peak.
+  case cosine
+  /// Stays.
+  case constant
+}
+
+/// The number format of the frozen base weights.
+public enum Precision: String, Sendable, Hashable, CaseIterable {
+  /// What the processor computes fast.
+  case auto
+  /// 32-bit IEEE 754.
+  case float32
+  /// The upper half of it.
+  case bfloat16
+}
+
+extension Workflow {
+  /// How the adapter is trained. Each phase has its own optimiser state and its own rate schedule.
+  public struct Training: Sendable, Hashable {
+    /// How often every task is visited. Default 1.
+    public let rounds: Int
+    /// Passes over `train.jsonl` in each phase. Default 1.
+    public let epochs: Int
+    /// The most optimiser steps a phase takes. Default `nil`: as many as the epochs give.
+    public let maxSteps: Int?
+    /// Sequences in one optimiser step. Default 16.
+    public let batchSize: Int
+    /// Tokens packed into one micro-batch, one shard on one worker. Default 256.
+    public let microBatchTokens: Int
+    /// Whose columns a task uses. Default `ancestors`.
+    public let prerequisites: PrerequisiteRule
+    /// The share of prerequisite columns that freezes. Default 0.5; `adaptive` starts from 0.5 with
+    /// tolerance 0.05.
+    public let frozenRatio: FrozenRatio
+    /// Which columns freeze. Default `leading`.
+    public let freeze: FreezeRule
+    /// Whose answers a task reads. Default `gold`.
+    public let parentAnswers: ParentAnswers
+    /// How many optimiser steps old the columns are with which parents answer, where these change in the
+    /// phase. Default 1.
+    public let staleness: Int
+    /// What the model replies to a multiple-choice question. Default `letterText`.
+    public let answerForm: AnswerForm
+    /// The peak learning rate, above 0. Default 1e-3.
+    public let learningRate: Double
+    /// How the rate goes on after the warm-up. Default `cosine`.
+    public let schedule: RateSchedule
+    /// The share of a phase's steps in which the rate rises linearly, in `0...1`. Default 0.05.
+    public let warmup: Double
+    /// The share of the peak rate at which `cosine` ends, in `0...1`. Default 0.1.
+    public let minimumRateRatio: Double
+    /// AdamW's decoupled weight decay, at least 0. Default 0.
+    public let weightDecay: Double
+    /// AdamW's decay rate of the first moment, in `0..<1`. Default 0.9.
+    public let beta1: Double
+    /// AdamW's decay rate of the second moment, in `0..<1`. Default 0.999.
+    public let beta2: Double
+    /// AdamW's ε, above 0. Default 1e-8.
+    public let epsilon: Double
+    /// The norm to which all gradients together are clipped; `nil` (0 or null in the file) clips nothing.
+    /// Default 1.
+    public let clipNorm: Double?
+    /// Optimiser steps between checkpoints. Default 50.
+    public let checkpointEvery: Int
+    /// The seed of everything random. Default 0.
+    public let seed: Int
+    /// The number format of the base weights. Default `auto`.
+    public let precision: Precision
+  }
+}

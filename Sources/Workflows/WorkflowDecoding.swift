@@ -1,0 +1,159 @@
+import TaskGraph
+
+extension Workflow {
+  static let fields = ["name", "model", "data", "system", "tasks", "lora", "training"]
+  static let defaultRank = 16
+
+  /// Reads a workflow from YAML text.
+  ///
+  /// - Parameters:
+  ///   - yaml: the text.
+  ///   - file: the name of the file it came from: for errors, and for paths relative to its folder.
+  ///   - overrides: values set from outside, as `applying(overrides:)` takes them.
+  /// - Throws: `WorkflowError` for the first thing that is not as it must be.
+  public init(yaml: String, file: String, overrides: [String] = []) throws(WorkflowError) {
+    guard var tree = try YAMLNode.parse(yaml, file: file), !tree.isNull else {
+      throw WorkflowError(
+        file: file, origin: nil, field: nil, problem: "there is no workflow in it",
+        remedy: "give at least name, model, data and tasks")
+    }
+    for override in overrides { tree = try tree.overriding(override, file: file) }
+
+    let root = try StrictFields(Field(file: file, path: "", node: tree), known: Self.fields)
+    let nameRemedy = "give the workflow a name"
+    let name = try root.required("name", nameRemedy).text(nameRemedy)
+    guard !name.contains(where: \.isNewline) else {
+      throw root.error("name", "has several lines", "give a name of one line")
+    }
+    let modelRemedy = "give a fetched model's name, a GGUF file or a Hugging Face folder"
+    let model = try root.required("model", modelRemedy).text(modelRemedy)
+    let dataRemedy = "give the folder with train.jsonl, valid.jsonl and test.jsonl"
+    let data = try root.required("data", dataRemedy).text(dataRemedy)
+    let system = try root["system"].flatMap { field throws(WorkflowError) in
+      field.node.isNull ? nil : try field.anyText("give the system prompt")
+    }
+    let taskList = try TaskList(
+      try root.required("tasks", "list at least one task with name and instruction"))
+    let lora = try root.mapping("lora", known: LoRA.fields)
+    let blocks = try taskList.rankBlocks(lora)
+    let training = try Training(try root.mapping("training", known: Training.fields))
+    let schedule: PhaseSchedule
+    do throws(TaskGraphError) {
+      schedule = try PhaseSchedule(
+        graph: taskList.graph, blocks: blocks, frozenRatio: training.frozenRatio.initial,
+        prerequisiteRule: training.prerequisites, freezeRule: training.freeze, rounds: training.rounds)
+    } catch {
+      throw root.error("training", error.problem, error.remedy)
+    }
+    self.init(
+      name: name, model: model, data: data, system: system, tasks: taskList.tasks,
+      lora: try LoRA(lora, rank: blocks.rank), training: training, graph: taskList.graph, rankBlocks: blocks,
+      phaseSchedule: schedule, file: file, source: yaml, overrides: overrides)
+  }
+}
+
+/// The `tasks` list, read and joined to a graph.
+private struct TaskList {
+  let tasks: [Workflow.Task]
+  let graph: TaskDependencyGraph
+  private let fields: [StrictFields]
+
+  init(_ list: Field) throws(WorkflowError) {
+    let items = try list.list("- name: ...")
+    var tasks: [Workflow.Task] = []
+    var fields: [StrictFields] = []
+    for item in items {
+      let own = try Self.fields(of: item, in: list)
+      fields.append(own)
+      tasks.append(try Self.task(own))
+    }
+    self.tasks = tasks
+    self.fields = fields
+    do throws(TaskGraphError) {
+      graph = try TaskDependencyGraph(tasks.map { ($0.name, $0.parents) })
+    } catch {
+      throw Self.located(error, list, tasks, fields)
+    }
+  }
+
+  /// The fields of one task, called by the task's name where it can be read: `tasks.NAME`.
+  private static func fields(of item: Field, in list: Field) throws(WorkflowError) -> StrictFields {
+    var path = item.path
+    if case .mapping(let entries) = item.node.content,
+      let name = entries.first(where: { $0.key == "name" })?.value.text, !name.isEmpty
+    {
+      path = "\(list.path).\(name)"
+    }
+    return try StrictFields(
+      Field(file: item.file, path: path, node: item.node),
+      known: ["name", "instruction", "inputs", "parents", "rank"])
+  }
+
+  private static func task(_ fields: StrictFields) throws(WorkflowError) -> Workflow.Task {
+    let nameRemedy = "give the task a name"
+    let name = try fields.required("name", nameRemedy).text(nameRemedy)
+    guard name.allSatisfy({ $0.isLetter || $0.isNumber || " _-".contains($0) }), trimmed(name) == name else {
+      throw fields.error(
+        "name", "'\(name)' cannot name a task",
+        "use letters, digits, '_' and '-', and spaces only between them")
+    }
+    let instructionRemedy = "say what the model is to do"
+    let instruction = try fields.required("instruction", instructionRemedy).text(instructionRemedy)
+    let inputs = try fields["inputs"]?.list("[scene, weather]") ?? []
+    var shown: [String] = []
+    for input in inputs {
+      let name = try input.text("name an input of the episodes")
+      guard !shown.contains(name) else {
+        throw input.error("the input '\(name)' stands twice", "list it once")
+      }
+      shown.append(name)
+    }
+    var parents: [String] = []
+    for parent in try fields["parents"]?.list("[perceive]") ?? [] {
+      parents.append(try parent.text("name a task"))
+    }
+    return Workflow.Task(
+      name: name, instruction: instruction, inputs: shown, parents: parents,
+      rank: try fields["rank"].flatMap { field throws(WorkflowError) in
+        field.node.isNull ? nil : try field.integer(1...RankBlocks.maximumRank)
+      })
+  }
+
+  /// The rank blocks from `lora.rank` and the tasks' own ranks.
+  func rankBlocks(_ lora: StrictFields) throws(WorkflowError) -> RankBlocks {
+    let given = try lora["rank"]?.integer(1...RankBlocks.maximumRank)
+    let complete = tasks.allSatisfy { $0.rank != nil }
+    do throws(TaskGraphError) {
+      return try RankBlocks(
+        tasks: tasks.map(\.name), ranks: tasks.map(\.rank),
+        total: given ?? (complete ? nil : Workflow.defaultRank))
+    } catch {
+      throw WorkflowError(
+        file: lora.file, origin: lora["rank"]?.node.origin ?? lora.origin, field: "lora.rank",
+        problem: error.problem, remedy: error.remedy)
+    }
+  }
+
+  /// A graph's error at the line and field it is about.
+  private static func located(
+    _ error: TaskGraphError, _ list: Field, _ tasks: [Workflow.Task], _ fields: [StrictFields]
+  ) -> WorkflowError {
+    func at(_ task: String, _ key: String, item: String? = nil) -> WorkflowError {
+      guard let place = tasks.lastIndex(where: { $0.name == task }) else {
+        return list.error(error.problem, error.remedy)
+      }
+      let found = item.flatMap { item in try? fields[place][key]?.list("").last { $0.node.text == item } }
+      return WorkflowError(
+        file: list.file, origin: (found ?? fields[place][key])?.node.origin ?? fields[place].origin,
+        field: "\(fields[place].path).\(key)", problem: error.problem, remedy: error.remedy)
+    }
+    switch error {
+    case .duplicateTask(let name): return at(name, "name")
+    case .unknownParent(let task, let parent, _, _), .duplicateParent(let task, let parent):
+      return at(task, "parents", item: parent)
+    case .selfEdge(let name): return at(name, "parents", item: name)
+    case .cycle(let names): return at(names[0], "parents")
+    default: return list.error(error.problem, error.remedy)
+    }
+  }
+}

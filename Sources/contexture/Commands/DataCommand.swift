@@ -1,0 +1,7 @@
+import ArgumentParser
+
+struct DataCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "data", abstract: "Makes and checks data sets.",
+    subcommands: [DataMakeCommand.self, DataCheckCommand.self])
+}

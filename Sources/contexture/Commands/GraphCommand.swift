@@ -1,0 +1,40 @@
+import ArgumentParser
+import TaskGraph
+import Workflows
+
+struct GraphCommand: ParsableCommand {
+  enum Format: String, CaseIterable, ExpressibleByArgument { case text, mermaid, dot, json }
+
+  static let configuration = CommandConfiguration(
+    commandName: "graph", abstract: "Checks a workflow file and shows its task graph and phases.",
+    discussion: """
+      Prints the tasks with their levels, rank columns and parents, and for each phase of training the \
+      columns that train, freeze and are masked. Reads the workflow file alone: neither the model nor the \
+      data needs to be there. With --format json the same as one JSON object; with mermaid or dot the graph \
+      for a drawing tool.
+
+      EXAMPLE
+        contexture graph Examples/iov.yaml
+        contexture graph Examples/iov.yaml --set training.frozenRatio=1
+        contexture graph Examples/iov.yaml --format dot | dot -Tsvg -o iov.svg
+
+      \(ExitStatus.manual)
+      """)
+
+  @OptionGroup var source: WorkflowOptions
+
+  @Option(help: "How to show it.")
+  var format = Format.text
+
+  func run() throws {
+    let workflow = try source.read()
+    switch format {
+    case .text:
+      let heading = "\(workflow.name): model \(workflow.model), data \(workflow.dataFolder)"
+      try Console.print(heading + "\n" + workflow.phaseSchedule.text())
+    case .mermaid: try Console.print(workflow.graph.mermaid(blocks: workflow.rankBlocks))
+    case .dot: try Console.print(workflow.graph.dot(blocks: workflow.rankBlocks))
+    case .json: try Console.print(workflow.phaseSchedule.json())
+    }
+  }
+}

@@ -1,0 +1,55 @@
+import ArgumentParser
+import Datasets
+import Evaluation
+import Foundation
+import Runs
+
+struct RunCommand: ParsableCommand {
+  enum Format: String, CaseIterable, ExpressibleByArgument { case text, json }
+
+  static let configuration = CommandConfiguration(
+    commandName: "run", abstract: "Answers episodes with a trained workflow, task by task.",
+    discussion: """
+      Each task reads the model's own answers of its parents. Shown are each task's answer, its \
+      probability, the time it took, and what it read from its parents. FILE holds one episode a line, in \
+      the format of the training data.
+
+      EXAMPLE
+        contexture run runs/iov --episode data/iov/test.jsonl --limit 1
+
+      \(ExitStatus.manual)
+      """)
+
+  @Argument(help: ArgumentHelp("A run folder.", valueName: "run")) var folder: String
+  @OptionGroup var models: ModelsFolder
+  @Option(help: ArgumentHelp("Episodes, JSON lines.", valueName: "file")) var episode: String
+  @Option(help: "At most so many episodes.") var limit: Int?
+  @Option(help: "How to show it.") var format = Format.text
+
+  func validate() throws {
+    if let limit, limit < 1 {
+      throw ValidationError("--limit: \(limit) is no number of episodes; give 1 or more")
+    }
+  }
+
+  func run() throws {
+    let trained = try TrainedWorkflow(run: folder, models: models.models)
+    var episodes = try trained.episodes(file: episode)
+    if let limit { episodes = Array(episodes.prefix(limit)) }
+    let evaluator = trained.evaluator()
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    for episode in episodes {
+      let answered = try evaluator.run(episode)
+      switch format {
+      case .text: try Console.print(inputs(of: episode) + answered.text)
+      case .json: try Console.print(String(decoding: try encoder.encode(answered), as: UTF8.self))
+      }
+    }
+  }
+
+  /// What the tasks read, each input once.
+  private func inputs(of episode: Episode) -> String {
+    episode.inputs.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)\n" }.joined() + "\n"
+  }
+}

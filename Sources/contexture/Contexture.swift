@@ -1,0 +1,36 @@
+import ArgumentParser
+
+/// The root command. A new command is a file in `Commands/` and its name in `subcommands`.
+@main
+struct Contexture: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "contexture",
+    abstract: "Fine-tunes one language model for a workflow of dependent tasks, and runs it.",
+    discussion: """
+      A workflow is a YAML file: tasks, which of them read whose answers, the model, the data, and how \
+      to train. A run is the folder that training makes of it.
+
+      EXAMPLE
+        contexture model fetch smollm2-135m
+        contexture data make iov --episodes 1000 --seed 7 --out data/iov
+        contexture graph Examples/iov.yaml
+
+      \(ExitStatus.manual)
+      """,
+    version: "0.1.0",
+    subcommands: [
+      ModelCommand.self, GraphCommand.self, DataCommand.self, TrainCommand.self, EvaluateCommand.self,
+      RunCommand.self, ExportCommand.self, ScoreCommand.self,
+    ])
+
+  static func main() {
+    // A reader that goes away (`contexture graph W.yaml | head`) is met where output is written.
+    ExitStatus.ignoreBrokenPipes()
+    do {
+      var command = try parseAsRoot()
+      try command.run()
+    } catch {
+      ExitStatus.end(after: error)
+    }
+  }
+}

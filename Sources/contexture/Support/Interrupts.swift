@@ -1,0 +1,32 @@
+import Dispatch
+import Glibc
+import Synchronization
+
+/// Notes Ctrl-C and a polite kill, so that a command can stop where its work is whole. A second Ctrl-C ends
+/// the process at once.
+final class Interrupts {
+  private let flag: Flag
+  private let sources: [any DispatchSourceSignal]
+
+  private final class Flag: Sendable {
+    let value = Atomic<Bool>(false)
+  }
+
+  init() {
+    let flag = Flag()
+    self.flag = flag
+    sources = [SIGINT, SIGTERM].map { number in
+      signal(number, SIG_IGN)
+      let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+      source.setEventHandler {
+        if flag.value.exchange(true, ordering: .relaxed) { _exit(130) }
+        Console.complain("\nStopping after this step; once more to stop at once.")
+      }
+      source.resume()
+      return source
+    }
+  }
+
+  /// Whether a signal came.
+  var requested: Bool { flag.value.load(ordering: .relaxed) }
+}

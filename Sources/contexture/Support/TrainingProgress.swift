@@ -1,0 +1,93 @@
+import ContextLoRA
+import Foundation
+import Glibc
+import Runs
+import TaskGraph
+import Tensor
+
+/// Shows how far a training is: one line that is written over on a terminal, a line now and then elsewhere.
+final class TrainingProgress {
+  private let phases: Int
+  private let isTerminal = isatty(STDOUT_FILENO) == 1
+  private var done = 0
+  private var phaseSteps = 0
+  private var lossSum = 0.0
+  private var lossCount = 0
+  private var recentTokens: [Double] = []
+  private var recentSeconds: [Double] = []
+  private var lastLine = ContinuousClock.now
+
+  init(phases: Int) { self.phases = phases }
+
+  func show(_ event: TrainingRun.Event) throws {
+    switch event {
+    case .loaded(let model, let precision, let bytes, let episodes, let seconds):
+      try Console.print(
+        "Model \(model) in \(precision.rawValue), \(Self.megabytes(bytes)) of weights; \(episodes) training "
+          + "episodes; ready after \(Self.number(seconds, 1)) s")
+    case .resumed(let steps):
+      done = steps
+      try Console.print("Going on after step \(steps)")
+    case .training(let training, let allSteps): try show(training, allSteps)
+    case .finished(let adapter): try Console.print("Adapter written to \(adapter.relativePath)")
+    }
+  }
+
+  private func show(_ event: TrainingEvent, _ allSteps: Int) throws {
+    switch event {
+    case .phaseStarted(let phase, let step, let steps, let bytes):
+      phaseSteps = steps
+      lossSum = 0
+      lossCount = 0
+      try Console.print(
+        "Phase \(phase.index + 1)/\(phases) \(phase.task): \(phase.trainable.count) columns train, "
+          + "\(phase.frozen.count) frozen, \(phase.masked.count) masked; "
+          + "\(Self.megabytes(bytes)) for the step" + (step > 0 ? "; from step \(step)" : ""))
+    case .step(let record):
+      done = record.totalStep
+      lossSum += record.loss
+      lossCount += 1
+      recentTokens = (recentTokens + [Double(record.tokens)]).suffix(20)
+      recentSeconds = (recentSeconds + [record.seconds]).suffix(20)
+      let now = ContinuousClock.now
+      let isLast = record.step == phaseSteps
+      if isTerminal || isLast || now - lastLine > .seconds(10) {
+        lastLine = now
+        try write(line(record, allSteps), ends: isLast || !isTerminal)
+      }
+    case .decided(let decisions, let phase):
+      for decision in decisions where !decision.freezes.isEmpty {
+        let reason = decision.isGuard ? "its held-back loss grew" : "their gradients conflict"
+        try Console.print(
+          "  columns \(columnRanges(decision.freezes)) of \(decision.prerequisite) freeze: \(reason); "
+            + "\(phase.trainable.count) train on")
+      }
+    case .phaseFinished, .checkpoint: break
+    }
+  }
+
+  private func line(_ record: StepRecord, _ allSteps: Int) -> String {
+    let seconds = recentSeconds.reduce(0, +)
+    let rate = recentTokens.reduce(0, +) / max(seconds, 1e-9)
+    let left = Double(allSteps - done) * seconds / Double(max(recentSeconds.count, 1))
+    return "  step \(record.step)/\(phaseSteps)  loss \(Self.number(record.loss, 3)) "
+      + "(mean \(Self.number(lossSum / Double(max(lossCount, 1)), 3)))  \(Self.number(rate, 0)) tokens/s  "
+      + "\(Self.time(left)) left"
+  }
+
+  private func write(_ line: String, ends: Bool) throws {
+    if !isTerminal { return try Console.print(line) }
+    try Console.write("\r\u{1B}[K" + line + (ends ? "\n" : ""))
+  }
+
+  private static func number(_ value: Double, _ digits: Int) -> String {
+    String(format: "%.\(digits)f", value)
+  }
+
+  private static func megabytes(_ bytes: Int) -> String { "\(bytes / 1_000_000) MB" }
+
+  private static func time(_ seconds: Double) -> String {
+    let all = Int(seconds.rounded())
+    return all < 60 ? "\(all) s" : "\(all / 60) min \(all % 60) s"
+  }
+}

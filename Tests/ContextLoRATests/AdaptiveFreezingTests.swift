@@ -1,0 +1,77 @@
+import ContextLoRA
+import Foundation
+import LanguageModels
+import TaskGraph
+import Testing
+
+struct AdaptiveFreezingTests {
+  private func run(tolerance: Double, stopAt: Int? = nil, in folder: URL) throws -> (
+    decisions: [FreezeDecision], adapter: LoRAAdapter, phases: [Int: Phase]
+  ) {
+    let tiny = try TinyWorkflow(frozenRatio: 0.5)
+    var options = tiny.options
+    options.epochs = 3
+    options.adaptiveFreezing = AdaptiveFreezing(tolerance: tolerance, interval: 2)
+    let destination = ContextLoRATrainer.Destination(
+      url: folder.appendingPathComponent("checkpoint.safetensors"), workflow: "w", model: "m")
+    var decisions: [FreezeDecision] = []
+    var phases: [Int: Phase] = [:]
+    var steps = 0
+    func note(_ event: TrainingEvent) {
+      if case .step = event { steps += 1 }
+      if case .decided(let made, let phase) = event {
+        decisions += made
+        phases[phase.index] = phase
+      }
+    }
+    var trainer = tiny.trainer(options: options)
+    var done = try trainer.run(to: destination, shouldStop: { steps == stopAt }, onEvent: note)
+    if !done {
+      let checkpoint = try TrainingCheckpoint(destination.url, sites: tiny.adapter.sites)
+      trainer = tiny.trainer(options: options)
+      done = try trainer.run(from: checkpoint, to: destination, onEvent: note)
+    }
+    #expect(done)
+    return (decisions, trainer.adapter, phases)
+  }
+
+  @Test("columns freeze exactly where the evidence says so, and stay frozen")
+  func evidence() throws {
+    try TestFolder.with { folder in
+      let (decisions, _, phases) = try run(tolerance: 1e9, in: folder)
+      #expect(decisions.contains { !$0.freezes.isEmpty } && decisions.contains { $0.freezes.isEmpty })
+      for decision in decisions {
+        #expect(!decision.isGuard)
+        #expect(decision.freezes == decision.innerProducts.filter { $0.value < 0 }.keys.sorted())
+      }
+      for (index, phase) in phases {
+        let frozen = decisions.filter { $0.phase == index }.flatMap(\.freezes)
+        #expect(Set(frozen).isSubset(of: phase.frozen))
+        #expect(Set(frozen).count == frozen.count, "a column freezes once")
+      }
+    }
+  }
+
+  @Test("a prerequisite that got worse is frozen whole")
+  func guarding() throws {
+    try TestFolder.with { folder in
+      // With a tolerance below -100 % any loss counts as worse.
+      let (decisions, _, phases) = try run(tolerance: -2, in: folder)
+      #expect(!decisions.isEmpty && decisions.allSatisfy { $0.isGuard })
+      for phase in phases.values {
+        #expect(phase.prerequisites.allSatisfy { $0.trainable.isEmpty })
+        #expect(phase.trainable == Array(phase.block))
+      }
+    }
+  }
+
+  @Test("stopped and resumed, the decisions and the adapter are the same", arguments: [9, 10, 11, 13, 20])
+  func resumed(step: Int) throws {
+    try TestFolder.with { folder in
+      let whole = try run(tolerance: 0.05, in: folder)
+      let again = try run(tolerance: 0.05, stopAt: step, in: folder)
+      #expect(whole.decisions == again.decisions)
+      #expect(whole.adapter == again.adapter)
+    }
+  }
+}

@@ -1,0 +1,89 @@
+import Checkpoint
+import ContextLoRA
+import Foundation
+import LanguageModels
+import SeededRandom
+import TaskGraph
+import Tensor
+import TestSupport
+
+/// A tiny random Llama, a diamond of four tasks and random sequences.
+final class TinyWorkflow: TrainingData {
+  let stage: LlamaStage
+  let schedule: PhaseSchedule
+  let adapter: LoRAAdapter
+  let sampleCount = 10
+  let usesPredictions: Bool
+  /// The adapters that predictions were asked for, by task and call.
+  var predictedWith: [(task: String, adapter: LoRAAdapter)] = []
+
+  init(
+    frozenRatio: Double, freezeRule: FreezeRule = .leading, rounds: Int = 1, workers: Int = 2,
+    usesPredictions: Bool = false
+  ) throws {
+    let weights = try ModelFiles.open(Fixtures.url("training/models/grouped").path).weights
+    stage = try LlamaStage(weights, device: CPUDevice(computeType: .float32, workers: workers))
+    let graph = try TaskDependencyGraph([
+      (name: "a", parents: []), (name: "b", parents: ["a"]), (name: "c", parents: ["a"]),
+      (name: "d", parents: ["b", "c"]),
+    ])
+    schedule = try PhaseSchedule(
+      graph: graph, blocks: RankBlocks(tasks: graph.tasks, rank: 8), frozenRatio: frozenRatio,
+      prerequisiteRule: .ancestors, freezeRule: freezeRule, rounds: rounds)
+    let sites = AdapterSite.all(
+      weights.configuration, layers: 0..<weights.configuration.layerCount, targets: Set(Projection.allCases))
+    adapter = LoRAAdapter(sites: sites, rank: 8, scale: 2, seed: 11)
+    self.usesPredictions = usesPredictions
+  }
+
+  var options: TrainingOptions {
+    var options = TrainingOptions()
+    options.batchSize = 4
+    options.epochs = 2
+    options.microBatchTokens = 16
+    options.learningRate = LearningRateSchedule(peak: 5e-3, shape: .cosine, warmup: 0.2)
+    options.adamW.weightDecay = 0.1
+    options.checkpointEvery = 2
+    options.seed = 3
+    return options
+  }
+
+  func longestSequence(task: String) -> Int { 14 }
+
+  func sequences(
+    task: String, samples: [Int], phase: Int, epoch: Int, parentsChange: Bool, adapter: () -> LoRAAdapter
+  ) -> [TokenSequence] {
+    if usesPredictions { predictedWith.append((task, adapter())) }
+    let vocabulary = stage.configuration.vocabularySize
+    return samples.map { sample in
+      var generator = SeededGenerator(seed: UInt64(sample), stream: UInt64(phase % 4) + 1)
+      func tokens(_ count: Int) -> [Int32] { (0..<count).map { _ in Int32(generator.below(vocabulary)) } }
+      return TokenSequence(prompt: tokens(3 + generator.below(8)), completion: tokens(1 + generator.below(3)))
+    }
+  }
+
+  func heldBack(task: String) -> [TokenSequence] {
+    sequences(
+      task: task, samples: [100, 101, 102], phase: schedule.phase(of: task).index, epoch: 0,
+      parentsChange: false, adapter: { adapter })
+  }
+
+  func trainer(options: TrainingOptions? = nil) -> ContextLoRATrainer {
+    ContextLoRATrainer(
+      stage, schedule: schedule, adapter: adapter, data: self, options: options ?? self.options)
+  }
+}
+
+extension LoRAAdapter {
+  /// The values of some rank columns at every site, as bits.
+  func bits(of columns: [Int]) -> [UInt32] {
+    var bits: [UInt32] = []
+    for (site, pair) in zip(sites, pairs) {
+      for column in columns {
+        for i in 0..<site.inputs { bits.append(pair.a[column * site.inputs + i].bitPattern) }
+        for o in 0..<site.outputs { bits.append(pair.b[o * rank + column].bitPattern) }
+      }
+    }
+    return bits
+  }
+}

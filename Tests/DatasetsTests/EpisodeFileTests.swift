@@ -1,0 +1,332 @@
+import Datasets
+import Foundation
+import TestSupport
+import Testing
+
+/// Reads `content` as the file `data.jsonl`, whose folder is cut from messages.
+private func read(
+  _ content: String, tasks: [String] = [], inputs: [String: [String]] = [:]
+) throws -> Result<[Episode], EpisodeFileError> {
+  try Fixtures.withTemporaryDirectory { folder in
+    let path = folder.appendingPathComponent("data.jsonl").path
+    try Data(content.utf8).write(to: URL(fileURLWithPath: path))
+    do throws(EpisodeFileError) {
+      return .success(try EpisodeFile.read(path, tasks: tasks, inputs: inputs))
+    } catch {
+      #expect(error.path == path)
+      return .failure(
+        EpisodeFileError(path: "data.jsonl", line: error.line, field: error.field, problem: error.problem))
+    }
+  }
+}
+
+private func message(
+  _ content: String, tasks: [String] = [], inputs: [String: [String]] = [:]
+) throws -> String {
+  switch try read(content, tasks: tasks, inputs: inputs) {
+  case .success(let episodes): "read \(episodes.count) episodes"
+  case .failure(let error): error.description
+  }
+}
+
+/// A line whose task `t` has the given item.
+private func line(item: String, id: String = "a") -> String {
+  #"{"id": "\#(id)", "inputs": {"x": "text"}, "tasks": {"t": \#(item)}}"#
+}
+
+private let good = line(item: #"{"question": "q", "options": ["u", "v"], "answer": 1}"#)
+
+/// A file's content and what is to be said about it.
+struct Case: CustomTestStringConvertible {
+  let content: String
+  let message: String
+
+  init(_ content: String, _ message: String) {
+    self.content = content
+    self.message = message
+  }
+
+  var testDescription: String { message }
+
+  static var all: [Case] {
+    var cases: [Case] = []
+    cases.append(Case("", "data.jsonl: holds no episode; write one JSON object a line"))
+    cases.append(Case(" \n\n", "data.jsonl: holds no episode; write one JSON object a line"))
+    cases.append(
+      Case(
+        good + "\n{\"id\": ",
+        "data.jsonl:2: not JSON at byte 8 of the line: the text ends where a value should be; "
+          + "write one complete JSON object on the line"
+      ))
+    cases.append(
+      Case(
+        "hello",
+        "data.jsonl:1: not JSON at byte 1 of the line: a value cannot start here; "
+          + "write one complete JSON object on the line"
+      ))
+    cases.append(Case("[]", "data.jsonl:1: must be an object but is a list; correct the value"))
+    cases.append(Case(#"{"inputs": {}, "tasks": {}}"#, #"data.jsonl:1: lacks "id"; add it"#))
+    cases.append(Case(#"{"id": "a", "tasks": {}}"#, #"data.jsonl:1: lacks "inputs"; add it"#))
+    cases.append(Case(#"{"id": "a", "inputs": {}}"#, #"data.jsonl:1: lacks "tasks"; add it"#))
+    cases.append(
+      Case(
+        #"{"id": 7, "inputs": {}, "tasks": {}}"#,
+        "data.jsonl:1: id: must be a string but is a number; correct the value"
+      ))
+    cases.append(Case(#"{"id": "", "inputs": {}, "tasks": {}}"#, "data.jsonl:1: id: is empty; write a text"))
+    cases.append(
+      Case(
+        #"{"id": "a", "inputs": {"x": null}, "tasks": {}}"#,
+        "data.jsonl:1: inputs.x: must be a string but is null; correct the value"
+      ))
+    cases.append(
+      Case(
+        #"{"id": "a", "inputs": {}, "tasks": []}"#,
+        "data.jsonl:1: tasks: must be an object but is a list; correct the value"
+      ))
+    cases.append(
+      Case(line(item: "3"), "data.jsonl:1: tasks.t: must be an object but is a number; correct the value"))
+    cases.append(Case(line(item: #"{"answer": "a"}"#), #"data.jsonl:1: tasks.t: lacks "question"; add it"#))
+    cases.append(Case(line(item: #"{"question": "q"}"#), #"data.jsonl:1: tasks.t: lacks "answer"; add it"#))
+    cases.append(
+      Case(
+        line(item: #"{"question": "q", "option": ["u", "v"], "answer": "a"}"#),
+        #"data.jsonl:1: tasks.t: unknown field "option"; an item has "question", "options" and "answer""#
+      ))
+    cases.append(
+      Case(
+        line(item: #"{"question": "q", "answer": 0}"#),
+        "data.jsonl:1: tasks.t.answer: must be a string, because the item has no options, but is a number; "
+          + "correct the value"
+      ))
+    cases.append(
+      Case(
+        line(item: #"{"question": "q", "options": ["u", "v"], "answer": "u"}"#),
+        "data.jsonl:1: tasks.t.answer: must be the index of an option (a whole number) but is a string; "
+          + "correct the value"
+      ))
+    cases.append(
+      Case(
+        line(item: #"{"question": "q", "options": ["u", "v"], "answer": true}"#),
+        "data.jsonl:1: tasks.t.answer: must be the index of an option (a whole number) but is true or false; "
+          + "correct the value"
+      ))
+    cases.append(
+      Case(
+        line(item: #"{"question": "q", "options": ["u", "v"], "answer": 2}"#),
+        "data.jsonl:1: tasks.t.answer: 2 is outside the 2 options; use an index from 0 to 1"
+      ))
+    cases.append(
+      Case(
+        line(item: #"{"question": "q", "options": ["u", "v"], "answer": -1}"#),
+        "data.jsonl:1: tasks.t.answer: -1 is outside the 2 options; use an index from 0 to 1"
+      ))
+    cases.append(
+      Case(
+        line(item: #"{"question": "q", "options": ["u"], "answer": 0}"#),
+        "data.jsonl:1: tasks.t.options: has 1 option; give at least two, or none for a free-text answer"
+      ))
+    cases.append(
+      Case(
+        line(item: #"{"question": "q", "options": [], "answer": 0}"#),
+        "data.jsonl:1: tasks.t.options: has 0 options; give at least two, or none for a free-text answer"
+      ))
+    cases.append(
+      Case(
+        line(item: #"{"question": "q", "options": ["u", "v", "u"], "answer": 0}"#),
+        #"data.jsonl:1: tasks.t.options: the option "u" stands twice; make the options different"#
+      ))
+    cases.append(
+      Case(
+        line(item: #"{"question": "q", "options": "u", "answer": 0}"#),
+        "data.jsonl:1: tasks.t.options: must be a list of strings but is a string; correct the value"
+      ))
+    cases.append(
+      Case(
+        line(item: #"{"question": "q", "options": ["u", {}], "answer": 0}"#),
+        "data.jsonl:1: tasks.t.options.1: must be a string but is an object; correct the value"
+      ))
+    cases.append(
+      Case(
+        good + "\n\n" + good,
+        #"data.jsonl:3: id: "a" is already the id of line 1; give every episode its own"#
+      ))
+    return cases
+  }
+}
+
+@Suite struct EpisodeFileTests {
+  @Test func readsWhatIsThere() throws {
+    let content =
+      "\u{FEFF}" + good + "\r\n\n  \n"
+      + line(item: #"{"question": "", "answer": "free \u00e9\ud83d\ude00"}"#, id: "b")
+    let episodes = try read(content, tasks: ["t"], inputs: ["t": ["x"], "other": ["y"]]).get()
+    #expect(
+      episodes == [
+        Episode(
+          id: "a", inputs: ["x": "text"],
+          tasks: ["t": TaskItem(question: "q", options: ["u", "v"], answer: 1)]),
+        Episode(id: "b", inputs: ["x": "text"], tasks: ["t": TaskItem(question: "", answer: "free é😀")]),
+      ])
+    #expect(episodes.compactMap { $0.tasks["t"]?.answerText } == ["v", "free é😀"])
+    #expect(episodes.map { $0.tasks["t"]?.answerIndex } == [1, nil])
+  }
+
+  @Test func walksThroughWithoutKeeping() throws {
+    try Fixtures.withTemporaryDirectory { folder in
+      let path = folder.appendingPathComponent("d.jsonl").path
+      let episodes = (0..<5000).map { Episode(id: "\($0)", inputs: [:], tasks: [:]) }
+      try EpisodeFile.write(episodes, to: path)
+      var ids: [String] = []
+      try EpisodeFile.forEach(in: path) { ids.append($0.id) }
+      #expect(ids == episodes.map(\.id))
+    }
+  }
+
+  @Test(arguments: Case.all)
+  func saysWhatIsWrong(wrong: Case) throws {
+    #expect(try message(wrong.content) == wrong.message)
+  }
+
+  @Test func saysWhatTheWorkflowLacks() throws {
+    #expect(
+      try message(good, tasks: ["t", "route"])
+        == #"data.jsonl:1: tasks: lacks the task "route"; add its item, or remove the task from the workflow"#
+    )
+    #expect(
+      try message(good, tasks: ["t"], inputs: ["t": ["x", "scene"]])
+        == #"data.jsonl:1: inputs: lacks the input "scene" that the task "t" reads; "#
+        + "add it, or remove it from the task")
+  }
+
+  @Test func saysWhatCannotBeOpened() throws {
+    #expect(throws: EpisodeFileError(path: "/nonexistent/a.jsonl", problem: .missing)) {
+      try EpisodeFile.read("/nonexistent/a.jsonl")
+    }
+    #expect(
+      EpisodeFileError(path: "a.jsonl", problem: .missing).description
+        == "a.jsonl: no such file; check the path, or make the data first")
+    try Fixtures.withTemporaryDirectory { folder in
+      let error = EpisodeFileError(path: folder.path, problem: .unreadable("it is a folder"))
+      #expect(throws: error) { try EpisodeFile.read(folder.path) }
+      #expect(
+        error.description
+          == "\(folder.path): cannot be read (it is a folder); check the file and its permissions")
+    }
+  }
+
+  @Test(arguments: [
+    #"{"a": 1,}"#, #"{"a" 1}"#, #"{a: 1}"#, "[1 2]", "[1,]", "01", "1.", "-", "1e", "tru", "nul", #""\x""#,
+    #""\u12g4""#,
+    #""\ud800""#, #""\ud800\u0041""#, #""\udc00""#, "\"a\u{1}\"", #""a"#, "[1", "1 2", "1e999",
+    #"{"a":1,"a":2}"#,
+    String(repeating: "[", count: 100),
+  ])
+  func refusesWhatIsNotJSON(text: String) throws {
+    guard case .failure(let error) = try read(text), case .notJSON = error.problem else {
+      Issue.record("was taken as JSON: \(text)")
+      return
+    }
+  }
+
+  @Test func refusesBrokenUTF8() throws {
+    try Fixtures.withTemporaryDirectory { folder in
+      let path = folder.appendingPathComponent("d.jsonl").path
+      try Data([0x7B, 0x22, 0xFF, 0x22, 0x3A, 0x31, 0x7D]).write(to: URL(fileURLWithPath: path))
+      #expect(
+        throws: EpisodeFileError(
+          path: path, line: 1, problem: .notJSON(reason: "a string is not valid UTF-8", column: 3))
+      ) { try EpisodeFile.read(path) }
+    }
+  }
+}
+
+@Suite struct EpisodeWritingTests {
+  private let odd = Episode(
+    id: "a/\"b\"", inputs: ["z": "tab\t\u{1}\\ line\nend\r", "é": "😀/", "a": ""],
+    tasks: [
+      "t": TaskItem(question: "q?", options: ["u", "v"], answer: 0),
+      "s": TaskItem(question: "", answer: "free"),
+    ])
+
+  @Test func writesTheSameBytes() throws {
+    try Fixtures.withTemporaryDirectory { folder in
+      let path = folder.appendingPathComponent("d.jsonl").path
+      try EpisodeFile.write([odd], to: path)
+      let expected =
+        #"{"id":"a/\"b\"","inputs":{"a":"","z":"tab\t\u0001\\ line\nend\r","é":"😀/"},"#
+        + #""tasks":{"s":{"answer":"free","question":""},"#
+        + #""t":{"answer":0,"options":["u","v"],"question":"q?"}}}"# + "\n"
+      #expect(try String(contentsOfFile: path, encoding: .utf8) == expected)
+      #expect(try EpisodeFile.read(path) == [odd])
+    }
+  }
+
+  @Test func agreesWithFoundation() throws {
+    try Fixtures.withTemporaryDirectory { folder in
+      let path = folder.appendingPathComponent("d.jsonl").path
+      try EpisodeFile.write([odd], to: path)
+      let data = try Data(contentsOf: URL(fileURLWithPath: path))
+      let object = try #require(JSONSerialization.jsonObject(with: data) as? [String: Any])
+      #expect(object["inputs"] as? [String: String] == odd.inputs)
+    }
+  }
+
+  @Test func failureLeavesNothingBehind() throws {
+    try Fixtures.withTemporaryDirectory { folder in
+      // A folder that is not empty stands where the file should be, so only the last step fails.
+      let target = folder.appendingPathComponent("d.jsonl")
+      try FileManager.default.createDirectory(
+        at: target.appendingPathComponent("inside"), withIntermediateDirectories: true)
+      #expect(
+        throws: EpisodeFileError(path: target.path, problem: .unwritable("Is a directory"))
+      ) { try EpisodeFile.write([odd], to: target.path) }
+      #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["d.jsonl"])
+
+      let lost = folder.appendingPathComponent("none/d.jsonl").path
+      let error = EpisodeFileError(path: lost, problem: .unwritable("No such file or directory"))
+      #expect(throws: error) { try EpisodeFile.write([odd], to: lost) }
+      #expect(
+        error.description == "\(lost): cannot be written (No such file or directory); "
+          + "check the folder, its permissions and the free space")
+    }
+  }
+
+  @Test func replacesAnOlderFile() throws {
+    try Fixtures.withTemporaryDirectory { folder in
+      let path = folder.appendingPathComponent("d.jsonl").path
+      try EpisodeFile.write([odd, Episode(id: "b", inputs: [:], tasks: [:])], to: path)
+      try EpisodeFile.write([odd], to: path)
+      #expect(try EpisodeFile.read(path) == [odd])
+      #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["d.jsonl"])
+    }
+  }
+
+  @Test func folderHoldsThreeFiles() throws {
+    try Fixtures.withTemporaryDirectory { folder in
+      let data = DatasetFolder(path: folder.appendingPathComponent("iov").path)
+      let splits = try IoVWorld.splits(episodes: 50, seed: 2)
+      try data.write(splits)
+      let inputs = Dictionary(uniqueKeysWithValues: IoVWorld.tasks.map { ($0.name, $0.inputs) })
+      #expect(try data.read(tasks: IoVWorld.tasks.map(\.name), inputs: inputs) == splits)
+      #expect(try data.read(.valid) == splits.valid)
+      try FileManager.default.removeItem(atPath: data.file(.valid))
+      #expect(throws: EpisodeFileError(path: data.path + "/valid.jsonl", problem: .missing)) {
+        try data.read()
+      }
+    }
+    #expect(DatasetFolder(path: "a/b").file(.test) == "a/b/test.jsonl")
+  }
+
+  @Test func splitsKeepTheirShares() {
+    func sizes(_ count: Int) -> [Int] {
+      let splits = DatasetSplits(
+        cutting: (0..<count).map { Episode(id: "\($0)", inputs: [:], tasks: [:]) })
+      #expect((splits.train + splits.valid + splits.test).map(\.id) == (0..<count).map(String.init))
+      return [splits.train.count, splits.valid.count, splits.test.count]
+    }
+    #expect(sizes(1000) == [800, 100, 100])
+    #expect(sizes(19) == [17, 1, 1])
+    #expect(sizes(3) == [1, 1, 1])
+  }
+}

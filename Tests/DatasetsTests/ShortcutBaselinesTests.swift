@@ -1,0 +1,125 @@
+import Datasets
+import Foundation
+import Testing
+
+@Suite struct ShortcutBaselinesTests {
+  private func episode(
+    _ text: String, _ options: [String], _ answer: Int, parent: String? = nil
+  ) -> Episode {
+    var tasks = ["t": TaskItem(question: "q", options: options, answer: answer)]
+    if let parent { tasks["p"] = TaskItem(question: "q", answer: parent) }
+    return Episode(id: "\(text)\(options)\(answer)\(parent ?? "")", inputs: ["x": text], tasks: tasks)
+  }
+
+  @Test func countsByHand() throws {
+    let train = [
+      episode("red round", ["apple", "plum"], 0), episode("red soft", ["plum", "apple"], 1),
+      episode("blue round", ["apple", "plum"], 1),
+    ]
+    let test = [
+      // Majority apple (right), position 1 (wrong), longest apple, shortest plum, overlap: a tie; Bayes: red.
+      episode("red", ["apple", "plum"], 0),
+      // Majority apple (wrong), position 1 (right), longest wrong, shortest right, overlap plum; Bayes: blue.
+      episode("blue plum", ["apple", "plum"], 1),
+    ]
+    let report = ShortcutBaselines.measure(
+      train: train, test: test, tasks: [DatasetTask(name: "t", inputs: ["x"])],
+      oracleWithoutParents: ["t": 0.75])
+    let row = try #require(report.tasks.first)
+    #expect(row.items == 2)
+    #expect(row.chance == 0.5)
+    #expect(row.majority == 0.5)
+    #expect(row.position == 0.5)
+    #expect(row.longest == 0.5)
+    #expect(row.shortest == 0.5)
+    #expect(row.overlap == 0.75)
+    #expect(row.bayesAlone == 1)
+    #expect(row.bayesWithParents == nil)
+    #expect(row.oracleWithoutParents == 0.75)
+    #expect(row.bestShortcut == 1)
+    #expect(
+      report.text == """
+        task  items  chance  majority  position  longest  shortest  overlap  bayes alone  bayes+parents  oracle alone
+        t         2    50.0      50.0      50.0     50.0      50.0     75.0        100.0              –          75.0
+        """)
+    #expect(try JSONDecoder().decode(BaselineReport.self, from: JSONEncoder().encode(report)) == report)
+  }
+
+  @Test func parentsAreReadOnlyWhereTheyAreAllowed() throws {
+    // The answer is the exclusive or of the text and the parent's answer: neither alone tells anything.
+    let episodes = (0..<400).map { index in
+      let (own, parent) = (index & 1, (index >> 1) & 1)
+      return episode(
+        own == 1 ? "up" : "down", ["yes", "no"], own ^ parent, parent: parent == 1 ? "on" : "off")
+    }
+    let task = DatasetTask(name: "t", inputs: ["x"], parents: ["p"])
+    let row = try #require(
+      ShortcutBaselines.measure(train: episodes, test: episodes, tasks: [task]).tasks.first)
+    #expect(row.bayesAlone == 0.5)
+    #expect(row.bayesWithParents == 1)
+    #expect(row.oracleWithoutParents == nil)
+  }
+
+  @Test func freeTextHasNoOptionFigures() throws {
+    let episodes = ["a", "a", "b"].enumerated().map { index, answer in
+      Episode(id: "\(index)", inputs: ["x": answer], tasks: ["t": TaskItem(question: "q", answer: answer)])
+    }
+    let row = try #require(
+      ShortcutBaselines.measure(
+        train: episodes, test: episodes, tasks: [DatasetTask(name: "t", inputs: ["x"])]
+      )
+      .tasks.first)
+    #expect(row.chance == nil && row.position == nil && row.longest == nil && row.overlap == nil)
+    #expect(row.majority == 2.0 / 3)
+    #expect(row.bayesAlone == 1)
+  }
+
+  /// The world cannot be guessed: no shortcut comes far above chance, and what the parents' answers add is much.
+  @Test func iovCannotBeGuessed() throws {
+    let splits = try IoVWorld.splits(episodes: 10_000, seed: 77)
+    let oracle = IoVWorld.oracleWithoutParents()
+    let report = ShortcutBaselines.measure(
+      train: splits.train, test: splits.test, tasks: IoVWorld.tasks, oracleWithoutParents: oracle)
+    for row in report.tasks {
+      for figure in [row.majority, row.position, row.longest, row.shortest, row.overlap] {
+        #expect(try #require(figure) < 0.36, "\(report.text)")
+      }
+      #expect(row.bestShortcut < 0.45, "\(report.text)")
+      // The limit is an expectation; three standard errors of 1000 items are 0.048.
+      #expect(row.bayesAlone < (try #require(row.oracleWithoutParents)) + 0.048, "\(report.text)")
+    }
+    for task in ["predict", "decide", "route"] { #expect(try #require(oracle[task]) < 0.45) }
+    for row in report.tasks where ["decide", "route"].contains(row.task) {
+      #expect(try #require(row.bayesWithParents) > row.bayesAlone + 0.3, "\(report.text)")
+    }
+  }
+
+  /// The computed limit is reached by counting, on many episodes, what answer is most frequent for each
+  /// combination of the facts a task reads and the options it offers.
+  @Test func oracleAgreesWithCounting() throws {
+    let episodes = try IoVWorld.generate(episodes: 20_000, seed: 123)
+    func limit(_ task: String, _ facts: (Episode) throws -> String) rethrows -> Double {
+      var counts: [String: [String: Int]] = [:]
+      for episode in episodes {
+        guard let item = episode.tasks[task] else { continue }
+        let key = try facts(episode) + item.options.sorted().joined(separator: "|")
+        counts[key, default: [:]][item.answerText, default: 0] += 1
+      }
+      return Double(counts.values.reduce(0) { $0 + ($1.values.max() ?? 0) }) / Double(episodes.count)
+    }
+    let decide = try limit("decide") { episode in
+      let reading = IoVReading(episode: episode)
+      // What these two answers would be tells the surface and, where it matters, the lane, and nothing else.
+      return try reading.manoeuvre(hazard: "the taxi", prediction: "leaves our lane")
+        + reading.manoeuvre(hazard: "the taxi", prediction: "stops in our lane")
+    }
+    let route = try limit("route") { episode in
+      let reading = IoVReading(episode: episode)
+      return try reading.action(manoeuvre: "brake to a stop") + reading.action(manoeuvre: "hold our speed")
+    }
+    let oracle = IoVWorld.oracleWithoutParents()
+    #expect(abs(decide - (try #require(oracle["decide"]))) < 0.012)
+    #expect(abs(route - (try #require(oracle["route"]))) < 0.012)
+    #expect(oracle["perceive"] == 1)
+  }
+}

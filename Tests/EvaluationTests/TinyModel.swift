@@ -1,0 +1,89 @@
+import Checkpoint
+import Datasets
+import Evaluation
+import LanguageModels
+import Prompting
+import SeededRandom
+import Tensor
+import TestSupport
+import Tokenization
+import Workflows
+
+/// A random Llama of 101 tokens that reads single ASCII characters, and a workflow of short words for it:
+/// `a` feeds `b`, both feed `c`; `f` answers in free text and reads `a`.
+struct TinyModel {
+  let stage: LlamaStage
+  let workflow: Workflow
+  let prompts: PromptRenderer
+
+  init(answerForm: String = "letterText") throws {
+    stage = try LlamaStage(
+      ModelFiles.open(Fixtures.url("logits/gqa-untied").path).weights,
+      device: CPUDevice(computeType: .float32))
+    workflow = try Workflow(
+      yaml: """
+        name: tiny
+        model: tiny
+        data: data
+        tasks:
+          - {name: a, instruction: Q, inputs: [s]}
+          - {name: b, instruction: R, inputs: [s], parents: [a]}
+          - {name: c, instruction: S, parents: [a, b]}
+          - {name: f, instruction: T, inputs: [s], parents: [a]}
+        lora: {rank: 8, alpha: 8}
+        training: {answerForm: \(answerForm)}
+        """, file: "tiny.yaml")
+    // Token 0 ends a turn, then line break and printable ASCII in the byte-level alphabet, then unused ones.
+    let ascii = (33...126).map { String(UnicodeScalar(UInt8($0))) }
+    let tokens = ["<e>", "\u{10A}", "\u{120}"] + ascii + (0..<4).map { "<u\($0)>" }
+    let tokenizer = try Tokenizer(
+      BPESpecification(
+        tokens: tokens, merges: [],
+        tokenTypes: tokens.map { $0.count > 1 ? 3 : 1 }, preTokenizer: "gpt-2", endOfSequence: 0))
+    prompts = try PromptRenderer(
+      workflow: workflow, tokenizer: tokenizer,
+      template: ChatTemplate(
+        source: "{% for m in messages %}{{ m.content }}<e>{% endfor %}"
+          + "{% if add_generation_prompt %}>{% endif %}"), specialTokens: [:],
+      contextLength: stage.contextLength)
+  }
+
+  func predictor(maximumAnswerTokens: Int = 6) -> AnswerPredictor {
+    AnswerPredictor(stage, prompts: prompts, maximumAnswerTokens: maximumAnswerTokens)
+  }
+
+  /// An adapter that changes what the model says; each task of the workflow owns two of its columns.
+  func adapter() -> LoRAAdapter {
+    let sites = AdapterSite.all(stage.configuration, layers: stage.layers, targets: Set(Projection.allCases))
+    var adapter = LoRAAdapter(sites: sites, rank: 8, scale: 1, seed: 3)
+    var generator = SeededGenerator(seed: 11)
+    for site in adapter.pairs.indices {
+      for index in adapter.pairs[site].b.indices {
+        adapter.pairs[site].b[index] = Float(generator.unit() - 0.5)
+      }
+    }
+    return adapter
+  }
+
+  func view(_ adapter: LoRAAdapter, _ columns: [Int]) -> AdapterView {
+    AdapterView(
+      adapter, columns: .inference(columns), configuration: stage.configuration, device: stage.device)
+  }
+
+  /// Episodes of random letters; the recorded answers are the first options.
+  static func episodes(_ count: Int, seed: UInt64 = 1) -> [Episode] {
+    var generator = SeededGenerator(seed: seed)
+    let words = ["no", "yes", "hm", "go", "up", "left"]
+    return (0..<count).map { number in
+      func item() -> TaskItem {
+        let start = generator.below(words.count)
+        return TaskItem(
+          question: "?", options: (0..<3).map { words[(start + $0) % words.count] }, answer: 0)
+      }
+      let scene = (0..<6).map { _ in String(UnicodeScalar(UInt8(97 + generator.below(26)))) }.joined()
+      return Episode(
+        id: "e\(number)", inputs: ["s": scene],
+        tasks: ["a": item(), "b": item(), "c": item(), "f": TaskItem(question: "?", answer: "x")])
+    }
+  }
+}

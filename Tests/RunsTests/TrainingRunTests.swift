@@ -1,0 +1,129 @@
+import Checkpoint
+import ContextLoRA
+import Datasets
+import Foundation
+import Runs
+import TestSupport
+import Testing
+import Workflows
+
+/// Runs from the workflow file to the adapter.
+struct TrainingRunTests {
+  private struct Killed: Error {}
+
+  private func train(
+    _ project: TinyProject, _ workflow: Workflow, out: String? = nil, resume: Bool = false,
+    killAfter step: Int? = nil
+  ) throws -> Bool {
+    let run = TrainingRun(workflow, out: out ?? project.out, models: project.folder.path)
+    return try run.run(resume: resume) { event in
+      guard let step, case .training(.step(let record), _) = event, record.totalStep == step else { return }
+      throw Killed()
+    }
+  }
+
+  /// The metrics without the times.
+  private func records(_ folder: String) throws -> [StepRecord] {
+    try String(contentsOfFile: folder + "/metrics.jsonl", encoding: .utf8).split(separator: "\n").map {
+      var record = try JSONDecoder().decode(StepRecord.self, from: Data($0.utf8))
+      record.seconds = 0
+      return record
+    }
+  }
+
+  @Test(
+    "killed anywhere and resumed: the same adapter, checkpoint and metrics",
+    arguments: ["gold", "predicted", "mixed(0.5)"])
+  func killedAndResumed(parentAnswers: String) throws {
+    try TinyProject.with { project in
+      let workflow = try project.workflow("training.parentAnswers=\(parentAnswers)")
+      let whole = project.folder.appendingPathComponent("whole").path
+      #expect(try train(project, workflow, out: whole))
+      let expected = try records(whole)
+      #expect(expected.count == 12)
+      for step in [1, 2, 3, 5, 8, 11] {
+        let out = project.folder.appendingPathComponent("killed-\(step)").path
+        #expect(throws: Killed.self) { try train(project, workflow, out: out, killAfter: step) }
+        #expect(try train(project, workflow, out: out, resume: true))
+        for file in ["adapter.safetensors", "checkpoint.safetensors"] {
+          #expect(FileManager.default.contentsEqual(atPath: "\(whole)/\(file)", andPath: "\(out)/\(file)"))
+        }
+        #expect(try records(out) == expected, "killed after step \(step)")
+      }
+    }
+  }
+
+  @Test("training learns: the last losses are well below the first")
+  func learns() throws {
+    try TinyProject.with { project in
+      #expect(try train(project, project.workflow("training.epochs=12", "training.learningRate=1e-2")))
+      let colour = try records(project.out).filter { $0.task == "colour" }.map(\.loss)
+      #expect((colour.last ?? .infinity) < 0.8 * (colour.first ?? 0))
+    }
+  }
+
+  @Test("what cannot start says why and leaves nothing behind")
+  func refusals() throws {
+    try TinyProject.with { project in
+      func message(_ body: () throws -> Void) -> String {
+        do {
+          try body()
+          return ""
+        } catch { return "\(error)" }
+      }
+      #expect(try train(project, project.workflow()))
+      let again = message { _ = try train(project, project.workflow()) }
+      #expect(again.contains("is not empty") && again.contains("--resume"))
+      let other = message { _ = try train(project, project.workflow("lora.alpha=7"), resume: true) }
+      #expect(other.contains("another workflow"))
+      let none = message {
+        _ = try train(project, project.workflow(), out: project.folder.path + "/none", resume: true)
+      }
+      #expect(none.contains("is not a run"))
+
+      let line = project.folder.appendingPathComponent("data/train.jsonl")
+      var text = try String(contentsOf: line, encoding: .utf8)
+      text = text.replacingOccurrences(
+        of: "number 3\"", with: "number " + String(repeating: "x ", count: 400) + "\"")
+      try text.write(to: line, atomically: true, encoding: .utf8)
+      let fresh = project.folder.path + "/fresh"
+      let long = message { _ = try train(project, project.workflow(), out: fresh) }
+      #expect(long.contains("do not fit the context of 256") && long.contains("e3"))
+      let changed = message { _ = try train(project, project.workflow(), resume: true) }
+      #expect(changed.contains("not the data this run was started with"))
+      try FileManager.default.removeItem(at: line)
+      #expect(message { _ = try train(project, project.workflow(), out: fresh) }.contains("train.jsonl"))
+      #expect(!FileManager.default.fileExists(atPath: fresh))
+    }
+  }
+
+  @Test("a trained workflow is measured, answers, and exports what each task sees")
+  func afterwards() throws {
+    try TinyProject.with { project in
+      #expect(try train(project, project.workflow("training.epochs=8")))
+      let trained = try TrainedWorkflow(run: project.out, models: project.folder.path)
+      #expect(trained.isComplete)
+      let episodes = try trained.episodes(.test)
+      let report = try trained.evaluator().evaluate(episodes) { _, _, _, _ in }
+      #expect(report.tasks.map(\.task) == ["colour", "mood", "note"])
+      #expect(report.tasks[0].gold == report.tasks[0].chained, "a root task has no parents to differ by")
+      #expect(report.tasks.allSatisfy { $0.gold.count == episodes.count })
+      #expect(report.text.contains("chained") && report.json.contains("compositionGap"))
+
+      let answered = try trained.evaluator().run(episodes[0]).tasks
+      #expect(answered.map(\.task) == ["colour", "mood", "note"])
+      #expect(answered[1].parents.map(\.text) == [answered[0].answer.text])
+      #expect(answered[0].answer.probability > 0 && answered[0].answer.probability <= 1)
+
+      let (modules, rank) = try trained.modules(task: "mood")
+      #expect(rank == 4 && modules.count == 14)
+      let folder = project.folder.appendingPathComponent("peft")
+      try PEFTAdapter(
+        modules: modules, rank: rank, alpha: Double(trained.file.adapter.scale) * 4, baseModel: "tiny"
+      ).write(to: folder)
+      let written = try SafetensorsFile(folder.appendingPathComponent("adapter_model.safetensors"))
+      let name = "base_model.model.model.layers.1.mlp.down_proj.lora_A.weight"
+      #expect(try written.float32(name) == modules.first { $0.path == "model.layers.1.mlp.down_proj" }?.a)
+    }
+  }
+}

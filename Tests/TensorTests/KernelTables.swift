@@ -1,0 +1,17 @@
+import CKernels
+
+/// The kernels of one instruction set, as a test argument.
+struct KernelTable: @unchecked Sendable, CustomStringConvertible {
+  // Unchecked: a table of functions, constant for the life of the process.
+  let kernels: ck_kernel_table
+  let description: String
+
+  init?(_ name: String) {
+    guard let table = ck_kernels_named(name) else { return nil }
+    kernels = table.pointee
+    description = name
+  }
+
+  /// All that this processor has; the base first.
+  static let all = ["base", "avx2", "avx512"].compactMap { KernelTable($0) }
+}

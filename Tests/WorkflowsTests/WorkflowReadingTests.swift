@@ -1,0 +1,115 @@
+import Foundation
+import TaskGraph
+import TestSupport
+import Testing
+import Workflows
+
+@Suite struct WorkflowReadingTests {
+  @Test func defaults() throws {
+    let workflow = try Workflow(yaml: Samples.short, file: "dir/iov.yaml")
+    #expect(workflow.name == "iov" && workflow.model == "smollm2-135m" && workflow.data == "data/iov")
+    #expect(workflow.system == nil)
+    #expect(workflow.tasks.map(\.name) == ["perceive", "decide"])
+    #expect(workflow.tasks.map(\.instruction) == ["Say what is ahead.", "Choose what to do."])
+    #expect(workflow.tasks.map(\.inputs) == [[], []] && workflow.tasks.map(\.parents) == [[], ["perceive"]])
+    #expect(workflow.tasks.map(\.rank) == [nil, nil])
+    #expect(workflow.lora.rank == 16 && workflow.lora.alpha == 32 && !workflow.lora.rankStabilized)
+    #expect(workflow.lora.scale == 2 && workflow.lora.targets == Projection.allCases)
+    let training = workflow.training
+    #expect(training.rounds == 1 && training.epochs == 1 && training.maxSteps == nil)
+    #expect(training.batchSize == 16 && training.microBatchTokens == 256 && training.staleness == 1)
+    #expect(training.prerequisites == .ancestors && training.freeze == .leading)
+    #expect(training.frozenRatio == .fixed(0.5) && training.parentAnswers == .gold)
+    #expect(training.answerForm == .letterText && training.learningRate == 1e-3)
+    #expect(training.schedule == .cosine && training.warmup == 0.05 && training.minimumRateRatio == 0.1)
+    #expect(training.weightDecay == 0 && training.beta1 == 0.9 && training.beta2 == 0.999)
+    #expect(training.epsilon == 1e-8 && training.clipNorm == 1 && training.checkpointEvery == 50)
+    #expect(training.seed == 0 && training.precision == .auto)
+    #expect(workflow.graph.levels == [["perceive"], ["decide"]])
+    #expect(workflow.rankBlocks["decide"] == 8..<16)
+    #expect(workflow.phaseSchedule.map(\.frozen) == [[], [0, 1, 2, 3]])
+    #expect(workflow.dataFolder == "dir/data/iov")
+  }
+
+  @Test func everyField() throws {
+    let workflow = try Workflow(yaml: Samples.full, file: "iov.yaml")
+    #expect(workflow.system == "You help drivers.\nBe brief.")
+    #expect(workflow.tasks.map(\.inputs) == [["scene", "weather"], ["request"]])
+    #expect(workflow.tasks.map(\.rank) == [4, nil])
+    #expect(workflow.task("next move")?.parents == ["perceive"] && workflow.task("x") == nil)
+    #expect(workflow.lora.rank == 12 && workflow.lora.alpha == 24.5 && workflow.lora.rankStabilized)
+    #expect(workflow.lora.scale == 24.5 / 12.0.squareRoot())
+    #expect(workflow.lora.targets == [.query, .value], "in the order of the projections")
+    let training = workflow.training
+    #expect(training.rounds == 2 && training.epochs == 3 && training.maxSteps == 100)
+    #expect(training.batchSize == 8 && training.microBatchTokens == 512 && training.staleness == 2)
+    #expect(training.prerequisites == .direct && training.freeze == .importance)
+    #expect(training.frozenRatio == .adaptive(initial: 0.25, tolerance: 0.1))
+    #expect(training.parentAnswers == .mixed(0.25) && training.answerForm == .letter)
+    #expect(training.learningRate == 2e-4 && training.schedule == .constant && training.warmup == 0.1)
+    #expect(training.minimumRateRatio == 0.2 && training.weightDecay == 0.01)
+    #expect(training.beta1 == 0.8 && training.beta2 == 0.95 && training.epsilon == 1e-6)
+    #expect(training.clipNorm == nil && training.checkpointEvery == 10 && training.seed == 7)
+    #expect(training.precision == .float32)
+    #expect(workflow.rankBlocks.blocks.map(\.columns) == [0..<4, 4..<12])
+    #expect(workflow.phaseSchedule.count == 4)
+    #expect(workflow.phaseSchedule.frozenRatio == 0.25)
+    #expect(
+      workflow.phaseSchedule.prerequisiteRule == .direct && workflow.phaseSchedule.freezeRule == .importance)
+    #expect(workflow.phaseSchedule[1].prerequisites[0].frozen.count == 1)
+    #expect(workflow.dataFolder == "data/iov")
+  }
+
+  @Test func ranksOfTheTasksAloneGiveTheRank() throws {
+    let workflow = try Workflow(
+      yaml: Samples.short, file: "x", overrides: ["tasks.perceive.rank=3", "tasks.decide.rank=5"])
+    #expect(workflow.lora.rank == 8 && workflow.rankBlocks["decide"] == 3..<8)
+  }
+
+  @Test func formsOfValues() throws {
+    func read(_ overrides: String...) throws -> Workflow {
+      try Workflow(yaml: Samples.short, file: "/a/b.yaml", overrides: overrides)
+    }
+    #expect(try read("training.parentAnswers=predicted").training.parentAnswers == .predicted)
+    #expect(try read("training.parentAnswers=mixed( 1 )").training.parentAnswers == .mixed(1))
+    #expect(try read("training.clipNorm=0").training.clipNorm == nil)
+    #expect(try read("training.clipNorm=2.5").training.clipNorm == 2.5)
+    #expect(try read("training.frozenRatio=1").training.frozenRatio == .fixed(1))
+    #expect(
+      try read("training.frozenRatio=adaptive").training.frozenRatio
+        == .adaptive(initial: 0.5, tolerance: 0.05))
+    #expect(try read("system=").system == nil)
+    #expect(try read("system=''").system == "")
+    #expect(try read("name=2024").name == "2024", "a number can be a text")
+    #expect(try read("data=/d/e").dataFolder == "/d/e")
+    #expect(try read("data=d").dataFolder == "/a/d")
+    #expect(try read("lora=", "training=~").lora.rank == 16)
+    #expect(try read("tasks.decide.inputs=", "tasks.decide.parents=").tasks[1].parents.isEmpty)
+    #expect(try read("training.weightDecay=-0.0").canonicalYAML() == read().canonicalYAML())
+    #expect(try read("training.seed=9223372036854775807").training.seed == .max)
+  }
+
+  @Test func aliases() throws {
+    let yaml = Samples.short.replacingLast("Choose what to do.", "*what").replacingLast(
+      "Say what", "&what Say what")
+    #expect(try Workflow(yaml: yaml, file: "x").tasks[1].instruction == "Say what is ahead.")
+  }
+
+  @Test func filesAreRead() throws {
+    try Fixtures.withTemporaryDirectory { folder in
+      let path = folder.appendingPathComponent("iov.yaml").path
+      try Samples.full.write(toFile: path, atomically: true, encoding: .utf8)
+      let workflow = try Workflow(contentsOf: path, overrides: ["training.seed=8"])
+      #expect(workflow.training.seed == 8 && workflow.file == path)
+      #expect(workflow.dataFolder == folder.path + "/data/iov")
+    }
+  }
+}
+
+extension String {
+  /// With the last occurrence of a part replaced.
+  func replacingLast(_ part: String, _ other: String) -> String {
+    guard let range = range(of: part, options: .backwards) else { return self }
+    return replacingCharacters(in: range, with: other)
+  }
+}

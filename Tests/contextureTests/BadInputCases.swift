@@ -1,0 +1,169 @@
+/// The table of wrong inputs.
+enum BadInputCases {
+  typealias Case = BadInputTests.Case
+
+  static let all = workflows + data + models + usage
+
+  /// A workflow of two tasks with one line replaced.
+  private static func workflow(_ old: String = "", _ new: String = "") -> String {
+    let text = """
+      name: w
+      model: smollm2-135m
+      data: data
+      tasks:
+        - name: see
+          instruction: See.
+          inputs: [scene]
+          parents: []
+        - name: act
+          instruction: Act.
+          parents: [see]
+      lora: {rank: 16}
+      training: {frozenRatio: 0.5}
+
+      """
+    guard let range = text.firstRange(of: old) else { return text }
+    return text.replacingCharacters(in: range, with: new)
+  }
+
+  private static func graph(_ name: String, _ old: String, _ new: String, _ expected: String...) -> Case {
+    Case(
+      name: name, arguments: ["graph", "w.yaml"], files: ["w.yaml": workflow(old, new)],
+      expected: ["contexture: w.yaml:"] + expected)
+  }
+
+  private static let workflows: [Case] = [
+    graph(
+      "cyclic graph", "parents: []", "parents: [act]",
+      ":8: field 'tasks.see.parents': the tasks form a cycle: see -> act -> see; remove one of these edges"),
+    graph(
+      "unknown parent", "[see]", "[sea]",
+      ":11: field 'tasks.act.parents'", "'sea', which is not a task; did you mean 'see'?"),
+    graph(
+      "duplicate task", "name: act", "name: see",
+      ":9: field 'tasks.see.name': there are two tasks named 'see'; rename one of them"),
+    graph(
+      "rank that does not divide", "rank: 16", "rank: 15",
+      ":12: field 'lora.rank': rank 15 does not divide by 2 tasks; use"),
+    graph(
+      "frozen ratio outside 0...1", "frozenRatio: 0.5", "frozenRatio: 1.5",
+      ":13: field 'training.frozenRatio': 1.5 is outside 0...1; give a share"),
+    graph(
+      "unknown key", "frozenRatio: 0.5", "frozenRatoi: 0.5",
+      ":13: field 'training.frozenRatoi': not a known field; did you mean 'training.frozenRatio'?"),
+    graph("no YAML", "name: w", "name: [w", "not valid YAML", "; check indentation"),
+    Case(
+      name: "an empty workflow", arguments: ["graph", "w.yaml"], files: ["w.yaml": ""],
+      expected: ["w.yaml: there is no workflow in it; give at least name, model, data and tasks"]),
+    Case(
+      name: "no such workflow", arguments: ["graph", "none.yaml"],
+      expected: ["contexture: none.yaml: there is no such file; check the path"]),
+    Case(
+      name: "an override of an unknown field",
+      arguments: ["graph", "w.yaml", "--set", "training.learningrate=1"], files: ["w.yaml": workflow()],
+      expected: [
+        "override 'training.learningrate=1': field 'training.learningrate': not a known field; "
+          + "did you mean 'training.learningRate'?"
+      ]),
+    Case(
+      name: "an override without a value", arguments: ["graph", "w.yaml", "--set", "training.seed"],
+      files: ["w.yaml": workflow()], expected: ["override 'training.seed': there is no '='; write"]),
+  ]
+
+  private static func line(_ id: String, scene: String = #""scene": "s""#, answer: String = "0") -> String {
+    #"{"id": "\#(id)", "inputs": {\#(scene)}, "tasks": {"#
+      + #""see": {"question": "q", "options": ["a", "b"], "answer": \#(answer)}, "#
+      + #""act": {"question": "q", "answer": "go"}}}"# + "\n"
+  }
+
+  private static func check(_ name: String, train: String, _ expected: String...) -> Case {
+    Case(
+      name: name, arguments: ["data", "check", "data", "--workflow", "w.yaml"],
+      files: [
+        "w.yaml": workflow(), "data/train.jsonl": train, "data/valid.jsonl": line("v"),
+        "data/test.jsonl": line("t"),
+      ],
+      expected: ["contexture: data/train.jsonl"] + expected)
+  }
+
+  private static let data: [Case] = [
+    check(
+      "a line that is not JSON", train: line("a") + "{\"id\": \n", ":2: not JSON at byte 8",
+      "; write one complete JSON object on the line"),
+    check(
+      "a line that lacks a task",
+      train: line("a") + line("b").replacing("\"act\"", with: "\"other\""),
+      ":2: tasks: lacks the task \"act\"; add its item, or remove the task from the workflow"),
+    check(
+      "an answer outside its options", train: line("a", answer: "2"),
+      ":1: tasks.see.answer: 2 is outside the 2 options; use an index from 0 to 1"),
+    check("an input that is missing", train: line("a", scene: ""), ":1: inputs: lacks the input \"scene\""),
+    check("the same id twice", train: line("a") + line("a"), ":2: id: \"a\" is already the id of line 1"),
+    check("no episodes", train: "", ": holds no episode; write one JSON object a line"),
+    Case(
+      name: "no such data", arguments: ["data", "check", "none", "--workflow", "w.yaml"],
+      files: ["w.yaml": workflow()],
+      expected: ["contexture: none/train.jsonl: no such file; check the path, or make the data first"]),
+    Case(
+      name: "an output folder that is not empty", arguments: ["data", "make", "iov", "--out", "full"],
+      files: ["full/a": "x"],
+      expected: ["contexture: full: is not empty (it holds a); give --out a new or empty folder"]),
+    Case(
+      name: "an output folder that is a file", arguments: ["data", "make", "iov", "--out", "a"],
+      files: ["a": "x"], expected: ["contexture: a: is a file, not a folder; give --out another folder"]),
+    Case(
+      name: "too few episodes", arguments: ["data", "make", "iov", "--episodes", "3", "--out", "new"],
+      expected: ["contexture: episodes: 3 cannot be made; use a number from 10 to 20000"]),
+    Case(
+      name: "noise outside 0...1", arguments: ["data", "make", "iov", "--noise", "route=2", "--out", "new"],
+      expected: ["contexture: noise: 2.0 for \"route\" is not a share; use a number from 0 to 1"]),
+    Case(
+      name: "noise in an unknown task",
+      arguments: ["data", "make", "iov", "--noise", "rout=0.1", "--out", "new"],
+      expected: ["contexture: noise: the iov data has no task \"rout\"; use perceive"]),
+    Case(
+      name: "noise without a share", arguments: ["data", "make", "iov", "--noise", "route", "--out", "new"],
+      expected: ["contexture: --noise route: is not a task and a share; write it as in --noise perceive=0.1"]),
+  ]
+
+  private static func configuration(_ architecture: String, _ more: String = "") -> String {
+    #"{"architectures": ["\#(architecture)"], "hidden_size": 8\#(more)}"#
+  }
+
+  private static let models: [Case] = [
+    Case(
+      name: "a model that was not fetched", arguments: ["score", "--model", "smollm2-135m", "--prompt", "x"],
+      expected: [
+        "contexture: models/smollm2-135m/model.gguf: the model smollm2-135m has not been fetched; "
+          + "run 'contexture model fetch smollm2-135m'"
+      ]),
+    Case(
+      name: "no such model", arguments: ["score", "--model", "dir/m.gguf", "--prompt", "x"],
+      expected: ["contexture: dir/m.gguf: no such model, file or folder; give a GGUF file"]),
+    Case(
+      name: "a model that cannot be fetched", arguments: ["model", "fetch", "gpt-9"],
+      expected: ["contexture: gpt-9: no model of this name can be fetched; choose one of smollm2-135m"]),
+    Case(
+      name: "a file that is no GGUF", arguments: ["model", "inspect", "m.gguf"],
+      files: ["m.gguf": String(repeating: "hello ", count: 20)], expected: ["m.gguf: ", "; "]),
+    Case(
+      name: "a folder without a model", arguments: ["model", "inspect", "dir"], files: ["dir/a": "x"],
+      expected: ["dir: holds neither config.json nor a GGUF file; give a GGUF file"]),
+    Case(
+      name: "a folder without weights", arguments: ["model", "inspect", "dir"],
+      files: ["dir/config.json": configuration("LlamaForCausalLM")],
+      expected: ["dir: holds neither model.safetensors nor model.safetensors.index.json; fetch the weights"]),
+  ]
+
+  private static func usage(_ name: String, _ arguments: [String], _ expected: String...) -> Case {
+    Case(name: name, arguments: arguments, expected: ["Error: ", "Usage: contexture"] + expected)
+  }
+
+  private static let usage: [Case] = [
+    usage("an unknown command", ["grpah"], "grpah"),
+    usage("a missing argument", ["graph"], "Missing expected argument '<workflow.yaml>'"),
+    usage("an unknown flag", ["graph", "w.yaml", "--fromat", "dot"], "Unknown option '--fromat'"),
+    usage("a value that is none of the choices", ["graph", "w.yaml", "--format", "svg"], "'svg'", "mermaid"),
+    usage("a number that is none", ["data", "make", "iov", "--episodes", "many", "--out", "new"], "'many'"),
+  ]
+}
