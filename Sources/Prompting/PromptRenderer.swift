@@ -4,8 +4,10 @@ import Workflows
 
 /// Turns a task of an episode into the tokens a model reads and the tokens it shall answer with.
 ///
-/// The user's message holds, each on a line of its own: the task's instruction, the inputs it names, its
-/// parents' answers, the question, and the options as `A. text`. The model's own chat template wraps it.
+/// The user's message holds, each on a line of its own: the task's instruction, its parents' answers, the
+/// inputs it names, the question, and the options as `A. text`. The model's own chat template wraps it. What
+/// the parents found comes before the inputs, so that a causal model reads these already knowing what to
+/// look for.
 public struct PromptRenderer: Sendable {
   /// The workflow whose tasks are rendered.
   public let workflow: Workflow
@@ -109,17 +111,17 @@ public struct PromptRenderer: Sendable {
       throw PromptError.missing(task: name, episode: episode.id, what: "task '\(name)'")
     }
     var lines = [task.instruction]
-    for input in task.inputs {
-      guard let value = episode.inputs[input] else {
-        throw PromptError.missing(task: name, episode: episode.id, what: "input '\(input)'")
-      }
-      lines.append("\(input): \(value)")
-    }
     for parent in task.parents {
       guard let answer = parentAnswers[parent] else {
         throw PromptError.missing(task: name, episode: episode.id, what: "an answer of '\(parent)'")
       }
       lines.append("\(parent): \(answer)")
+    }
+    for input in task.inputs {
+      guard let value = episode.inputs[input] else {
+        throw PromptError.missing(task: name, episode: episode.id, what: "input '\(input)'")
+      }
+      lines.append("\(input): \(value)")
     }
     lines.append(item.question)
     guard item.options.count <= Self.maximumOptions else {

@@ -6,19 +6,18 @@ import Testing
 struct IoVReading {
   let episode: Episode
 
-  private static let keywords = [
-    "pedestrian": ["pedestrian"], "cyclist": ["cyclist"], "scooter rider": ["scooter"],
-    "road worker": ["road worker"], "city bus": ["bus"], "delivery van": ["van"],
-    "heavy truck": ["truck"], "taxi": ["taxi"],
-  ]
+  static let vehicles = ["bus", "van", "truck", "taxi"]
+  private static let agents = ["pedestrian", "cyclist", "child", "dog"] + vehicles
 
   private func clauses(_ input: String) throws -> [String] {
     let text = try #require(episode.inputs[input]).lowercased()
-    return text.split { $0 == "." || $0 == ";" }.map { $0.trimmingPrefix(" ") }.map(String.init)
+    let clauses = text.split { $0 == "." || $0 == "," }.map { $0.trimmingPrefix(" ") }.map(String.init)
+    #expect(clauses.count == 3)
+    return clauses
   }
 
   private func agent(in clause: String) -> String? {
-    let found = Self.keywords.filter { $0.value.contains { clause.contains($0) } }.map(\.key)
+    let found = Self.agents.filter { clause.contains($0) }
     return found.count == 1 ? found[0] : nil
   }
 
@@ -26,11 +25,9 @@ struct IoVReading {
     words.contains { text.contains($0) }
   }
 
-  /// The agent ahead in our lane.
+  /// The agent in our lane.
   func hazard() throws -> String {
-    let clauses = try clauses("scene")
-    #expect(clauses.count == 4)
-    let ahead = clauses.filter { contains($0, anyOf: "ahead", "in front of us") }
+    let ahead = try clauses("scene").filter { $0.contains("our lane") }
     #expect(ahead.count == 1)
     let clause = try #require(ahead.first)
     return try #require(agent(in: clause))
@@ -39,58 +36,45 @@ struct IoVReading {
   /// What `agent` does next.
   func prediction(of agent: String) throws -> String {
     let clauses = try clauses("motion")
-    #expect(clauses.count == 5)
-    let isRed = clauses.contains { contains($0, anyOf: "is red", "shows red", "on red") }
     let clause = try #require(clauses.first { self.agent(in: $0) == agent })
-    if contains(clause, anyOf: "weaving", "wobbling", "zigzagging") { return "swerves suddenly" }
-    if contains(clause, anyOf: "side", "edging", "signalling", "kerb", "pointing") {
-      return "leaves our lane"
-    }
-    if isRed { return "stops at the light" }
-    if contains(clause, anyOf: "halt", "losing", "braking", "rest") { return "stops in our lane" }
-    try #require(clause.contains("moving"))
-    return "keeps going ahead"
+    if clause.contains("turning") { return "turns off" }
+    if contains(clause, anyOf: "braking", "stopping") { return "stops" }
+    try #require(contains(clause, anyOf: "straight", "pace"))
+    return "keeps going"
   }
 
   /// What the car does.
   func manoeuvre(hazard: String, prediction: String) throws -> String {
     let text = try clauses("conditions").joined(separator: ";")
-    let isSlippery = contains(text, anyOf: "icy", "wet", "rain", "snow", "oil")
-    let isFree = contains(text, anyOf: "free", "nobody", "empty")
-    #expect(isSlippery != contains(text, anyOf: "dry"))
-    #expect(isFree != contains(text, anyOf: "full", "dense", "queue"))
-    let isVehicle = ["city bus", "delivery van", "heavy truck", "taxi"].contains(hazard)
-    // By prediction: on a slippery road, for unprotected agents, for vehicles; with a free left lane.
+    let isRed = contains(text, anyOf: "red light", "on red")
+    let isSlippery = contains(text, anyOf: "icy", "slippery")
+    let isFree = contains(text, anyOf: "free", "empty")
+    #expect(isRed != contains(text, anyOf: "green"))
+    #expect(isSlippery != contains(text, anyOf: "dry", "good grip"))
+    #expect(isFree != contains(text, anyOf: "full", "busy"))
+    if isRed { return "brake" }
+    let isVehicle = Self.vehicles.contains(hazard)
+    let canPass = isFree && !isSlippery
+    // By prediction: for vehicles, for others.
     let table = [
-      "stops at the light": ("brake", "brake", "brake"),
-      "stops in our lane": ("brake", "brake", isFree ? "overtake" : "brake"),
-      "keeps going ahead": ("follow", isFree ? "overtake" : "follow", "follow"),
-      "leaves our lane": ("follow", "hold", "hold"),
-      "swerves suddenly": ("brake", "brake", "follow"),
+      "stops": (canPass ? "overtake" : "brake", "brake"),
+      "keeps going": ("follow", canPass ? "overtake" : "follow"),
+      "turns off": ("hold speed", "hold speed"),
     ]
     let row = try #require(table[prediction])
-    let verb = isSlippery ? row.0 : isVehicle ? row.2 : row.1
-    return try #require(
-      [
-        "brake": "brake to a stop", "follow": "follow at a distance", "overtake": "overtake on the left",
-        "hold": "hold our speed",
-      ][verb])
+    return isVehicle ? row.0 : row.1
   }
 
   /// What is done about the trip.
   func action(manoeuvre: String) throws -> String {
     let request = try #require(episode.inputs["request"])
     let message = try #require(episode.inputs["v2x"])
-    let isHurried = contains(request, anyOf: "hurry", "late", "Step on it", "must not miss")
-    #expect(isHurried != contains(request, anyOf: "No rush", "gently", "Take it easy", "smooth"))
-    let leftIsClosed = contains(message, anyOf: "left lane closed", "left lane shut", "left lane is shut")
-    #expect(leftIsClosed != contains(message, anyOf: "our lane closed", "our lane shut", "our lane is shut"))
-    switch (manoeuvre, isHurried, leftIsClosed) {
-    case ("brake to a stop", true, _): return "announce a delay"
-    case ("brake to a stop", false, _): return "offer a rest stop"
-    case ("overtake on the left", _, true), ("hold our speed", _, false): return "merge before the closure"
-    case ("follow at a distance", _, false), ("follow at a distance", true, true): return "take the detour"
-    default: return "keep the route"
-    }
+    let isHurried = contains(request, anyOf: "hurry", "must not miss")
+    #expect(isHurried != contains(request, anyOf: "No rush", "gently", "smooth"))
+    let leftIsClosed = message.lowercased().contains("left lane closed")
+    #expect(leftIsClosed != message.lowercased().contains("our lane closed"))
+    if manoeuvre == "brake" { return "announce a delay" }
+    guard leftIsClosed == (manoeuvre == "overtake") else { return "keep the route" }
+    return isHurried ? "take the detour" : "merge early"
   }
 }

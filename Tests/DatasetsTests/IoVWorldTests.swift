@@ -26,7 +26,7 @@ private func bytes(_ episodes: [Episode]) throws -> Data {
     #expect(try bytes(IoVWorld.generate(episodes: 200, seed: 7)) == first)
     #expect(try bytes(IoVWorld.generate(episodes: 200, seed: 8)) != first)
     // Data made earlier can be made again: a change of these bytes is a change of the data set.
-    #expect(fingerprint(first) == 5700629078698224080)
+    #expect(fingerprint(first) == 10644297237515531107)
   }
 
   @Test func fewerEpisodesAreABeginning() throws {
@@ -53,8 +53,8 @@ private func bytes(_ episodes: [Episode]) throws -> Data {
       #expect(Set(episode.tasks.keys) == Set(IoVWorld.tasks.map(\.name)))
       #expect(Set(episode.inputs.keys) == Set(IoVWorld.tasks.flatMap(\.inputs)))
       for item in episode.tasks.values {
-        #expect(item.options.count == 4 && Set(item.options).count == 4)
-        #expect(item.options.allSatisfy { (1...5).contains($0.split(separator: " ").count) })
+        #expect((3...4).contains(item.options.count) && Set(item.options).count == item.options.count)
+        #expect(item.options.allSatisfy { (1...3).contains($0.split(separator: " ").count) })
       }
     }
   }
@@ -90,15 +90,15 @@ private func bytes(_ episodes: [Episode]) throws -> Data {
       Double(changed[edge, default: 0]) / Double(try #require(tried[edge]))
     }
     #expect(try share("perceive-predict") > 0.93)
-    #expect(try share("perceive-decide") > 0.25)
+    #expect(try share("perceive-decide") > 0.18)
     #expect(try share("perceive-predict-decide") > 0.72)
     #expect(try share("predict-decide") > 0.72)
-    #expect(try share("decide-route") > 0.93)
+    #expect(try share("decide-route") > 0.7)
   }
 
   @Test func answersAreBalanced() throws {
     let episodes = try IoVWorld.generate(episodes: 4000, seed: 23)
-    let limits = ["perceive": 0.15, "predict": 0.32, "decide": 0.34, "route": 0.32]
+    let limits = ["perceive": 0.15, "predict": 0.39, "decide": 0.36, "route": 0.36]
     for task in IoVWorld.tasks {
       let items = episodes.compactMap { $0.tasks[task.name] }
       let byText = Dictionary(items.map { ($0.answerText, 1) }, uniquingKeysWith: +)
@@ -106,7 +106,8 @@ private func bytes(_ episodes: [Episode]) throws -> Data {
       let most = Double(try #require(byText.values.max())) / 4000
       #expect(most < (try #require(limits[task.name])), "\(task.name): \(byText)")
       #expect(try #require(byText.values.min()) > 4000 / 20, "\(task.name): \(byText)")
-      #expect(byPlace.values.allSatisfy { (900...1100).contains($0) }, "\(task.name): \(byPlace)")
+      let fair = 4000 / byPlace.count
+      #expect(byPlace.values.allSatisfy { abs($0 - fair) < fair / 10 }, "\(task.name): \(byPlace)")
     }
   }
 
@@ -153,10 +154,10 @@ private func bytes(_ episodes: [Episode]) throws -> Data {
   }
 
   @Test func refusesWhatItCannotMake() {
-    #expect(throws: IoVError.episodes(-1, allowed: 0...20_000)) {
+    #expect(throws: IoVError.episodes(-1, allowed: 0...10_000)) {
       try IoVWorld.generate(episodes: -1, seed: 1)
     }
-    #expect(throws: IoVError.episodes(9, allowed: 10...20_000)) { try IoVWorld.splits(episodes: 9, seed: 1) }
+    #expect(throws: IoVError.episodes(9, allowed: 10...10_000)) { try IoVWorld.splits(episodes: 9, seed: 1) }
     #expect(throws: IoVError.unknownTask("rute")) {
       try IoVWorld.generate(episodes: 1, seed: 1, noise: ["rute": 0.1])
     }
@@ -164,8 +165,8 @@ private func bytes(_ episodes: [Episode]) throws -> Data {
       try IoVWorld.generate(episodes: 1, seed: 1, noise: ["route": 1.5])
     }
     #expect(
-      IoVError.episodes(9, allowed: 10...20_000).description
-        == "episodes: 9 cannot be made; use a number from 10 to 20000")
+      IoVError.episodes(9, allowed: 10...10_000).description
+        == "episodes: 9 cannot be made; use a number from 10 to 10000")
     #expect(
       IoVError.unknownTask("rute").description
         == "noise: the iov data has no task \"rute\"; use perceive, predict, decide or route")

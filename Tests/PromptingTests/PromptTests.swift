@@ -7,7 +7,7 @@ import Tokenization
 struct PromptTests {
   private let parents = ["perceive": "the van", "predict": "It slows down."]
 
-  @Test("a task with parents: instruction, inputs, parents' answers, question, options")
+  @Test("a task with parents: instruction, parents' answers, inputs, question, options")
   func golden() throws {
     let renderer = try SmolLM2Prompts.renderer()
     let tokens = try renderer.prompt(
@@ -17,9 +17,9 @@ struct PromptTests {
       You are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>
       <|im_start|>user
       Choose a safe manoeuvre for the hazard, what it does next, the road and the left lane.
-      conditions: The road is wet.
       perceive: the van
       predict: It slows down.
+      conditions: The road is wet.
       What do we do?
       A. brake
       B. follow it
@@ -45,14 +45,14 @@ struct PromptTests {
         """)
     let route = try renderer.text(
       task: "route", episode: SmolLM2Prompts.episode, parentAnswers: ["decide": "brake"])
-    #expect(route.contains("\nrequest: Hurry up.\nv2x: Left lane closed.\ndecide: brake\nAnd the trip?\n"))
+    #expect(route.contains("\ndecide: brake\nrequest: Hurry up.\nv2x: Left lane closed.\nAnd the trip?\n"))
   }
 
   @Test("free text has no options")
   func freeText() throws {
     let renderer = try SmolLM2Prompts.renderer()
     let text = try renderer.text(task: "predict", episode: SmolLM2Prompts.episode, parentAnswers: parents)
-    #expect(text.hasSuffix("\nperceive: the van\nWhat does it do?"))
+    #expect(text.hasSuffix("\nWhat does it do?"))
   }
 
   @Test(

@@ -9,10 +9,11 @@ package struct Circumstances: Sendable, Equatable {
   package var wish: Wish
   package var closure: Closure
 
-  package var prediction: Prediction { IoVRules.prediction(cue: cue, light: light) }
+  package var prediction: Prediction { IoVRules.prediction(cue: cue) }
 
   package var manoeuvre: Manoeuvre {
-    IoVRules.manoeuvre(group: group, prediction: prediction, grip: grip, leftLane: leftLane)
+    IoVRules.manoeuvre(
+      group: group, prediction: prediction, light: light, grip: grip, leftLane: leftLane)
   }
 
   package var routeAction: RouteAction {
@@ -36,8 +37,7 @@ package enum IoVDistribution {
                   let circumstances = Circumstances(
                     group: group, cue: cue, light: light, grip: grip, leftLane: leftLane, wish: wish,
                     closure: closure)
-                  let weight = weight(of: circumstances)
-                  if weight > 0 { result.append((circumstances, weight)) }
+                  result.append((circumstances, weight(of: circumstances)))
                 }
               }
             }
@@ -61,27 +61,10 @@ package enum IoVDistribution {
   }
 
   private static func weight(of facts: Circumstances) -> Int {
-    let motion =
-      switch (facts.cue, facts.light) {
-      case (.braking, .red): 2
-      case (.braking, .green): 9
-      case (.steady, .red): 3
-      case (.steady, .green): 10
-      // Whoever turns off does so at a green light, or the car would have to stop for the light instead.
-      case (.turning, .red): 0
-      case (.turning, .green): 9
-      case (.unsteady, .red): 3
-      case (.unsteady, .green): 7
-      }
-    let road = (facts.grip == .good ? 4 : 1) * (facts.leftLane == .free ? 7 : 3)
-    let trip = facts.wish == .comfort && facts.closure == .leftLane ? 2 : 3
-    let balance =
-      switch facts.manoeuvre {
-      case .brake: 8
-      case .follow: 10
-      case .overtake: 17
-      case .hold: 12
-      }
-    return motion * road * trip * balance
+    let motion = facts.cue == .turning ? 3 : 4
+    let light = facts.light == .red ? 1 : 9
+    let road = (facts.grip == .good ? 3 : 1) * (facts.leftLane == .free ? 4 : 1)
+    let trip = facts.closure.isAhead(after: facts.manoeuvre) ? 3 : 2
+    return motion * light * road * trip
   }
 }

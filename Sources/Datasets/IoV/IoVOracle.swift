@@ -6,7 +6,7 @@ enum IoVOracle {
     [
       "perceive": 1,
       "predict": predict(),
-      "decide": accuracy(facts: { Pair($0.grip, $0.leftLane) }, answer: \.manoeuvre),
+      "decide": accuracy(facts: { Pair(Pair($0.light, $0.grip), $0.leftLane) }, answer: \.manoeuvre),
       "route": accuracy(facts: { Pair($0.wish, $0.closure) }, answer: \.routeAction),
     ]
   }
@@ -31,42 +31,31 @@ enum IoVOracle {
     return accuracy(table)
   }
 
-  /// `predict` reads the light and every agent's cue. Since each cue occurs once, what tells about the
-  /// hazard is only which two of the cues the two unprotected agents show.
+  /// `predict` reads how every agent moves. Since each cue occurs once, what tells about the hazard is only
+  /// of which group the agent is that shows a cue.
   private static func predict() -> Double {
-    var table: [Pair<Light, Set<Cue>>: [Prediction: Double]] = [:]
+    var table: [[Agent.Group]: [Prediction: Double]] = [:]
     for (circumstances, weight) in IoVDistribution.weighted {
-      // The other agent of the hazard's group shows one of the three other cues, each equally likely.
-      for companion in Cue.allCases where companion != circumstances.cue {
-        let pair: Set = [circumstances.cue, companion]
-        let unprotected = circumstances.group == .unprotected ? pair : Set(Cue.allCases).subtracting(pair)
-        table[Pair(circumstances.light, unprotected), default: [:]][circumstances.prediction, default: 0] +=
-          Double(weight)
+      let others =
+        Agent.allCases.filter { $0.group == circumstances.group }.dropFirst()
+        + Agent.allCases.filter { $0.group != circumstances.group }
+      for second in others {
+        for third in others where third != second {
+          var companions = [second.group, third.group]
+          let groups = Cue.allCases.map { cue in
+            cue == circumstances.cue ? circumstances.group : companions.removeFirst()
+          }
+          table[groups, default: [:]][circumstances.prediction, default: 0] += Double(weight)
+        }
       }
     }
     return accuracy(table)
   }
 
-  /// The share of right answers if, for each set of facts and each set of offered options, the most probable
-  /// option is chosen.
-  private static func accuracy<Facts: Hashable, Value: IoVAnswer>(_ table: [Facts: [Value: Double]]) -> Double
-  {
-    var right = 0.0
-    var total = 0.0
-    for masses in table.values {
-      total += masses.values.reduce(0, +)
-      guard Value.allCases.count > 4 else {
-        right += masses.values.max() ?? 0
-        continue
-      }
-      let omissions = Value.allCases.reduce(0) { $0 + $1.omission }
-      for omitted in Value.allCases {
-        let joint = masses.filter { $0.key != omitted }.map { truth, mass in
-          mass * Double(omitted.omission) / Double(omissions - truth.omission)
-        }
-        right += joint.max() ?? 0
-      }
-    }
+  /// The share of right answers if, for each set of facts, the most probable one is chosen.
+  private static func accuracy<Facts: Hashable, Value>(_ table: [Facts: [Value: Double]]) -> Double {
+    let right = table.values.reduce(0) { $0 + ($1.values.max() ?? 0) }
+    let total = table.values.reduce(0) { $0 + $1.values.reduce(0, +) }
     return right / total
   }
 }

@@ -3,12 +3,12 @@ import SeededRandom
 ///
 /// | task | reads | and the answers of | answers |
 /// |---|---|---|---|
-/// | `perceive` | `scene`: a camera caption with four agents | – | which agent is the hazard |
-/// | `predict` | `motion`: the light and how each of the four agents moves | `perceive` | what the hazard does next |
-/// | `decide` | `conditions`: road surface, sight, left lane | `perceive`, `predict` | the manoeuvre |
+/// | `perceive` | `scene`: a camera caption with three agents | – | which agent is the hazard |
+/// | `predict` | `motion`: how each of the three agents moves | `perceive` | what the hazard does next |
+/// | `decide` | `conditions`: traffic light, road surface, left lane | `perceive`, `predict` | the manoeuvre |
 /// | `route` | `request` (spoken), `v2x` (a road message) | `decide` | what is done about the trip |
 ///
-/// No task's own inputs repeat what its parents found out: `motion` tells of four agents and not which one
+/// No task's own inputs repeat what its parents found out: `motion` tells of three agents and not which one
 /// matters, `conditions` names no agent, and `v2x` closes a lane without saying which one the car will be in.
 /// The answers follow from `IoVRules`; the wording, the order of sentences and the options are drawn.
 public enum IoVWorld {
@@ -21,7 +21,7 @@ public enum IoVWorld {
   ]
 
   /// The most episodes one call makes: more would use up the wordings, which are never repeated.
-  public static let maximumEpisodes = 20_000
+  public static let maximumEpisodes = 10_000
 
   /// Generates episodes. For each task, no two of them have the same texts for the task's own inputs, so any
   /// cut into training and test data keeps the two apart.
