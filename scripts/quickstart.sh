@@ -18,7 +18,7 @@ step() { printf '\n$ contexture %s\n' "$*"; "$contexture" "$@"; }
 if [ -f "$data/test.jsonl" ]; then
   printf '\nquickstart: using the data in %s\n' "$data"
 else
-  step data make iov --episodes 1000 --seed 7 --out "$data"
+  step data make iov --episodes 1500 --seed 7 --out "$data"
 fi
 
 if [ -d "$run" ]; then

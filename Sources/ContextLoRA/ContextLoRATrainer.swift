@@ -74,15 +74,21 @@ public final class ContextLoRATrainer {
   public let options: TrainingOptions
   private let stage: LlamaStage
   private let data: any TrainingData
+  private let peers: any TrainingPeers
   /// All columns; those of the phase in progress as of its last checkpoint.
   public private(set) var adapter: LoRAAdapter
+  /// The adapter of all layers, as of the last checkpoint, where this process writes checkpoints.
+  public private(set) var whole: LoRAAdapter?
   private var totalSteps = 0
 
-  /// Starts from an adapter.
+  /// Starts from an adapter of the stage's layers.
+  ///
+  /// - Precondition: with several processes, which columns freeze does not depend on gradients or values.
   public init(
     _ stage: LlamaStage, schedule: PhaseSchedule, adapter: LoRAAdapter, data: any TrainingData,
-    options: TrainingOptions
+    options: TrainingOptions, peers: any TrainingPeers = SingleProcess()
   ) {
+    self.peers = peers
     self.stage = stage
     self.schedule = schedule
     self.adapter = adapter
@@ -142,10 +148,10 @@ public final class ContextLoRATrainer {
     onEvent: (TrainingEvent) throws -> Void
   ) throws -> Bool {
     var phase = try resolve(index, resume)
-    let steps = options.stepCount(samples: data.sampleCount)
+    let steps = options.stepCount(task: phase.task, samples: data.sampleCount)
     let rows = options.microBatchTokens + (try data.longestSequence(task: phase.task)) / 2
     var trainer = PhaseTrainer(
-      stage, adapter: adapter, columns: phase.columnView, options: options, rows: rows)
+      stage, adapter: adapter, columns: phase.columnView, options: options, rows: rows, peers: peers)
     var cursor = DataCursor()
     var history = History(limit: data.usesPredictions ? options.staleness : 0)
     var lossesAtStart: [String: Double] = [:]
@@ -189,7 +195,7 @@ public final class ContextLoRATrainer {
       guard result.loss.isFinite, result.gradientNorm.isFinite else {
         throw TrainingError.diverged(task: phase.task, step: step)
       }
-      let stop = shouldStop()
+      let stop = try peers.agree(stop: shouldStop())
       if stop || (step % options.checkpointEvery == 0 && step < steps) {
         trainer.commit(to: &adapter)
         try save(
@@ -227,7 +233,8 @@ public final class ContextLoRATrainer {
   ) -> PhaseTrainer {
     trainer.commit(to: &adapter)
     let columns = phase.columnView
-    let narrow = PhaseTrainer(stage, adapter: adapter, columns: columns, options: options, rows: rows)
+    let narrow = PhaseTrainer(
+      stage, adapter: adapter, columns: columns, options: options, rows: rows, peers: peers)
     let old = trainer.optimizerState
     narrow.optimizerState = ColumnOptimizer.State(
       firstMoment: trainer.layout.narrowed(
@@ -248,13 +255,15 @@ public final class ContextLoRATrainer {
     _ lossesAtStart: [String: Double], to destination: Destination?, onEvent: (TrainingEvent) throws -> Void
   ) throws {
     guard let destination else { return }
-    let checkpoint = TrainingCheckpoint(
+    let part = TrainingCheckpoint(
       position: TrainingCheckpoint.Position(
         phase: phase, step: trainer?.stepCount ?? 0, epoch: cursor.epoch, sample: cursor.position,
         trainable: columns?.trainable ?? [], frozen: columns?.frozen ?? [], totalSteps: totalSteps,
         lossesAtStart: lossesAtStart, workflow: destination.workflow, model: destination.model),
       adapter: adapter,
       optimizer: trainer?.optimizerState, history: history)
+    guard let checkpoint = try peers.collect(part) else { return }
+    whole = checkpoint.adapter
     try checkpoint.write(to: destination.url)
     try onEvent(.checkpoint(destination.url, checkpoint.position))
   }

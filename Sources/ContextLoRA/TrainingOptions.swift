@@ -6,6 +6,8 @@ public struct TrainingOptions: Sendable, Equatable {
   public var epochs = 1
   /// At most so many optimiser steps a phase; `nil` for no limit.
   public var maximumSteps: Int?
+  /// At most so many optimiser steps a phase of these tasks.
+  public var maximumStepsByTask: [String: Int] = [:]
   /// Sequences of one optimiser step.
   public var batchSize = 16
   /// Tokens packed into one micro-batch, about: what one worker computes at a time.
@@ -29,9 +31,9 @@ public struct TrainingOptions: Sendable, Equatable {
   /// The defaults.
   public init() {}
 
-  /// The optimiser steps of a phase over `samples` samples.
-  public func stepCount(samples: Int) -> Int {
+  /// The optimiser steps of a phase of `task` over `samples` samples.
+  public func stepCount(task: String, samples: Int) -> Int {
     let all = epochs * ((samples + batchSize - 1) / batchSize)
-    return min(all, maximumSteps ?? all)
+    return min(all, maximumSteps ?? all, maximumStepsByTask[task] ?? all)
   }
 }

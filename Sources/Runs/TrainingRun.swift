@@ -85,8 +85,10 @@ public struct TrainingRun {
       loaded.stage, schedule: workflow.phaseSchedule,
       adapter: LoRAAdapter(
         sites: loaded.sites, rank: workflow.rankBlocks.rank, scale: Float(workflow.lora.scale),
-        seed: UInt64(workflow.training.seed)), data: training, options: workflow.training.options)
-    let allSteps = workflow.phaseSchedule.count * trainer.options.stepCount(samples: episodes.count)
+        seed: UInt64(workflow.training.seed)), data: training, options: workflow.trainingOptions)
+    let allSteps = workflow.phaseSchedule.reduce(0) {
+      $0 + trainer.options.stepCount(task: $1.task, samples: episodes.count)
+    }
     let done = try trainer.run(
       from: checkpoint,
       to: ContextLoRATrainer.Destination(
@@ -149,9 +151,17 @@ public struct TrainingRun {
   }
 }
 
+extension Workflow {
+  /// The settings as the trainer takes them.
+  fileprivate var trainingOptions: TrainingOptions {
+    var options = training.options
+    for task in tasks { options.maximumStepsByTask[task.name] = task.maxSteps }
+    return options
+  }
+}
+
 extension Workflow.Training {
-  /// As the trainer takes them.
-  var options: TrainingOptions {
+  fileprivate var options: TrainingOptions {
     var options = TrainingOptions()
     options.epochs = epochs
     options.maximumSteps = maxSteps

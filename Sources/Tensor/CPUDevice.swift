@@ -1,5 +1,6 @@
 import CKernels
 import Dispatch
+import Foundation
 
 #if canImport(Glibc)
   import Glibc
@@ -29,7 +30,7 @@ public final class CPUDevice: ComputeDevice {
   public static var instructionSet: String { String(cString: ck_kernels().pointee.instruction_set) }
 
   /// The processors this process may run on.
-  public static var processorCount: Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
+  public static var processorCount: Int { ProcessInfo.processInfo.activeProcessorCount }
 
   /// The matrix-product implementations used so far, by the library's names.
   public var matmulImplementations: Set<String> { cache.implementations }

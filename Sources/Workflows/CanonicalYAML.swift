@@ -12,7 +12,7 @@ extension Workflow {
       lines += [
         "  - name: \(yamlString(task.name))", "    instruction: \(yamlString(task.instruction))",
         "    inputs: \(yamlList(task.inputs))", "    parents: \(yamlList(task.parents))",
-        "    rank: \(yamlOptional(task.rank))",
+        "    rank: \(yamlOptional(task.rank))", "    maxSteps: \(yamlOptional(task.maxSteps))",
       ]
     }
     lines += [

@@ -86,7 +86,7 @@ private struct TaskList {
     }
     return try StrictFields(
       Field(file: item.file, path: path, node: item.node),
-      known: ["name", "instruction", "inputs", "parents", "rank"])
+      known: ["name", "instruction", "inputs", "parents", "rank", "maxSteps"])
   }
 
   private static func task(_ fields: StrictFields) throws(WorkflowError) -> Workflow.Task {
@@ -116,6 +116,9 @@ private struct TaskList {
       name: name, instruction: instruction, inputs: shown, parents: parents,
       rank: try fields["rank"].flatMap { field throws(WorkflowError) in
         field.node.isNull ? nil : try field.integer(1...RankBlocks.maximumRank)
+      },
+      maxSteps: try fields["maxSteps"].flatMap { field throws(WorkflowError) in
+        field.node.isNull ? nil : try field.integer(1...1_000_000_000)
       })
   }
 

@@ -74,8 +74,8 @@ import Testing
   }
 }
 
-/// The model that `make setup` fetches; skipped where it was not.
-@Suite(.enabled(if: Fixtures.baseModel != nil, "the base model is not there: run make setup"))
+/// The model that `make model` fetches; skipped where it was not.
+@Suite(.enabled(if: Fixtures.baseModel != nil, "the base model is not there: run make model"))
 struct BaseModelTests {
   @Test func theWholeFileReads() throws {
     let url = try #require(Fixtures.baseModel)

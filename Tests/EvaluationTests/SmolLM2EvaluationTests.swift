@@ -12,7 +12,7 @@ import Workflows
 struct SmolLM2EvaluationTests {
   @Test(
     "zero-shot evaluation of eight episodes, twice the same",
-    .enabled(if: Fixtures.baseModel != nil, "the base model is not there: make setup fetches it"))
+    .enabled(if: Fixtures.baseModel != nil, "the base model is not there: make model fetches it"))
   func zeroShot() throws {
     let files = try ModelFiles.open(#require(Fixtures.baseModel).path)
     let stage = try LlamaStage(files.weights, device: CPUDevice(), contextLength: 512, use: .forward)

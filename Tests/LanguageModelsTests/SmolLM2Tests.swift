@@ -41,7 +41,7 @@ struct SmolLM2Tests {
 
   @Test(
     "20 prompts in float32: logits within 2e-3 and the same argmax",
-    .enabled(if: Fixtures.baseModel != nil, "the base model is not there: make setup fetches it"))
+    .enabled(if: Fixtures.baseModel != nil, "the base model is not there: make model fetches it"))
   func float32() throws {
     let stage = try Self.stage(#require(Fixtures.baseModel), .float32)
     let prompts = try Self.decode("prompts.json", as: [Prompt].self)
@@ -75,7 +75,7 @@ struct SmolLM2Tests {
 
   @Test(
     "log-probabilities of completions, several a pass",
-    .enabled(if: Fixtures.baseModel != nil, "the base model is not there: make setup fetches it"))
+    .enabled(if: Fixtures.baseModel != nil, "the base model is not there: make model fetches it"))
   func scores() throws {
     let stage = try Self.stage(#require(Fixtures.baseModel), .float32)
     let golden = try Self.decode("scores.json", as: [Score].self)

@@ -11,7 +11,7 @@ public enum Fixtures {
     packageRoot.appendingPathComponent("Fixtures").appendingPathComponent(path)
   }
 
-  /// The base model's GGUF file, where `make setup` puts it; `nil` where it was not fetched.
+  /// The base model's GGUF file, where `make model` puts it; `nil` where it was not fetched.
   public static var baseModel: URL? {
     let file = packageRoot.appendingPathComponent("models/smollm2-135m/model.gguf")
     return FileManager.default.fileExists(atPath: file.path) ? file : nil

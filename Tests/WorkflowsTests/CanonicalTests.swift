@@ -15,11 +15,13 @@ import Workflows
             inputs: ["scene", "weather"]
             parents: []
             rank: 4
+            maxSteps: null
           - name: "next move"
             instruction: "Choose what to do."
             inputs: ["request"]
             parents: ["perceive"]
             rank: null
+            maxSteps: null
         lora:
           rank: 12
           alpha: 24.5

@@ -34,7 +34,7 @@ import Workflows
     ),
     (
       "name: perceive", "title: x",
-      ":9: field 'tasks.0.title': not a known field; use one of: name, instruction, inputs, parents, rank"
+      ":9: field 'tasks.0.title': not a known field; use one of: name, instruction, inputs, parents, rank, maxSteps"
     ),
     ("name: perceive", "rank: 4", ":9: the key 'rank' stands twice in one mapping; remove one of them"),
     (

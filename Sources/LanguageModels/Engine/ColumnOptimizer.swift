@@ -38,13 +38,19 @@ public final class ColumnOptimizer: @unchecked Sendable {
   /// Bytes held.
   public var byteCount: Int { memory.byteCount }
 
-  /// The Euclidean norm of the gradient of all trainable parameters.
-  public func gradientNorm(_ gradients: GradientBuffer) -> Double {
+  /// The squared Euclidean norm of the gradient of each adapted layer. Added in their order they give the
+  /// same sum however the layers are shared out.
+  public func squaredNorms(_ gradients: GradientBuffer) -> [Double] {
     let flat = gradients.flat
-    // B stands multiplied by the scale in what the workers computed.
-    let a = workers[0].sumOfSquares(flat.columns(0..<layout.aCount))
-    let b = workers[0].sumOfSquares(flat.columns(layout.aCount..<layout.count))
-    return (a + b * Double(scale) * Double(scale)).squareRoot()
+    return layout.sites.indices.map { index in
+      let site = layout.sites[index]
+      let aStart = layout.aOffsets[index]
+      let bStart = layout.bOffsets[index]
+      let a = workers[0].sumOfSquares(flat.columns(aStart..<aStart + layout.columns * site.inputs))
+      let b = workers[0].sumOfSquares(flat.columns(bStart..<bStart + layout.columns * site.outputs))
+      // B stands multiplied by the scale in what the workers computed.
+      return a + b * Double(scale) * Double(scale)
+    }
   }
 
   /// One step with `gradients * factor`; `view` then shows the new values.

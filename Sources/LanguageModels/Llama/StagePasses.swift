@@ -49,7 +49,8 @@ public final class StageActivations: @unchecked Sendable {
 ///
 /// Not to be used by two threads at once.
 public final class StageWorker: @unchecked Sendable {
-  let operations: any TensorOperations
+  /// What the worker computes with.
+  public let operations: any TensorOperations
   let scratch: LayerScratch
   let rows: Int
   private let memory: DeviceMemory

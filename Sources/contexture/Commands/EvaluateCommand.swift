@@ -53,11 +53,9 @@ struct EvaluateCommand: ParsableCommand {
     switch format {
     case .json: try Console.print(report.json)
     case .table:
-      let what = base ? "the base model, zero-shot" : "the trained workflow"
+      let what = base ? "The base model, zero-shot" : "The trained workflow"
       let state = trained.isComplete || base ? "" : " (training not finished: the last checkpoint)"
-      try Console.print(
-        "\(report.workflow), \(split.rawValue), \(report.episodes) episodes, \(what)\(state); percent\n\n"
-          + report.text)
+      try Console.print("\(what)\(state), \(split.rawValue) split: " + report.text)
     }
     if shortcuts {
       let workflow = trained.loaded.workflow

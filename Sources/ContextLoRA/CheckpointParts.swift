@@ -1,0 +1,67 @@
+import LanguageModels
+
+/// A checkpoint is whole in its file and in parts where several processes hold layers.
+extension TrainingCheckpoint {
+  /// The part of some adapted layers.
+  ///
+  /// - Precondition: `sites` are consecutive among the adapter's.
+  public func part(of sites: [AdapterSite]) -> TrainingCheckpoint {
+    guard let first = sites.first, let start = adapter.sites.firstIndex(of: first) else {
+      preconditionFailure("a part of no layers")
+    }
+    let own = start..<start + sites.count
+    precondition(Array(adapter.sites[own]) == sites, "a part of layers that are not consecutive")
+    let layout = TrainableLayout(sites: adapter.sites, columns: position.trainable.count)
+    var part = self
+    part.adapter = LoRAAdapter(
+      sites: sites, rank: adapter.rank, scale: adapter.scale, pairs: Array(adapter.pairs[own]))
+    part.optimizer = optimizer.map {
+      ColumnOptimizer.State(
+        firstMoment: layout.part($0.firstMoment, sites: own),
+        secondMoment: layout.part($0.secondMoment, sites: own), step: $0.step)
+    }
+    part.history = history.map { layout.part($0, sites: own) }
+    return part
+  }
+
+  /// The whole of parts that follow one another.
+  ///
+  /// - Precondition: they are of the same step; there is at least one.
+  public init(joining parts: [TrainingCheckpoint]) {
+    let layouts = parts.map {
+      TrainableLayout(sites: $0.adapter.sites, columns: $0.position.trainable.count)
+    }
+    func joined(_ flat: (TrainingCheckpoint) -> [Float]?) -> [Float]? {
+      let values = parts.compactMap(flat)
+      return values.count == parts.count ? TrainableLayout.joined(values, of: layouts) : nil
+    }
+    let first = parts[0]
+    self.init(
+      position: first.position,
+      adapter: LoRAAdapter(
+        sites: parts.flatMap(\.adapter.sites), rank: first.adapter.rank, scale: first.adapter.scale,
+        pairs: parts.flatMap(\.adapter.pairs)),
+      optimizer: first.optimizer.flatMap { state in
+        guard let m = joined({ $0.optimizer?.firstMoment }), let v = joined({ $0.optimizer?.secondMoment })
+        else { return nil }
+        return ColumnOptimizer.State(firstMoment: m, secondMoment: v, step: state.step)
+      },
+      history: first.history.indices.compactMap { index in joined { $0.history[index] } })
+  }
+}
+
+extension TrainableLayout {
+  /// Of a flat vector, what belongs to some sites, in their own layout.
+  func part(_ flat: [Float], sites own: Range<Int>) -> [Float] {
+    func slice(_ offsets: [Int], _ end: Int) -> ArraySlice<Float> {
+      let start = own.lowerBound < offsets.count ? offsets[own.lowerBound] : end
+      return flat[start..<(own.upperBound < offsets.count ? offsets[own.upperBound] : end)]
+    }
+    return Array(slice(aOffsets, aCount) + slice(bOffsets, count))
+  }
+
+  /// The flat vector of all sites from those of consecutive parts.
+  static func joined(_ parts: [[Float]], of layouts: [TrainableLayout]) -> [Float] {
+    zip(parts, layouts).flatMap { $0[..<$1.aCount] } + zip(parts, layouts).flatMap { $0[$1.aCount...] }
+  }
+}
