@@ -1,0 +1,87 @@
+import Transport
+
+/// Why a job ended before its time.
+public struct JobFailure: Error, Sendable, Equatable, CustomStringConvertible {
+  /// The rank that died or gave up; `nil` where no single one is known.
+  public let rank: Int?
+  /// The name of the host it ran on, or of the host that was lost.
+  public let host: String?
+  /// What happened, in one line.
+  public let reason: String
+  /// The exit code of mpirun.
+  public let exitCode: Int32
+  /// What mpirun wrote about it, line by line.
+  public let details: [String]
+
+  /// One line.
+  public var description: String {
+    let place = host.map { " on host '\($0)'" } ?? ""
+    return (rank.map { "rank \($0)\(place): " } ?? host.map { "host '\($0)': " } ?? "") + reason
+  }
+}
+
+/// Tells the lines of the ranks from those of Open MPI's mpirun, and reads from these what went wrong.
+struct MPIRunReport {
+  private enum Cause {
+    case rank(Int, String)
+    case host(String, String)
+    case other(String)
+  }
+
+  private var cause: Cause?
+  private var details: [String] = []
+  /// mpirun's messages stand between lines of dashes.
+  private var isInBlock = false
+
+  /// Whether something said that the job will end before its time.
+  var hasFailed: Bool { cause != nil }
+
+  /// Looks at a line of output; whether it was about the job, and not a rank's own.
+  mutating func take(_ line: String, isError: Bool) -> Bool {
+    guard isError else { return false }
+    if let notice = AbortNotice(line: line) {
+      found(.rank(notice.rank, notice.message))
+    } else if line.count > 60 && line.allSatisfy({ $0 == "-" }) {
+      isInBlock.toggle()
+      return true
+    } else if isInBlock || line.wholeMatch(of: /\[[^\[\]\s]+:\d+\] .*/) != nil {
+      read(line)
+    } else {
+      return false
+    }
+    details.append(line)
+    return true
+  }
+
+  /// Why the job failed. The first thing that was said counts: what follows are its consequences.
+  func failure(exitCode: Int32, hosts: Hosts) -> JobFailure {
+    switch cause {
+    case .rank(let rank, let reason):
+      let host = rank < hosts.slots ? hosts.host(ofRank: rank).name : nil
+      return JobFailure(rank: rank, host: host, reason: reason, exitCode: exitCode, details: details)
+    case .host(let address, let reason):
+      let host = hosts.hosts.first { $0.address == address }?.name ?? address
+      return JobFailure(rank: nil, host: host, reason: reason, exitCode: exitCode, details: details)
+    case .other(let reason):
+      return JobFailure(rank: nil, host: nil, reason: reason, exitCode: exitCode, details: details)
+    case nil:
+      let said = details.first { !$0.isEmpty }.map { ": \($0)" } ?? ""
+      return JobFailure(
+        rank: nil, host: nil, reason: "mpirun ended with exit code \(exitCode)\(said)", exitCode: exitCode,
+        details: details)
+    }
+  }
+
+  private mutating func found(_ new: Cause) { cause = cause ?? new }
+
+  private mutating func read(_ line: String) {
+    if let match = line.firstMatch(of: /process rank (\d+) with PID \d+ on node \S+ exited on (signal .*)/),
+      let rank = Int(match.1)
+    {
+      let signal = match.2.hasSuffix(".") ? match.2.dropLast() : match.2
+      found(.rank(rank, "was ended by \(signal)"))
+    } else if let match = line.firstMatch(of: /MPI_ABORT was invoked on rank (\d+)/), let rank = Int(match.1) {
+      found(.rank(rank, "ended the job"))
+    }
+  }
+}

@@ -1,0 +1,133 @@
+import Foundation
+import MPITransport
+import Transport
+
+/// What the modes do, on every rank.
+struct Probe {
+  let transport: MPITransport
+  let deadline: Double
+
+  private var rank: Int { transport.rank }
+  private var peers: [Int] { (0..<transport.size).filter { $0 != rank } }
+
+  /// Every rank sends every other rank messages of many sizes under two tags, all in flight at once; the
+  /// second tag's are received first, and last ones first. Then the collective operations.
+  func check(largestPart: Int) throws {
+    let sizes =
+      (0..<40).map { $0 * 7 } + [65_536, 300_000, 5_000_000]
+      + (largestPart < 1 << 30 ? [largestPart, 2 * largestPart, 2 * largestPart + 1] : [])
+    var sends: [Transfer] = []
+    var receives: [(Int, Int, Int, MessageBuffer, Transfer)] = []
+    for peer in peers {
+      for tag in [2, 1] {
+        for (index, size) in sizes.enumerated() {
+          let buffer = MessageBuffer(count: size)
+          let transfer = transport.receive(into: buffer, from: peer, tag: Tag(tag))
+          receives.append((peer, tag, index, buffer, transfer))
+        }
+      }
+      for tag in [1, 2] {
+        for (index, size) in sizes.enumerated() {
+          let buffer = MessageBuffer(count: size)
+          fill(buffer, from: rank, to: peer, tag: tag, index: index)
+          sends.append(transport.send(buffer, to: peer, tag: Tag(tag)))
+        }
+      }
+    }
+    for (peer, tag, index, buffer, transfer) in receives.reversed() {
+      let length = try transfer.wait(seconds: deadline)
+      let expected = MessageBuffer(count: sizes[index])
+      fill(expected, from: peer, to: rank, tag: tag, index: index)
+      guard length == sizes[index], buffer.bytes.elementsEqual(expected.bytes) else {
+        throw ProbeError(description: "message \(index) of tag \(tag) from rank \(peer) arrived changed")
+      }
+    }
+    for transfer in sends { try transfer.wait(seconds: deadline) }
+
+    for root in 0..<transport.size {
+      let payload = rank == root ? [UInt8]("from \(root)".utf8) : []
+      let text = String(decoding: try transport.broadcast(payload, from: root, seconds: deadline), as: UTF8.self)
+      guard text == "from \(root)" else { throw ProbeError(description: "broadcast gave '\(text)'") }
+      let all = try transport.gather([UInt8](repeating: UInt8(rank), count: rank), to: root, seconds: deadline)
+      guard rank != root || all == (0..<transport.size).map({ .init(repeating: UInt8($0), count: $0) }) else {
+        throw ProbeError(description: "gather gave \(all)")
+      }
+    }
+    try transport.barrier(seconds: deadline)
+    say("rank \(rank) of \(transport.size): check passed, \(receives.count) messages")
+  }
+
+  private func fill(_ buffer: MessageBuffer, from: Int, to: Int, tag: Int, index: Int) {
+    var state = UInt64(from) << 48 ^ UInt64(to) << 32 ^ UInt64(tag) << 16 ^ UInt64(index)
+    for place in buffer.bytes.indices {
+      state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+      buffer.bytes[place] = UInt8(truncatingIfNeeded: state >> 56)
+    }
+  }
+
+  func profile() throws {
+    let links = try LinkProfiler().measure(over: transport)
+    guard rank == 0 else { return }
+    for link in links {
+      guard let fit = link.fit else {
+        throw ProbeError(description: "no line through \(link.samples)")
+      }
+      let text = String(
+        format: "%d -> %d  latency %.1f us  bandwidth %.1f MB/s  residual %.0f %%", link.source,
+        link.destination, fit.latency * 1e6, fit.bandwidth / 1e6, fit.residual * 100)
+      let samples = link.samples.map { String(format: "%d B %.1f us", $0.bytes, $0.seconds * 1e6) }
+      say("\(text)  (\(samples.joined(separator: ", ")))")
+    }
+  }
+
+  func overlap(seconds: Double) throws {
+    let buffer = MessageBuffer(count: 4_000_000)
+    let receive = rank == 1 ? transport.receive(into: buffer, from: 0, tag: Tag(1)) : nil
+    try transport.barrier(seconds: deadline)
+    let start = Clock.now
+    if rank == 0 {
+      let send = transport.send(buffer, to: 1, tag: Tag(1))
+      var sum = 0.0
+      while Clock.now < start + seconds { sum += 1 / (sum + 1) }
+      try send.wait(seconds: deadline)
+    } else if let receive {
+      try receive.wait(seconds: deadline)
+      say(String(format: "received after %.4f s", Clock.now - start))
+    }
+  }
+
+  func idle(seconds: Double) throws {
+    let buffer = MessageBuffer(count: 8)
+    try transport.barrier(seconds: deadline)
+    if rank == 1 {
+      Thread.sleep(forTimeInterval: seconds)
+      try transport.send(buffer, to: 0, tag: Tag(1)).wait(seconds: deadline)
+    } else if rank == 0 {
+      let before = processorSeconds()
+      try transport.receive(into: buffer, from: 1, tag: Tag(1)).wait(seconds: seconds + deadline)
+      let used = (processorSeconds() - before) / seconds
+      say(String(format: "waiting took %.2f %% of a processor", used * 100))
+      // Ten times what was measured, and a twentieth of what MPI's own wait takes.
+      if used > 0.05 { throw ProbeError(description: "waiting took \(used * 100) % of a processor") }
+    }
+  }
+
+  private func processorSeconds() -> Double {
+    var usage = rusage()
+    getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+    return Double(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec)
+      + Double(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1e-6
+  }
+
+  func stand() throws {
+    let receives = peers.map { transport.receive(into: MessageBuffer(count: 8), from: $0, tag: Tag(1)) }
+    try transport.barrier(seconds: deadline)
+    say("rank \(rank) is process \(getpid())")
+    for receive in receives { try receive.wait(seconds: deadline) }
+  }
+
+  func watch() {
+    say("rank \(rank) is process \(getpid())")
+    Thread.sleep(forTimeInterval: 3600)
+  }
+}
