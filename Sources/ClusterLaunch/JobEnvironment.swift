@@ -23,7 +23,8 @@ public struct JobEnvironment: Sendable, Equatable {
   /// - Throws: `LaunchError` for a launcher that cannot start ranks of this program.
   public static func detect(_ environment: [String: String]) throws(LaunchError) -> JobEnvironment? {
     func job(_ launcher: Launcher, _ rank: String, _ size: String) -> JobEnvironment? {
-      guard let rank = environment[rank].flatMap({ Int($0) }), let size = environment[size].flatMap({ Int($0) })
+      guard let rank = environment[rank].flatMap({ Int($0) }),
+        let size = environment[size].flatMap({ Int($0) })
       else { return nil }
       return JobEnvironment(launcher: launcher, rank: rank, size: size)
     }

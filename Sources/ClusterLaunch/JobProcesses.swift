@@ -19,11 +19,13 @@ struct JobProcesses {
     }
   }
 
-  /// Kills them.
+  /// Kills them, and waits until they are gone, 2 s at most.
   func kill() {
-    // Twice, for what a process started while the first list was made.
-    for _ in 0..<2 {
-      for process in running() { _ = Glibc.kill(process, SIGKILL) }
+    for _ in 0..<100 {
+      let running = running()
+      if running.isEmpty { return }
+      for process in running { _ = Glibc.kill(process, SIGKILL) }
+      Thread.sleep(forTimeInterval: 0.02)
     }
   }
 }

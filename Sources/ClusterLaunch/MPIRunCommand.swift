@@ -45,12 +45,18 @@ public struct MPIRunCommand: Sendable, Equatable {
   public var parameters: [(name: String, value: String)] {
     var parameters = [("pml", "ob1")]
     guard let network = hosts.network else {
-      // One machine: shared memory. Copying from process to process needs a right that containers lack.
-      parameters += [("btl", "vader,self"), ("btl_vader_single_copy_mechanism", "none")]
+      // One machine: shared memory. Copying from process to process needs a right that containers lack; with
+      // more fragments under way a pause between two polls costs less.
+      parameters += [
+        ("btl", "vader,self"), ("btl_vader_single_copy_mechanism", "none"),
+        ("pml_ob1_send_pipeline_depth", "32"),
+      ]
       return parameters.map { (name: $0.0, value: $0.1) }
     }
     parameters += [
       ("btl", "tcp,self"), ("btl_tcp_if_include", network), ("oob_tcp_if_include", network),
+      // Open MPI would cut a host name at its first dot.
+      ("orte_keep_fqdn_hostnames", "1"),
       // By sends alone: with puts, the two directions of a socket take turns.
       ("btl_tcp_flags", "1"),
       ("btl_tcp_sndbuf", "131072"), ("btl_tcp_rcvbuf", "131072"),

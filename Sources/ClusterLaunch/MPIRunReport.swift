@@ -30,8 +30,15 @@ struct MPIRunReport {
 
   private var cause: Cause?
   private var details: [String] = []
-  /// mpirun's messages stand between lines of dashes.
   private var isInBlock = false
+  /// The rank that the lines before spoke of.
+  private var named: Int?
+
+  /// mpirun's messages stand between lines of dashes.
+  private static let dashes = String(repeating: "-", count: 60)
+
+  /// `[host:process] …`, `[host][[job,1],rank]…`, `mpirun.openmpi: …`.
+  private static var ownLine: Regex<(Substring, Substring)> { /^(\[[^\[\]\s]+\](?: |\[\[)|mpirun\S*: )/ }
 
   /// Whether something said that the job will end before its time.
   var hasFailed: Bool { cause != nil }
@@ -39,12 +46,15 @@ struct MPIRunReport {
   /// Looks at a line of output; whether it was about the job, and not a rank's own.
   mutating func take(_ line: String, isError: Bool) -> Bool {
     guard isError else { return false }
-    if let notice = AbortNotice(line: line) {
+    // A line may begin with what another rank was printing at that moment.
+    if let match = line.firstMatch(of: /rank \d+ ended the job: .*/),
+      let notice = AbortNotice(line: String(match.0))
+    {
       found(.rank(notice.rank, notice.message))
-    } else if line.count > 60 && line.allSatisfy({ $0 == "-" }) {
+    } else if line.contains(Self.dashes) {
       isInBlock.toggle()
       return true
-    } else if isInBlock || line.wholeMatch(of: /\[[^\[\]\s]+:\d+\] .*/) != nil {
+    } else if isInBlock || line.firstMatch(of: Self.ownLine) != nil {
       read(line)
     } else {
       return false
@@ -65,11 +75,25 @@ struct MPIRunReport {
     case .other(let reason):
       return JobFailure(rank: nil, host: nil, reason: reason, exitCode: exitCode, details: details)
     case nil:
-      let said = details.first { !$0.isEmpty }.map { ": \($0)" } ?? ""
       return JobFailure(
-        rank: nil, host: nil, reason: "mpirun ended with exit code \(exitCode)\(said)", exitCode: exitCode,
-        details: details)
+        rank: nil, host: nil, reason: reason(exitCode), exitCode: exitCode, details: details)
     }
+  }
+
+  /// The reason where nothing names a rank or a host.
+  private func reason(_ exitCode: Int32) -> String {
+    guard !details.isEmpty, !details.contains(where: { $0.hasPrefix("Primary job  terminated normally") })
+    else {
+      return exitCode > 128
+        ? "a rank was ended by signal \(exitCode - 128) before it had joined the job"
+        : "a rank ended with exit code \(exitCode)"
+    }
+    // The first paragraph of what mpirun says, and the second where the first announces it.
+    let paragraphs = details.split(separator: "").map { lines in
+      lines.map { $0.split(separator: " ").joined(separator: " ") }.joined(separator: " ")
+    }
+    let said = paragraphs.first.map { $0.hasSuffix(":") ? paragraphs.prefix(2).joined(separator: " ") : $0 }
+    return "mpirun ended with exit code \(exitCode): \(said ?? "")"
   }
 
   private mutating func found(_ new: Cause) { cause = cause ?? new }
@@ -80,7 +104,14 @@ struct MPIRunReport {
     {
       let signal = match.2.hasSuffix(".") ? match.2.dropLast() : match.2
       found(.rank(rank, "was ended by \(signal)"))
-    } else if let match = line.firstMatch(of: /MPI_ABORT was invoked on rank (\d+)/), let rank = Int(match.1) {
+    } else if let match = line.firstMatch(of: /Process name: \[\[\d+,\d+\],(\d+)\]/) {
+      named = Int(match.1)
+    } else if let rank = named, let match = line.firstMatch(of: /Exit code: +(\d+)/) {
+      found(.rank(rank, "ended with exit code \(match.1)"))
+    } else if let match = line.firstMatch(of: /Remote daemon: \S+ on node (\S+)/) {
+      found(.host(String(match.1), "the connection to it was lost"))
+    } else if let match = line.firstMatch(of: /MPI_ABORT was invoked on rank (\d+)/), let rank = Int(match.1)
+    {
       found(.rank(rank, "ended the job"))
     }
   }

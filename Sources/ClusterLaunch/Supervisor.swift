@@ -9,7 +9,7 @@ import Transport
 public struct Supervisor: Sendable {
   private static let jobVariable = "CONTEXTURE_JOB"
   /// Seconds that mpirun is given after the first sign of a failure, and again after it was told to end.
-  private static let grace = (failure: 4.0, termination: 2.0)
+  private static let grace = (failure: 2.5, termination: 1.5)
 
   private let command: MPIRunCommand
   private let mpirun: String
@@ -37,7 +37,8 @@ public struct Supervisor: Sendable {
       if isOver { break }
     }
     guard lines.contains(where: { $0.contains("(Open MPI)") || $0.contains("(OpenRTE)") }) else {
-      throw LaunchError(problem: "\(mpirun) is not Open MPI's: \(lines.first ?? "it says nothing")", remedy: remedy)
+      throw LaunchError(
+        problem: "\(mpirun) is not Open MPI's: \(lines.first ?? "it says nothing")", remedy: remedy)
     }
     self.command = command
     self.mpirun = mpirun

@@ -17,7 +17,8 @@ package enum MPIMake {
     let words = running.split(whereSeparator: { " \t\n,".contains($0) })
     let version = words.first { $0.contains { $0.isNumber } } ?? ""
     let major = version.drop { !$0.isNumber }.prefix { $0.isNumber }
-    let make = running.hasPrefix("Open MPI") ? "Open MPI" : running.hasPrefix("MPICH") ? "MPICH" : "another MPI"
+    let make =
+      running.hasPrefix("Open MPI") ? "Open MPI" : running.hasPrefix("MPICH") ? "MPICH" : "another MPI"
     guard "\(make) \(major)" == built else {
       throw .cannotStart(
         problem: "built for \(built), but the system has loaded \(make) \(version)",

@@ -12,7 +12,9 @@ import Transport
 /// A message longer than 1 GiB must be received into a buffer of exactly its length: it is cut into parts,
 /// because MPI counts bytes in an `int`.
 public final class MPITransport: Transport {
+  /// This process's number.
   public let rank: Int
+  /// The number of ranks in the job.
   public let size: Int
   private let thread: CommunicationThread
 
@@ -20,8 +22,8 @@ public final class MPITransport: Transport {
   public struct Options: Sendable {
     /// Seconds between heartbeats; each rank sends them to the next one. Default: 1.
     public var heartbeatInterval = 1.0
-    /// A rank that was silent for so many seconds ends the job. Default: 6.
-    public var heartbeatSilence = 6.0
+    /// A rank that was silent for so many seconds ends the job. Default: 5.
+    public var heartbeatSilence = 5.0
     /// The longest time in seconds for all ranks to start. Default: 60.
     public var startDeadline = 60.0
     /// Bytes in one MPI message at most. Default: 1 GiB.
@@ -58,6 +60,7 @@ public final class MPITransport: Transport {
     }
   }
 
+  /// Sets a transfer going.
   public func start(_ transfer: Transfer) { thread.order(.start(transfer)) }
 
   /// Ends the job on all ranks, this process included; returns only if MPI did not do so within 5 s.
@@ -74,7 +77,8 @@ public final class MPITransport: Transport {
     thread.order(.finish)
     guard thread.finished.wait(seconds: seconds) != nil else {
       throw .cannotStart(
-        problem: "rank \(rank) could not leave MPI within \(seconds) s", remedy: "see what the other ranks say")
+        problem: "rank \(rank) could not leave MPI within \(seconds) s",
+        remedy: "see what the other ranks say")
     }
   }
 }

@@ -5,7 +5,9 @@ import Synchronization
 /// A send ends when its receive has taken the bytes, never earlier. That is the strictest behaviour MPI
 /// allows: a program that does not lock up here does not rely on MPI's own buffers.
 public final class InProcessTransport: Transport {
+  /// This endpoint's number.
   public let rank: Int
+  /// The number of endpoints.
   public var size: Int { exchange.size }
   private let exchange: Exchange
 
@@ -18,8 +20,10 @@ public final class InProcessTransport: Transport {
     return (0..<size).map { InProcessTransport(rank: $0, exchange: exchange) }
   }
 
+  /// Sets a transfer going.
   public func start(_ transfer: Transfer) { exchange.start(transfer) }
 
+  /// Fails what every rank waits for, now and later. The code has no meaning here.
   public func abort(_ message: String, code: Int32) {
     let notice = AbortNotice(rank: rank, message: message)
     exchange.endAll(because: .aborted(notice))

@@ -8,7 +8,9 @@ import Synchronization
 /// bandwidths and latencies over any transport that is faster than them. Heartbeats and receives are not
 /// held back.
 public final class ShapedTransport: Transport {
+  /// The base's rank.
   public var rank: Int { base.rank }
+  /// The base's size.
   public var size: Int { base.size }
   private let base: any Transport
   private let held: HeldMessages
@@ -27,10 +29,12 @@ public final class ShapedTransport: Transport {
 
   deinit { held.stop() }
 
+  /// Sets a transfer going; a send when it has passed its link.
   public func start(_ transfer: Transfer) {
     if transfer.direction == .send { held.add(transfer) } else { base.start(transfer) }
   }
 
+  /// Ends the job through the base.
   public func abort(_ message: String, code: Int32) { base.abort(message, code: code) }
 }
 

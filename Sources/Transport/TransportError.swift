@@ -49,10 +49,11 @@ public struct AbortNotice: Sendable, Equatable {
 
   /// Reads a notice's line; `nil` for other lines.
   public init?(line: String) {
-    guard line.hasPrefix("rank "), let middle = line.firstRange(of: Self.middle),
-      let rank = Int(line[line.index(line.startIndex, offsetBy: 5)..<middle.lowerBound])
+    let rest = line.dropFirst("rank ".count)
+    guard line.hasPrefix("rank "), let middle = rest.firstRange(of: Self.middle),
+      let rank = Int(rest[..<middle.lowerBound])
     else { return nil }
-    self.init(rank: rank, message: String(line[middle.upperBound...]))
+    self.init(rank: rank, message: String(rest[middle.upperBound...]))
   }
 
   /// `rank 2 ended the job: MESSAGE`.

@@ -3,7 +3,7 @@
 /// | format | bytes for `rows × columns` | error of a finite value |
 /// |---|---|---|
 /// | `float32` | `4 · rows · columns` | none |
-/// | `bfloat16` | `2 · rows · columns` | ≤ 2⁻⁹ of the value: upper 16 bits, rounded to nearest, ties to even |
+/// | `bfloat16` | `2 · rows · columns` | ≤ 2⁻⁸ of the value: upper 16 bits, rounded to nearest, ties to even |
 /// | `int8` | `rows · (4 + columns)` | ≤ half a step; a step is the row's largest magnitude / 127, at least 2⁻¹²⁶ |
 ///
 /// An `int8` message holds the rows' steps as float32, then the rows. Numbers that are not finite stay what

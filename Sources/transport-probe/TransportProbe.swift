@@ -11,10 +11,11 @@ struct TransportProbe {
            transport-probe launch HOSTS.yaml RANKS [OPTIONS] MODE
       check      messages of many sizes between all ranks, and the collective operations
       profile    latency and bandwidth of every link
-      overlap S  rank 0 sends 4 MB and computes S seconds; rank 1 says when the bytes were there
-      idle S     rank 1 sends after S seconds; rank 0 says how much processor time its wait took
-      stand      every rank prints its process and waits for a message that does not come
-      watch      every rank prints its process and waits for no message for an hour
+      overlap S  rank 0 sends 4 MB and computes S seconds; rank 1 sees that the bytes came meanwhile
+      idle S     rank 1 sends after S seconds; rank 0 sees that its wait took little processor time
+      ring       every rank prints its process and hears from the previous one, for ever
+      quit       the last rank ends with exit code 7, the others wait for it
+      watch      every rank prints its process and sends nothing, for an hour
     """
 
   static func main() {
@@ -54,7 +55,8 @@ struct TransportProbe {
       case "profile": try probe.profile()
       case "overlap": try probe.overlap(seconds: words.dropFirst().first.flatMap(Double.init) ?? 2)
       case "idle": try probe.idle(seconds: words.dropFirst().first.flatMap(Double.init) ?? 2)
-      case "stand": try probe.stand()
+      case "ring": try probe.ring()
+      case "quit": try probe.quit()
       case "watch": probe.watch()
       default: throw ProbeError(description: "no mode '\(mode)'")
       }

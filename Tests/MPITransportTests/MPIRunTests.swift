@@ -1,0 +1,108 @@
+import Foundation
+import Testing
+
+/// Real ranks under a real mpirun, one job at a time.
+@Suite(.serialized) enum MPIJobs {}
+
+extension MPIJobs {
+  @Suite(.serialized) struct MessageTests {
+    @Test(arguments: [2, 4], ProbeRun.Link.allCases)
+    func messagesAndCollectivesPass(ranks: Int, link: ProbeRun.Link) throws {
+      let run = try ProbeRun(["check"], ranks: ranks, over: link)
+      #expect(run.failure == nil)
+      #expect(
+        run.lines.sorted()
+          == (0..<ranks).map { "rank \($0) of \(ranks): check passed, \(86 * (ranks - 1)) messages" })
+    }
+
+    @Test func messagesLongerThanAPartAreCut() throws {
+      let run = try ProbeRun(["--part", "300000", "check"], ranks: 2, over: .tcp)
+      #expect(run.failure == nil)
+      #expect(run.lines.count == 2)
+    }
+
+    @Test(arguments: [2, 4]) func everyLinkIsProfiled(ranks: Int) throws {
+      let run = try ProbeRun(["profile"], ranks: ranks, over: .tcp)
+      #expect(run.failure == nil)
+      #expect(
+        run.lines.filter { $0.contains(/latency [\d.]+ us  bandwidth [\d.]+ MB/) }.count == ranks
+          * (ranks - 1))
+    }
+
+    @Test(arguments: ProbeRun.Link.allCases) func messagesMoveWhileBothSidesCompute(link: ProbeRun.Link)
+      throws
+    {
+      #expect(try ProbeRun(["overlap", "2"], ranks: 2, over: link).failure == nil)
+    }
+
+    @Test(arguments: ProbeRun.Link.allCases) func aWaitLeavesTheProcessorToOthers(link: ProbeRun.Link) throws
+    {
+      #expect(try ProbeRun(["idle", "2"], ranks: 2, over: link).failure == nil)
+    }
+  }
+
+}
+
+extension MPIJobs {
+  /// Whatever happens to a rank, the job ends within 10 s, says which rank it was, and leaves nothing behind.
+  @Suite(.serialized) struct FaultTests {
+    private func check(_ run: ProbeRun, _ message: String) {
+      #expect(run.failure?.description == message)
+      #expect(run.failure?.exitCode != 0)
+      #expect(run.secondsToEnd < 10)
+      #expect(run.left == [])
+    }
+
+    @Test(arguments: ["ring", "watch"]) func aKilledRank(mode: String) throws {
+      let run = try ProbeRun([mode], ranks: 4, over: .tcp) { processes in
+        if let process = processes[2] { kill(process, SIGKILL) }
+      }
+      check(run, "rank 2 on host 'here': was ended by signal 9 (Killed)")
+    }
+
+    /// Rank 2 waits for rank 1 as soon as that stands still, before others wait for rank 2 in turn.
+    @Test func aStoppedRankIsMetByADeadline() throws {
+      let run = try ProbeRun(["--silence", "60", "--deadline", "2", "ring"], ranks: 2, over: .tcp) {
+        processes in
+        if let process = processes[1] { kill(process, SIGSTOP) }
+      }
+      check(
+        run,
+        "rank 0 on host 'here': rank 0 waited 2 s for up to 8 bytes from rank 1 (tag 1); "
+          + "rank 1 is stopped, overloaded or cut off")
+    }
+
+    @Test func aStoppedRankIsNoticedWhereNobodyWaitsForIt() throws {
+      let run = try ProbeRun(["watch"], ranks: 4, over: .sharedMemory) { processes in
+        if let process = processes[1] { kill(process, SIGSTOP) }
+      }
+      check(run, "rank 2 on host 'here': rank 1 has been silent for 5 s; it is stopped or cut off")
+    }
+
+    @Test func aRankThatEndsOnItsOwn() throws {
+      check(try ProbeRun(["quit"], ranks: 4, over: .tcp), "rank 3 on host 'here': ended with exit code 7")
+    }
+
+    @Test func aRankThatGivesUp() throws {
+      let run = try ProbeRun(["sing"], ranks: 2, over: .sharedMemory)
+      #expect(run.failure?.reason == "no mode 'sing'")
+      #expect(run.failure?.exitCode == 3)
+    }
+
+    @Test func aJobSmallerThanItsLauncherSays() throws {
+      // As where ranks were started by another MPI's launcher: each one finds itself alone.
+      let process = Process()
+      process.executableURL = URL(fileURLWithPath: ProbeRun.probe)
+      process.arguments = ["check"]
+      let errors = Pipe()
+      process.standardError = errors
+      process.environment = ProcessInfo.processInfo.environment.merging(
+        ["SLURM_PROCID": "0", "SLURM_STEP_NUM_TASKS": "4"]) { $1 }
+      try process.run()
+      let text = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+      process.waitUntilExit()
+      #expect(process.terminationStatus == 2)
+      #expect(text.contains("the launcher started 4 ranks, but Open MPI 4 joined only 1; start with"))
+    }
+  }
+}
