@@ -21,14 +21,17 @@ public struct JobFailure: Error, Sendable, Equatable, CustomStringConvertible {
 }
 
 /// Tells the lines of the ranks from those of Open MPI's mpirun, and reads from these what went wrong.
-struct MPIRunReport {
+package struct MPIRunReport {
   private enum Cause {
     case rank(Int, String)
     case host(String, String)
-    case other(String)
   }
 
+  package init() {}
+
   private var cause: Cause?
+  /// The rank that called `MPI_Abort`; its own words may come after mpirun's.
+  private var aborted: Int?
   private var details: [String] = []
   private var isInBlock = false
   /// The rank that the lines before spoke of.
@@ -41,10 +44,10 @@ struct MPIRunReport {
   private static var ownLine: Regex<(Substring, Substring)> { /^(\[[^\[\]\s]+\](?: |\[\[)|mpirun\S*: )/ }
 
   /// Whether something said that the job will end before its time.
-  var hasFailed: Bool { cause != nil }
+  package var hasFailed: Bool { cause != nil || aborted != nil }
 
   /// Looks at a line of output; whether it was about the job, and not a rank's own.
-  mutating func take(_ line: String, isError: Bool) -> Bool {
+  package mutating func take(_ line: String, isError: Bool) -> Bool {
     guard isError else { return false }
     // A line may begin with what another rank was printing at that moment.
     if let match = line.firstMatch(of: /rank \d+ ended the job: .*/),
@@ -64,16 +67,14 @@ struct MPIRunReport {
   }
 
   /// Why the job failed. The first thing that was said counts: what follows are its consequences.
-  func failure(exitCode: Int32, hosts: Hosts) -> JobFailure {
-    switch cause {
+  package func failure(exitCode: Int32, hosts: Hosts) -> JobFailure {
+    switch cause ?? aborted.map({ .rank($0, "ended the job") }) {
     case .rank(let rank, let reason):
       let host = rank < hosts.slots ? hosts.host(ofRank: rank).name : nil
       return JobFailure(rank: rank, host: host, reason: reason, exitCode: exitCode, details: details)
     case .host(let address, let reason):
       let host = hosts.hosts.first { $0.address == address }?.name ?? address
       return JobFailure(rank: nil, host: host, reason: reason, exitCode: exitCode, details: details)
-    case .other(let reason):
-      return JobFailure(rank: nil, host: nil, reason: reason, exitCode: exitCode, details: details)
     case nil:
       return JobFailure(
         rank: nil, host: nil, reason: reason(exitCode), exitCode: exitCode, details: details)
@@ -103,16 +104,16 @@ struct MPIRunReport {
       let rank = Int(match.1)
     {
       let signal = match.2.hasSuffix(".") ? match.2.dropLast() : match.2
-      found(.rank(rank, "was ended by \(signal)"))
+      // After an abort mpirun itself kills the others.
+      if aborted == nil { found(.rank(rank, "was ended by \(signal)")) }
     } else if let match = line.firstMatch(of: /Process name: \[\[\d+,\d+\],(\d+)\]/) {
       named = Int(match.1)
     } else if let rank = named, let match = line.firstMatch(of: /Exit code: +(\d+)/) {
       found(.rank(rank, "ended with exit code \(match.1)"))
     } else if let match = line.firstMatch(of: /Remote daemon: \S+ on node (\S+)/) {
       found(.host(String(match.1), "the connection to it was lost"))
-    } else if let match = line.firstMatch(of: /MPI_ABORT was invoked on rank (\d+)/), let rank = Int(match.1)
-    {
-      found(.rank(rank, "ended the job"))
+    } else if let match = line.firstMatch(of: /MPI_ABORT was invoked on rank (\d+)/) {
+      aborted = aborted ?? Int(match.1)
     }
   }
 }

@@ -90,6 +90,8 @@ final class CommunicationThread: Sendable {
 
   private func abort(_ notice: AbortNotice, _ code: Int32) {
     report(notice.line)
+    // Lets mpirun read the line before it hears of the abort.
+    Thread.sleep(forTimeInterval: 0.1)
     cmpi_abort(code)
   }
 
