@@ -67,6 +67,31 @@ struct Probe {
     }
   }
 
+  func long(bytes: Int) throws {
+    let buffer = MessageBuffer(count: bytes)
+    let places = stride(from: 0, to: bytes, by: 4099)
+    if rank == 0 {
+      for place in places { buffer.bytes[place] = UInt8(truncatingIfNeeded: place / 4099) }
+      try transport.send(buffer, to: 1, tag: Tag(1)).wait(seconds: deadline)
+    } else if rank == 1 {
+      let length = try transport.receive(into: buffer, from: 0, tag: Tag(1)).wait(seconds: deadline)
+      guard length == bytes,
+        places.allSatisfy({ buffer.bytes[$0] == UInt8(truncatingIfNeeded: $0 / 4099) })
+      else { throw ProbeError(description: "the message arrived changed") }
+      say("received \(length) bytes")
+    }
+  }
+
+  func fit(_ sizes: [Int]) throws {
+    guard sizes.count == 2 else { throw ProbeError(description: TransportProbe.usage) }
+    if rank == 0 {
+      try transport.send(MessageBuffer(count: sizes[0]), to: 1, tag: Tag(1)).wait(seconds: deadline)
+    } else if rank == 1 {
+      let receive = transport.receive(into: MessageBuffer(count: sizes[1]), from: 0, tag: Tag(1))
+      say("received \(try receive.wait(seconds: deadline)) bytes")
+    }
+  }
+
   func profile() throws {
     let links = try LinkProfiler().measure(over: transport)
     guard rank == 0 else { return }

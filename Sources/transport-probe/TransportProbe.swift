@@ -11,6 +11,8 @@ struct TransportProbe {
            transport-probe launch HOSTS.yaml RANKS [OPTIONS] MODE
       check      messages of many sizes between all ranks, and the collective operations
       profile    latency and bandwidth of every link
+      long B     rank 0 sends B bytes to rank 1 in one message
+      fit S R    rank 0 sends S bytes to rank 1, which takes R bytes at most
       overlap S  rank 0 sends 4 MB and computes S seconds; rank 1 sees that the bytes came meanwhile
       idle S     rank 1 sends after S seconds; rank 0 sees that its wait took little processor time
       ring       every rank prints its process and hears from the previous one, for ever
@@ -53,6 +55,8 @@ struct TransportProbe {
       switch mode {
       case "check": try probe.check(largestPart: options.largestPart)
       case "profile": try probe.profile()
+      case "long": try probe.long(bytes: words.dropFirst().first.flatMap { Int($0) } ?? 1 << 20)
+      case "fit": try probe.fit(words.dropFirst().compactMap { Int($0) })
       case "overlap": try probe.overlap(seconds: words.dropFirst().first.flatMap(Double.init) ?? 2)
       case "idle": try probe.idle(seconds: words.dropFirst().first.flatMap(Double.init) ?? 2)
       case "ring": try probe.ring()

@@ -15,10 +15,34 @@ extension MPIJobs {
           == (0..<ranks).map { "rank \($0) of \(ranks): check passed, \(86 * (ranks - 1)) messages" })
     }
 
+    @Test(arguments: [
+      (["fit", "10", "5"], "5 bytes from rank 0 (tag 1); the message is longer"),
+      (
+        ["--part", "1000", "fit", "4500", "5000"],
+        "5000 bytes from rank 0 (tag 1); the message is shorter, "
+          + "and one of more than 1000 bytes must have that length"
+      ),
+    ]) func aMessageThatDoesNotFitIsAnError(arguments: [String], message: String) throws {
+      let run = try ProbeRun(arguments, ranks: 2, over: .tcp)
+      #expect(run.failure?.reason == "rank 1 waited for up to \(message)")
+    }
+
+    @Test func aMessageMayBeShorterThanItsReceive() throws {
+      #expect(try ProbeRun(["fit", "4", "5000000"], ranks: 2, over: .tcp).lines == ["received 4 bytes"])
+    }
+
     @Test func messagesLongerThanAPartAreCut() throws {
       let run = try ProbeRun(["--part", "300000", "check"], ranks: 2, over: .tcp)
       #expect(run.failure == nil)
       #expect(run.lines.count == 2)
+    }
+
+    /// Longer than MPI can count. Needs 5 GB of memory.
+    @Test(.enabled(if: ProcessInfo.processInfo.environment["CONTEXTURE_BENCHMARK"] != nil))
+    func messagesMayBeLongerThanAnIntCounts() throws {
+      let run = try ProbeRun(["--deadline", "120", "long", "2200000000"], ranks: 2, over: .sharedMemory)
+      #expect(run.failure == nil)
+      #expect(run.lines == ["received 2200000000 bytes"])
     }
 
     @Test(arguments: [2, 4]) func everyLinkIsProfiled(ranks: Int) throws {
