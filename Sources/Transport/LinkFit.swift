@@ -18,27 +18,32 @@ public struct LinkFit: Sendable, Hashable, Codable {
   /// The largest difference between the line and a measurement, as a share of that measurement.
   public let residual: Double
 
-  /// The line with the least sum of squared *relative* errors, so that small messages count as much as large
-  /// ones, among the lines with a latency and a time per byte that are not negative.
+  /// The line through the time `t₀` of the smallest message `x₀` with the least `Σ (line − t)² / t`.
   ///
-  /// Weighted least squares in closed form: with `w = 1/t²`, minimise `Σ w (latency + bytes · slope − t)²`.
+  /// Shapers and radios let bursts of some kilobytes pass at full speed, and a line through all times alike
+  /// would mistake that for bandwidth. In closed form, with `w = 1/t`:
+  /// `slope = Σ w (x − x₀)(t − t₀) / Σ w (x − x₀)²`; where that makes the latency negative it is zero, and the
+  /// slope that of the best line from the origin.
   ///
   /// - Returns: `nil` without two sizes or with times that do not grow with size.
   public init?(_ samples: [LinkSample]) {
-    guard Set(samples.map(\.bytes)).count >= 2, samples.allSatisfy({ $0.seconds > 0 }) else { return nil }
-    var (w, wx, wxx, wt, wxt) = (0.0, 0.0, 0.0, 0.0, 0.0)
-    for sample in samples {
-      let (x, t) = (Double(sample.bytes), sample.seconds)
-      let weight = 1 / (t * t)
-      w += weight
-      wx += weight * x
-      wxx += weight * x * x
-      wt += weight * t
-      wxt += weight * x * t
+    guard let smallest = samples.min(by: { $0.bytes < $1.bytes }), samples.allSatisfy({ $0.seconds > 0 })
+    else {
+      return nil
     }
-    var slope = (w * wxt - wx * wt) / (w * wxx - wx * wx)
-    var latency = (wt - slope * wx) / w
-    if latency < 0 { (latency, slope) = (0, wxt / wxx) }
+    func best(throughBytes x0: Double, seconds t0: Double) -> Double {
+      var (xt, xx) = (0.0, 0.0)
+      for sample in samples {
+        let (x, t) = (Double(sample.bytes) - x0, sample.seconds - t0)
+        xt += x * t / sample.seconds
+        xx += x * x / sample.seconds
+      }
+      return xt / xx
+    }
+    let (x0, t0) = (Double(smallest.bytes), smallest.seconds)
+    var slope = best(throughBytes: x0, seconds: t0)
+    var latency = t0 - x0 * slope
+    if latency < 0 { (latency, slope) = (0, best(throughBytes: 0, seconds: 0)) }
     guard slope > 0 else { return nil }
     (self.latency, bandwidth) = (latency, 1 / slope)
     let line = (latency, slope)

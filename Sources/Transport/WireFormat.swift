@@ -103,9 +103,11 @@ public enum WireFormat: String, Codable, CaseIterable, Sendable {
       return largest == 0 ? 0 : .nan
     }
     let step = max(Float(bitPattern: largest) / 127, .leastNormalMagnitude)
+    // Added to 1.5 · 2²³ a small number is rounded to nearest, ties to even, and stands in the lowest bits.
+    let shift: Float = 0x1.8p23
     for column in 0..<columns {
-      let steps = min(max((row[column] / step).rounded(.toNearestOrEven), -127), 127)
-      bytes[column] = Int8(truncatingIfNeeded: Int32(steps))
+      let steps = row[column] / step + shift
+      bytes[column] = Int8(truncatingIfNeeded: Int32(bitPattern: steps.bitPattern &- shift.bitPattern))
     }
     return step
   }

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// Real ranks under a real mpirun, one job at a time.
@@ -101,6 +102,34 @@ extension MPIJobs {
         if let process = processes[1] { kill(process, SIGSTOP) }
       }
       check(run, "rank 2 on host 'here': rank 1 has been silent for 5 s; it is stopped or cut off")
+    }
+
+    /// The program that started mpirun is killed: its ranks do not outlive it.
+    @Test func aKilledSupervisor() throws {
+      try Fixtures.withTemporaryDirectory { folder in
+        let hosts = folder.appendingPathComponent("hosts.yaml")
+        try "hosts: [{name: localhost, slots: 2}]".write(to: hosts, atomically: true, encoding: .utf8)
+        let launcher = Process()
+        launcher.executableURL = URL(fileURLWithPath: ProbeRun.probe)
+        launcher.arguments = ["launch", hosts.path, "2", "watch"]
+        let output = Pipe()
+        launcher.standardOutput = output
+        try launcher.run()
+        var text = ""
+        while text.count(where: \.isNewline) < 2 {
+          let chunk = output.fileHandleForReading.availableData
+          try #require(!chunk.isEmpty)
+          text += String(decoding: chunk, as: UTF8.self)
+        }
+        let ranks = text.matches(of: /is process (\d+)/).compactMap { pid_t($0.1) }
+        #expect(ranks.count == 2)
+        kill(launcher.processIdentifier, SIGKILL)
+        let end = ContinuousClock.now + .seconds(10)
+        while ranks.contains(where: ProbeRun.isRunning) && ContinuousClock.now < end {
+          Thread.sleep(forTimeInterval: 0.05)
+        }
+        #expect(!ranks.contains(where: ProbeRun.isRunning))
+      }
     }
 
     @Test func aRankThatEndsOnItsOwn() throws {

@@ -50,13 +50,14 @@ struct ProbeRun {
     secondsToEnd = (clock.now - start) / .seconds(1)
   }
 
-  /// The ranks' processes that still run. One that is dead and not yet collected does not.
-  var left: [pid_t] {
-    processes.values.filter { process in
-      let status = FileManager.default.contents(atPath: "/proc/\(process)/stat").map {
-        String(decoding: $0, as: UTF8.self)
-      }
-      return status.map { !$0.contains(") Z ") && !$0.contains(") X ") } ?? false
+  /// The ranks' processes that still run.
+  var left: [pid_t] { processes.values.filter(Self.isRunning) }
+
+  /// Whether a process runs. One that is dead and not yet collected does not.
+  static func isRunning(_ process: pid_t) -> Bool {
+    let status = FileManager.default.contents(atPath: "/proc/\(process)/stat").map {
+      String(decoding: $0, as: UTF8.self)
     }
+    return status.map { !$0.contains(") Z ") && !$0.contains(") X ") } ?? false
   }
 }

@@ -62,18 +62,29 @@ import Transport
     let fit = try #require(LinkFit(samples))
     let differences = samples.map { abs(fit.seconds(bytes: $0.bytes) - $0.seconds) / $0.seconds }
     #expect(abs(fit.residual - (differences.max() ?? 0)) < 1e-12)
-    #expect(fit.residual > 0.05)
-    // No other line has a smaller sum of squared relative differences.
-    func cost(_ latency: Double, _ slope: Double) -> Double {
+    #expect(fit.latency == 1)
+    // No other slope has a smaller sum.
+    func cost(_ slope: Double) -> Double {
       samples.reduce(0) { sum, sample in
-        let error = (latency + Double(sample.bytes) * slope - sample.seconds) / sample.seconds
-        return sum + error * error
+        let error = 1 + Double(sample.bytes) * slope - sample.seconds
+        return sum + error * error / sample.seconds
       }
     }
-    let best = cost(fit.latency, 1 / fit.bandwidth)
-    for (a, b) in [(1e-3, 0.0), (-1e-3, 0), (0, 1e-4), (0, -1e-4)] {
-      #expect(cost(fit.latency + a, 1 / fit.bandwidth + b) > best)
-    }
+    let slope = 1 / fit.bandwidth
+    #expect(cost(slope) > 0.05)
+    #expect(cost(slope) < min(cost(slope + 1e-4), cost(slope - 1e-4)))
+  }
+
+  /// Measured over a link shaped to 12.5 MB/s with a bucket of 32 KB, by Ethernet frames 11.9 MB/s of payload.
+  @Test func aBurstDoesNotHideTheBandwidth() throws {
+    let times = [
+      (8, 404e-6), (1024, 404e-6), (16_384, 533e-6), (131_072, 10.58e-3), (1_048_576, 87.4e-3),
+      (4_194_304, 350.6e-3),
+    ]
+    let fit = try #require(LinkFit(times.map { LinkSample(bytes: $0.0, seconds: $0.1) }))
+    #expect(abs(fit.bandwidth / 11.9e6 - 1) < 0.03)
+    #expect(abs(fit.latency / 404e-6 - 1) < 0.03)
+    #expect(fit.residual > 1)
   }
 
   @Test func aLatencyIsNeverNegative() throws {
