@@ -18,8 +18,9 @@ public struct LinkFit: Sendable, Hashable, Codable {
   /// The largest difference between the line and a measurement, as a share of that measurement.
   public let residual: Double
 
-  /// The line through the time `t₀` of the smallest message `x₀` with the least `Σ (line − t)² / t`.
+  /// The line through the least time `t₀` at the smallest size `x₀` with the least `Σ (line − t)² / t`.
   ///
+  /// A small message takes no longer than a large one; where it did, something else was in its way.
   /// Shapers and radios let bursts of some kilobytes pass at full speed, and a line through all times alike
   /// would mistake that for bandwidth. In closed form, with `w = 1/t`:
   /// `slope = Σ w (x − x₀)(t − t₀) / Σ w (x − x₀)²`; where that makes the latency negative it is zero, and the
@@ -27,7 +28,7 @@ public struct LinkFit: Sendable, Hashable, Codable {
   ///
   /// - Returns: `nil` without two sizes or with times that do not grow with size.
   public init?(_ samples: [LinkSample]) {
-    guard let smallest = samples.min(by: { $0.bytes < $1.bytes }), samples.allSatisfy({ $0.seconds > 0 })
+    guard let smallest = samples.map(\.bytes).min(), samples.allSatisfy({ $0.seconds > 0 })
     else {
       return nil
     }
@@ -40,7 +41,7 @@ public struct LinkFit: Sendable, Hashable, Codable {
       }
       return xt / xx
     }
-    let (x0, t0) = (Double(smallest.bytes), smallest.seconds)
+    let (x0, t0) = (Double(smallest), samples.map(\.seconds).min() ?? 0)
     var slope = best(throughBytes: x0, seconds: t0)
     var latency = t0 - x0 * slope
     if latency < 0 { (latency, slope) = (0, best(throughBytes: 0, seconds: 0)) }

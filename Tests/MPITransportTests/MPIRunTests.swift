@@ -1,3 +1,4 @@
+import ClusterLaunch
 import Foundation
 import TestSupport
 import Testing
@@ -125,10 +126,10 @@ extension MPIJobs {
         #expect(ranks.count == 2)
         kill(launcher.processIdentifier, SIGKILL)
         let end = ContinuousClock.now + .seconds(10)
-        while ranks.contains(where: ProbeRun.isRunning) && ContinuousClock.now < end {
+        while ranks.contains(where: JobProcesses.isRunning) && ContinuousClock.now < end {
           Thread.sleep(forTimeInterval: 0.05)
         }
-        #expect(!ranks.contains(where: ProbeRun.isRunning))
+        #expect(!ranks.contains(where: JobProcesses.isRunning))
       }
     }
 

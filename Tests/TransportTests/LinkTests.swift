@@ -87,6 +87,13 @@ import Transport
     #expect(fit.residual > 1)
   }
 
+  @Test func aSmallMessageThatWasHeldUpIsNoLatency() throws {
+    let times = [(8, 0.003), (1000, 0.001), (1_000_000, 0.002)]
+    let fit = try #require(LinkFit(times.map { LinkSample(bytes: $0.0, seconds: $0.1) }))
+    #expect(abs(fit.latency - 0.001) < 1e-8)
+    #expect(abs(fit.bandwidth / 1e9 - 1) < 0.01)
+  }
+
   @Test func aLatencyIsNeverNegative() throws {
     let fit = try #require(LinkFit([LinkSample(bytes: 10, seconds: 1), LinkSample(bytes: 20, seconds: 3)]))
     #expect(fit.latency == 0)
