@@ -113,6 +113,8 @@ extension MPIJobs {
         let launcher = Process()
         launcher.executableURL = URL(fileURLWithPath: ProbeRun.probe)
         launcher.arguments = ["launch", hosts.path, "2", "watch"]
+        // It cannot remove its own files.
+        launcher.environment = ProcessInfo.processInfo.environment.merging(["TMPDIR": folder.path]) { $1 }
         let output = Pipe()
         launcher.standardOutput = output
         try launcher.run()
