@@ -40,6 +40,8 @@ let package = Package(
       ]),
     .systemLibrary(
       name: "COneDNN", providers: [.apt(["libdnnl-dev"])]),
+    .systemLibrary(
+      name: "COpenMPI", pkgConfig: "ompi-c", providers: [.apt(["libopenmpi-dev"])]),
 
     // Meaning: tasks, edges, phases; text and tokens.
     library("TaskGraph"),
@@ -58,6 +60,14 @@ let package = Package(
     library("ContextLoRA", ["TaskGraph", "Datasets", "LanguageModels", "Checkpoint"]),
     library("Evaluation", ["Prompting", "LanguageModels"]),
     library("Runs", ["Workflows", "ContextLoRA", "Evaluation"]),
+
+    // Several machines.
+    library("Transport"),
+    library("MPITransport", ["Transport", "COpenMPI"]),
+    library("ClusterLaunch", ["Transport", "Workflows"]),
+    .executableTarget(
+      name: "transport-probe", dependencies: ["Transport", "MPITransport", "ClusterLaunch"],
+      swiftSettings: strict),
 
     // What a person types.
     .executableTarget(
@@ -90,6 +100,9 @@ let package = Package(
         "Workflows",
       ]),
     tests("Runs", ["Workflows", "Datasets", "ContextLoRA", "Checkpoint", "SeededRandom"]),
+    tests("Transport", ["SeededRandom"]),
+    tests("MPITransport", ["Transport", "ClusterLaunch", "transport-probe"]),
+    tests("ClusterLaunch", ["Workflows"]),
     // Runs the built program as a process.
     .testTarget(
       name: "contextureTests", dependencies: ["contexture", "Checkpoint", "TestSupport"],

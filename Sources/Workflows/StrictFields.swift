@@ -1,7 +1,7 @@
 import TaskGraph
 
 /// A mapping of a workflow file whose keys have been checked against the fields it may have.
-struct StrictFields {
+package struct StrictFields {
   let file: String
   /// The dotted path of the mapping; empty for the root.
   let path: String
@@ -11,7 +11,7 @@ struct StrictFields {
   /// Checks the keys of a mapping; an empty one has no fields.
   ///
   /// - Throws: `WorkflowError` for something that is not a mapping, or a key that is not in `known`.
-  init(_ field: Field, known: [String]) throws(WorkflowError) {
+  package init(_ field: Field, known: [String]) throws(WorkflowError) {
     (file, path, origin) = (field.file, field.path, field.node.origin)
     if field.node.isNull {
       entries = []
@@ -34,26 +34,26 @@ struct StrictFields {
   }
 
   /// The field of a key; `nil` when the file does not have it.
-  subscript(key: String) -> Field? {
+  package subscript(key: String) -> Field? {
     guard let entry = entries.first(where: { $0.key == key }) else { return nil }
     return Field(file: file, path: Self.join(path, key), node: entry.value)
   }
 
   /// The mapping of a key; without fields when the file does not have it.
-  func mapping(_ key: String, known: [String]) throws(WorkflowError) -> StrictFields {
+  package func mapping(_ key: String, known: [String]) throws(WorkflowError) -> StrictFields {
     let missing = YAMLNode(content: .mapping([]), origin: origin)
     return try StrictFields(
       self[key] ?? Field(file: file, path: Self.join(path, key), node: missing), known: known)
   }
 
   /// The field of a key that has no default.
-  func required(_ key: String, _ remedy: String) throws(WorkflowError) -> Field {
+  package func required(_ key: String, _ remedy: String) throws(WorkflowError) -> Field {
     guard let field = self[key] else { throw error(key, "is missing", remedy) }
     return field
   }
 
   /// An error about a key of this mapping, at its value's place, or the mapping's when it has none.
-  func error(_ key: String, _ problem: String, _ remedy: String) -> WorkflowError {
+  package func error(_ key: String, _ problem: String, _ remedy: String) -> WorkflowError {
     WorkflowError(
       file: file, origin: self[key]?.node.origin ?? origin, field: Self.join(path, key), problem: problem,
       remedy: remedy)
@@ -65,19 +65,19 @@ struct StrictFields {
 }
 
 /// One value of a workflow file, where it stands, and how to read it as what it should be.
-struct Field {
+package struct Field {
   let file: String
   /// The dotted path: `training.rounds`.
   let path: String
   let node: YAMLNode
 
-  func error(_ problem: String, _ remedy: String) -> WorkflowError {
+  package func error(_ problem: String, _ remedy: String) -> WorkflowError {
     WorkflowError(
       file: file, origin: node.origin, field: path.isEmpty ? nil : path, problem: problem, remedy: remedy)
   }
 
   /// The value as text with at least one character that is not white space.
-  func text(_ remedy: String) throws(WorkflowError) -> String {
+  package func text(_ remedy: String) throws(WorkflowError) -> String {
     let text = try anyText(remedy)
     guard !trimmed(text).isEmpty else { throw error("is empty", remedy) }
     return text
@@ -85,7 +85,7 @@ struct Field {
 
   /// The value as text, possibly empty, but not null. Line breaks at the end, which YAML's `|` leaves there,
   /// are dropped.
-  func anyText(_ remedy: String) throws(WorkflowError) -> String {
+  package func anyText(_ remedy: String) throws(WorkflowError) -> String {
     guard let text = node.text else {
       guard !node.isNull else { throw error("is empty", remedy) }
       if case .mapping = node.content {
@@ -97,7 +97,7 @@ struct Field {
   }
 
   /// The value as a whole number within a range.
-  func integer(_ range: ClosedRange<Int>) throws(WorkflowError) -> Int {
+  package func integer(_ range: ClosedRange<Int>) throws(WorkflowError) -> Int {
     guard let text = plain, let value = Int(text) else {
       if let text = plain, let number = Self.number(text), number == number.rounded(),
         number.magnitude >= 0x1p53
@@ -113,7 +113,7 @@ struct Field {
   }
 
   /// The value as a number for which `accepts` holds; `range` says of other finite numbers what they are.
-  func number(
+  package func number(
     _ range: String, _ remedy: String, where accepts: (Double) -> Bool
   ) throws(WorkflowError) -> Double {
     guard let text = plain, let value = Self.number(text) else {
@@ -126,12 +126,12 @@ struct Field {
   }
 
   /// The value as a share in `0...1`.
-  func share(_ remedy: String) throws(WorkflowError) -> Double {
+  package func share(_ remedy: String) throws(WorkflowError) -> Double {
     try number("outside 0...1", remedy) { (0...1).contains($0) }
   }
 
   /// The value as `true` or `false`.
-  func boolean() throws(WorkflowError) -> Bool {
+  package func boolean() throws(WorkflowError) -> Bool {
     switch plain {
     case "true", "True", "TRUE": return true
     case "false", "False", "FALSE": return false
@@ -140,7 +140,7 @@ struct Field {
   }
 
   /// The value as one of the words of an enumeration.
-  func choice<Choice: RawRepresentable & CaseIterable>(
+  package func choice<Choice: RawRepresentable & CaseIterable>(
     _ type: Choice.Type = Choice.self
   ) throws(WorkflowError) -> Choice where Choice.RawValue == String {
     let words = Choice.allCases.map(\.rawValue)
@@ -154,7 +154,7 @@ struct Field {
   }
 
   /// The items of a list; null is an empty list. `example` is for the message.
-  func list(_ example: String) throws(WorkflowError) -> [Field] {
+  package func list(_ example: String) throws(WorkflowError) -> [Field] {
     if node.isNull { return [] }
     guard case .list(let items) = node.content else {
       throw error("expected a list, found \(node.kind)", "write a list, as in \(example)")

@@ -1,22 +1,22 @@
 import Yams
 
 /// One value of a YAML document with the place it came from; aliases are resolved.
-struct YAMLNode: Sendable {
+package struct YAMLNode: Sendable {
   /// Where a value was written.
-  enum Origin: Sendable, Equatable {
+  package enum Origin: Sendable, Equatable {
     /// A line of the file, from 1.
     case line(Int)
     /// An override, as it was written.
     case override(String)
   }
 
-  struct Entry: Sendable {
+  package struct Entry: Sendable {
     let key: String
     let keyOrigin: Origin
     var value: YAMLNode
   }
 
-  enum Content: Sendable {
+  package enum Content: Sendable {
     /// `quoted` is false only for plain scalars, which alone can be numbers, truth values or null.
     case scalar(String, quoted: Bool)
     case list([YAMLNode])

@@ -1,0 +1,115 @@
+import Workflows
+
+/// The machines a job may use, read from a YAML file.
+///
+/// ```yaml
+/// hosts:
+///   - {name: orin, address: 10.0.0.1, slots: 1, user: ubuntu}
+///   - {name: nano, address: 10.0.0.2}
+/// network: 10.0.0.0/24      # default: the smallest one that holds all addresses
+/// remoteShell: ssh          # default: ssh, which never asks for a password
+/// ```
+///
+/// Ranks are given out in the order of the file: the first host's slots, then the second's.
+public struct Hosts: Sendable, Hashable {
+  /// One machine.
+  public struct Host: Sendable, Hashable {
+    /// Its name, for people. Required.
+    public let name: String
+    /// Its address: IPv4, or a name that resolves on every host. Default: the name.
+    public let address: String
+    /// How many ranks run on it. Default: 1.
+    public let slots: Int
+    /// The user that ssh logs in as. Default `nil`: what ssh chooses.
+    public let user: String?
+  }
+
+  /// The machines, in file order. At least one.
+  public let hosts: [Host]
+  /// The network that messages go over: an interface's name or `ADDRESS/BITS`; `nil` for
+  /// one machine alone, whose ranks then share memory.
+  public let network: String?
+  /// The program that starts a command on another host; `nil` for ssh.
+  public let remoteShell: String?
+
+  /// The number of ranks that fit.
+  public var slots: Int { hosts.reduce(0) { $0 + $1.slots } }
+
+  /// The host that a rank runs on.
+  ///
+  /// - Precondition: the rank is below `slots`.
+  public func host(ofRank rank: Int) -> Host {
+    var first = 0
+    for host in hosts {
+      first += host.slots
+      if rank < first { return host }
+    }
+    preconditionFailure("rank \(rank) of \(slots) slots")
+  }
+
+  /// Reads a hosts file.
+  public init(contentsOf path: String) throws(WorkflowError) {
+    try self.init(yaml: StrictFields.text(ofFile: path, called: "a hosts file in YAML"), file: path)
+  }
+
+  /// Reads the text of a hosts file; `file` is its name, for errors.
+  public init(yaml: String, file: String) throws(WorkflowError) {
+    let root = try StrictFields(yaml: yaml, file: file, known: ["hosts", "network", "remoteShell"])
+    let example = "hosts: [{name: a, address: 10.0.0.1}]"
+    let list = try root.required("hosts", "write a list, as in \(example)")
+    var hosts: [Host] = []
+    for field in try list.list(example) {
+      let fields = try StrictFields(field, known: ["name", "address", "slots", "user"])
+      let remedy = "use letters, digits, '.', '-' and '_'"
+      let name = try Self.word(fields.required("name", "name the host"), remedy)
+      let address = try fields["address"].map { field throws(WorkflowError) in try Self.word(field, remedy) }
+      let host = Host(
+        name: name, address: address ?? name, slots: try fields["slots"]?.integer(1...1024) ?? 1,
+        user: try fields["user"].map { field throws(WorkflowError) in try Self.word(field, remedy) })
+      if let twin = hosts.first(where: { $0.name == host.name || $0.address == host.address }) {
+        throw field.error("is the same as host '\(twin.name)'", "list a host once and give it more slots")
+      }
+      hosts.append(host)
+    }
+    guard !hosts.isEmpty else { throw list.error("there is no host in it", "write a list, as in \(example)") }
+    self.hosts = hosts
+    remoteShell = try root["remoteShell"]?.text("name the program that starts a command on a host")
+    let remedy = "give an interface's name, or a network as in 10.0.0.0/24"
+    if let field = root["network"] {
+      network = try Self.word(field, remedy, also: "/")
+    } else if hosts.count == 1 {
+      network = nil
+    } else if let smallest = Self.network(of: hosts.map(\.address)) {
+      network = smallest
+    } else {
+      throw root.error("network", "is missing, and not every address is an IPv4 address", remedy)
+    }
+  }
+
+  /// A text that cannot break the line of a host file or be taken for an option.
+  private static func word(
+    _ field: Field, _ remedy: String, also: String = ""
+  ) throws(WorkflowError) -> String {
+    let text = try field.text(remedy)
+    let isPlain = text.utf8.allSatisfy { byte in
+      UInt8(ascii: "a")...UInt8(ascii: "z") ~= byte | 0x20 || UInt8(ascii: "0")...UInt8(ascii: "9") ~= byte
+        || (".-_" + also).utf8.contains(byte)
+    }
+    guard isPlain, !text.hasPrefix("-") else { throw field.error("'\(text)' is not a plain word", remedy) }
+    return text
+  }
+
+  /// The smallest network that holds all IPv4 addresses; `nil` when one is something else.
+  static func network(of addresses: [String]) -> String? {
+    var numbers: [UInt32] = []
+    for address in addresses {
+      let parts = address.split(separator: ".", omittingEmptySubsequences: false).map { UInt8($0) }
+      guard parts.count == 4, !parts.contains(nil) else { return nil }
+      numbers.append(parts.reduce(0) { $0 << 8 | UInt32($1 ?? 0) })
+    }
+    guard let first = numbers.first else { return nil }
+    let bits = numbers.map { (first ^ $0).leadingZeroBitCount }.min() ?? 32
+    let base = bits == 0 ? 0 : first & (UInt32.max << UInt32(32 - bits))
+    return [24, 16, 8, 0].map { String(base >> UInt32($0) & 0xFF) }.joined(separator: ".") + "/\(bits)"
+  }
+}

@@ -1,0 +1,72 @@
+/// The command that starts a job's ranks, for Open MPI 4.
+public struct MPIRunCommand: Sendable, Equatable {
+  /// The machines.
+  public let hosts: Hosts
+  /// How many ranks to start.
+  public let ranks: Int
+  /// The program and its arguments, the same path on every host.
+  public let program: [String]
+  /// Environment variables that are passed on to ranks on other hosts.
+  public var variables: [String] = []
+
+  /// A job.
+  ///
+  /// - Throws: `LaunchError` when the hosts have not enough slots.
+  public init(hosts: Hosts, ranks: Int, program: [String]) throws(LaunchError) {
+    precondition(ranks > 0 && !program.isEmpty, "nothing to start")
+    guard ranks <= hosts.slots else {
+      throw LaunchError(
+        problem: "\(ranks) ranks do not fit the \(hosts.slots) slots of the hosts file",
+        remedy: "add hosts or slots, or start fewer ranks")
+    }
+    (self.hosts, self.ranks, self.program) = (hosts, ranks, program)
+  }
+
+  /// The lines of mpirun's own host file.
+  public var hostFile: String {
+    hosts.hosts.map { host in
+      "\(host.address) slots=\(host.slots)" + (host.user.map { " username=\($0)" } ?? "") + "\n"
+    }.joined()
+  }
+
+  /// The arguments of `mpirun`.
+  ///
+  /// - Parameter hostFile: the path at which the host file's text lies.
+  public func arguments(hostFile: String) -> [String] {
+    // Bound to cores, the ranks of two hosts that share a machine would all sit on core 0.
+    var arguments = ["-np", "\(ranks)", "--hostfile", hostFile, "--map-by", "slot", "--bind-to", "none"]
+    for (name, value) in parameters { arguments += ["--mca", name, value] }
+    for variable in variables { arguments += ["-x", variable] }
+    return arguments + program
+  }
+
+  /// Open MPI's settings. A job that is started by hand or by `srun` takes them from the environment, each as
+  /// `OMPI_MCA_NAME=VALUE`.
+  public var parameters: [(name: String, value: String)] {
+    var parameters = [("pml", "ob1")]
+    guard let network = hosts.network else {
+      // One machine: shared memory. Copying from process to process needs a right that containers lack; with
+      // more fragments under way a pause between two polls costs less.
+      parameters += [
+        ("btl", "vader,self"), ("btl_vader_single_copy_mechanism", "none"),
+        ("pml_ob1_send_pipeline_depth", "32"),
+      ]
+      return parameters.map { (name: $0.0, value: $0.1) }
+    }
+    parameters += [
+      ("btl", "tcp,self"), ("btl_tcp_if_include", network), ("oob_tcp_if_include", network),
+      // Open MPI would cut a host name at its first dot.
+      ("orte_keep_fqdn_hostnames", "1"),
+      // By sends alone: with puts, the two directions of a socket take turns.
+      ("btl_tcp_flags", "1"),
+      ("btl_tcp_sndbuf", "131072"), ("btl_tcp_rcvbuf", "131072"),
+      // A cut link is noticed after 3 + 3 · 1 s instead of never.
+      ("oob_tcp_keepalive_time", "3"), ("oob_tcp_keepalive_intvl", "1"), ("oob_tcp_keepalive_probes", "3"),
+    ]
+    parameters +=
+      hosts.remoteShell.map { [("plm_rsh_agent", $0)] }
+      // A host that is off or unknown is an error in seconds, not a question nobody answers.
+      ?? [("plm_rsh_agent", "ssh"), ("plm_rsh_args", "-o BatchMode=yes -o ConnectTimeout=5")]
+    return parameters.map { (name: $0.0, value: $0.1) }
+  }
+}

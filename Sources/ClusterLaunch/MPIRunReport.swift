@@ -1,0 +1,119 @@
+import Transport
+
+/// Why a job ended before its time.
+public struct JobFailure: Error, Sendable, Equatable, CustomStringConvertible {
+  /// The rank that died or gave up; `nil` where no single one is known.
+  public let rank: Int?
+  /// The name of the host it ran on, or of the host that was lost.
+  public let host: String?
+  /// What happened, in one line.
+  public let reason: String
+  /// The exit code of mpirun.
+  public let exitCode: Int32
+  /// What mpirun wrote about it, line by line.
+  public let details: [String]
+
+  /// One line.
+  public var description: String {
+    let place = host.map { " on host '\($0)'" } ?? ""
+    return (rank.map { "rank \($0)\(place): " } ?? host.map { "host '\($0)': " } ?? "") + reason
+  }
+}
+
+/// Tells the lines of the ranks from those of Open MPI's mpirun, and reads from these what went wrong.
+package struct MPIRunReport {
+  private enum Cause {
+    case rank(Int, String)
+    case host(String, String)
+  }
+
+  package init() {}
+
+  private var cause: Cause?
+  /// The rank that called `MPI_Abort`; its own words may come after mpirun's.
+  private var aborted: Int?
+  private var details: [String] = []
+  private var isInBlock = false
+  /// The rank that the lines before spoke of.
+  private var named: Int?
+
+  /// mpirun's messages stand between lines of dashes.
+  private static let dashes = String(repeating: "-", count: 60)
+
+  /// `[host:process] …`, `[host][[job,1],rank]…`, `mpirun.openmpi: …`.
+  private static var ownLine: Regex<(Substring, Substring)> { /^(\[[^\[\]\s]+\](?: |\[\[)|mpirun\S*: )/ }
+
+  /// Whether something said that the job will end before its time.
+  package var hasFailed: Bool { cause != nil || aborted != nil }
+
+  /// Looks at a line of output; whether it was about the job, and not a rank's own.
+  package mutating func take(_ line: String, isError: Bool) -> Bool {
+    guard isError else { return false }
+    // A line may begin with what another rank was printing at that moment.
+    if let match = line.firstMatch(of: /rank \d+ ended the job: .*/),
+      let notice = AbortNotice(line: String(match.0))
+    {
+      found(.rank(notice.rank, notice.message))
+    } else if line.contains(Self.dashes) {
+      isInBlock.toggle()
+      return true
+    } else if isInBlock || line.firstMatch(of: Self.ownLine) != nil {
+      read(line)
+    } else {
+      return false
+    }
+    details.append(line)
+    return true
+  }
+
+  /// Why the job failed. The first thing that was said counts: what follows are its consequences.
+  package func failure(exitCode: Int32, hosts: Hosts) -> JobFailure {
+    switch cause ?? aborted.map({ .rank($0, "ended the job") }) {
+    case .rank(let rank, let reason):
+      let host = rank < hosts.slots ? hosts.host(ofRank: rank).name : nil
+      return JobFailure(rank: rank, host: host, reason: reason, exitCode: exitCode, details: details)
+    case .host(let address, let reason):
+      let host = hosts.hosts.first { $0.address == address }?.name ?? address
+      return JobFailure(rank: nil, host: host, reason: reason, exitCode: exitCode, details: details)
+    case nil:
+      return JobFailure(
+        rank: nil, host: nil, reason: reason(exitCode), exitCode: exitCode, details: details)
+    }
+  }
+
+  /// The reason where nothing names a rank or a host.
+  private func reason(_ exitCode: Int32) -> String {
+    guard !details.isEmpty, !details.contains(where: { $0.hasPrefix("Primary job  terminated normally") })
+    else {
+      return exitCode > 128
+        ? "a rank was ended by signal \(exitCode - 128) before it had joined the job"
+        : "a rank ended with exit code \(exitCode)"
+    }
+    // The first paragraph of what mpirun says, and the second where the first announces it.
+    let paragraphs = details.split(separator: "").map { lines in
+      lines.map { $0.split(separator: " ").joined(separator: " ") }.joined(separator: " ")
+    }
+    let said = paragraphs.first.map { $0.hasSuffix(":") ? paragraphs.prefix(2).joined(separator: " ") : $0 }
+    return "mpirun ended with exit code \(exitCode): \(said ?? "")"
+  }
+
+  private mutating func found(_ new: Cause) { cause = cause ?? new }
+
+  private mutating func read(_ line: String) {
+    if let match = line.firstMatch(of: /process rank (\d+) with PID \d+ on node \S+ exited on (signal .*)/),
+      let rank = Int(match.1)
+    {
+      let signal = match.2.hasSuffix(".") ? match.2.dropLast() : match.2
+      // After an abort mpirun itself kills the others.
+      if aborted == nil { found(.rank(rank, "was ended by \(signal)")) }
+    } else if let match = line.firstMatch(of: /Process name: \[\[\d+,\d+\],(\d+)\]/) {
+      named = Int(match.1)
+    } else if let rank = named, let match = line.firstMatch(of: /Exit code: +(\d+)/) {
+      found(.rank(rank, "ended with exit code \(match.1)"))
+    } else if let match = line.firstMatch(of: /Remote daemon: \S+ on node (\S+)/) {
+      found(.host(String(match.1), "the connection to it was lost"))
+    } else if let match = line.firstMatch(of: /MPI_ABORT was invoked on rank (\d+)/) {
+      aborted = aborted ?? Int(match.1)
+    }
+  }
+}

@@ -1,0 +1,108 @@
+import Foundation
+import Transport
+
+/// Starts a job with `mpirun` and watches over it to its end.
+///
+/// Whatever happens to a rank, `run` ends within seconds: mpirun ends a job whose rank died or gave up, and
+/// where it does not, it is told to, then killed. Processes of the job that are left on this machine are
+/// killed; those on other hosts end with their connection to mpirun.
+public struct Supervisor: Sendable {
+  private static let jobVariable = "CONTEXTURE_JOB"
+  /// Seconds that mpirun is given after the first sign of a failure, and again after it was told to end.
+  private static let grace = (failure: 2.5, termination: 1.5)
+
+  private let command: MPIRunCommand
+  private let mpirun: String
+  private var environment: [String: String]
+
+  /// Finds mpirun.
+  ///
+  /// - Parameters:
+  ///   - command: what to start.
+  ///   - environment: the variables of mpirun and of the ranks on this machine; `PATH` says where to look.
+  /// - Throws: `LaunchError` when there is no Open MPI.
+  public init(_ command: MPIRunCommand, environment: [String: String]) throws(LaunchError) {
+    let folders = (environment["PATH"] ?? "/usr/bin:/bin").split(separator: ":")
+    // Debian's own name comes first: where MPICH is installed too, mpirun may be its.
+    let candidates = ["mpirun.openmpi", "mpirun"].flatMap { name in folders.map { "\($0)/\(name)" } }
+    let remedy = "install Open MPI (on Debian: openmpi-bin)"
+    guard let mpirun = candidates.first(where: { access($0, X_OK) == 0 }) else {
+      throw LaunchError(problem: "mpirun is not in PATH", remedy: remedy)
+    }
+    var version = try ChildProcess([mpirun, "--version"], environment: environment)
+    var lines: [String] = []
+    while true {
+      let isOver = version.exitCode() != nil
+      lines += version.lines(waiting: 100).map(\.text)
+      if isOver { break }
+    }
+    guard lines.contains(where: { $0.contains("(Open MPI)") || $0.contains("(OpenRTE)") }) else {
+      throw LaunchError(
+        problem: "\(mpirun) is not Open MPI's: \(lines.first ?? "it says nothing")", remedy: remedy)
+    }
+    self.command = command
+    self.mpirun = mpirun
+    self.environment = environment
+    // Without effect for other users than root.
+    self.environment["OMPI_ALLOW_RUN_AS_ROOT"] = "1"
+    self.environment["OMPI_ALLOW_RUN_AS_ROOT_CONFIRM"] = "1"
+  }
+
+  /// Runs the job.
+  ///
+  /// - Parameters:
+  ///   - isCancelled: asked several times a second; once it says yes the job is ended.
+  ///   - onLine: is given each line that the ranks print, and whether it was printed as an error.
+  /// - Throws: `JobFailure` unless every rank ended with 0.
+  public func run(
+    isCancelled: () -> Bool = { false }, onLine: (_ line: String, _ isError: Bool) -> Void
+  ) throws {
+    let folder = FileManager.default.temporaryDirectory
+      .appendingPathComponent("contexture-job-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let hostFile = folder.appendingPathComponent("hosts").path
+    try command.hostFile.write(toFile: hostFile, atomically: false, encoding: .utf8)
+
+    let job = JobProcesses(variable: Self.jobVariable, value: folder.lastPathComponent)
+    defer { job.kill() }
+    var environment = environment
+    environment[job.variable] = job.value
+    var command = command
+    command.variables.append(job.variable)
+    var words = [mpirun] + command.arguments(hostFile: hostFile)
+    // When this process is killed mpirun is told to end.
+    let setpriv = "/usr/bin/setpriv"
+    if access(setpriv, X_OK) == 0 { words = [setpriv, "--pdeathsig", "TERM"] + words }
+    var child = try ChildProcess(words, environment: environment)
+
+    var report = MPIRunReport()
+    var deadline: Double?
+    var wasTold = false
+    var wasCancelled = false
+    var exitCode: Int32?
+    while true {
+      // Asked first: lines that came before the end are all read after it.
+      exitCode = child.exitCode()
+      var lines: [ChildProcess.Line] = []
+      repeat {
+        lines = child.lines(waiting: exitCode == nil ? 100 : 0)
+        for line in lines where !report.take(line.text, isError: line.isError) {
+          onLine(line.text, line.isError)
+        }
+      } while exitCode != nil && !lines.isEmpty
+      if exitCode != nil { break }
+      if !wasCancelled && isCancelled() { (wasCancelled, deadline) = (true, 0) }
+      if report.hasFailed && deadline == nil { deadline = Clock.now + Self.grace.failure }
+      if let end = deadline, Clock.now > end {
+        child.signal(wasTold ? SIGKILL : SIGTERM)
+        (wasTold, deadline) = (true, Clock.now + Self.grace.termination)
+      }
+    }
+    if let code = exitCode, code != 0 || report.hasFailed || wasCancelled {
+      throw wasCancelled
+        ? JobFailure(rank: nil, host: nil, reason: "the job was cancelled", exitCode: code, details: [])
+        : report.failure(exitCode: code, hosts: command.hosts)
+    }
+  }
+}

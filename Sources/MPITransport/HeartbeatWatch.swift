@@ -1,0 +1,74 @@
+import COpenMPI
+import Transport
+
+/// The heartbeats' messages: one receive posted, one send at a time. A last one says that this rank leaves.
+struct HeartbeatWatch: ~Copyable {
+  /// Seconds between two looks.
+  let period: Double
+  private let next: Int32
+  private let previous: Int32
+  private let hasPeers: Bool
+  private var heartbeat: Heartbeat
+  private var inbound = cmpi_request()
+  private var outbound: cmpi_request?
+  private var isListening = false
+  private var isLeaving = false
+  private var mustSayGoodbye = false
+  private var nextLook: Double
+  /// The bytes under way: the one that comes in, a beat, a goodbye.
+  private let bytes = UnsafeMutablePointer<UInt8>.allocate(capacity: 3)
+
+  init(rank: Int, size: Int, options: MPITransport.Options) {
+    let now = Clock.now
+    period = min(options.heartbeatInterval, options.heartbeatSilence) / 4
+    (next, previous) = (Int32((rank + 1) % size), Int32((rank + size - 1) % size))
+    heartbeat = Heartbeat(
+      interval: options.heartbeatInterval, silence: options.heartbeatSilence, now: now)
+    nextLook = now
+    (bytes[0], bytes[1], bytes[2]) = (0, 1, 0)
+    hasPeers = size > 1
+    if hasPeers { listen() }
+  }
+
+  deinit { bytes.deallocate() }
+
+  /// Both this rank and the previous one have said goodbye, or there is only one.
+  var isOver: Bool { !isListening && !mustSayGoodbye && outbound == nil }
+
+  mutating func sayGoodbye() {
+    (isLeaving, mustSayGoodbye) = (true, hasPeers)
+    nextLook = 0
+  }
+
+  /// Receives and sends what is due. Returns how long the previous rank has been silent, if too long.
+  mutating func look(now: Double) -> Double? {
+    guard !isOver, now >= nextLook else { return nil }
+    nextLook = isLeaving ? 0 : now + period
+    var completion = cmpi_completion()
+    if isListening && cmpi_test(&inbound, &completion) != 0 {
+      isListening = false
+      heartbeat.heard(now: now)
+      if bytes[0] != 0 { listen() }
+    }
+    if var request = outbound { outbound = cmpi_test(&request, &completion) == 0 ? request : nil }
+    if mustSayGoodbye && outbound == nil {
+      send(2)
+      mustSayGoodbye = false
+    }
+    switch heartbeat.look(now: now) {
+    case .silence(let seconds) where isListening: return seconds
+    case .beat where outbound == nil && !isLeaving: send(1)
+    default: break
+    }
+    return nil
+  }
+
+  private mutating func listen() {
+    isListening = cmpi_receive(bytes, 1, previous, Tag.heartbeat.number, &inbound) == 0
+  }
+
+  private mutating func send(_ index: Int) {
+    var request = cmpi_request()
+    if cmpi_send(bytes + index, 1, next, Tag.heartbeat.number, &request) == 0 { outbound = request }
+  }
+}

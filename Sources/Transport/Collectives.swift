@@ -1,0 +1,84 @@
+/// Operations of all ranks together, for small payloads. Every rank must call them, in the same order.
+extension Transport {
+  /// Returns once every rank has called it.
+  ///
+  /// Rank 0 hears from each rank and then lets all go, so its error names the rank that did not come. The
+  /// others wait twice as long, so that they are told by rank 0 instead of blaming it.
+  public func barrier(seconds: Double) throws(TransportError) {
+    let token = MessageBuffer(count: 0)
+    if rank == 0 {
+      let arrivals = others.map { receive(into: token, from: $0, tag: .barrier) }
+      for arrival in arrivals { try arrival.wait(seconds: seconds) }
+      let releases = others.map { send(token, to: $0, tag: .release) }
+      for release in releases { try release.wait(seconds: seconds) }
+    } else {
+      try send(token, to: 0, tag: .barrier).wait(seconds: seconds)
+      try receive(into: token, from: 0, tag: .release).wait(seconds: 2 * seconds)
+    }
+  }
+
+  /// Gives every rank a copy of one rank's bytes, along a binomial tree: `log2(size)` messages in sequence.
+  ///
+  /// - Parameters:
+  ///   - payload: the bytes; looked at on the root only.
+  ///   - root: the rank that has them.
+  ///   - seconds: the deadline of each wait.
+  /// - Returns: the root's bytes, on every rank.
+  public func broadcast(
+    _ payload: [UInt8], from root: Int = 0, seconds: Double
+  ) throws(TransportError) -> [UInt8] {
+    // Ranks counted from the root. A rank's parent is itself without its lowest set bit; its children are
+    // itself with one more bit, below that one.
+    let place = (rank - root + size) % size
+    var payload = payload
+    var bit = 1
+    while bit < size && place & bit == 0 { bit <<= 1 }
+    if place != 0 { payload = try receiveCounted(from: (place - bit + root) % size, .broadcast, seconds) }
+    var sends: [Transfer] = []
+    bit >>= 1
+    while bit > 0 {
+      if place + bit < size { sends += sendCounted(payload, to: (place + bit + root) % size, .broadcast) }
+      bit >>= 1
+    }
+    for transfer in sends { try transfer.wait(seconds: seconds) }
+    return payload
+  }
+
+  /// Collects bytes from every rank, of any lengths.
+  ///
+  /// - Returns: on the root the ranks' payloads in the ranks' order, elsewhere nothing.
+  public func gather(
+    _ payload: [UInt8], to root: Int = 0, seconds: Double
+  ) throws(TransportError) -> [[UInt8]] {
+    guard rank == root else {
+      for transfer in sendCounted(payload, to: root, .gather) { try transfer.wait(seconds: seconds) }
+      return []
+    }
+    var payloads: [[UInt8]] = []
+    for source in 0..<size {
+      payloads.append(source == rank ? payload : try receiveCounted(from: source, .gather, seconds))
+    }
+    return payloads
+  }
+
+  private var others: [Int] { (0..<size).filter { $0 != rank } }
+
+  /// A message of a length that the receiver does not know: the length, then the bytes.
+  private func sendCounted(_ payload: [UInt8], to destination: Int, _ tag: Tag) -> [Transfer] {
+    let length = MessageBuffer(count: 8)
+    length.bytes.storeBytes(of: UInt64(payload.count).littleEndian, as: UInt64.self)
+    return [
+      send(length, to: destination, tag: tag), send(MessageBuffer(payload), to: destination, tag: tag),
+    ]
+  }
+
+  private func receiveCounted(
+    from source: Int, _ tag: Tag, _ seconds: Double
+  ) throws(TransportError) -> [UInt8] {
+    let length = MessageBuffer(count: 8)
+    try receive(into: length, from: source, tag: tag).wait(seconds: seconds)
+    let buffer = MessageBuffer(count: Int(UInt64(littleEndian: length.bytes.load(as: UInt64.self))))
+    try receive(into: buffer, from: source, tag: tag).wait(seconds: seconds)
+    return buffer.prefix(buffer.count)
+  }
+}

@@ -1,0 +1,69 @@
+/// How long one message of some size took over a directed link.
+public struct LinkSample: Sendable, Hashable, Codable {
+  /// The message's size in bytes.
+  public let bytes: Int
+  /// From the start of the sending to the end of the receiving, in seconds; a median.
+  public let seconds: Double
+
+  /// A measurement.
+  public init(bytes: Int, seconds: Double) { (self.bytes, self.seconds) = (bytes, seconds) }
+}
+
+/// A line through a link's measurements: `seconds = latency + bytes / bandwidth`.
+public struct LinkFit: Sendable, Hashable, Codable {
+  /// Seconds before the first byte is there.
+  public let latency: Double
+  /// Bytes per second.
+  public let bandwidth: Double
+  /// The largest difference between the line and a measurement, as a share of that measurement.
+  public let residual: Double
+
+  /// The line through the least time `t₀` at the smallest size `x₀` with the least `Σ (line − t)² / t`.
+  ///
+  /// A small message takes no longer than a large one; where it did, something else was in its way.
+  /// Shapers and radios let bursts of some kilobytes pass at full speed, and a line through all times alike
+  /// would mistake that for bandwidth. In closed form, with `w = 1/t`:
+  /// `slope = Σ w (x − x₀)(t − t₀) / Σ w (x − x₀)²`; where that makes the latency negative it is zero, and the
+  /// slope that of the best line from the origin.
+  ///
+  /// - Returns: `nil` without two sizes or with times that do not grow with size.
+  public init?(_ samples: [LinkSample]) {
+    guard let smallest = samples.map(\.bytes).min(), samples.allSatisfy({ $0.seconds > 0 })
+    else {
+      return nil
+    }
+    func best(throughBytes x0: Double, seconds t0: Double) -> Double {
+      var (xt, xx) = (0.0, 0.0)
+      for sample in samples {
+        let (x, t) = (Double(sample.bytes) - x0, sample.seconds - t0)
+        xt += x * t / sample.seconds
+        xx += x * x / sample.seconds
+      }
+      return xt / xx
+    }
+    let (x0, t0) = (Double(smallest), samples.map(\.seconds).min() ?? 0)
+    var slope = best(throughBytes: x0, seconds: t0)
+    var latency = t0 - x0 * slope
+    if latency < 0 { (latency, slope) = (0, best(throughBytes: 0, seconds: 0)) }
+    guard slope > 0 else { return nil }
+    (self.latency, bandwidth) = (latency, 1 / slope)
+    let line = (latency, slope)
+    residual =
+      samples.map { abs(line.0 + Double($0.bytes) * line.1 - $0.seconds) / $0.seconds }.max() ?? 0
+  }
+
+  /// The seconds a message of some size takes.
+  public func seconds(bytes: Int) -> Double { latency + Double(bytes) / bandwidth }
+}
+
+/// One directed link as it was measured.
+public struct LinkMeasurement: Sendable, Hashable, Codable {
+  /// The rank that sent.
+  public let source: Int
+  /// The rank that received, and measured.
+  public let destination: Int
+  /// By size.
+  public let samples: [LinkSample]
+  /// The line through the samples; `nil` when there is none.
+  public let fit: LinkFit?
+}

@@ -1,0 +1,45 @@
+import Dispatch
+import Synchronization
+
+/// A value that one thread sets once and others wait for.
+package final class Promise<Value: Sendable>: Sendable {
+  private let value = Mutex<Value?>(nil)
+  /// Raised when the value is there; every waiter that passes raises it again for the next.
+  private let kept = DispatchSemaphore(value: 0)
+
+  package init() {}
+
+  package var isKept: Bool { value.withLock { $0 != nil } }
+
+  /// Sets the value; the first one counts.
+  package func keep(_ new: Value) {
+    let isFirst = value.withLock { value in
+      defer { value = value ?? new }
+      return value == nil
+    }
+    if isFirst { kept.signal() }
+  }
+
+  /// The value, or `nil` when the time is over first.
+  package func wait(seconds: Double) -> Value? {
+    guard kept.wait(seconds: seconds) else { return nil }
+    kept.signal()
+    return value.withLock { $0 }
+  }
+}
+
+extension DispatchSemaphore {
+  /// Waits at most so many seconds; not at all for negative ones. Whether the semaphore was raised.
+  @discardableResult
+  package func wait(seconds: Double) -> Bool {
+    // About 30 years, in nanoseconds that Dispatch can hold.
+    let nanoseconds = Int(min(max(seconds, 0), 1e9) * 1e9)
+    return wait(timeout: .now() + .nanoseconds(nanoseconds)) == .success
+  }
+}
+
+/// A clock that only goes forward.
+package enum Clock {
+  /// Seconds since some moment in the past.
+  package static var now: Double { Double(DispatchTime.now().uptimeNanoseconds) * 1e-9 }
+}

@@ -1,0 +1,88 @@
+import Dispatch
+import Foundation
+import Synchronization
+
+/// Slows another transport's sends down to the speed of described links.
+///
+/// A message is handed on at the moment at which its last byte would arrive, so receivers see described
+/// bandwidths and latencies over any transport that is faster than them. Heartbeats and receives are not
+/// held back.
+public final class ShapedTransport: Transport {
+  /// The base's rank.
+  public var rank: Int { base.rank }
+  /// The base's size.
+  public var size: Int { base.size }
+  private let base: any Transport
+  private let held: HeldMessages
+
+  /// - Parameters:
+  ///   - base: the transport that carries the messages.
+  ///   - links: this rank's links to the others.
+  public init(_ base: any Transport, links: OutgoingLinks) {
+    self.base = base
+    held = HeldMessages(links)
+    let held = held
+    let thread = Thread { held.run { base.start($0) } }
+    thread.name = "shaped links"
+    thread.start()
+  }
+
+  deinit { held.stop() }
+
+  /// Sets a transfer going; a send when it has passed its link.
+  public func start(_ transfer: Transfer) {
+    if transfer.direction == .send { held.add(transfer) } else { base.start(transfer) }
+  }
+
+  /// Ends the job through the base.
+  public func abort(_ message: String, code: Int32) { base.abort(message, code: code) }
+}
+
+/// Sends that are still on their described link, and the loop that lets them go.
+private final class HeldMessages: Sendable {
+  private struct State {
+    var links: OutgoingLinks
+    /// By the time of arrival; equal times in the order they were added.
+    var messages: [(due: Double, transfer: Transfer)] = []
+    var isStopped = false
+  }
+
+  private let state: Mutex<State>
+  private let changed = DispatchSemaphore(value: 0)
+
+  init(_ links: OutgoingLinks) { state = Mutex(State(links: links)) }
+
+  func add(_ transfer: Transfer) {
+    state.withLock { state in
+      let due = state.links.arrival(of: transfer.count, to: transfer.peer, now: Clock.now)
+      let place = state.messages.firstIndex { $0.due > due } ?? state.messages.endIndex
+      state.messages.insert((due, transfer), at: place)
+    }
+    changed.signal()
+  }
+
+  /// Messages still held go out at their times; then `run` ends.
+  func stop() {
+    state.withLock { $0.isStopped = true }
+    changed.signal()
+  }
+
+  func run(_ letGo: (Transfer) -> Void) {
+    while true {
+      let (due, next, isStopped) = state.withLock { state -> ([Transfer], Double?, Bool) in
+        let now = Clock.now
+        let due = state.messages.prefix { $0.due <= now }.map(\.transfer)
+        state.messages.removeFirst(due.count)
+        return (due, state.messages.first?.due, state.isStopped)
+      }
+      due.forEach(letGo)
+      if let next {
+        changed.wait(seconds: next - Clock.now)
+      } else if isStopped {
+        return
+      } else {
+        changed.wait()
+      }
+    }
+  }
+}

@@ -1,0 +1,58 @@
+/// One message on its way: the handle that `send` and `receive` return.
+///
+/// It ends once, done or failed, and may be waited for from any thread and more than once.
+public final class Transfer: Sendable, CustomStringConvertible {
+  /// Which end of the message this is.
+  public enum Direction: Sendable { case send, receive }
+
+  /// Whether this rank sends or receives.
+  public let direction: Direction
+  /// The rank this handle belongs to.
+  public let rank: Int
+  /// The rank at the other end.
+  public let peer: Int
+  /// The message's tag.
+  public let tag: Tag
+  /// The bytes sent, or the most bytes taken.
+  public let count: Int
+  package let buffer: MessageBuffer
+
+  private let result = Promise<Result<Int, TransportError>>()
+
+  package init(
+    _ direction: Direction, rank: Int, peer: Int, tag: Tag, buffer: MessageBuffer, count: Int?
+  ) {
+    let count = count ?? buffer.count
+    precondition(0...buffer.count ~= count, "\(count) bytes of a buffer of \(buffer.count)")
+    (self.direction, self.rank, self.peer, self.tag) = (direction, rank, peer, tag)
+    (self.buffer, self.count) = (buffer, count)
+  }
+
+  /// Whether the transfer has ended, done or failed.
+  public var isEnded: Bool { result.isKept }
+
+  /// Waits until the transfer has ended.
+  ///
+  /// - Parameter seconds: the deadline from now. When it passes the transfer stays in flight.
+  /// - Returns: the message's length in bytes.
+  /// - Throws: `TransportError` when the deadline passed, the peer is gone or the job was aborted.
+  @discardableResult
+  public func wait(seconds: Double) throws(TransportError) -> Int {
+    precondition(seconds >= 0, "a deadline of \(seconds) s")
+    guard let result = result.wait(seconds: seconds) else {
+      throw .deadline(rank: rank, waitingFor: description, peer: peer, seconds: seconds)
+    }
+    return try result.get()
+  }
+
+  /// Ends the transfer; the first end counts.
+  package func end(_ outcome: Result<Int, TransportError>) { result.keep(outcome) }
+
+  /// `up to 4096 bytes from rank 2 (tag 7)`.
+  public var description: String {
+    switch direction {
+    case .send: "\(count) bytes to be taken by rank \(peer) (\(tag))"
+    case .receive: "up to \(count) bytes from rank \(peer) (\(tag))"
+    }
+  }
+}

@@ -1,0 +1,102 @@
+/// How the ranks of a job send each other bytes.
+///
+/// A message has a sender, a receiver and a tag. Messages of the same sender, receiver and tag arrive in the
+/// order in which they were sent, and meet receives in the order in which those were posted. Nothing blocks
+/// but `Transfer.wait`, which always has a deadline.
+///
+/// A type that conforms supplies `start` and `abort`; sending, receiving and the collective operations are
+/// written once over those.
+public protocol Transport: Sendable {
+  /// This process's number, in `0 ..< size`.
+  var rank: Int { get }
+  /// The number of ranks in the job.
+  var size: Int { get }
+
+  /// Sets a transfer going, and returns at once. Whatever becomes of it is told by its `wait`.
+  func start(_ transfer: Transfer)
+
+  /// Ends the whole job because this rank cannot go on: every rank's waits fail, or the ranks are ended.
+  ///
+  /// - Parameters:
+  ///   - message: why, in one line; the transport adds this rank's number.
+  ///   - code: the job's exit code.
+  func abort(_ message: String, code: Int32)
+}
+
+extension Transport {
+  /// Posts a receive ahead of the message.
+  ///
+  /// - Parameters:
+  ///   - buffer: where the bytes go; not to be read before the transfer has been waited for.
+  ///   - count: the most bytes that are taken, by default the buffer's size. A shorter message is fine
+  ///     (`Transfer.wait` returns its length), a longer one is an error.
+  ///   - source: the rank that sends.
+  ///   - tag: the message's tag.
+  /// - Precondition: `source` is a rank, and `count` is at most the buffer's size.
+  public func receive(
+    into buffer: MessageBuffer, count: Int? = nil, from source: Int, tag: Tag
+  ) -> Transfer {
+    precondition(0..<size ~= source, "rank \(source) of \(size)")
+    let transfer = Transfer(.receive, rank: rank, peer: source, tag: tag, buffer: buffer, count: count)
+    start(transfer)
+    return transfer
+  }
+
+  /// Sends the first `count` bytes of a buffer without waiting.
+  ///
+  /// - Parameters:
+  ///   - buffer: the bytes; not to be written before the transfer has been waited for.
+  ///   - count: how many of them, by default all.
+  ///   - destination: the rank that receives.
+  ///   - tag: the message's tag.
+  /// - Precondition: `destination` is a rank, and `count` is at most the buffer's size.
+  @discardableResult
+  public func send(
+    _ buffer: MessageBuffer, count: Int? = nil, to destination: Int, tag: Tag
+  ) -> Transfer {
+    precondition(0..<size ~= destination, "rank \(destination) of \(size)")
+    let transfer = Transfer(.send, rank: rank, peer: destination, tag: tag, buffer: buffer, count: count)
+    start(transfer)
+    return transfer
+  }
+}
+
+/// What tells apart the messages between two ranks.
+public struct Tag: Sendable, Hashable, CustomStringConvertible {
+  /// The largest tag a user of the transport may choose.
+  public static let maximum = (1 << 20) - 1
+
+  /// The number on the wire: those above `maximum` are the transport's own.
+  package let number: Int32
+
+  /// A tag.
+  ///
+  /// - Precondition: `number` is in `0 ... Tag.maximum`.
+  public init(_ number: Int) {
+    precondition(0...Tag.maximum ~= number, "tag \(number) is outside 0...\(Tag.maximum)")
+    self.number = Int32(number)
+  }
+
+  private init(own: Int) { number = Int32(Tag.maximum + 1 + own) }
+
+  package static let barrier = Tag(own: 0)
+  package static let release = Tag(own: 1)
+  package static let broadcast = Tag(own: 2)
+  package static let gather = Tag(own: 3)
+  package static let profile = Tag(own: 4)
+  package static let heartbeat = Tag(own: 5)
+  package static let largest = heartbeat
+
+  /// `tag 7`, or the name of a tag of the transport's own.
+  public var description: String {
+    switch self {
+    case .barrier: "barrier"
+    case .release: "end of the barrier"
+    case .broadcast: "broadcast"
+    case .gather: "gather"
+    case .profile: "link profile"
+    case .heartbeat: "heartbeat"
+    default: "tag \(number)"
+    }
+  }
+}

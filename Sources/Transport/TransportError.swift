@@ -1,0 +1,61 @@
+/// Why a message did not pass.
+public enum TransportError: Error, Sendable, Equatable, CustomStringConvertible {
+  /// A wait ran out of time. `peer` is the rank that was waited for.
+  case deadline(rank: Int, waitingFor: String, peer: Int, seconds: Double)
+  /// The rank at the other end is no longer there.
+  case peerLost(rank: Int, waitingFor: String, peer: Int, reason: String)
+  /// A rank ended the job.
+  case aborted(byRank: Int, message: String)
+  /// A message does not fit its receive.
+  case wrongLength(rank: Int, waitingFor: String, peer: Int, detail: String)
+  /// The message layer could not be started.
+  case cannotStart(problem: String, remedy: String)
+
+  /// One line: who, what was waited for, what is wrong.
+  public var description: String {
+    switch self {
+    case .deadline(let rank, let what, let peer, let seconds):
+      "rank \(rank) waited \(Self.text(seconds)) s for \(what); rank \(peer) is stopped, overloaded or cut off"
+    case .peerLost(let rank, let what, let peer, let reason):
+      "rank \(rank) waited for \(what); rank \(peer) is gone: \(reason)"
+    case .aborted(let rank, let message):
+      AbortNotice(rank: rank, message: message).line
+    case .wrongLength(let rank, let what, _, let detail):
+      "rank \(rank) waited for \(what); \(detail)"
+    case .cannotStart(let problem, let remedy):
+      "\(problem); \(remedy)"
+    }
+  }
+
+  private static func text(_ seconds: Double) -> String {
+    seconds == seconds.rounded() && seconds < 1e9 ? "\(Int(seconds))" : "\(seconds)"
+  }
+}
+
+/// The line a rank leaves when it ends the job, in a form that the program watching over the job can read.
+public struct AbortNotice: Sendable, Equatable {
+  /// The rank that ended the job.
+  public let rank: Int
+  /// Why.
+  public let message: String
+
+  private static let middle = " ended the job: "
+
+  /// A notice; line breaks in the message become spaces.
+  public init(rank: Int, message: String) {
+    self.rank = rank
+    self.message = message.split(whereSeparator: \.isNewline).joined(separator: " ")
+  }
+
+  /// Reads a notice's line; `nil` for other lines.
+  public init?(line: String) {
+    let rest = line.dropFirst("rank ".count)
+    guard line.hasPrefix("rank "), let middle = rest.firstRange(of: Self.middle),
+      let rank = Int(rest[..<middle.lowerBound])
+    else { return nil }
+    self.init(rank: rank, message: String(rest[middle.upperBound...]))
+  }
+
+  /// `rank 2 ended the job: MESSAGE`.
+  public var line: String { "rank \(rank)\(Self.middle)\(message)" }
+}

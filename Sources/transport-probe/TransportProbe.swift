@@ -1,0 +1,97 @@
+import ClusterLaunch
+import Foundation
+import MPITransport
+import Transport
+
+/// Measures and checks the message layer under `mpirun`; for development.
+@main
+struct TransportProbe {
+  static let usage = """
+    usage: mpirun -n N transport-probe [--part BYTES] [--deadline S] [--silence S] MODE
+           transport-probe launch HOSTS.yaml RANKS [OPTIONS] MODE
+      check      messages of many sizes between all ranks, and the collective operations
+      profile    latency and bandwidth of every link
+      long B     rank 0 sends B bytes to rank 1 in one message
+      fit S R    rank 0 sends S bytes to rank 1, which takes R bytes at most
+      overlap S  rank 0 sends 4 MB and computes S seconds; rank 1 sees that the bytes came meanwhile
+      idle S     rank 1 sends after S seconds; rank 0 sees that its wait took little processor time
+      ring       every rank prints its process and hears from the previous one, for ever
+      quit       the last rank ends with exit code 7, the others wait for it
+      watch      every rank prints its process and sends nothing, for an hour
+    """
+
+  static func main() {
+    do {
+      try run(Array(CommandLine.arguments.dropFirst()))
+    } catch {
+      say("transport-probe: \(error)", isError: true)
+      exit(2)
+    }
+  }
+
+  static func run(_ arguments: [String]) throws {
+    if arguments.first == "launch", arguments.count >= 4, let ranks = Int(arguments[2]) {
+      exit(try launch(hosts: arguments[1], ranks: ranks, Array(arguments.dropFirst(3))))
+    }
+    var options = MPITransport.Options()
+    var deadline = 30.0
+    var words = arguments[...]
+    while let word = words.first, word.hasPrefix("--"), words.count > 1,
+      let value = Double(words[words.startIndex + 1])
+    {
+      switch word {
+      case "--part": options.largestPart = Int(value)
+      case "--deadline": deadline = value
+      case "--silence": options.heartbeatSilence = value
+      default: throw ProbeError(description: "no option \(word)\n\(usage)")
+      }
+      words = words.dropFirst(2)
+    }
+    guard let mode = words.first else { throw ProbeError(description: usage) }
+    let job = try JobEnvironment.detect(ProcessInfo.processInfo.environment)
+    let transport = try MPITransport(expectedSize: job?.size, options: options) { say($0, isError: true) }
+    let probe = Probe(transport: transport, deadline: deadline)
+    do {
+      switch mode {
+      case "check": try probe.check(largestPart: options.largestPart)
+      case "profile": try probe.profile()
+      case "long": try probe.long(bytes: words.dropFirst().first.flatMap { Int($0) } ?? 1 << 20)
+      case "fit": try probe.fit(words.dropFirst().compactMap { Int($0) })
+      case "overlap": try probe.overlap(seconds: words.dropFirst().first.flatMap(Double.init) ?? 2)
+      case "idle": try probe.idle(seconds: words.dropFirst().first.flatMap(Double.init) ?? 2)
+      case "ring": try probe.ring()
+      case "quit": try probe.quit()
+      case "watch": probe.watch()
+      default: throw ProbeError(description: "no mode '\(mode)'")
+      }
+      try transport.close(seconds: deadline)
+    } catch {
+      transport.abort("\(error)", code: 3)
+      throw error
+    }
+  }
+
+  /// Starts this program again on the hosts, and watches over it.
+  static func launch(hosts: String, ranks: Int, _ arguments: [String]) throws -> Int32 {
+    let command = try MPIRunCommand(
+      hosts: try Hosts(contentsOf: hosts), ranks: ranks,
+      program: [URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().path] + arguments)
+    do {
+      try Supervisor(command, environment: ProcessInfo.processInfo.environment).run { line, isError in
+        say(line, isError: isError)
+      }
+      return 0
+    } catch let failure as JobFailure {
+      say("transport-probe: \(failure)", isError: true)
+      return 1
+    }
+  }
+}
+
+struct ProbeError: Error, CustomStringConvertible { let description: String }
+
+/// Writes a line at once.
+func say(_ line: String, isError: Bool = false) {
+  let handle: FileHandle = isError ? .standardError : .standardOutput
+  handle.write(Data((line + "\n").utf8))
+}

@@ -1,0 +1,110 @@
+import ClusterLaunch
+import Testing
+
+/// What Open MPI 4.1.4 wrote, and what is made of it.
+@Suite struct MPIRunReportTests {
+  private static let dashes = String(repeating: "-", count: 74)
+
+  private func failure(_ text: String, exitCode: Int32 = 1) throws -> (failure: String, passedOn: [String]) {
+    let hosts = try Hosts(
+      yaml: "hosts: [{name: a, address: 10.0.0.1, slots: 2}, {name: b, address: 10.0.0.2}]", file: "h")
+    var report = MPIRunReport()
+    let passedOn = text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init).filter {
+      !report.take($0, isError: true)
+    }
+    return (report.failure(exitCode: exitCode, hosts: hosts).description, passedOn)
+  }
+
+  @Test func aKilledRank() throws {
+    let (failure, passedOn) = try failure(
+      """
+      a rank's own line
+      [vm][[23072,1],1][../btl_tcp.c:559:mca_btl_tcp_recv_blocking] \(Self.dashes)
+      recv(17) failed: Connection reset by peer (104)
+      mpirun noticed that process rank 2 with PID 0 on node 10.0.0.2 exited on signal 9 (Killed).
+      \(Self.dashes)
+      and another
+      """, exitCode: 137)
+    #expect(failure == "rank 2 on host 'b': was ended by signal 9 (Killed)")
+    #expect(passedOn == ["a rank's own line", "and another"])
+  }
+
+  @Test func aRankThatEndsWithAnError() throws {
+    let (failure, passedOn) = try failure(
+      """
+      \(Self.dashes)
+      Primary job  terminated normally, but 1 process returned
+      a non-zero exit code. Per user-direction, the job has been aborted.
+      \(Self.dashes)
+      \(Self.dashes)
+      mpirun detected that one or more processes exited with non-zero status, thus causing
+      the job to be terminated. The first process to do so was:
+
+        Process name: [[16783,1],1]
+        Exit code:    7
+      \(Self.dashes)
+      """, exitCode: 7)
+    #expect(failure == "rank 1 on host 'a': ended with exit code 7")
+    #expect(passedOn == [])
+  }
+
+  /// The ranks' words count, even where mpirun's come first, and what mpirun kills then did not die first.
+  @Test func anAbort() throws {
+    let abort = """
+      \(Self.dashes)
+      MPI_ABORT was invoked on rank 0 in communicator MPI_COMM_WORLD
+      with errorcode 3.
+      \(Self.dashes)
+      mpirun noticed that process rank 1 with PID 0 on node vm exited on signal 9 (Killed).
+      [vm:09145] 1 more process has sent help message help-mpi-api.txt / mpi-abort
+      """
+    #expect(try failure(abort).failure == "rank 0 on host 'a': ended the job")
+    #expect(
+      try failure(abort + "\nrank 0 ended the job: no\nrank 1 ended the job: too").failure
+        == "rank 0 on host 'a': no")
+  }
+
+  @Test func aLostHost() throws {
+    let (failure, _) = try failure(
+      """
+      \(Self.dashes)
+      ORTE has lost communication with a remote daemon.
+
+        HNP daemon   : [[17911,0],0] on node vm
+        Remote daemon: [[17911,0],2] on node 10.0.0.2
+      \(Self.dashes)
+      """, exitCode: 205)
+    #expect(failure == "host 'b': the connection to it was lost")
+  }
+
+  @Test func aHostThatIsNotReached() throws {
+    let (failure, passedOn) = try failure(
+      """
+      ssh: connect to host 10.0.0.2 port 22: Connection refused
+      \(Self.dashes)
+      ORTE was unable to reliably start one or more daemons.
+      This usually is caused by:
+
+      * not finding the required libraries and/or binaries on
+        one or more nodes.
+      \(Self.dashes)
+      """, exitCode: 255)
+    #expect(
+      failure.hasPrefix(
+        "mpirun ended with exit code 255: ORTE was unable to reliably start one or more daemons."))
+    #expect(passedOn == ["ssh: connect to host 10.0.0.2 port 22: Connection refused"])
+  }
+
+  @Test func aRankThatDiedBeforeItHadJoined() throws {
+    let text = """
+      \(Self.dashes)
+      Primary job  terminated normally, but 1 process returned
+      a non-zero exit code. Per user-direction, the job has been aborted.
+      \(Self.dashes)
+      """
+    #expect(
+      try failure(text, exitCode: 137).failure
+        == "a rank was ended by signal 9 before it had joined the job")
+    #expect(try failure("", exitCode: 9).failure == "a rank ended with exit code 9")
+  }
+}
