@@ -3,6 +3,7 @@ import ContextLoRA
 import Foundation
 import LanguageModels
 import TestSupport
+import TrainingFixtures
 import Testing
 
 /// Temporary folders, by the name used in these tests.

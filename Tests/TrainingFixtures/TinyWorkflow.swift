@@ -8,21 +8,22 @@ import Tensor
 import TestSupport
 
 /// A tiny random Llama, a diamond of four tasks and random sequences.
-final class TinyWorkflow: TrainingData {
-  let stage: LlamaStage
-  let schedule: PhaseSchedule
-  let adapter: LoRAAdapter
-  let sampleCount = 10
-  let usesPredictions: Bool
+package final class TinyWorkflow: TrainingData {
+  package let stage: LlamaStage
+  package let schedule: PhaseSchedule
+  package let adapter: LoRAAdapter
+  package let sampleCount = 10
+  package let usesPredictions: Bool
   /// The adapters that predictions were asked for, by task and call.
-  var predictedWith: [(task: String, adapter: LoRAAdapter)] = []
+  package var predictedWith: [(task: String, adapter: LoRAAdapter)] = []
 
-  init(
+  package init(
     frozenRatio: Double, freezeRule: FreezeRule = .leading, rounds: Int = 1, workers: Int = 2,
-    usesPredictions: Bool = false
+    usesPredictions: Bool = false, layers: Range<Int>? = nil
   ) throws {
     let weights = try ModelFiles.open(Fixtures.url("training/models/grouped").path).weights
-    stage = try LlamaStage(weights, device: CPUDevice(computeType: .float32, workers: workers))
+    stage = try LlamaStage(
+      weights, layers: layers, device: CPUDevice(computeType: .float32, workers: workers))
     let graph = try TaskDependencyGraph([
       (name: "a", parents: []), (name: "b", parents: ["a"]), (name: "c", parents: ["a"]),
       (name: "d", parents: ["b", "c"]),
@@ -31,12 +32,12 @@ final class TinyWorkflow: TrainingData {
       graph: graph, blocks: RankBlocks(tasks: graph.tasks, rank: 8), frozenRatio: frozenRatio,
       prerequisiteRule: .ancestors, freezeRule: freezeRule, rounds: rounds)
     let sites = AdapterSite.all(
-      weights.configuration, layers: 0..<weights.configuration.layerCount, targets: Set(Projection.allCases))
+      weights.configuration, layers: stage.layers, targets: Set(Projection.allCases))
     adapter = LoRAAdapter(sites: sites, rank: 8, scale: 2, seed: 11)
     self.usesPredictions = usesPredictions
   }
 
-  var options: TrainingOptions {
+  package var options: TrainingOptions {
     var options = TrainingOptions()
     options.batchSize = 4
     options.epochs = 2
@@ -48,9 +49,9 @@ final class TinyWorkflow: TrainingData {
     return options
   }
 
-  func longestSequence(task: String) -> Int { 14 }
+  package func longestSequence(task: String) -> Int { 14 }
 
-  func sequences(
+  package func sequences(
     task: String, samples: [Int], phase: Int, epoch: Int, parentsChange: Bool, adapter: () -> LoRAAdapter
   ) -> [TokenSequence] {
     if usesPredictions { predictedWith.append((task, adapter())) }
@@ -62,21 +63,24 @@ final class TinyWorkflow: TrainingData {
     }
   }
 
-  func heldBack(task: String) -> [TokenSequence] {
+  package func heldBack(task: String) -> [TokenSequence] {
     sequences(
       task: task, samples: [100, 101, 102], phase: schedule.phase(of: task).index, epoch: 0,
       parentsChange: false, adapter: { adapter })
   }
 
-  func trainer(options: TrainingOptions? = nil) -> ContextLoRATrainer {
+  package func trainer(
+    options: TrainingOptions? = nil, peers: any TrainingPeers = SingleProcess()
+  ) -> ContextLoRATrainer {
     ContextLoRATrainer(
-      stage, schedule: schedule, adapter: adapter, data: self, options: options ?? self.options)
+      stage, schedule: schedule, adapter: adapter, data: self, options: options ?? self.options,
+      peers: peers)
   }
 }
 
 extension LoRAAdapter {
   /// The values of some rank columns at every site, as bits.
-  func bits(of columns: [Int]) -> [UInt32] {
+  package func bits(of columns: [Int]) -> [UInt32] {
     var bits: [UInt32] = []
     for (site, pair) in zip(sites, pairs) {
       for column in columns {
