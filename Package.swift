@@ -61,6 +61,9 @@ let package = Package(
     library("Evaluation", ["Prompting", "LanguageModels"]),
     library("Runs", ["Workflows", "ContextLoRA", "Evaluation"]),
 
+    // Planning over unequal devices; knows neither tensors nor a transport.
+    library("ContextGear", ["TaskGraph", .product(name: "Yams", package: "Yams")]),
+
     // Several machines.
     library("Transport"),
     library("MPITransport", ["Transport", "COpenMPI"]),
@@ -68,13 +71,14 @@ let package = Package(
     .executableTarget(
       name: "transport-probe", dependencies: ["Transport", "MPITransport", "ClusterLaunch"],
       swiftSettings: strict),
+    library("PipelinedTraining", ["ContextGear", "ContextLoRA", "Transport"]),
 
     // What a person types.
     .executableTarget(
       name: "contexture",
       dependencies: [
         "Runs", "Workflows", "TaskGraph", "Datasets", "Checkpoint", "Tokenization", "LanguageModels",
-        "Prompting", "Evaluation", "ContextLoRA", "Tensor",
+        "Prompting", "Evaluation", "ContextLoRA", "ContextGear", "Tensor",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: strict),
     .executableTarget(
@@ -84,6 +88,9 @@ let package = Package(
       ], swiftSettings: strict),
 
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
+    .target(
+      name: "TrainingFixtures", dependencies: ["ContextLoRA", "SeededRandom", "TestSupport"],
+      path: "Tests/TrainingFixtures", swiftSettings: strict),
     tests("TaskGraph"),
     tests("Workflows"),
     tests("Tokenization"),
@@ -92,13 +99,14 @@ let package = Package(
     tests("Tensor", ["CKernels", "SeededRandom"]),
     tests("LanguageModels", ["Tensor", "Checkpoint", "SeededRandom"]),
     tests("Prompting", ["Datasets", "Tokenization", "Workflows"]),
-    tests("ContextLoRA", ["SeededRandom", "Datasets"]),
+    tests("ContextLoRA", ["SeededRandom", "Datasets", "TrainingFixtures"]),
     tests(
       "Evaluation",
       [
         "Checkpoint", "Datasets", "LanguageModels", "Prompting", "SeededRandom", "Tensor", "Tokenization",
         "Workflows",
       ]),
+    tests("ContextGear", ["SeededRandom"]),
     tests("Runs", ["Workflows", "Datasets", "ContextLoRA", "Checkpoint", "SeededRandom"]),
     tests("Transport", ["SeededRandom"]),
     tests("MPITransport", ["Transport", "ClusterLaunch", "transport-probe"]),

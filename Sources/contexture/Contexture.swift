@@ -20,7 +20,7 @@ struct Contexture: ParsableCommand {
     version: "0.1.0",
     subcommands: [
       ModelCommand.self, GraphCommand.self, DataCommand.self, TrainCommand.self, EvaluateCommand.self,
-      RunCommand.self, ExportCommand.self, ScoreCommand.self,
+      RunCommand.self, ExportCommand.self, ScoreCommand.self, PlanCommand.self, SimulateCommand.self,
     ])
 
   static func main() {

@@ -3,6 +3,7 @@ import Foundation
 import LanguageModels
 import TaskGraph
 import Testing
+import TrainingFixtures
 
 struct AdaptiveFreezingTests {
   private func run(tolerance: Double, stopAt: Int? = nil, in folder: URL) throws -> (

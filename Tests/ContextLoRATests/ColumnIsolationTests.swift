@@ -2,6 +2,7 @@ import ContextLoRA
 import LanguageModels
 import TaskGraph
 import Testing
+import TrainingFixtures
 
 /// What a phase may touch, with weight decay on.
 struct ColumnIsolationTests {

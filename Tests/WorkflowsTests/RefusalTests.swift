@@ -254,7 +254,7 @@ import Workflows
     #expect(
       Samples.refusal(head + "tasks: [a]")
         == "iov.yaml:4: field 'tasks.0': expected a mapping of fields, found 'a'; "
-        + "use these fields: name, instruction, inputs, parents, rank")
+        + "use these fields: name, instruction, inputs, parents, rank, maxSteps")
     #expect(
       Samples.refusal(Samples.short + "\nlora:\n  rank: 8\n", ["tasks.0.rank=3", "tasks.1.rank=4"])
         == "iov.yaml:11: field 'lora.rank': the ranks of the tasks add up to 7, but the total rank is 8; "

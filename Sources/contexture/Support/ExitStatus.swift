@@ -1,5 +1,6 @@
 import ArgumentParser
 import Checkpoint
+import ContextGear
 import ContextLoRA
 import Datasets
 import Glibc
@@ -50,7 +51,7 @@ enum ExitStatus {
     error is CheckpointError || error is WorkflowError || error is TaskGraphError
       || error is EpisodeFileError || error is IoVError || error is TokenizerError
       || error is ChatTemplateError || error is InputError || error is OutputError || error is RunError
-      || error is PromptError || error is TrainingError
+      || error is PromptError || error is TrainingError || error is PlanningError
   }
 }
 

@@ -1,0 +1,197 @@
+/// The least price of one group of devices, by itself, over device orders and cuts.
+package final class GroupSearch {
+  /// What a group shares with the other one.
+  package struct Setting: Hashable {
+    package var microBatch: Int
+    package var shared: Int
+    package var order: Plan.Order
+
+    /// Takes the parts.
+    package init(microBatch: Int, shared: Int, order: Plan.Order) {
+      (self.microBatch, self.shared, self.order) = (microBatch, shared, order)
+    }
+  }
+
+  /// A group's stages and their price, seconds a step.
+  struct Choice {
+    var price: Double
+    var stages: [Plan.Stage]
+  }
+
+  private struct Key: Hashable {
+    var setting: Setting
+    let mask: Int
+    let trains: Bool
+  }
+
+  /// What is known of a group: the best stages so far, and that none costs less than `floor`.
+  private struct Known {
+    var choice: Choice?
+    var floor: Double
+  }
+
+  /// Complete stages with a bound below their price.
+  struct Leaf {
+    var bound: Double
+    var order: [Int]
+    var widths: [Int]
+  }
+
+  let planner: Planner
+  let workload: Workload
+  /// For each device the first one it can be exchanged with, itself perhaps.
+  let twins: [Int]
+  /// Operations simulated and stages tried so far.
+  private(set) var spent = 0
+  /// Whether no group had more candidates than are kept.
+  private(set) var isComplete = true
+  /// The least bound of candidates that were not looked at.
+  private(set) var leastLeftOut = Double.infinity
+  private var known: [Key: Known] = [:]
+  private var tables: [Key: [Double]] = [:]
+  /// The most candidates of a group that are kept.
+  private static let maximumLeaves = 20_000
+
+  package init(_ planner: Planner, _ workload: Workload) {
+    self.planner = planner
+    self.workload = workload
+    twins = Self.twins(planner)
+  }
+
+  /// Devices are twins when they have the same profile and the same ways to all others.
+  private static func twins(_ planner: Planner) -> [Int] {
+    let devices = planner.cluster.devices
+    let routes = planner.simulator.routes
+    return devices.indices.map { b in
+      devices.indices.prefix(b).first { a in
+        devices[a].speed == devices[b].speed && devices[a].memory == devices[b].memory
+          && routes.route(a, b) == routes.route(b, a)
+          && devices.indices.allSatisfy { c in
+            c == a || c == b
+              || (routes.route(a, c) == routes.route(b, c) && routes.route(c, a) == routes.route(c, b))
+          }
+      } ?? b
+    }
+  }
+
+  /// For each subset of devices (a bit each) and number of layers, the least busy time of its slowest member
+  /// over all ways to give each member at least one layer: below the price of any order. Dynamic programming;
+  /// the entry of a subset and `n` layers is at `subset * (layers + 1) + n`.
+  func busyTable(_ setting: Setting, trains: Bool) -> [Double] {
+    var key = Key(setting: setting, mask: 0, trains: trains)
+    key.setting.order = .oneForwardOneBackward
+    if let table = tables[key] { return table }
+    let layers = planner.shape.layers
+    let devices = planner.cluster.devices
+    let perLayer = devices.map { StageTimes($0, self, setting, trains: trains).busyPerLayer }
+    var table = [Double](repeating: .infinity, count: (1 << devices.count) * (layers + 1))
+    table[0] = 0
+    table.withUnsafeMutableBufferPointer { table in
+      for mask in 1..<(1 << devices.count) {
+        // Which member is looked at first does not matter: the others have been combined already.
+        let d = mask.trailingZeroBitCount
+        let rest = (mask & ~(1 << d)) * (layers + 1)
+        for end in 1...layers {
+          var best = Double.infinity
+          for width in 1...end {
+            let own = Double(width) * perLayer[d]
+            if own >= best { break }
+            best = min(best, max(own, table[rest + end - width]))
+          }
+          table[mask * (layers + 1) + end] = best
+        }
+      }
+    }
+    tables[key] = table
+    return table
+  }
+
+  /// The least price of a group, or any that is at most `enough`; `nil` where none is below `limit`.
+  func least(
+    _ setting: Setting, _ mask: Int, trains: Bool, below limit: Double, enough: Double
+  ) -> Choice? {
+    var key = Key(setting: setting, mask: mask, trains: trains)
+    // Forward-only work has no order of forwards and backwards.
+    if !trains { key.setting.order = .oneForwardOneBackward }
+    if let known = known[key] {
+      if let choice = known.choice, choice.price <= enough || choice.price <= known.floor {
+        return choice.price < limit ? choice : nil
+      }
+      if known.floor >= limit { return nil }
+    }
+    var leaves = LeafEnumeration(self, key.setting, mask, trains: trains, limit: limit)
+    leaves.run(maximum: Self.maximumLeaves)
+    spent += leaves.visited
+    if leaves.overflowed {
+      isComplete = false
+      leastLeftOut = min(leastLeftOut, leaves.least)
+    }
+    var result = Known(choice: nil, floor: limit)
+    for leaf in leaves.found.sorted(by: { $0.bound < $1.bound }) {
+      let best = result.choice?.price ?? limit
+      if leaf.bound >= best { break }
+      if best <= enough {
+        result.floor = leaf.bound
+        break
+      }
+      if spent >= planner.effort {
+        isComplete = false
+        leastLeftOut = min(leastLeftOut, leaf.bound)
+        break
+      }
+      let stages = Planner.stages(widths: leaf.widths, on: leaf.order)
+      let price = price(stages, key.setting, trains: trains)
+      if price < best { result.choice = Choice(price: price, stages: stages) }
+    }
+    if let choice = result.choice { result.floor = min(result.floor, choice.price) }
+    known[key] = result
+    return result.choice
+  }
+
+  /// The simulated step time of a group by itself.
+  func price(_ stages: [Plan.Stage], _ setting: Setting, trains: Bool) -> Double {
+    let pipeline = Plan.Pipeline(
+      trained: trains ? stages : [], forward: trains ? [] : stages, samples: workload.samples,
+      microBatch: setting.microBatch, shared: setting.shared)
+    let plan = Plan(order: setting.order, overlap: workload.mayOverlap, pipelines: [pipeline])
+    let schedule = planner.schedule(plan, workload, steps: 3, part: trains ? .trained : .forward)
+    spent += schedule.operations.count
+    return planner.simulator.run(schedule, shape: planner.shape, workload: workload).stepTime
+  }
+}
+
+/// A device's times for a micro-batch, ready for any number of layers.
+struct StageTimes {
+  /// Seconds of the trained pass through one layer, and of one more thing for the first and the last stage.
+  let forward, backward: Double
+  let firstForward, lastForward, lastBackward: Double
+  /// Seconds of forward-only work of a step for one layer, the first and the last stage.
+  let extraLayer, extraFirst, extraLast: Double
+  let count: Double
+  let trains: Bool
+
+  init(_ device: Device, _ search: GroupSearch, _ setting: GroupSearch.Setting, trains: Bool) {
+    let (shape, workload) = (search.planner.shape, search.workload)
+    let k = Double(setting.microBatch)
+    func times(_ pass: Workload.Pass) -> (Double, Double, Double, Double, Double) {
+      let layer = device.layer(shape, tokens: k * pass.tokens, context: pass.tokens)
+      let head = device.head(shape, labels: k * pass.labels)
+      return (
+        layer.forward, layer.backward, device.embedding(shape, tokens: k * pass.tokens), head.forward,
+        head.backward
+      )
+    }
+    (forward, backward, firstForward, lastForward, lastBackward) = times(workload.trained)
+    let m = workload.samples / setting.microBatch
+    let units = Double(trains ? setting.shared : m - setting.shared)
+    let passes = workload.forwardOnly.map(times)
+    extraLayer = units * passes.reduce(0) { $0 + $1.0 }
+    extraFirst = units * passes.reduce(0) { $0 + $1.2 }
+    extraLast = units * passes.reduce(0) { $0 + $1.3 }
+    count = Double(m)
+    self.trains = trains
+  }
+
+  /// Seconds of a step for one layer.
+  var busyPerLayer: Double { extraLayer + (trains ? count * (forward + backward) : 0) }
+}

@@ -1,0 +1,97 @@
+/// Tasks of one level that train side by side on disjoint devices.
+public struct LevelPlan: Codable, Hashable, Sendable {
+  /// A group of tasks that train one after the other on its devices.
+  public struct Lane: Codable, Hashable, Sendable {
+    /// The devices' places in the cluster.
+    public var devices: [Int]
+    /// One plan a task; devices count within the lane.
+    public var phases: [PlannedPhase]
+    /// Seconds for one step of each task.
+    public var time: Double { phases.reduce(0) { $0 + $1.stepTime } }
+  }
+
+  /// The groups.
+  public var lanes: [Lane]
+  /// Seconds for one step of every task, one task after the other on all devices.
+  public var oneAfterTheOther: Double
+  /// Seconds for one step of every task side by side: the slowest lane.
+  public var sideBySide: Double
+
+  /// Two lines.
+  public var text: String {
+    let lanes = lanes.map { lane in
+      lane.phases.map(\.workload.trained.task).joined(separator: ", then ") + " on "
+        + lane.phases.flatMap(\.devices).map(\.name).joined(separator: ", ")
+    }
+    return "side by side: \(lanes.joined(separator: "; "))\n  a step of each takes "
+      + "\(Figures.seconds(sideBySide)) instead of \(Figures.seconds(oneAfterTheOther)) one after the other"
+  }
+}
+
+extension Planner {
+  /// Looks for a split of the devices on which groups of tasks train side by side faster than one task after
+  /// the other on all devices. The groups must be independent, as `PhaseSchedule.independentGroups` gives
+  /// them: then the result is the same.
+  ///
+  /// All splits are tried where there are at most 256; otherwise devices, fastest first, go to the group with
+  /// the most work for its speed.
+  ///
+  /// - Parameters:
+  ///   - groups: for each group its tasks' steps.
+  ///   - oneAfterTheOther: seconds for one step of every task on all devices.
+  /// - Returns: `nil` where no split is faster.
+  public func planLevel(_ groups: [[Workload]], oneAfterTheOther: Double) -> LevelPlan? {
+    let count = cluster.devices.count
+    guard groups.count > 1, count >= groups.count else { return nil }
+    var best: LevelPlan?
+    var known: [[Int]: LevelPlan.Lane?] = [:]
+    for split in splits(groups) {
+      var lanes: [LevelPlan.Lane] = []
+      for (index, group) in groups.enumerated() {
+        let places = (0..<count).filter { split[$0] == index }
+        let key = [index] + places
+        let lane = known[key] ?? self.lane(group, on: places)
+        known[key] = .some(lane)
+        guard let lane else { break }
+        lanes.append(lane)
+      }
+      guard lanes.count == groups.count, let slowest = lanes.map(\.time).max(),
+        slowest < best?.sideBySide ?? oneAfterTheOther
+      else { continue }
+      best = LevelPlan(lanes: lanes, oneAfterTheOther: oneAfterTheOther, sideBySide: slowest)
+    }
+    return best
+  }
+
+  private func lane(_ group: [Workload], on places: [Int]) -> LevelPlan.Lane? {
+    guard !places.isEmpty else { return nil }
+    let planner = Planner(cluster.subset(places), shape: shape)
+    let phases = group.compactMap { try? planner.plan($0) }
+    return phases.count == group.count ? LevelPlan.Lane(devices: places, phases: phases) : nil
+  }
+
+  /// For each device its group.
+  private func splits(_ groups: [[Workload]]) -> [[Int]] {
+    let count = cluster.devices.count
+    var number = 1
+    for _ in 0..<count where number <= 256 { number *= groups.count }
+    if number <= 256 {
+      return (0..<number).map { code in
+        var rest = code
+        return (0..<count).map { _ in
+          defer { rest /= groups.count }
+          return rest % groups.count
+        }
+      }
+    }
+    let work = groups.map { $0.reduce(0) { $0 + workBound($1) } }
+    var speeds = [Double](repeating: 0, count: groups.count)
+    var split = [Int](repeating: 0, count: count)
+    for device in ranking(groups[0][0]) {
+      let next = groups.indices.min { speeds[$0] / work[$0] < speeds[$1] / work[$1] } ?? 0
+      split[device] = next
+      speeds[next] += speed(device, groups[0][0])
+    }
+    return [split]
+  }
+}

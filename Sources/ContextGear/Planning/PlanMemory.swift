@@ -1,0 +1,34 @@
+extension Plan {
+  /// A stage and the bytes it needs.
+  public struct StageMemory: Sendable, Equatable {
+    /// The device's place in the cluster.
+    public var device: Int
+    /// Bytes it needs at its peak.
+    public var needed: Int
+    /// Bytes it may use.
+    public var available: Int
+    /// How many are missing; at most 0 where it fits.
+    public var shortage: Int { needed - available }
+  }
+
+  /// What every stage needs, pipelines in order, `D_t` before `D_f`.
+  public func memory(_ devices: [Device], shape: ModelShape, workload: Workload) -> [StageMemory] {
+    pipelines.flatMap { pipeline in
+      [(pipeline.trained, true), (pipeline.forward, false)].flatMap { group, trains in
+        group.enumerated().map { place, stage in
+          let inFlight = Self.inFlight(order, stage: place, stages: group.count, count: pipeline.count)
+          return StageMemory(
+            device: stage.device,
+            needed: StageCosts.memory(
+              shape, workload, layers: stage.layers, microBatch: pipeline.microBatch, trains: trains,
+              inFlight: inFlight), available: devices[stage.device].memory)
+        }
+      }
+    }
+  }
+
+  /// Whether every stage fits into its device.
+  func fits(_ devices: [Device], shape: ModelShape, workload: Workload) -> Bool {
+    memory(devices, shape: shape, workload: workload).allSatisfy { $0.shortage <= 0 }
+  }
+}

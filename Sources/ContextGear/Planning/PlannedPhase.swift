@@ -1,0 +1,107 @@
+/// A plan with everything a person or an executor asks of it.
+public struct PlannedPhase: Codable, Hashable, Sendable {
+  /// What a device does in the plan.
+  public struct DeviceUse: Codable, Hashable, Sendable {
+    /// Its name.
+    public var name: String
+    /// Its place in the cluster.
+    public var device: Int
+    /// Its layers.
+    public var first, end: Int
+    /// Whether it belongs to `D_t`.
+    public var trains: Bool
+    /// The share of a step in which it waits.
+    public var idle: Double
+    /// Bytes at its peak, and what it may use.
+    public var memory, available: Int
+  }
+
+  /// A baseline's price.
+  public struct BaselineTime: Codable, Hashable, Sendable {
+    /// Which.
+    public var baseline: Baseline
+    /// Its best micro-batch size.
+    public var microBatch: Int
+    /// Seconds of a step.
+    public var stepTime: Double
+
+    init(baseline: Baseline, priced: PricedPlan) {
+      self.baseline = baseline
+      microBatch = priced.plan.pipelines[0].microBatch
+      stepTime = priced.stepTime
+    }
+  }
+
+  /// The work of a step.
+  public var workload: Workload
+  /// Who does it.
+  public var plan: Plan
+  /// The baseline whose schedule the plan is, where none of ContextGear's is faster.
+  public var fallback: Baseline?
+  /// Seconds of a step in the steady state.
+  public var stepTime: Double
+  /// `C_T` and `C_F`: the step times of `D_t` and `D_f` by themselves; 0 without `D_f`. Of replicas, the first
+  /// pipeline's.
+  public var trainedTime, forwardTime: Double
+  /// No plan of the kind that was searched has a smaller `C`.
+  public var lowerBound: Double
+  /// Whether the search covered every plan, so that the bound is the least `C`.
+  public var exact: Bool
+  /// What each device does.
+  public var devices: [DeviceUse]
+  /// Bytes of a step from device to device.
+  public var traffic: [Simulation.Traffic]
+  /// What the plan is compared with.
+  public var baselines: [BaselineTime]
+
+  /// How far the step time lies above the bound, as a share of the bound.
+  public var gap: Double { stepTime / lowerBound - 1 }
+
+  /// The share of the best baseline's time that the plan saves.
+  public var saving: Double {
+    baselines.map(\.stepTime).min().map { 1 - stepTime / $0 } ?? 0
+  }
+
+  init(
+    _ best: PricedPlan, fallback: Baseline?, workload: Workload, planner: Planner, lowerBound: Double,
+    exact: Bool, baselines: [BaselineTime]
+  ) {
+    self.workload = workload
+    self.fallback = fallback
+    self.lowerBound = lowerBound
+    self.exact = exact
+    self.baselines = baselines
+    plan = best.plan
+    stepTime = best.stepTime
+    let single = Plan(
+      order: plan.order, overlap: plan.overlap, pipelines: Array(plan.pipelines.prefix(1)))
+    let own = workload.with(samples: plan.pipelines[0].samples)
+    trainedTime = planner.stepTime(single, own, steps: 3, part: .trained)
+    forwardTime =
+      plan.pipelines[0].forward.isEmpty ? 0 : planner.stepTime(single, own, steps: 3, part: .forward)
+    // The middle of a run: the difference of two lengths is one step of all messages.
+    let (long, short) = (4 + workload.staleness, 3 + workload.staleness)
+    let runs = [long, short].map { steps in
+      planner.simulator.run(
+        planner.schedule(best.plan, workload, steps: steps), shape: planner.shape, workload: workload,
+        detailed: true)
+    }
+    let before = Dictionary(
+      runs[1].traffic.map { (Pair(from: $0.from, to: $0.to), $0.bytes) }, uniquingKeysWith: +)
+    traffic = runs[0].traffic.map {
+      Simulation.Traffic(
+        from: $0.from, to: $0.to, bytes: $0.bytes - (before[Pair(from: $0.from, to: $0.to)] ?? 0))
+    }
+    let schedule = planner.schedule(best.plan, workload, steps: 1)
+    let memory = best.plan.memory(planner.cluster.devices, shape: planner.shape, workload: workload)
+    devices = schedule.stages.enumerated().map { index, stage in
+      DeviceUse(
+        name: planner.cluster.devices[stage.device].name, device: stage.device, first: stage.first,
+        end: stage.end, trains: stage.trains,
+        idle: max(0, 1 - runs[0].busy[index] / Double(long) / best.stepTime), memory: memory[index].needed,
+        available: memory[index].available)
+    }
+  }
+
+  private struct Pair: Hashable { let from, to: Int }
+}

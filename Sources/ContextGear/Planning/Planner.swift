@@ -1,0 +1,168 @@
+/// A plan with its price.
+public struct PricedPlan: Sendable, Hashable {
+  /// The plan.
+  public var plan: Plan
+  /// Seconds of an optimiser step in the steady state, as simulated.
+  public var stepTime: Double
+}
+
+/// Looks for the plan of the least `C = max(C_T, C_F)` over groups, device orders, cuts, `k`, `ρ` and the
+/// depth of 1F1B, under every device's memory.
+///
+/// Up to `exactLimit` devices all plans of one pipeline are covered: bounds leave out those that cannot be
+/// better, the simulator prices the rest. `C_T` and `C_F` are the simulated steady step times of each group
+/// by itself. The candidates that can still win are priced together, with answers, refined columns and shared
+/// networks; the best of these and of the baselines is the plan. For more devices see `planReplicas`.
+public struct Planner: Sendable {
+  /// The most devices over which every plan is covered.
+  public static let exactLimit = 8
+
+  let cluster: Cluster
+  let shape: ModelShape
+  let simulator: Simulator
+  /// Simulated operations and tried stages until the search gives up its proof. Counted, not timed, so that
+  /// a plan does not depend on the machine that makes it.
+  public var effort = 20_000_000
+  /// A part that plans have to do without.
+  var ablation: Ablation?
+
+  /// Takes a validated cluster.
+  public init(_ cluster: Cluster, shape: ModelShape) {
+    self.cluster = cluster
+    self.shape = shape
+    simulator = Simulator(cluster)
+  }
+
+  /// The simulated step time of a plan: over twice as many steps as refined columns stay in use, after as
+  /// many to settle.
+  func stepTime(_ plan: Plan, _ workload: Workload) -> Double {
+    let steps = workload.refinedColumns > 0 && plan.overlap ? 4 * (workload.staleness + 1) : 4
+    return stepTime(plan, workload, steps: steps, part: .all)
+  }
+
+  /// The simulated step time over some steps of one part.
+  func stepTime(_ plan: Plan, _ workload: Workload, steps: Int, part: Schedule.Part) -> Double {
+    simulator.run(schedule(plan, workload, steps: steps, part: part), shape: shape, workload: workload)
+      .stepTime
+  }
+
+  /// The schedule of a plan over this cluster.
+  public func schedule(
+    _ plan: Plan, _ workload: Workload, steps: Int, part: Schedule.Part = .all
+  ) -> Schedule {
+    Schedule(
+      plan, workload: workload, shape: shape, deviceCount: cluster.devices.count, steps: steps, part: part)
+  }
+
+  /// Makes the plan of one phase.
+  ///
+  /// - Throws: `PlanningError` where nothing fits into memory (it names the device and the bytes), or where
+  ///   devices that would have to talk are not joined.
+  public func plan(_ workload: Workload) throws(PlanningError) -> PlannedPhase {
+    try checkProfiles()
+    let baselines = Baseline.allCases.compactMap { kind in
+      baseline(kind, workload).map { (kind, $0) }
+    }
+    let fallback = baselines.min { $0.1.stepTime < $1.1.stepTime }
+    var best = fallback?.1
+    func take(_ found: PricedPlan?) {
+      if let found, found.stepTime < best?.stepTime ?? .infinity { best = found }
+    }
+    var floor = workBound(workload)
+    var exact = false
+    if cluster.devices.count <= Self.exactLimit {
+      if cluster.devices.count > 4 {
+        // A good plan first: bounds then leave out more.
+        for start in starts(workload) { take(refined(start, workload)) }
+      }
+      let found = PlanSearch(self, workload).run(below: best?.stepTime ?? .infinity)
+      (floor, exact) = (max(floor, found.lowerBound), found.exact)
+      if let plan = found.plan {
+        take(refined(PricedPlan(plan: plan, stepTime: found.stepTime), workload))
+      }
+    } else {
+      take(planReplicas(workload))
+    }
+    guard let best, best.stepTime.isFinite else { throw infeasible(workload) }
+    return PlannedPhase(
+      best, fallback: fallback.flatMap { $0.1 == best ? $0.0 : nil }, workload: workload, planner: self,
+      lowerBound: min(floor, best.stepTime), exact: exact,
+      baselines: baselines.map { PlannedPhase.BaselineTime(baseline: $0.0, priced: $0.1) })
+  }
+
+  /// Plans to climb from: the exact ones of the fastest two to four devices.
+  private func starts(_ workload: Workload) -> [PricedPlan] {
+    (2...4).compactMap { count in
+      let places = Array(ranking(workload).prefix(count))
+      var planner = Planner(cluster.subset(places), shape: shape)
+      planner.effort = effort / 20
+      let found = PlanSearch(planner, workload).run(below: .infinity)
+      guard var plan = found.plan else { return nil }
+      plan.pipelines[0].trained = plan.pipelines[0].trained.map {
+        Plan.Stage(device: places[$0.device], layers: $0.layers)
+      }
+      plan.pipelines[0].forward = plan.pipelines[0].forward.map {
+        Plan.Stage(device: places[$0.device], layers: $0.layers)
+      }
+      return PricedPlan(plan: plan, stepTime: found.stepTime)
+    }
+  }
+
+  /// Measured times hold for the model they were measured with.
+  private func checkProfiles() throws(PlanningError) {
+    for device in cluster.devices {
+      guard case .measured(let times) = device.speed,
+        let model = times.measured?.model ?? cluster.measured?.model, model != shape.signature
+      else { continue }
+      throw PlanningError(
+        "device \(device.name)", "was measured with a model of shape \(model), not \(shape.signature)",
+        "profile the cluster again with this model")
+    }
+  }
+
+  /// No plan is faster: all devices share the work of a step without waiting, each at its best micro-batch.
+  func workBound(_ workload: Workload) -> Double {
+    let sizes = Workload.microBatchSizes(workload.samples)
+    var rates: [Device.Speed: Double] = [:]
+    let sum = cluster.devices.reduce(0.0) { sum, device in
+      if let known = rates[device.speed] { return sum + known }
+      let seconds = sizes.map { k in
+        let costs = StageCosts(device, shape, workload, layers: 0..<shape.layers, microBatch: k)
+        return (costs.forward.reduce(0, +) + costs.backward) / Double(k)
+      }.min()
+      let rate = seconds.map { 1 / max($0, .leastNormalMagnitude) } ?? 0
+      rates[device.speed] = rate
+      return sum + rate
+    }
+    return Double(workload.samples) / sum
+  }
+
+  /// Why there is no plan: the cut by memory with the smallest micro-batches, and where it breaks.
+  private func infeasible(_ workload: Workload) -> PlanningError {
+    let count = min(cluster.devices.count, shape.layers)
+    let order = cluster.devices.indices.sorted {
+      (cluster.devices[$1].memory, $0) < (cluster.devices[$0].memory, $1)
+    }
+    let widths = Self.proportional(
+      shape.layers, to: order.prefix(count).map { Double(cluster.devices[$0].memory) })
+    let plan = Plan(
+      order: .oneForwardOneBackward, overlap: false,
+      pipelines: [
+        Plan.Pipeline(
+          trained: Self.stages(widths: widths, on: Array(order.prefix(count))), forward: [],
+          samples: workload.samples, microBatch: 1, shared: workload.samples)
+      ])
+    let memory = plan.memory(cluster.devices, shape: shape, workload: workload)
+    guard let worst = memory.max(by: { $0.shortage < $1.shortage }), worst.shortage > 0 else {
+      return PlanningError(
+        "links", "no plan fits into memory whose devices are joined",
+        "add links, or a network over all devices")
+    }
+    let name = cluster.devices[worst.device].name
+    return PlanningError(
+      "device \(name)",
+      "lacks \(worst.shortage) bytes: with layers cut in proportion to memory and micro-batches of one sample "
+        + "it needs \(worst.needed) and has \(worst.available)",
+      "add devices or memory, or take a smaller model or shorter sequences")
+  }
+}

@@ -1,0 +1,188 @@
+/// Devices, the links between them, and where these figures come from.
+public struct Cluster: Codable, Hashable, Sendable {
+  /// The cluster's name.
+  public var name: String
+  /// When and where it was measured; `nil` for a described one.
+  public var measured: Provenance?
+  /// The devices, in the order that plans number them.
+  public var devices: [Device]
+  /// Links between two devices. They go before the networks.
+  public var links: [Link]
+  /// Media that join several devices.
+  public var networks: [Network]
+
+  /// Takes the parts as they are; `validate` checks them.
+  public init(
+    name: String, measured: Provenance? = nil, devices: [Device], links: [Link] = [], networks: [Network] = []
+  ) {
+    self.name = name
+    self.measured = measured
+    self.devices = devices
+    self.links = links
+    self.networks = networks
+  }
+}
+
+/// When, where and with what something was measured.
+public struct Provenance: Codable, Hashable, Sendable {
+  /// The time, as ISO 8601.
+  public var when: String
+  /// The machine or the place.
+  public var machine: String
+  /// The model whose layers were timed, as `ModelShape.signature`; `nil` where only links were.
+  public var model: String?
+
+  /// Takes the parts.
+  public init(when: String, machine: String, model: String? = nil) {
+    self.when = when
+    self.machine = machine
+    self.model = model
+  }
+}
+
+/// One computer of a cluster.
+public struct Device: Codable, Hashable, Sendable {
+  /// A name that no other device has.
+  public var name: String
+  /// Its address, for the launcher.
+  public var host: String?
+  /// Bytes that training may use.
+  public var memory: Int
+  /// How long it works.
+  public var speed: Speed
+
+  /// Where a device's times come from.
+  public enum Speed: Hashable, Sendable {
+    /// Timed on the device itself.
+    case measured(MeasuredTimes)
+    /// Computed from a rate.
+    case described(DescribedRate)
+  }
+
+  /// Takes the parts.
+  public init(name: String, host: String? = nil, memory: Int, speed: Speed) {
+    self.name = name
+    self.host = host
+    self.memory = memory
+    self.speed = speed
+  }
+}
+
+/// Times of one layer (and of the head) for micro-batches of several sizes.
+public struct MeasuredTimes: Codable, Hashable, Sendable {
+  /// One size.
+  public struct Point: Codable, Hashable, Sendable {
+    /// Rows of the micro-batch: tokens, for the head labelled tokens.
+    public var tokens: Int
+    /// Seconds of the forward pass.
+    public var forward: Double
+    /// Seconds of the backward pass.
+    public var backward: Double
+
+    /// Takes the parts.
+    public init(tokens: Int, forward: Double, backward: Double) {
+      self.tokens = tokens
+      self.forward = forward
+      self.backward = backward
+    }
+  }
+
+  /// One transformer layer; at least one point, tokens ascending.
+  public var layer: [Point]
+  /// Final norm, head and loss; empty where it costs nothing worth counting.
+  public var head: [Point]
+  /// The token embedding; likewise. Its backward time is not used.
+  public var embedding: [Point]
+  /// Seconds the optimiser takes for one layer.
+  public var updatePerLayer: Double
+  /// When and where; with the model.
+  public var measured: Provenance?
+
+  /// Takes the parts.
+  public init(
+    layer: [Point], head: [Point] = [], embedding: [Point] = [], updatePerLayer: Double = 0,
+    measured: Provenance? = nil
+  ) {
+    self.layer = layer
+    self.head = head
+    self.embedding = embedding
+    self.updatePerLayer = updatePerLayer
+    self.measured = measured
+  }
+}
+
+/// A device that is only described: `time = max(FLOPs / (peak · efficiency), bytes / bandwidth) + overhead`
+/// for each layer (roofline; Williams, Waterman and Patterson, 2009).
+public struct DescribedRate: Codable, Hashable, Sendable {
+  /// The vendor's peak, FLOP/s.
+  public var peak: Double
+  /// The share of the peak that training reaches, in `0...1`.
+  public var efficiency: Double
+  /// Bytes/s from memory.
+  public var memoryBandwidth: Double
+  /// Seconds that a pass through one layer costs whatever its size: kernel launches.
+  public var overhead: Double
+
+  /// Takes the parts.
+  public init(peak: Double, efficiency: Double, memoryBandwidth: Double, overhead: Double) {
+    self.peak = peak
+    self.efficiency = efficiency
+    self.memoryBandwidth = memoryBandwidth
+    self.overhead = overhead
+  }
+}
+
+/// A link between two devices.
+public struct Link: Codable, Hashable, Sendable {
+  /// One end.
+  public var from: String
+  /// The other end.
+  public var to: String
+  /// Whether it serves `from -> to` alone; otherwise both directions, each with the whole bandwidth.
+  public var directed: Bool
+  /// Seconds until the first byte arrives.
+  public var latency: Double
+  /// Bytes/s.
+  public var bandwidth: Double
+  /// The fit's relative residual, where it was measured.
+  public var residual: Double?
+
+  /// Takes the parts.
+  public init(
+    from: String, to: String, directed: Bool = false, latency: Double, bandwidth: Double,
+    residual: Double? = nil
+  ) {
+    self.from = from
+    self.to = to
+    self.directed = directed
+    self.latency = latency
+    self.bandwidth = bandwidth
+    self.residual = residual
+  }
+}
+
+/// A network that joins several devices.
+public struct Network: Codable, Hashable, Sendable {
+  /// Its name.
+  public var name: String
+  /// The devices in it; empty for all.
+  public var devices: [String]
+  /// Whether one message at a time crosses it (a Wi-Fi channel); otherwise each device has its own port
+  /// (a switch).
+  public var shared: Bool
+  /// Seconds until the first byte arrives.
+  public var latency: Double
+  /// Bytes/s of the medium, or of a port in each direction.
+  public var bandwidth: Double
+
+  /// Takes the parts.
+  public init(
+    name: String, devices: [String] = [], shared: Bool, latency: Double, bandwidth: Double
+  ) {
+    self.name = name
+    self.devices = devices
+    self.shared = shared
+    self.latency = latency
+    self.bandwidth = bandwidth
+  }
+}

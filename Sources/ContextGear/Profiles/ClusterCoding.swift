@@ -1,0 +1,243 @@
+extension Cluster {
+  enum CodingKeys: String, CodingKey, CaseIterable { case name, measured, devices, links, networks }
+
+  /// Reads the fields strictly; `count` copies of a device become devices of their own.
+  public init(from decoder: any Decoder) throws {
+    let fields = try decoder.fields(CodingKeys.self)
+    name = try fields.decodeIfPresent(String.self, forKey: .name) ?? "cluster"
+    measured = try fields.decodeIfPresent(Provenance.self, forKey: .measured)
+    devices = try fields.decode([DeviceEntry].self, forKey: .devices).flatMap(\.devices)
+    links = try fields.decodeIfPresent([Link].self, forKey: .links) ?? []
+    networks = try fields.decodeIfPresent([Network].self, forKey: .networks) ?? []
+    try validate()
+  }
+
+  /// The most devices that are read.
+  public static let maximumDevices = 100_000
+
+  /// Throws `PlanningError` where names stand twice, or links name no device.
+  public func validate() throws(PlanningError) {
+    guard (1...Self.maximumDevices).contains(devices.count) else {
+      throw PlanningError(
+        "devices", "there are \(devices.count)", "give between 1 and \(Self.maximumDevices) devices")
+    }
+    var names: Set<String> = []
+    for (index, device) in devices.enumerated() where !names.insert(device.name).inserted {
+      throw PlanningError(
+        "devices.\(index).name", "the name '\(device.name)' stands twice", "give each device its own")
+    }
+    func check(_ name: String, _ place: String) throws(PlanningError) {
+      guard names.contains(name) else {
+        throw PlanningError(place, "there is no device '\(name)'", "name one of the devices")
+      }
+    }
+    for (index, link) in links.enumerated() {
+      try check(link.from, "links.\(index).from")
+      try check(link.to, "links.\(index).to")
+      guard link.from != link.to else {
+        throw PlanningError("links.\(index)", "joins '\(link.from)' with itself", "name two devices")
+      }
+    }
+    for (index, network) in networks.enumerated() {
+      for name in network.devices { try check(name, "networks.\(index).devices") }
+    }
+  }
+}
+
+/// A device of a cluster file, or several alike.
+private struct DeviceEntry: Decodable {
+  var devices: [Device]
+
+  enum CodingKeys: String, CodingKey, CaseIterable {
+    case name, host, kind, count, memory, measured, described
+  }
+
+  init(from decoder: any Decoder) throws {
+    let fields = try decoder.fields(CodingKeys.self)
+    let kind = try fields.decodeIfPresent(String.self, forKey: .kind)
+    let name = try fields.decodeIfPresent(String.self, forKey: .name) ?? kind
+    func refusal(_ key: CodingKeys?, _ problem: String, _ remedy: String) -> PlanningError {
+      decoder.refusal(decoder.codingPath + (key.map { [$0] } ?? []), problem, remedy)
+    }
+    guard let name, !name.isEmpty else { throw refusal(.name, "is missing", "give the device a name") }
+    var device = kind.flatMap { BuiltIn.device(name, kind: $0) }
+    if let kind, device == nil {
+      let known = BuiltIn.modules.map(\.kind).joined(separator: ", ")
+      throw refusal(.kind, "'\(kind)' is not known", "use one of \(known), or describe the device")
+    }
+    let memory = try fields.decodeIfPresent(Int.self, forKey: .memory) ?? device?.memory
+    guard let memory, memory > 0 else {
+      throw refusal(.memory, memory.map { "\($0) cannot be" } ?? "is missing", "give the bytes for training")
+    }
+    if let times = try fields.decodeIfPresent(MeasuredTimes.self, forKey: .measured) {
+      device = Device(name: name, memory: memory, speed: .measured(times))
+    } else if let rate = try fields.decodeIfPresent(DescribedRate.self, forKey: .described) {
+      device = Device(name: name, memory: memory, speed: .described(rate))
+    }
+    guard var device else {
+      throw refusal(nil, "says nothing of the speed", "give one of kind, measured, described")
+    }
+    device.memory = memory
+    device.host = try fields.decodeIfPresent(String.self, forKey: .host)
+    let count = try fields.decodeIfPresent(Int.self, forKey: .count)
+    guard let count else {
+      devices = [device]
+      return
+    }
+    guard (1...Cluster.maximumDevices).contains(count) else {
+      throw refusal(.count, "\(count) is outside 1...\(Cluster.maximumDevices)", "use a number in that range")
+    }
+    devices = (1...count).map { number in
+      var copy = device
+      copy.name = "\(name)-\(number)"
+      return copy
+    }
+  }
+}
+
+extension Device {
+  private enum CodingKeys: String, CodingKey { case name, host, memory, measured, described }
+
+  /// Reads one device of a cluster file.
+  public init(from decoder: any Decoder) throws {
+    let entry = try DeviceEntry(from: decoder)
+    guard entry.devices.count == 1 else {
+      throw decoder.refusal(decoder.codingPath, "stands for several devices", "leave count out")
+    }
+    self = entry.devices[0]
+  }
+
+  /// Writes the fields that a cluster file has.
+  public func encode(to encoder: any Encoder) throws {
+    var fields = encoder.container(keyedBy: CodingKeys.self)
+    try fields.encode(name, forKey: .name)
+    try fields.encodeIfPresent(host, forKey: .host)
+    try fields.encode(memory, forKey: .memory)
+    switch speed {
+    case .measured(let times): try fields.encode(times, forKey: .measured)
+    case .described(let rate): try fields.encode(rate, forKey: .described)
+    }
+  }
+}
+
+extension Provenance {
+  enum CodingKeys: String, CodingKey, CaseIterable { case when, machine, model }
+
+  /// Reads the fields strictly.
+  public init(from decoder: any Decoder) throws {
+    let fields = try decoder.fields(CodingKeys.self)
+    when = try fields.decode(String.self, forKey: .when)
+    machine = try fields.decode(String.self, forKey: .machine)
+    model = try fields.decodeIfPresent(String.self, forKey: .model)
+  }
+}
+
+extension MeasuredTimes {
+  enum CodingKeys: String, CodingKey, CaseIterable { case layer, head, embedding, updatePerLayer, measured }
+
+  /// Reads the fields strictly; points must ascend in tokens.
+  public init(from decoder: any Decoder) throws {
+    let fields = try decoder.fields(CodingKeys.self)
+    layer = try fields.decode([Point].self, forKey: .layer)
+    head = try fields.decodeIfPresent([Point].self, forKey: .head) ?? []
+    embedding = try fields.decodeIfPresent([Point].self, forKey: .embedding) ?? []
+    updatePerLayer =
+      fields.contains(.updatePerLayer) ? try fields.positive(.updatePerLayer, orZero: true) : 0
+    measured = try fields.decodeIfPresent(Provenance.self, forKey: .measured)
+    guard !layer.isEmpty else {
+      throw decoder.refusal(
+        decoder.codingPath + [CodingKeys.layer], "holds no times", "measure at least one micro-batch size")
+    }
+    for (key, points) in [(CodingKeys.layer, layer), (.head, head), (.embedding, embedding)]
+    where zip(points, points.dropFirst()).contains(where: { $0.tokens >= $1.tokens }) {
+      throw decoder.refusal(
+        decoder.codingPath + [key], "the sizes do not ascend", "sort the points by tokens")
+    }
+  }
+}
+
+extension MeasuredTimes.Point {
+  enum CodingKeys: String, CodingKey, CaseIterable { case tokens, forward, backward }
+
+  /// Reads the fields strictly.
+  public init(from decoder: any Decoder) throws {
+    let fields = try decoder.fields(CodingKeys.self)
+    tokens = try fields.decode(Int.self, forKey: .tokens)
+    guard tokens > 0 else {
+      throw decoder.refusal(
+        decoder.codingPath + [CodingKeys.tokens], "\(tokens) cannot be", "give at least 1")
+    }
+    forward = try fields.positive(.forward, orZero: true)
+    backward = fields.contains(.backward) ? try fields.positive(.backward, orZero: true) : 0
+  }
+}
+
+extension DescribedRate {
+  enum CodingKeys: String, CodingKey, CaseIterable { case peak, efficiency, memoryBandwidth, overhead }
+
+  /// Reads the fields strictly; only `peak` has no default.
+  public init(from decoder: any Decoder) throws {
+    let fields = try decoder.fields(CodingKeys.self)
+    peak = try fields.positive(.peak)
+    efficiency = fields.contains(.efficiency) ? try fields.positive(.efficiency) : BuiltIn.efficiency
+    guard efficiency <= 1 else {
+      throw decoder.refusal(
+        decoder.codingPath + [CodingKeys.efficiency], "\(efficiency) is above 1", "give a share of the peak")
+    }
+    memoryBandwidth = fields.contains(.memoryBandwidth) ? try fields.positive(.memoryBandwidth) : 1e11
+    overhead = fields.contains(.overhead) ? try fields.positive(.overhead, orZero: true) : BuiltIn.overhead
+  }
+}
+
+extension Link {
+  enum CodingKeys: String, CodingKey, CaseIterable { case from, to, directed, latency, bandwidth, residual }
+
+  /// Reads the fields strictly.
+  public init(from decoder: any Decoder) throws {
+    let fields = try decoder.fields(CodingKeys.self)
+    from = try fields.decode(String.self, forKey: .from)
+    to = try fields.decode(String.self, forKey: .to)
+    directed = try fields.decodeIfPresent(Bool.self, forKey: .directed) ?? false
+    latency = try fields.positive(.latency, orZero: true)
+    bandwidth = try fields.positive(.bandwidth)
+    residual = try fields.decodeIfPresent(Double.self, forKey: .residual)
+  }
+}
+
+extension Network {
+  enum CodingKeys: String, CodingKey, CaseIterable { case name, kind, devices, shared, latency, bandwidth }
+
+  /// Reads the fields strictly; what is not given comes from `kind`.
+  public init(from decoder: any Decoder) throws {
+    let fields = try decoder.fields(CodingKeys.self)
+    let kind = try fields.decodeIfPresent(String.self, forKey: .kind)
+    let base = kind.flatMap { BuiltIn.network($0) }
+    func refusal(_ key: CodingKeys, _ problem: String, _ remedy: String) -> PlanningError {
+      decoder.refusal(decoder.codingPath + [key], problem, remedy)
+    }
+    if let kind, base == nil {
+      let known = BuiltIn.media.map(\.kind).joined(separator: ", ")
+      throw refusal(.kind, "'\(kind)' is not known", "use one of \(known), or give latency and bandwidth")
+    }
+    name = try fields.decodeIfPresent(String.self, forKey: .name) ?? kind ?? "network"
+    devices = try fields.decodeIfPresent([String].self, forKey: .devices) ?? []
+    shared = try fields.decodeIfPresent(Bool.self, forKey: .shared) ?? base?.shared ?? false
+    let latency =
+      fields.contains(.latency) ? try fields.positive(.latency, orZero: true) : base?.latency
+    let bandwidth = fields.contains(.bandwidth) ? try fields.positive(.bandwidth) : base?.bandwidth
+    guard let latency else { throw refusal(.latency, "is missing", "give seconds, or a kind") }
+    guard let bandwidth else { throw refusal(.bandwidth, "is missing", "give bytes/s, or a kind") }
+    self.latency = latency
+    self.bandwidth = bandwidth
+  }
+
+  /// Writes all figures.
+  public func encode(to encoder: any Encoder) throws {
+    var fields = encoder.container(keyedBy: CodingKeys.self)
+    try fields.encode(name, forKey: .name)
+    if !devices.isEmpty { try fields.encode(devices, forKey: .devices) }
+    try fields.encode(shared, forKey: .shared)
+    try fields.encode(latency, forKey: .latency)
+    try fields.encode(bandwidth, forKey: .bandwidth)
+  }
+}

@@ -1,0 +1,97 @@
+import Foundation
+import Yams
+
+extension Cluster {
+  /// The largest cluster file that is read, in bytes.
+  static let maximumFileSize = 16 << 20
+
+  /// Reads a cluster file.
+  ///
+  /// - Throws: `PlanningError` that names the file, the field and the remedy.
+  public init(contentsOf path: String) throws(PlanningError) {
+    self = try YAMLFile.read(Cluster.self, path)
+  }
+
+  /// Reads a cluster from YAML; `file` is for messages.
+  public init(yaml: String, file: String) throws(PlanningError) {
+    self = try YAMLFile.decode(Cluster.self, yaml, file: file)
+  }
+
+  /// The cluster as YAML that `init(yaml:file:)` reads to the same value.
+  public func yaml() throws -> String {
+    let encoder = YAMLEncoder()
+    encoder.options.width = 110
+    return try encoder.encode(self)
+  }
+}
+
+extension ModelShape {
+  /// Reads a model's shape from a YAML or JSON file.
+  public init(contentsOf path: String) throws(PlanningError) {
+    self = try YAMLFile.read(ModelShape.self, path)
+  }
+}
+
+/// Values in YAML files.
+enum YAMLFile {
+  static func read<Value: Decodable>(_ type: Value.Type, _ path: String) throws(PlanningError) -> Value {
+    var isFolder: ObjCBool = false
+    guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), !isFolder.boolValue else {
+      let problem = isFolder.boolValue ? "is a folder" : "there is no such file"
+      throw PlanningError(path, problem, "check the path")
+    }
+    guard let handle = FileHandle(forReadingAtPath: path),
+      let bytes = try? handle.read(upToCount: Cluster.maximumFileSize + 1) ?? Data()
+    else {
+      throw PlanningError(path, "cannot be read", "check the permissions")
+    }
+    guard bytes.count <= Cluster.maximumFileSize else {
+      throw PlanningError(path, "is larger than \(Cluster.maximumFileSize >> 20) MiB", "name a YAML file")
+    }
+    guard let text = String(validating: bytes, as: UTF8.self) else {
+      throw PlanningError(path, "is not UTF-8 text", "save it as UTF-8")
+    }
+    return try decode(type, text, file: path)
+  }
+
+  static func decode<Value: Decodable>(
+    _ type: Value.Type, _ text: String, file: String
+  ) throws(PlanningError) -> Value {
+    func located(_ path: [any CodingKey], _ problem: String, _ remedy: String) -> PlanningError {
+      let field = path.dotted
+      return PlanningError(field.isEmpty ? file : "\(file): \(field)", problem, remedy)
+    }
+    do {
+      return try YAMLDecoder().decode(type, from: text)
+    } catch let error as PlanningError {
+      throw PlanningError("\(file): \(error.place)", error.problem, error.remedy)
+    } catch DecodingError.keyNotFound(let key, let context) {
+      throw located(context.codingPath + [key], "is missing", "add it")
+    } catch DecodingError.typeMismatch(let type, let context) {
+      throw located(context.codingPath, "is not of the right kind", "give \(kind(type))")
+    } catch DecodingError.valueNotFound(let type, let context) {
+      throw located(context.codingPath, "is empty", "give \(kind(type))")
+    } catch DecodingError.dataCorrupted(let context) {
+      if let inner = context.underlyingError as? PlanningError {
+        throw PlanningError("\(file): \(inner.place)", inner.problem, inner.remedy)
+      }
+      let detail = context.underlyingError.map { ": \($0)".split(whereSeparator: \.isNewline)[0] } ?? ""
+      throw located(
+        context.codingPath, "cannot be read\(detail)",
+        context.codingPath.isEmpty ? "check the YAML's indentation, colons and quotes" : "correct the value")
+    } catch {
+      throw located([], "is not valid YAML (\(error))", "check indentation, colons and quotes")
+    }
+  }
+
+  private static func kind(_ type: Any.Type) -> String {
+    switch type {
+    case is Int.Type: "a whole number"
+    case is Double.Type: "a number"
+    case is String.Type: "a text"
+    case is Bool.Type: "true or false"
+    case is any Collection.Type: "a list or mapping"
+    default: "a \("\(type)".contains("Array") ? "list" : "mapping")"
+    }
+  }
+}

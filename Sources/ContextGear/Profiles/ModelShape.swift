@@ -1,0 +1,115 @@
+/// What pricing needs to know of a model: sizes, not weights.
+public struct ModelShape: Codable, Hashable, Sendable {
+  /// Transformer layers.
+  public var layers: Int
+  /// Width of the residual stream.
+  public var hidden: Int
+  /// Query heads.
+  public var heads: Int
+  /// Key/value heads.
+  public var keyValueHeads: Int
+  /// Width of a head.
+  public var headDimension: Int
+  /// Width of the feed-forward layer.
+  public var feedForward: Int
+  /// Rows of the token embedding.
+  public var vocabulary: Int
+  /// Whether the token embedding is also the head.
+  public var tiedHead: Bool
+  /// Bytes of a stored weight or activation.
+  public var valueBytes: Int
+  /// Copies of the frozen weights on a device that trains. The CPU engine packs one for each direction.
+  public var trainingCopies: Int
+  /// Rank columns of every adapted linear layer (all seven of a transformer layer).
+  public var rank: Int
+
+  /// Takes the sizes.
+  public init(
+    layers: Int, hidden: Int, heads: Int, keyValueHeads: Int, headDimension: Int, feedForward: Int,
+    vocabulary: Int, tiedHead: Bool = true, valueBytes: Int = 2, trainingCopies: Int = 2, rank: Int = 16
+  ) {
+    self.layers = layers
+    self.hidden = hidden
+    self.heads = heads
+    self.keyValueHeads = keyValueHeads
+    self.headDimension = headDimension
+    self.feedForward = feedForward
+    self.vocabulary = vocabulary
+    self.tiedHead = tiedHead
+    self.valueBytes = valueBytes
+    self.trainingCopies = trainingCopies
+    self.rank = rank
+  }
+
+  enum CodingKeys: String, CodingKey, CaseIterable {
+    case layers, hidden, heads, keyValueHeads, headDimension, feedForward, vocabulary, tiedHead, valueBytes
+    case trainingCopies, rank
+  }
+
+  /// Reads the fields strictly.
+  public init(from decoder: any Decoder) throws {
+    let fields = try decoder.fields(CodingKeys.self)
+    func size(_ key: CodingKeys, default value: Int? = nil) throws -> Int {
+      let found = try value == nil || fields.contains(key) ? fields.decode(Int.self, forKey: key) : value ?? 1
+      guard (1...1 << 28).contains(found) else {
+        throw decoder.refusal(
+          decoder.codingPath + [key], "\(found) is outside 1...\(1 << 28)", "use a size in that range")
+      }
+      return found
+    }
+    layers = try size(.layers)
+    hidden = try size(.hidden)
+    heads = try size(.heads)
+    keyValueHeads = try size(.keyValueHeads, default: heads)
+    headDimension = try size(.headDimension, default: max(hidden / heads, 1))
+    feedForward = try size(.feedForward)
+    vocabulary = try size(.vocabulary)
+    tiedHead = try fields.decodeIfPresent(Bool.self, forKey: .tiedHead) ?? false
+    valueBytes = try size(.valueBytes, default: 2)
+    trainingCopies = try size(.trainingCopies, default: 2)
+    rank = try size(.rank, default: 16)
+  }
+
+  /// Tells shapes apart: `30x576x1536x49152`. Measured times hold for one of them.
+  public var signature: String { "\(layers)x\(hidden)x\(feedForward)x\(vocabulary)" }
+
+  private var queryWidth: Int { heads * headDimension }
+  private var keyValueWidth: Int { keyValueHeads * headDimension }
+
+  /// Frozen values of one layer: four attention matrices, three of the feed-forward part, two norms.
+  public var layerParameters: Int {
+    hidden * (2 * queryWidth + 2 * keyValueWidth + 3 * feedForward + 2)
+  }
+
+  /// Values that one rank column has in one layer: `in + out` of the seven adapted matrices.
+  public var columnValues: Int {
+    2 * (hidden + queryWidth) + 2 * (hidden + keyValueWidth) + 3 * (hidden + feedForward)
+  }
+
+  /// Bytes of the token embedding, and of a head of its own.
+  public var embeddingBytes: Int { vocabulary * hidden * valueBytes }
+  /// Bytes of one layer's frozen weights, one copy.
+  public var layerBytes: Int { layerParameters * valueBytes }
+
+  /// FLOPs of one layer for `tokens` rows of sequences of `context` tokens: two for each weight and adapter
+  /// value a token, and for causal attention (half of the square) scores and weighted values.
+  public func forwardFLOPs(tokens: Double, context: Double) -> Double {
+    tokens * (2 * Double(layerParameters + rank * columnValues) + 2 * context * Double(queryWidth))
+  }
+
+  /// FLOPs of one layer's backward pass: the input's gradient through frozen weights (as much as forward),
+  /// the input's and both factors' gradients of the adapter (twice), attention with its scores computed
+  /// anew (five products for two).
+  public func backwardFLOPs(tokens: Double, context: Double) -> Double {
+    tokens * (2 * Double(layerParameters + 2 * rank * columnValues) + 5 * context * Double(queryWidth))
+  }
+
+  /// FLOPs of the head in one direction for labelled tokens.
+  public func headFLOPs(labels: Double) -> Double { 2 * labels * Double(vocabulary * hidden) }
+
+  /// Bytes one token of one layer keeps for the backward pass: two residual streams in float32, two
+  /// normalised inputs, queries, keys, values, attention's output, gate and up, and the adapters' `A x`.
+  public var activationBytes: Int {
+    8 * hidden + valueBytes * (2 * hidden + 2 * queryWidth + 2 * keyValueWidth + 2 * feedForward + 7 * rank)
+  }
+}

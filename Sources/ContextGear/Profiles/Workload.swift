@@ -1,0 +1,65 @@
+/// One optimiser step of a phase, as planning sees it: the task that trains and the passes of its ancestors.
+public struct Workload: Codable, Hashable, Sendable {
+  /// One task's pass over a sample.
+  public struct Pass: Codable, Hashable, Sendable {
+    /// The task.
+    public var task: String
+    /// Tokens a sample.
+    public var tokens: Double
+    /// Tokens a sample whose probabilities are computed.
+    public var labels: Double
+
+    /// Takes the parts.
+    public init(task: String, tokens: Double, labels: Double) {
+      self.task = task
+      self.tokens = tokens
+      self.labels = labels
+    }
+  }
+
+  /// The forward-only passes `T_f` in topological order: each reads the answers of those before it.
+  public var forwardOnly: [Pass]
+  /// The pass `T_t` that trains.
+  public var trained: Pass
+  /// Samples of one optimiser step, `B`.
+  public var samples: Int
+  /// Columns that train: the task's own and the refined ones.
+  public var trainedColumns: Int
+  /// Columns of ancestors that are refined: the forward-only passes need their new values.
+  public var refinedColumns: Int
+  /// How many optimiser steps old the columns of the forward-only passes are.
+  public var staleness: Int
+  /// Bytes of an activation, gradient or refined column's value on the wire.
+  public var wireBytes: Int
+
+  /// Takes the parts.
+  public init(
+    forwardOnly: [Pass], trained: Pass, samples: Int, trainedColumns: Int, refinedColumns: Int = 0,
+    staleness: Int = 1, wireBytes: Int = 2
+  ) {
+    self.forwardOnly = forwardOnly
+    self.trained = trained
+    self.samples = samples
+    self.trainedColumns = trainedColumns
+    self.refinedColumns = refinedColumns
+    self.staleness = staleness
+    self.wireBytes = wireBytes
+  }
+
+  /// Whether forward-only work of the next step may start before this step's update (Eq. 7).
+  public var mayOverlap: Bool { refinedColumns == 0 || staleness >= 1 }
+  /// Bytes of a sample's answer: at most 16 tokens of 4 bytes.
+  static let answerBytes = 64
+
+  /// The numbers of samples a micro-batch can have: the divisors of a batch.
+  public static func microBatchSizes(_ samples: Int) -> [Int] {
+    (1...max(samples, 1)).filter { samples % $0 == 0 }
+  }
+
+  /// The same step with another number of samples: a replica's share.
+  func with(samples: Int) -> Workload {
+    var copy = self
+    copy.samples = samples
+    return copy
+  }
+}

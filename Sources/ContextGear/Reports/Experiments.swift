@@ -1,0 +1,131 @@
+import Foundation
+
+/// Simulated experiments over described Jetson clusters.
+public enum GearExperiments {
+  /// Clusters of two, three and four modules, equal and unequal.
+  public static let clusters: [[String]] = [
+    ["orin-nx", "orin-nx"], ["agx-orin", "orin-nx"], ["orin-nx", "orin-nano"],
+    ["orin-nx", "orin-nx", "orin-nx"], ["agx-orin", "orin-nx", "orin-nano"],
+    ["orin-nx", "orin-nano", "xavier-nx"], ["agx-orin", "orin-nx", "orin-nano", "xavier-nx"],
+    ["orin-nx", "orin-nx", "orin-nano", "orin-nano"],
+    ["orin-nano", "orin-nano", "orin-nano", "orin-nano"],
+  ]
+
+  /// One cluster, medium and phase.
+  public struct Row: Codable, Sendable {
+    /// The modules.
+    public var devices: [String]
+    /// The network.
+    public var medium: String
+    /// The task that trains.
+    public var task: String
+    /// The plan's step time and `k`; `nil` where nothing fits.
+    public var stepTime: Double?
+    /// Samples of a micro-batch.
+    public var microBatch: Int?
+    /// What the plan is.
+    public var name: String
+    /// The baselines that fit.
+    public var baselines: [PlannedPhase.BaselineTime]
+    /// The share of the best baseline's time that is saved; `nil` where no baseline fits.
+    public var saving: Double?
+    /// Step times without a part of ContextGear, by `Ablation`; and ContextGear's own under `full`.
+    public var ablations: [String: Double]
+  }
+
+  /// A cluster of these modules on one network.
+  public static func cluster(_ kinds: [String], medium: String) -> Cluster {
+    Cluster(
+      name: "\(kinds.joined(separator: " + ")), \(medium)",
+      devices: kinds.enumerated().compactMap { BuiltIn.device("\($1)-\($0 + 1)", kind: $1) },
+      networks: [BuiltIn.network(medium)].compactMap { $0 })
+  }
+
+  /// Plans every phase on every cluster and medium.
+  ///
+  /// - Parameter ablations: whether to leave out parts, too.
+  public static func run(_ workloads: [Workload], shape: ModelShape, ablations: Bool) -> [Row] {
+    clusters.flatMap { kinds in
+      BuiltIn.media.flatMap { medium in
+        workloads.map { workload in
+          let planner = Planner(cluster(kinds, medium: medium.kind), shape: shape)
+          let planned = try? planner.plan(workload)
+          var parts: [String: Double] = [:]
+          if ablations {
+            parts["full"] = planner.stepTime(workload, without: nil)
+            for part in Ablation.allCases {
+              parts[part.rawValue] = planner.stepTime(workload, without: part)
+            }
+          }
+          return Row(
+            devices: kinds, medium: medium.kind, task: workload.trained.task, stepTime: planned?.stepTime,
+            microBatch: planned?.plan.pipelines[0].microBatch, name: planned?.name ?? "nothing fits",
+            baselines: planned?.baselines ?? [],
+            saving: planned.flatMap { $0.baselines.isEmpty ? nil : $0.saving }, ablations: parts)
+        }
+      }
+    }
+  }
+
+  /// The middle of some numbers; the mean of the two middle ones of an even number of them.
+  public static func median(_ values: [Double]) -> Double? {
+    let sorted = values.sorted()
+    guard !sorted.isEmpty else { return nil }
+    return (sorted[(sorted.count - 1) / 2] + sorted[sorted.count / 2]) / 2
+  }
+
+  /// A table of times and `k`, then medians of the saving.
+  public static func scalingText(_ rows: [Row]) -> String {
+    var table = [["devices", "link", "task", "ContextGear"] + Baseline.allCases.map(\.title) + ["saving %"]]
+    for row in rows {
+      func cell(_ time: Double?, _ k: Int?) -> String {
+        time.map { "\(Figures.seconds($0)) (\(k ?? 0))" } ?? "-"
+      }
+      table.append(
+        [row.devices.joined(separator: "+"), row.medium, row.task, cell(row.stepTime, row.microBatch)]
+          + Baseline.allCases.map { kind in
+            let found = row.baselines.first { $0.baseline == kind }
+            return cell(found?.stepTime, found?.microBatch)
+          } + [row.saving.map(Figures.percent) ?? "-"])
+    }
+    var lines = ["Seconds of one optimiser step (best k in brackets).", ""]
+    lines += Figures.table(table, right: Set(3...9))
+    lines.append("")
+    func summary(_ name: String, _ rows: [Row]) {
+      let savings = rows.compactMap(\.saving)
+      guard let median = median(savings), let least = savings.min(), let most = savings.max() else { return }
+      lines.append(
+        "\(name): median saving \(Figures.percent(median)) %, from \(Figures.percent(least)) to "
+          + "\(Figures.percent(most)) % over \(savings.count) settings")
+    }
+    for medium in BuiltIn.media.map(\.kind) { summary(medium, rows.filter { $0.medium == medium }) }
+    for count in 2...4 { summary("\(count) devices", rows.filter { $0.devices.count == count }) }
+    summary("all", rows)
+    return lines.joined(separator: "\n") + "\n"
+  }
+
+  /// A table of step times without each part, then medians of what they cost.
+  public static func ablationText(_ rows: [Row]) -> String {
+    var table = [["devices", "link", "task", "full"] + Ablation.allCases.map(\.title)]
+    for row in rows {
+      table.append(
+        [row.devices.joined(separator: "+"), row.medium, row.task]
+          + (["full"] + Ablation.allCases.map(\.rawValue)).map {
+            row.ablations[$0].map(Figures.seconds) ?? "-"
+          })
+    }
+    var lines = ["Seconds of one optimiser step, ContextGear's own plans.", ""]
+    lines += Figures.table(table, right: Set(3...7))
+    lines.append("")
+    for part in Ablation.allCases {
+      let costs = rows.compactMap { row in
+        row.ablations["full"].flatMap { full in row.ablations[part.rawValue].map { $0 / full - 1 } }
+      }
+      guard let median = median(costs), let most = costs.max() else { continue }
+      lines.append(
+        "\(part.title): median \(Figures.percent(median)) % more time, at most \(Figures.percent(most)) %, "
+          + "over \(costs.count) settings")
+    }
+    return lines.joined(separator: "\n") + "\n"
+  }
+}

@@ -1,0 +1,114 @@
+import Foundation
+
+/// The plans of all phases of a workflow: what `plan.json` holds.
+public struct WorkflowPlan: Codable, Hashable, Sendable {
+  /// The workflow's name.
+  public var workflow: String
+  /// The workflow's canonical text's SHA-256, so that a plan is not run with another workflow.
+  public var identity: String
+  /// The devices it was made for.
+  public var cluster: Cluster
+  /// The model's sizes.
+  public var shape: ModelShape
+  /// One plan a task, in the order of training.
+  public var phases: [PlannedPhase]
+  /// Levels whose tasks train faster side by side.
+  public var levels: [LevelPlan]
+
+  /// Takes the parts.
+  public init(
+    workflow: String, identity: String, cluster: Cluster, shape: ModelShape, phases: [PlannedPhase],
+    levels: [LevelPlan]
+  ) {
+    self.workflow = workflow
+    self.identity = identity
+    self.cluster = cluster
+    self.shape = shape
+    self.phases = phases
+    self.levels = levels
+  }
+
+  /// The JSON of `plan.json`, keys sorted.
+  public func json() throws -> Data {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    return try encoder.encode(self)
+  }
+
+  /// The plan as a text for people.
+  public var text: String {
+    var paragraphs = [
+      "\(workflow) on \(cluster.name): \(cluster.devices.count) devices, \(shape.layers) layers"
+    ]
+    paragraphs += phases.map(\.text)
+    paragraphs += levels.map(\.text)
+    return paragraphs.joined(separator: "\n\n") + "\n"
+  }
+}
+
+extension PlannedPhase {
+  /// The plan of one phase: its times, its devices, what it is compared with.
+  public var text: String {
+    let pipeline = plan.pipelines[0]
+    var lines = [
+      "\(workload.trained.task): a step of \(workload.samples) samples takes \(Figures.seconds(stepTime))"
+        + " (\(name))",
+      "  k = \(pipeline.microBatch)"
+        + (workload.forwardOnly.isEmpty ? "" : String(format: ", ρ = %.2f", pipeline.share))
+        + ", C_T = \(Figures.seconds(trainedTime)), C_F = \(Figures.seconds(forwardTime))"
+        + (plan.pipelines.count > 1 ? ", \(plan.pipelines.count) replicas" : ""),
+      "  no plan below \(Figures.seconds(lowerBound)) (\(exact ? "every plan covered" : "bound")), gap "
+        + Figures.percent(gap),
+    ]
+    var rows = [["device", "group", "layers", "idle %", "memory MB", "of MB"]]
+    for use in devices.prefix(64) {
+      rows.append([
+        use.name, use.trains ? "D_t" : "D_f", "\(use.first)..<\(use.end)", Figures.percent(use.idle),
+        "\(use.memory / 1_000_000)", "\(use.available / 1_000_000)",
+      ])
+    }
+    lines += Figures.table(rows, right: [3, 4, 5]).map { "  " + $0 }
+    if devices.count > 64 { lines.append("  and \(devices.count - 64) more devices") }
+    let bytes = traffic.reduce(0) { $0 + $1.bytes }
+    lines.append("  \(Figures.megabytes(bytes)) on the wire a step")
+    let times = baselines.map {
+      "\($0.baseline.title) \(Figures.seconds($0.stepTime)) (k = \($0.microBatch))"
+    }
+    if !times.isEmpty { lines.append("  against " + times.joined(separator: ", ")) }
+    return lines.joined(separator: "\n")
+  }
+
+  /// What the plan is: ContextGear's, or a baseline's where that is as fast.
+  public var name: String {
+    guard let fallback else {
+      return plan.pipelines[0].forward.isEmpty ? "ContextGear, D_f empty" : "ContextGear"
+    }
+    return "as the baseline \(fallback.title)"
+  }
+}
+
+/// Numbers for people.
+enum Figures {
+  static func seconds(_ value: Double) -> String {
+    value >= 1 ? String(format: "%.2f s", value) : String(format: "%.1f ms", value * 1000)
+  }
+
+  static func percent(_ share: Double) -> String { String(format: "%.1f", share * 100) }
+
+  static func megabytes(_ bytes: Int) -> String { String(format: "%.2f MB", Double(bytes) / 1e6) }
+
+  /// Lines of cells padded to the same widths.
+  static func table(_ rows: [[String]], right: Set<Int> = []) -> [String] {
+    let count = rows.map(\.count).max() ?? 0
+    let widths = (0..<count).map { column in
+      rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0
+    }
+    return rows.map { row in
+      row.enumerated().map { column, cell in
+        let space = String(repeating: " ", count: widths[column] - cell.count)
+        if right.contains(column) { return space + cell }
+        return column == row.count - 1 ? cell : cell + space
+      }.joined(separator: "  ")
+    }
+  }
+}

@@ -1,0 +1,311 @@
+extension Schedule {
+  /// The groups of a plan that a schedule holds. Messages to and from a group left out are left out too, as
+  /// if that group were never late.
+  public enum Part: Sendable { case all, trained, forward }
+
+  /// Lays out the operations of a plan.
+  ///
+  /// | list of | in each step |
+  /// |---|---|
+  /// | `D_f` | the refined columns of `staleness` steps ago; then its micro-batches in waves, pass after pass |
+  /// | `D_t` | forwards and backwards in the plan's order; with overlap its share of the next step's forward-only work between and after the last backwards, else its share of this step's at the start; gradient norms (and sums of replicas); the update; columns to `D_f` |
+  ///
+  /// `D_f` keeps the first micro-batches and `D_t` does the last `shared` ones, which are needed last.
+  ///
+  /// - Parameters:
+  ///   - deviceCount: of the cluster.
+  ///   - steps: optimiser steps to lay out.
+  public init(
+    _ plan: Plan, workload: Workload, shape: ModelShape, deviceCount: Int, steps: Int, part: Part = .all
+  ) {
+    var builder = ScheduleBuilder(plan: plan, workload: workload, shape: shape, steps: steps, part: part)
+    builder.build()
+    self.init(
+      deviceCount: deviceCount, steps: steps, stages: builder.stages, operations: builder.operations,
+      starts: builder.starts, messageLimit: builder.messageLimit)
+  }
+}
+
+/// Writes a schedule stage by stage; messages get their numbers by arithmetic, so both ends agree.
+private struct ScheduleBuilder {
+  let plan: Plan
+  let workload: Workload
+  let shape: ModelShape
+  let steps: Int
+  let part: Schedule.Part
+  /// Whether forward-only work on `D_t` runs one step ahead.
+  let overlaps: Bool
+  var stages: [Schedule.Stage] = []
+  var operations: [Operation] = []
+  var starts: [Int] = [0]
+
+  /// The first message number of each pipeline.
+  private var bases: [Int] = []
+  /// Which stages exchange gradients: stage `child` of pipeline `pipeline` with stage `parent` of the one
+  /// above it in a binary tree.
+  private var edges: [(pipeline: Int, child: Int, parent: Int, layers: Int)] = []
+  private var edgesOf: [[Int]] = []
+  private var edgeBase = 0
+  var messageLimit: Int { edgeBase + 2 * steps * edges.count }
+
+  /// The number of forward-only passes.
+  private var passes: Int { workload.forwardOnly.count }
+  private var answerBytes: Int { Workload.answerBytes }
+
+  init(plan: Plan, workload: Workload, shape: ModelShape, steps: Int, part: Schedule.Part) {
+    (self.plan, self.workload, self.shape, self.steps, self.part) = (plan, workload, shape, steps, part)
+    overlaps = plan.overlap && workload.mayOverlap
+    for pipeline in plan.pipelines {
+      bases.append(edgeBase)
+      let (t, f) = (pipeline.trained.count, pipeline.forward.count)
+      edgeBase += steps * (pipeline.count * ((passes + 1) * (t + f) + t) + t * f + 2 * t)
+    }
+    edgesOf = [[Int]](repeating: [], count: plan.pipelines.count)
+    for child in plan.pipelines.indices.dropFirst() {
+      let parent = (child - 1) / 2
+      for (s, own) in plan.pipelines[child].trained.enumerated() {
+        for (t, other) in plan.pipelines[parent].trained.enumerated() {
+          let shared = own.layers.clamped(to: other.layers).count
+          guard shared > 0 else { continue }
+          edgesOf[child].append(edges.count)
+          edgesOf[parent].append(edges.count)
+          edges.append((child, s, t, shared))
+        }
+      }
+    }
+  }
+
+  mutating func build() {
+    for (index, pipeline) in plan.pipelines.enumerated() {
+      if part != .forward {
+        for s in pipeline.trained.indices {
+          open(pipeline.trained[s], index, trains: true, s)
+          trainedStage(index, s)
+          starts.append(operations.count)
+        }
+      }
+      if part != .trained {
+        for s in pipeline.forward.indices {
+          open(pipeline.forward[s], index, trains: false, s)
+          forwardStage(index, s)
+          starts.append(operations.count)
+        }
+      }
+    }
+  }
+
+  private mutating func open(_ stage: Plan.Stage, _ pipeline: Int, trains: Bool, _ s: Int) {
+    let own = plan.pipelines[pipeline]
+    let inFlight =
+      trains
+      ? Plan.inFlight(plan.order, stage: s, stages: own.trained.count, count: own.count) : 0
+    stages.append(
+      Schedule.Stage(
+        device: stage.device, first: stage.first, end: stage.end, pipeline: pipeline, trains: trains,
+        microBatch: own.microBatch, inFlight: inFlight))
+  }
+
+  // MARK: The lists
+
+  private mutating func forwardStage(_ p: Int, _ s: Int) {
+    let pipeline = plan.pipelines[p]
+    for step in 0..<steps {
+      let update = step - 1 - workload.staleness
+      if update >= 0 { columns(p, update: update, forward: s, receives: true) }
+      for unit in units(0..<(pipeline.count - pipeline.shared), stages: pipeline.forward.count) {
+        forward(p, s, trains: false, step: step, pass: unit.pass, micro: unit.micro)
+      }
+    }
+  }
+
+  private mutating func trainedStage(_ p: Int, _ s: Int) {
+    let pipeline = plan.pipelines[p]
+    let count = pipeline.count
+    let inFlight = Plan.inFlight(plan.order, stage: s, stages: pipeline.trained.count, count: count)
+    let shared = units((count - pipeline.shared)..<count, stages: pipeline.trained.count)
+    for step in 0..<steps {
+      if !overlaps || step == 0 {
+        for unit in shared { forward(p, s, trains: true, step: step, pass: unit.pass, micro: unit.micro) }
+      }
+      for micro in 0..<inFlight {
+        forward(p, s, trains: true, step: step, pass: passes, micro: micro)
+      }
+      let ahead = overlaps && step + 1 < steps ? shared : []
+      var next = 0
+      for micro in 0..<count {
+        backward(p, s, step: step, micro: micro)
+        if micro + inFlight < count {
+          forward(p, s, trains: true, step: step, pass: passes, micro: micro + inFlight)
+        } else if next < ahead.count {
+          forward(p, s, trains: true, step: step + 1, pass: ahead[next].pass, micro: ahead[next].micro)
+          next += 1
+        }
+      }
+      for unit in ahead.dropFirst(next) {
+        forward(p, s, trains: true, step: step + 1, pass: unit.pass, micro: unit.micro)
+      }
+      reduce(p, s, step: step)
+      add(.update, step: step)
+      for f in pipeline.forward.indices where step + 1 + workload.staleness < steps {
+        columns(p, update: step, forward: f, receives: false, trained: s)
+      }
+    }
+  }
+
+  /// The forward-only work of some micro-batches in waves: as many at a time as keep the stages busy while
+  /// the answers come back, each wave through all passes. So the first answers are there early.
+  private func units(_ micros: Range<Int>, stages: Int) -> [(pass: Int, micro: Int)] {
+    let width = 2 * stages - 1
+    return stride(from: micros.lowerBound, to: micros.upperBound, by: width).flatMap { first in
+      (0..<passes).flatMap { pass in
+        (first..<min(first + width, micros.upperBound)).map { (pass, $0) }
+      }
+    }
+  }
+
+  // MARK: Parts of a list
+
+  private mutating func add(_ kind: Operation.Kind, step: Int, pass: Int = 0, micro: Int = 0) {
+    operations.append(
+      Operation(
+        kind: kind, step: Int32(step), pass: Int32(pass), microBatch: Int32(micro),
+        stage: Int32(stages.count - 1)))
+  }
+
+  private mutating func message(
+    _ kind: Operation.Kind, _ payload: Operation.Payload, step: Int, pass: Int = 0, micro: Int = 0,
+    peer: Int, id: Int, bytes: Int
+  ) {
+    operations.append(
+      Operation(
+        kind: kind, payload: payload, step: Int32(step), pass: Int32(pass), microBatch: Int32(micro),
+        stage: Int32(stages.count - 1), peer: Int32(peer), message: Int32(id), bytes: bytes))
+  }
+
+  private mutating func forward(_ p: Int, _ s: Int, trains: Bool, step: Int, pass: Int, micro: Int) {
+    let pipeline = plan.pipelines[p]
+    let group = trains ? pipeline.trained : pipeline.forward
+    let k = pipeline.microBatch
+    let tokens = (pass == passes ? workload.trained : workload.forwardOnly[pass]).tokens * Double(k)
+    let bytes = Int(tokens * Double(shape.hidden * workload.wireBytes))
+    func output(_ trains: Bool, _ s: Int, _ pass: Int) -> Int {
+      let local = trains ? s : pipeline.trained.count + s
+      let width = pipeline.trained.count + pipeline.forward.count
+      return bases[p] + ((step * (passes + 1) + pass) * pipeline.count + micro) * width + local
+    }
+    if s > 0 {
+      message(
+        .receive, .activation, step: step, pass: pass, micro: micro, peer: group[s - 1].device,
+        id: output(trains, s - 1, pass), bytes: bytes)
+    } else if pass > 0 {
+      // The forward-only pass before this one, in the group that does this micro-batch's.
+      let onTrained = pass < passes ? trains : micro >= pipeline.count - pipeline.shared
+      let source = onTrained ? pipeline.trained : pipeline.forward
+      if (part == .all || onTrained == trains), source[source.count - 1].device != group[0].device {
+        message(
+          .receive, .answers, step: step, pass: pass - 1, micro: micro, peer: source[source.count - 1].device,
+          id: output(onTrained, source.count - 1, pass - 1), bytes: answerBytes * k)
+      }
+    }
+    add(.forward, step: step, pass: pass, micro: micro)
+    if s + 1 < group.count {
+      message(
+        .send, .activation, step: step, pass: pass, micro: micro, peer: group[s + 1].device,
+        id: output(trains, s, pass), bytes: bytes)
+    } else if pass < passes {
+      let toTrained = pass + 1 == passes || trains
+      guard part == .all || toTrained == trains else { return }
+      let target = toTrained ? pipeline.trained[0] : pipeline.forward[0]
+      guard target.device != group[s].device else { return }
+      message(
+        .send, .answers, step: step, pass: pass, micro: micro, peer: target.device,
+        id: output(trains, s, pass), bytes: answerBytes * k)
+    }
+  }
+
+  private mutating func backward(_ p: Int, _ s: Int, step: Int, micro: Int) {
+    let pipeline = plan.pipelines[p]
+    let group = pipeline.trained
+    let width = group.count + pipeline.forward.count
+    let base = bases[p] + steps * (passes + 1) * pipeline.count * width
+    let bytes = Int(
+      workload.trained.tokens * Double(pipeline.microBatch * shape.hidden * workload.wireBytes))
+    func gradient(_ s: Int) -> Int { base + (step * pipeline.count + micro) * group.count + s }
+    if s + 1 < group.count {
+      message(
+        .receive, .gradient, step: step, pass: passes, micro: micro, peer: group[s + 1].device,
+        id: gradient(s + 1), bytes: bytes)
+    }
+    add(.backward, step: step, pass: passes, micro: micro)
+    if s > 0 {
+      message(
+        .send, .gradient, step: step, pass: passes, micro: micro, peer: group[s - 1].device, id: gradient(s),
+        bytes: bytes)
+    }
+  }
+
+  /// Refined columns after an update: a message for each pair of stages that share layers.
+  private mutating func columns(_ p: Int, update: Int, forward f: Int, receives: Bool, trained: Int? = nil) {
+    guard workload.refinedColumns > 0, part == .all else { return }
+    let pipeline = plan.pipelines[p]
+    let base = tail(p)
+    for t in trained.map({ $0..<$0 + 1 }) ?? pipeline.trained.indices {
+      let layers = pipeline.trained[t].layers.clamped(to: pipeline.forward[f].layers).count
+      guard layers > 0 else { continue }
+      let other = receives ? pipeline.trained[t] : pipeline.forward[f]
+      message(
+        receives ? .receive : .send, .columns, step: receives ? update + 1 + workload.staleness : update,
+        peer: other.device, id: base + (update * pipeline.trained.count + t) * pipeline.forward.count + f,
+        bytes: layers * workload.refinedColumns * shape.columnValues * workload.wireBytes)
+    }
+  }
+
+  /// The first message number after activations and gradients.
+  private func tail(_ p: Int) -> Int {
+    let pipeline = plan.pipelines[p]
+    let (t, f) = (pipeline.trained.count, pipeline.forward.count)
+    return bases[p] + steps * pipeline.count * ((passes + 1) * (t + f) + t)
+  }
+
+  /// What lies between the last backward and the update: sums of replicas up the tree, the norm over the
+  /// root's stages, both down again.
+  private mutating func reduce(_ p: Int, _ s: Int, step: Int) {
+    let children = edgesOf[p].filter { edges[$0].pipeline != p && edges[$0].parent == s }
+    let parents = edgesOf[p].filter { edges[$0].pipeline == p && edges[$0].child == s }
+    func sums(_ kind: Operation.Kind, _ list: [Int], up: Bool) {
+      for edge in list {
+        let own = edges[edge].pipeline == p
+        let other =
+          own
+          ? plan.pipelines[(p - 1) / 2].trained[edges[edge].parent]
+          : plan.pipelines[edges[edge].pipeline].trained[edges[edge].child]
+        message(
+          kind, .sums, step: step, peer: other.device,
+          id: edgeBase + 2 * (step * edges.count + edge) + (up ? 0 : 1),
+          bytes: edges[edge].layers * workload.trainedColumns * shape.columnValues * 4)
+      }
+    }
+    sums(.receive, children, up: true)
+    sums(.send, parents, up: true)
+    if p == 0 { norm(s, step: step) }
+    sums(.receive, parents, up: false)
+    sums(.send, children, up: false)
+  }
+
+  private mutating func norm(_ s: Int, step: Int) {
+    let group = plan.pipelines[0].trained
+    let base = tail(0) + steps * group.count * plan.pipelines[0].forward.count
+    func id(_ s: Int, down: Bool) -> Int { base + 2 * (step * group.count + s) + (down ? 1 : 0) }
+    if s == 0 {
+      for t in group.indices.dropFirst() {
+        message(.receive, .norm, step: step, peer: group[t].device, id: id(t, down: false), bytes: 8)
+      }
+      for t in group.indices.dropFirst() {
+        message(.send, .norm, step: step, peer: group[t].device, id: id(t, down: true), bytes: 8)
+      }
+    } else {
+      message(.send, .norm, step: step, peer: group[0].device, id: id(s, down: false), bytes: 8)
+      message(.receive, .norm, step: step, peer: group[0].device, id: id(s, down: true), bytes: 8)
+    }
+  }
+}

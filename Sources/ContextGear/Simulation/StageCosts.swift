@@ -1,0 +1,55 @@
+/// Seconds and bytes of one stage on its device.
+struct StageCosts {
+  /// Seconds of a micro-batch's forward pass, for each forward-only pass and then the trained one.
+  var forward: [Double]
+  /// Seconds of its backward pass.
+  var backward: Double
+  /// Seconds of the optimiser.
+  var update: Double
+
+  /// - Parameters:
+  ///   - layers: the stage's.
+  ///   - microBatch: samples, `k`.
+  init(
+    _ device: Device, _ shape: ModelShape, _ workload: Workload, layers: Range<Int>, microBatch: Int
+  ) {
+    let k = Double(microBatch)
+    let isLast = layers.upperBound == shape.layers
+    var backward = 0.0
+    forward = (workload.forwardOnly + [workload.trained]).map { pass in
+      let tokens = k * pass.tokens
+      let layer = device.layer(shape, tokens: tokens, context: pass.tokens)
+      var seconds = layer.forward * Double(layers.count)
+      backward = layer.backward * Double(layers.count)
+      if layers.lowerBound == 0 { seconds += device.embedding(shape, tokens: tokens) }
+      if isLast {
+        let head = device.head(shape, labels: k * pass.labels)
+        seconds += head.forward
+        backward += head.backward
+      }
+      return seconds
+    }
+    self.backward = backward
+    update = device.update(shape, layers: layers.count, columns: workload.trainedColumns)
+  }
+
+  /// Bytes a stage needs: weights, adapter (values in float32; gradient and two moments of what trains),
+  /// activations of the micro-batches in flight, and one layer's working memory.
+  static func memory(
+    _ shape: ModelShape, _ workload: Workload, layers: Range<Int>, microBatch: Int, trains: Bool,
+    inFlight: Int
+  ) -> Int {
+    var bytes = layers.count * shape.layerBytes * (trains ? shape.trainingCopies : 1)
+    let isFirst = layers.lowerBound == 0
+    let isLast = layers.upperBound == shape.layers
+    if isFirst { bytes += shape.embeddingBytes }
+    if isLast, !(shape.tiedHead && isFirst) { bytes += shape.embeddingBytes }
+    bytes += layers.count * shape.columnValues * 4 * shape.rank
+    if trains { bytes += layers.count * shape.columnValues * 12 * workload.trainedColumns }
+    let kept = trains ? inFlight * layers.count : 0
+    let longest = workload.forwardOnly.map(\.tokens).max() ?? 0
+    let working = max(longest, trains ? workload.trained.tokens : 0)
+    return bytes
+      + Int(Double(microBatch * shape.activationBytes) * (workload.trained.tokens * Double(kept) + working))
+  }
+}

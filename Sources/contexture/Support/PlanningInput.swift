@@ -1,0 +1,187 @@
+import ArgumentParser
+import Checkpoint
+import ContextGear
+import Datasets
+import Foundation
+import Prompting
+import TaskGraph
+import Workflows
+
+/// What `plan` and `simulate` need besides a cluster: the model's sizes and the tokens of each task.
+struct PlanningInput: ParsableArguments {
+  /// Tokens of a sample where they are not counted.
+  static let defaultTokens = Workload.Pass(task: "", tokens: 160, labels: 8)
+  /// The most episodes whose tokens are counted.
+  static let countedEpisodes = 64
+
+  @OptionGroup var models: ModelsFolder
+
+  @Option(
+    help: ArgumentHelp(
+      "A YAML file with the model's sizes (layers, hidden, heads, feedForward, vocabulary, …), instead of the "
+        + "workflow's model.", valueName: "file"))
+  var shape: String?
+
+  @Option(
+    parsing: .singleValue,
+    help: ArgumentHelp(
+      "A task's tokens a sample and how many of them are labelled, instead of counting the data. Repeatable.",
+      valueName: "task=tokens,labels"))
+  var tokens: [String] = []
+
+  /// The model's sizes with the workflow's rank columns.
+  func modelShape(_ workflow: Workflow) throws -> ModelShape {
+    var found: ModelShape
+    if let shape {
+      found = try ModelShape(contentsOf: shape)
+    } else {
+      let path = try ModelLocation(workflow.model, models: models.models, base: nil).path
+      found = ModelShape(try ModelFiles.open(path).weights.configuration)
+    }
+    found.rank = workflow.rankBlocks.rank
+    return found
+  }
+
+  /// The step of each phase of the first round, in order; and a line on where the tokens come from.
+  func workloads(_ workflow: Workflow) throws -> (steps: [Workload], source: String) {
+    let (known, source) = try passes(workflow)
+    let schedule = workflow.phaseSchedule
+    let steps = schedule.prefix(workflow.tasks.count).map { phase -> Workload in
+      let ancestors =
+        workflow.training.parentAnswers == .gold ? [] : workflow.graph.ancestors(of: phase.task)
+      return Workload(
+        forwardOnly: ancestors.compactMap { known[$0]?.forwardOnly },
+        trained: known[phase.task]?.trained ?? Self.defaultTokens,
+        samples: workflow.training.batchSize, trainedColumns: phase.trainable.count,
+        refinedColumns: phase.prerequisites.reduce(0) { $0 + $1.trainable.count },
+        staleness: workflow.training.staleness)
+    }
+    return (steps, source)
+  }
+
+  private struct TaskTokens {
+    var forwardOnly: Workload.Pass
+    var trained: Workload.Pass
+  }
+
+  /// Each task's tokens: given, counted, or the defaults.
+  private func passes(_ workflow: Workflow) throws -> ([String: TaskTokens], String) {
+    let given = try givenTokens(workflow)
+    var source = "tokens as given with --tokens"
+    var found: [String: TaskTokens] = [:]
+    if given.count < workflow.tasks.count {
+      if let counted = try count(workflow) {
+        found = counted
+        source = "tokens counted in \(workflow.dataFolder)"
+      } else {
+        source =
+          "tokens assumed: \(Int(Self.defaultTokens.tokens)) a sample, \(Int(Self.defaultTokens.labels)) of "
+          + "them labelled (neither data nor tokenizer is there; see --tokens)"
+      }
+    }
+    for task in workflow.tasks {
+      var pass = given[task.name] ?? found[task.name]?.trained ?? Self.defaultTokens
+      pass.task = task.name
+      if given[task.name] == nil, found[task.name] != nil { continue }
+      found[task.name] = TaskTokens(forwardOnly: pass, trained: pass)
+    }
+    return (found, source)
+  }
+
+  private func givenTokens(_ workflow: Workflow) throws(InputError) -> [String: Workload.Pass] {
+    var passes: [String: Workload.Pass] = [:]
+    for text in tokens {
+      let parts = text.split(separator: "=", maxSplits: 1).map(String.init)
+      let numbers = (parts.last ?? "").split(separator: ",").map { Double($0) }
+      guard parts.count == 2, numbers.count == 2, let all = numbers[0], let labels = numbers[1],
+        (1...1e6).contains(all), (0...all).contains(labels)
+      else {
+        throw InputError(
+          place: "--tokens \(text)", problem: "is not a task with two numbers",
+          remedy: "write it as in --tokens decide=180,8")
+      }
+      guard workflow.task(parts[0]) != nil else {
+        throw InputError(
+          place: "--tokens \(text)", problem: "the workflow has no task '\(parts[0])'",
+          remedy: "name one of \(workflow.tasks.map(\.name).joined(separator: ", "))")
+      }
+      passes[parts[0]] = Workload.Pass(task: parts[0], tokens: all, labels: labels)
+    }
+    return passes
+  }
+
+  /// Means over the first training episodes; `nil` where data or model are not there. A trained sample is the
+  /// prompt and the reply; a forward-only one the prompt and every option that is scored after it.
+  private func count(_ workflow: Workflow) throws -> [String: TaskTokens]? {
+    let folder = DatasetFolder(path: workflow.dataFolder)
+    guard FileManager.default.fileExists(atPath: folder.file(.train)),
+      let location = try? ModelLocation(workflow.model, models: models.models, base: nil)
+    else { return nil }
+    let files = try ModelFiles.open(location.path)
+    let material = try ModelPrompts(files)
+    let prompts = try PromptRenderer(
+      workflow: workflow, tokenizer: material.tokenizer, template: material.template,
+      specialTokens: material.specialTokens, contextLength: files.weights.configuration.maximumPositions)
+    let episodes = try folder.read(
+      .train, tasks: workflow.tasks.map(\.name),
+      inputs: Dictionary(workflow.tasks.map { ($0.name, $0.inputs) }, uniquingKeysWith: { $1 })
+    ).prefix(Self.countedEpisodes)
+    guard !episodes.isEmpty else { return nil }
+    var result: [String: TaskTokens] = [:]
+    for task in workflow.tasks {
+      var (prompt, reply, scored) = (0, 0, 0)
+      for episode in episodes {
+        let example = try prompts.example(
+          task: task.name, episode: episode, parentAnswers: episode.goldAnswers(of: task.parents))
+        prompt += example.prompt.count
+        reply += example.completion.count
+        guard let item = episode.tasks[task.name] else { continue }
+        scored += item.options.indices.reduce(0) {
+          $0 + prompts.completion(prompts.scoredText(item, option: $1)).count
+        }
+        if item.options.isEmpty { scored += example.completion.count }
+      }
+      let count = Double(episodes.count)
+      func pass(_ more: Int) -> Workload.Pass {
+        Workload.Pass(
+          task: task.name, tokens: Double(prompt + more) / count, labels: Double(more) / count)
+      }
+      result[task.name] = TaskTokens(forwardOnly: pass(scored), trained: pass(reply))
+    }
+    return result
+  }
+}
+
+extension ModelShape {
+  /// The sizes of a Llama-family model; weights and activations in 16 bits.
+  init(_ configuration: LlamaConfiguration) {
+    self.init(
+      layers: configuration.layerCount, hidden: configuration.hiddenSize, heads: configuration.headCount,
+      keyValueHeads: configuration.keyValueHeadCount, headDimension: configuration.headDimension,
+      feedForward: configuration.intermediateSize, vocabulary: configuration.vocabularySize,
+      tiedHead: configuration.tiedEmbeddings)
+  }
+}
+
+extension WorkflowPlan {
+  /// Plans every phase of a workflow, and levels whose tasks may train side by side.
+  static func make(
+    _ workflow: Workflow, cluster: Cluster, shape: ModelShape, steps: [Workload]
+  ) throws -> WorkflowPlan {
+    let planner = Planner(cluster, shape: shape)
+    let phases = try steps.map { step throws(PlanningError) in try planner.plan(step) }
+    let named = Dictionary(
+      phases.map { ($0.workload.trained.task, $0) }, uniquingKeysWith: { first, _ in first })
+    let readsAncestors = workflow.training.parentAnswers != .gold
+    let levels = workflow.graph.levels.indices.compactMap { index -> LevelPlan? in
+      let groups = workflow.phaseSchedule.independentGroups(
+        level: index + 1, readingAncestors: readsAncestors
+      ).map { $0.compactMap { named[$0] } }
+      let time = groups.joined().reduce(0) { $0 + $1.stepTime }
+      return planner.planLevel(groups.map { $0.map(\.workload) }, oneAfterTheOther: time)
+    }
+    return WorkflowPlan(
+      workflow: workflow.name, identity: FileChecksum.sha256(of: Data(workflow.canonicalYAML().utf8)),
+      cluster: cluster, shape: shape, phases: phases, levels: levels)
+  }
+}

@@ -1,0 +1,80 @@
+import ContextGear
+import Foundation
+import Testing
+
+@Suite("Cluster files") struct ClusterFileTests {
+  static let whole = """
+    name: lab
+    measured: {when: "2026-01-02T03:04:05Z", machine: lab, model: 2x10x10x10}
+    devices:
+      - name: a
+        host: 10.0.0.1
+        memory: 4000000000
+        measured: {layer: [{tokens: 16, forward: 0.1, backward: 0.2}]}
+      - {kind: orin-nx, count: 2}
+      - {name: c, memory: 1000, described: {peak: 1.0e12}}
+    links:
+      - {from: a, to: c, directed: true, latency: 0.001, bandwidth: 1.0e6, residual: 0.02}
+    networks:
+      - {kind: wifi6, devices: [a, orin-nx-1, orin-nx-2]}
+      - {name: rest, latency: 0, bandwidth: 1.0e7}
+    """
+
+  @Test func readsAndWritesTheSame() throws {
+    let cluster = try Cluster(yaml: Self.whole, file: "c.yaml")
+    #expect(cluster.devices.map(\.name) == ["a", "orin-nx-1", "orin-nx-2", "c"])
+    #expect(cluster.networks[0].shared && cluster.networks[0].bandwidth == 87.5e6)
+    #expect(try Cluster(yaml: cluster.yaml(), file: "again.yaml") == cluster)
+  }
+
+  @Test func manyDevices() throws {
+    let text = "devices: [{kind: orin-nano, count: 250}]\nnetworks: [{kind: ethernet}]"
+    #expect(try Cluster(yaml: text, file: "c.yaml").devices.count == 250)
+  }
+
+  /// What is wrong, and what the message must name.
+  static let wrong: [(String, String)] = [
+    ("devices: [", "c.yaml"),
+    ("name: x", "devices"),
+    ("devices: []", "devices"),
+    ("devices: [{kind: orin}]", "devices.0.kind"),
+    ("devices: [{name: a}]", "devices.0.memory"),
+    ("devices: [{name: a, memory: 5}]", "devices.0"),
+    ("devices: [{name: a, memory: 0, described: {peak: 1}}]", "devices.0.memory"),
+    ("devices: [{name: a, memory: x, described: {peak: 1}}]", "devices.0.memory"),
+    ("devices: [{name: a, memory: 5, described: {peak: -1}}]", "devices.0.described.peak"),
+    ("devices: [{name: a, memory: 5, described: {peak: .nan}}]", "devices.0.described.peak"),
+    ("devices: [{name: a, memory: 5, described: {peak: 1, efficiency: 2}}]", "described.efficiency"),
+    ("devices: [{name: a, memory: 5, measured: {layer: []}}]", "devices.0.measured.layer"),
+    ("devices: [{kind: orin-nx, memry: 5}]", "devices.0.memry"),
+    ("devices: [{kind: orin-nx, count: 0}]", "devices.0.count"),
+    ("devices: [{kind: orin-nx}, {kind: orin-nx}]", "devices.1.name"),
+    ("devices: [{kind: orin-nx}]\nlinks: [{from: orin-nx, to: b, latency: 0, bandwidth: 1}]", "links.0.to"),
+    (
+      "devices: [{kind: orin-nx}]\nlinks: [{from: orin-nx, to: orin-nx, latency: 0, bandwidth: 1}]", "links.0"
+    ),
+    ("devices: [{kind: orin-nx}]\nnetworks: [{kind: wifi9}]", "networks.0.kind"),
+    ("devices: [{kind: orin-nx}]\nnetworks: [{name: n, latency: 1}]", "networks.0.bandwidth"),
+    ("devices: [{kind: orin-nx}]\nnetworks: [{kind: wifi5, devices: [b]}]", "networks.0.devices"),
+  ]
+
+  @Test(arguments: wrong.indices) func saysWhatIsWrong(index: Int) throws {
+    let (text, place) = Self.wrong[index]
+    let error = #expect(throws: PlanningError.self) { try Cluster(yaml: text, file: "c.yaml") }
+    let message = try #require(error).description
+    #expect(message.hasPrefix("c.yaml") && message.contains(place), "\(message)")
+    #expect(!message.contains("\n") && !message.contains("DecodingError"), "\(message)")
+  }
+
+  @Test func suggestsTheFieldThatWasMeant() throws {
+    let error = #expect(throws: PlanningError.self) {
+      try Cluster(yaml: "devices: [{kind: orin-nx, memry: 5}]", file: "c.yaml")
+    }
+    #expect(try #require(error).remedy == "did you mean 'memory'?")
+  }
+
+  @Test func filesThatCannotBeRead() {
+    #expect(throws: PlanningError.self) { try Cluster(contentsOf: "/nowhere/c.yaml") }
+    #expect(throws: PlanningError.self) { try Cluster(contentsOf: "/tmp") }
+  }
+}

@@ -1,0 +1,65 @@
+import ContextGear
+import Foundation
+import Testing
+
+@Suite("Reports") struct ReportTests {
+  private static func planned() throws -> (PlannedPhase, Planner, Cluster) {
+    let cluster = SmallCases.cluster(3, seed: 2, wires: .fast)
+    let planner = Planner(cluster, shape: SmallCases.shape(layers: 6))
+    return (try planner.plan(SmallCases.workload()), planner, cluster)
+  }
+
+  @Test func jsonKeepsThePlan() throws {
+    let (phase, _, cluster) = try Self.planned()
+    let plan = WorkflowPlan(
+      workflow: "w", identity: "i", cluster: cluster, shape: SmallCases.shape(layers: 6), phases: [phase],
+      levels: [])
+    #expect(try JSONDecoder().decode(WorkflowPlan.self, from: plan.json()) == plan)
+    for use in phase.devices { #expect(plan.text.contains(use.name)) }
+  }
+
+  @Test func picturesShowEveryStage() throws {
+    let (phase, planner, _) = try Self.planned()
+    let gantt = Gantt(phase, planner)
+    let lines = gantt.text(width: 60).split(separator: "\n")
+    #expect(lines.count == phase.devices.count + 1)
+    #expect(lines.contains { $0.contains("B") } && lines.contains { $0.contains("F") })
+    let svg = gantt.svg()
+    #expect(svg.hasPrefix("<svg ") && svg.hasSuffix("</svg>\n") && svg.contains("<title>backward 0."))
+  }
+
+  @Test func idleAndTrafficAreThoseOfAStep() throws {
+    let (phase, _, _) = try Self.planned()
+    #expect(phase.devices.allSatisfy { (0...1).contains($0.idle) && $0.memory <= $0.available })
+    #expect(phase.traffic.allSatisfy { $0.bytes >= 0 })
+    #expect(phase.devices.count == 1 || phase.traffic.contains { $0.bytes > 0 })
+  }
+
+  @Test func independentTasksSideBySide() throws {
+    // Two equal devices that are slow to talk, two equal tasks: one each takes half the time.
+    var cluster = SmallCases.cluster(2, seed: 1, wires: .slow, twins: true)
+    cluster.networks[0].bandwidth = 1e3
+    let planner = Planner(cluster, shape: SmallCases.shape(layers: 4))
+    let work = SmallCases.workload(passes: 0)
+    let alone = try planner.plan(work).stepTime
+    let level = try #require(planner.planLevel([[work], [work]], oneAfterTheOther: 2 * alone))
+    #expect(abs(level.sideBySide - alone) < 1e-9 && level.lanes.map(\.devices).joined().sorted() == [0, 1])
+    #expect(planner.planLevel([[work, work]], oneAfterTheOther: 2 * alone) == nil)
+  }
+
+  @Test func leavingOutAPartIsNotFaster() throws {
+    let (_, planner, _) = try Self.planned()
+    let work = SmallCases.workload()
+    let whole = try #require(planner.stepTime(work, without: nil))
+    for part in Ablation.allCases {
+      let without = try #require(planner.stepTime(work, without: part))
+      #expect(without >= whole * 0.95, "\(part)")
+    }
+  }
+
+  @Test func medians() {
+    #expect(GearExperiments.median([]) == nil)
+    #expect(GearExperiments.median([3, 1, 2]) == 2)
+    #expect(GearExperiments.median([4, 1, 2, 3]) == 2.5)
+  }
+}

@@ -1,0 +1,178 @@
+import ContextGear
+import Testing
+
+/// Cases small enough to be computed by hand. A layer takes 1 s forward and 2 s backward for each 10 tokens;
+/// activations of a sample are 10 tokens × 10 values × 1 byte = 100 bytes.
+@Suite("Simulator") struct SimulatorTests {
+  static let shape = ModelShape(
+    layers: 2, hidden: 10, heads: 1, keyValueHeads: 1, headDimension: 10, feedForward: 10, vocabulary: 10,
+    rank: 1)
+
+  static func workload(passes: Int, samples: Int, refined: Int = 0) -> Workload {
+    Workload(
+      forwardOnly: (0..<passes).map { Workload.Pass(task: "p\($0)", tokens: 10, labels: 0) },
+      trained: Workload.Pass(task: "t", tokens: 10, labels: 0), samples: samples, trainedColumns: 1,
+      refinedColumns: refined, wireBytes: 1)
+  }
+
+  static func cluster(_ count: Int, latency: Double = 0, bandwidth: Double = 1e12, shared: Bool = false)
+    -> Cluster
+  {
+    Cluster(
+      name: "hand",
+      devices: (0..<count).map {
+        Device(
+          name: "d\($0)", memory: 1 << 40,
+          speed: .measured(
+            MeasuredTimes(layer: [MeasuredTimes.Point(tokens: 10, forward: 1, backward: 2)])))
+      }, networks: [Network(name: "net", shared: shared, latency: latency, bandwidth: bandwidth)])
+  }
+
+  static func run(
+    _ plan: Plan, _ workload: Workload, _ cluster: Cluster, steps: Int = 1, overlaps: Bool = true
+  ) -> Simulation {
+    var simulator = Simulator(cluster)
+    simulator.overlapsTransfers = overlaps
+    let schedule = Planner(cluster, shape: shape).schedule(plan, workload, steps: steps)
+    return simulator.run(schedule, shape: shape, workload: workload, detailed: true)
+  }
+
+  static func plan(
+    _ order: Plan.Order, trained: [Range<Int>], forward: [Range<Int>] = [], samples: Int, shared: Int = 0,
+    overlap: Bool = true
+  ) -> Plan {
+    Plan(
+      order: order, overlap: overlap,
+      pipelines: [
+        Plan.Pipeline(
+          trained: trained.enumerated().map { Plan.Stage(device: $0, layers: $1) },
+          forward: forward.enumerated().map { Plan.Stage(device: trained.count + $0, layers: $1) },
+          samples: samples, microBatch: 1, shared: shared)
+      ])
+  }
+
+  private static func close(_ a: Double, _ b: Double) -> Bool { abs(a - b) < 1e-6 }
+
+  @Test func oneDevice() {
+    // Three samples through two layers: 3 · 2 · (1 + 2) = 18 s a step.
+    let result = Self.run(
+      Self.plan(.oneForwardOneBackward, trained: [0..<2], samples: 3), Self.workload(passes: 0, samples: 3),
+      Self.cluster(1), steps: 4)
+    #expect(Self.close(result.stepTime, 18) && Self.close(result.makespan, 72))
+    #expect(result.traffic.isEmpty)
+  }
+
+  @Test(arguments: [Plan.Order.gpipe, .oneForwardOneBackward])
+  func twoStagesFillAndDrain(order: Plan.Order) {
+    // A stage takes f = 1, b = 2; m = 4 micro-batches: (m + S - 1)(f + b) = 5 · 3 = 15 s.
+    let result = Self.run(
+      Self.plan(order, trained: [0..<1, 1..<2], samples: 4), Self.workload(passes: 0, samples: 4),
+      Self.cluster(2))
+    #expect(Self.close(result.makespan, 15))
+    #expect(result.busy.allSatisfy { Self.close($0, 12) })
+  }
+
+  @Test func latencyAndBandwidth() {
+    // One micro-batch over two stages: 1 s, 100 B at 50 B/s and 0.5 s, 1 + 2 s, the same back, 2 s; then the
+    // norm's 8 B each way (0.16 + 0.5 s) from the second stage, which was done 2.5 + 2 s before the first: the
+    // first one's answer travels 0.66 s more.
+    let result = Self.run(
+      Self.plan(.oneForwardOneBackward, trained: [0..<1, 1..<2], samples: 1),
+      Self.workload(passes: 0, samples: 1), Self.cluster(2, latency: 0.5, bandwidth: 50))
+    #expect(Self.close(result.ends[0], 1 + 2.5 + 3 + 2.5 + 2))
+    #expect(Self.close(result.makespan, 11 + 0.66))
+    #expect(result.traffic.map { [$0.from, $0.to, $0.bytes] } == [[0, 1, 108], [1, 0, 108]])
+  }
+
+  @Test func aSharedNetworkCarriesOneMessageAtATime() {
+    // Two micro-batches, f = 1, b = 2, a message takes 2 s. On a switch both ways run at once; on a shared
+    // network the second activation (handed over at 2) waits for the first (1 to 3), and so does the first
+    // gradient, handed over at 6 while the second activation has arrived at 5.
+    let plan = Self.plan(.gpipe, trained: [0..<1, 1..<2], samples: 2)
+    let work = Self.workload(passes: 0, samples: 2)
+    let switched = Self.run(plan, work, Self.cluster(2, bandwidth: 50))
+    // Forward 0 at 1 to 2, sent 1 to 3; forward 1 at stage 1 from 5 to 6; backwards 6 to 8, 8 to 10; gradients
+    // 8 to 10, 10 to 12; backwards at stage 0 10 to 12, 12 to 14.
+    #expect(Self.close(switched.ends[0], 14))
+    // 1F1B: backward 0 at stage 1 from 4 to 6, its gradient 6 to 8; forward 1 from 6 to 7, backward 1 to 9.
+    let eager = Self.plan(.oneForwardOneBackward, trained: [0..<1, 1..<2], samples: 2)
+    #expect(Self.close(Self.run(eager, work, Self.cluster(2, bandwidth: 50)).ends[0], 13))
+    #expect(Self.close(Self.run(eager, work, Self.cluster(2, bandwidth: 50, shared: true)).ends[0], 13))
+    // With messages of 4 s the second activation is on the shared network from 5 to 9 and holds up the first
+    // gradient, handed over at 8: it arrives at 13, not at 12.
+    let (own, one) = (
+      Self.run(eager, work, Self.cluster(2, bandwidth: 25)),
+      Self.run(eager, work, Self.cluster(2, bandwidth: 25, shared: true))
+    )
+    #expect(Self.close(own.spans.first { $0.operation == 5 || $0.start == 12 }?.start ?? 0, 12))
+    #expect(
+      one.spans.contains { Self.close($0.start, 13) } && !one.spans.contains { Self.close($0.start, 12) })
+  }
+
+  @Test func transfersThatDoNotOverlap() {
+    // The sender waits 2 s after its first forward before it starts the second.
+    let plan = Self.plan(.gpipe, trained: [0..<1, 1..<2], samples: 2)
+    let result = Self.run(
+      plan, Self.workload(passes: 0, samples: 2), Self.cluster(2, bandwidth: 50), overlaps: false)
+    let starts = result.spans.map(\.start).sorted()
+    #expect(Self.close(starts[0], 0) && Self.close(starts[1], 3) && Self.close(starts[2], 3))
+  }
+
+  @Test func forwardOnlyWorkBesideTraining() {
+    // D_t takes 2 · 2 · 3 = 12 s a step, D_f 2 samples · 2 layers · 2 passes = 8 s, ahead of it: C = C_T.
+    let plan = Self.plan(.oneForwardOneBackward, trained: [0..<2], forward: [0..<2], samples: 2)
+    let work = Self.workload(passes: 2, samples: 2)
+    #expect(Self.close(Self.run(plan, work, Self.cluster(2), steps: 4).stepTime, 12))
+    // With four passes D_f takes 16 s, and C = C_F.
+    let more = Self.workload(passes: 4, samples: 2)
+    #expect(Self.close(Self.run(plan, more, Self.cluster(2), steps: 4).stepTime, 16))
+    // A share of one half: D_t 12 + 8, D_f 8.
+    let shared = Self.plan(.oneForwardOneBackward, trained: [0..<2], forward: [0..<2], samples: 2, shared: 1)
+    #expect(Self.close(Self.run(shared, more, Self.cluster(2), steps: 4).stepTime, 20))
+  }
+
+  @Test func refinedColumnsAreAwaited() {
+    // Columns: 2 layers · 1 · (2 · 20 + 2 · 20 + 3 · 20) B = 280 B, at 10 B/s 28 s. With staleness 1 two steps
+    // hold: columns 28 s, one sample's pass 2 s, its answer 6.4 s, then D_t's 12 s.
+    let plan = Self.plan(.oneForwardOneBackward, trained: [0..<2], forward: [0..<2], samples: 2)
+    let result = Self.run(
+      plan, Self.workload(passes: 1, samples: 2, refined: 1), Self.cluster(2, bandwidth: 10), steps: 8)
+    #expect(result.stepTime >= (28 + 2 + 6.4 + 12) / 2 - 1e-6)
+    #expect(result.stepTime <= (28 + 4 + 12.8 + 12) / 2 + 1e-6)
+  }
+
+  @Test func interpolation() {
+    let points = [(10, 1.0), (20, 1.5), (40, 3.5)].map {
+      MeasuredTimes.Point(tokens: $0, forward: $1, backward: 2 * $1)
+    }
+    let device = Device(
+      name: "d", memory: 1 << 40, speed: .measured(MeasuredTimes(layer: points)))
+    func step(_ tokens: Double) -> Double {
+      var work = Self.workload(passes: 0, samples: 1)
+      work.trained.tokens = tokens
+      let cluster = Cluster(name: "one", devices: [device])
+      return Self.run(
+        Self.plan(.oneForwardOneBackward, trained: [0..<2], samples: 1), work, cluster
+      ).makespan / 6
+    }
+    // Between points, beyond the last, and below the first (the line goes on, but not below its share).
+    for (tokens, seconds) in [(10, 1.0), (15, 1.25), (30, 2.5), (50, 4.5), (4, 0.7), (1, 0.55)] {
+      #expect(Self.close(step(Double(tokens)), seconds), "\(tokens)")
+    }
+  }
+
+  @Test func manyDevicesAndManyEvents() {
+    let count = 2_000
+    let cluster = Self.cluster(count, bandwidth: 1e9)
+    let pipelines = (0..<count / 2).map { index in
+      Plan.Pipeline(
+        trained: [
+          Plan.Stage(device: 2 * index, layers: 0..<1), Plan.Stage(device: 2 * index + 1, layers: 1..<2),
+        ], forward: [], samples: 4, microBatch: 1, shared: 0)
+    }
+    let plan = Plan(order: .oneForwardOneBackward, overlap: true, pipelines: pipelines)
+    let result = Self.run(plan, Self.workload(passes: 0, samples: 4 * count / 2), cluster, steps: 3)
+    // Each step is at least the 15 s of one pipeline, and sums go up and down a tree of ten levels.
+    #expect(result.stepTime >= 15 && result.stepTime < 15.1)
+  }
+}
