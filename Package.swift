@@ -59,7 +59,7 @@ let package = Package(
     library("Prompting", ["Workflows", "Datasets", "Tokenization", "Checkpoint"]),
     library("ContextLoRA", ["TaskGraph", "Datasets", "LanguageModels", "Checkpoint"]),
     library("Evaluation", ["Prompting", "LanguageModels"]),
-    library("Runs", ["Workflows", "ContextLoRA", "Evaluation"]),
+    library("Runs", ["Workflows", "ContextLoRA", "Evaluation", "PipelinedTraining"]),
 
     // Planning over unequal devices; knows neither tensors nor a transport.
     library("ContextGear", ["TaskGraph", .product(name: "Yams", package: "Yams")]),
@@ -71,7 +71,7 @@ let package = Package(
     .executableTarget(
       name: "transport-probe", dependencies: ["Transport", "MPITransport", "ClusterLaunch"],
       swiftSettings: strict),
-    library("PipelinedTraining", ["ContextGear", "ContextLoRA", "Transport"]),
+    library("PipelinedTraining", ["ContextGear", "ContextLoRA", "Datasets", "LanguageModels", "Transport"]),
 
     // What a person types.
     .executableTarget(
@@ -109,6 +109,8 @@ let package = Package(
     tests("ContextGear", ["SeededRandom"]),
     tests("Runs", ["Workflows", "Datasets", "ContextLoRA", "Checkpoint", "SeededRandom"]),
     tests("Transport", ["SeededRandom"]),
+    tests(
+      "PipelinedTraining", ["ContextGear", "ContextLoRA", "SeededRandom", "TrainingFixtures", "Transport"]),
     tests("MPITransport", ["Transport", "ClusterLaunch", "transport-probe"]),
     tests("ClusterLaunch", ["Workflows"]),
     // Runs the built program as a process.

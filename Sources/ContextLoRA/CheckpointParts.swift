@@ -52,7 +52,7 @@ extension TrainingCheckpoint {
 
 extension TrainableLayout {
   /// Of a flat vector, what belongs to some sites, in their own layout.
-  func part(_ flat: [Float], sites own: Range<Int>) -> [Float] {
+  public func part(_ flat: [Float], sites own: Range<Int>) -> [Float] {
     func slice(_ offsets: [Int], _ end: Int) -> ArraySlice<Float> {
       let start = own.lowerBound < offsets.count ? offsets[own.lowerBound] : end
       return flat[start..<(own.upperBound < offsets.count ? offsets[own.upperBound] : end)]
@@ -60,8 +60,20 @@ extension TrainableLayout {
     return Array(slice(aOffsets, aCount) + slice(bOffsets, count))
   }
 
+  /// Puts values of some sites, in their own layout, into a flat vector.
+  public func replace(_ flat: inout [Float], sites own: Range<Int>, with values: [Float]) {
+    func end(_ offsets: [Int], _ index: Int, _ all: Int) -> Int {
+      index < offsets.count ? offsets[index] : all
+    }
+    let a = end(aOffsets, own.lowerBound, aCount)..<end(aOffsets, own.upperBound, aCount)
+    let b = end(bOffsets, own.lowerBound, count)..<end(bOffsets, own.upperBound, count)
+    precondition(values.count == a.count + b.count, "TrainableLayout: values of other sites")
+    flat.replaceSubrange(a, with: values[..<a.count])
+    flat.replaceSubrange(b, with: values[a.count...])
+  }
+
   /// The flat vector of all sites from those of consecutive parts.
-  static func joined(_ parts: [[Float]], of layouts: [TrainableLayout]) -> [Float] {
+  public static func joined(_ parts: [[Float]], of layouts: [TrainableLayout]) -> [Float] {
     zip(parts, layouts).flatMap { $0[..<$1.aCount] } + zip(parts, layouts).flatMap { $0[$1.aCount...] }
   }
 }

@@ -64,6 +64,17 @@ public struct StepRecord: Sendable, Equatable, Codable {
   public var targets: Int
   /// Wall time of the step, predictions included.
   public var seconds: Double
+
+  /// Takes the figures.
+  public init(
+    phase: Int, round: Int, task: String, step: Int, totalStep: Int, loss: Double, gradientNorm: Double,
+    learningRate: Double, tokens: Int, targets: Int, seconds: Double
+  ) {
+    (self.phase, self.round, self.task) = (phase, round, task)
+    (self.step, self.totalStep) = (step, totalStep)
+    (self.loss, self.gradientNorm, self.learningRate) = (loss, gradientNorm, learningRate)
+    (self.tokens, self.targets, self.seconds) = (tokens, targets, seconds)
+  }
 }
 
 /// Trains the phases of a schedule one after the other.
@@ -74,21 +85,15 @@ public final class ContextLoRATrainer {
   public let options: TrainingOptions
   private let stage: LlamaStage
   private let data: any TrainingData
-  private let peers: any TrainingPeers
   /// All columns; those of the phase in progress as of its last checkpoint.
   public private(set) var adapter: LoRAAdapter
-  /// The adapter of all layers, as of the last checkpoint, where this process writes checkpoints.
-  public private(set) var whole: LoRAAdapter?
   private var totalSteps = 0
 
   /// Starts from an adapter of the stage's layers.
-  ///
-  /// - Precondition: with several processes, which columns freeze does not depend on gradients or values.
   public init(
     _ stage: LlamaStage, schedule: PhaseSchedule, adapter: LoRAAdapter, data: any TrainingData,
-    options: TrainingOptions, peers: any TrainingPeers = SingleProcess()
+    options: TrainingOptions
   ) {
-    self.peers = peers
     self.stage = stage
     self.schedule = schedule
     self.adapter = adapter
@@ -138,9 +143,7 @@ public final class ContextLoRATrainer {
 
   /// The phase's columns, chosen by importance where the schedule says so.
   private func resolve(_ index: Int, _ resume: TrainingCheckpoint?) throws -> Phase {
-    let phase = schedule[index]
-    if let resume { return phase.freezing(resume.position.frozen) }
-    return phase.isProvisional ? try phase.freezing(mostImportant: adapter.columnImportances()) : phase
+    try schedule[index].resolved(adapter, frozen: resume?.position.frozen)
   }
 
   private func train(
@@ -151,7 +154,7 @@ public final class ContextLoRATrainer {
     let steps = options.stepCount(task: phase.task, samples: data.sampleCount)
     let rows = options.microBatchTokens + (try data.longestSequence(task: phase.task)) / 2
     var trainer = PhaseTrainer(
-      stage, adapter: adapter, columns: phase.columnView, options: options, rows: rows, peers: peers)
+      stage, adapter: adapter, columns: phase.columnView, options: options, rows: rows)
     var cursor = DataCursor()
     var history = History(limit: data.usesPredictions ? options.staleness : 0)
     var lossesAtStart: [String: Double] = [:]
@@ -166,7 +169,7 @@ public final class ContextLoRATrainer {
       let start = ContinuousClock.now
       let step = trainer.stepCount + 1
       let epoch = cursor.epoch
-      let samples = cursor.take(options.batchSize, of: data.sampleCount, seed: phaseSeed(index))
+      let samples = cursor.take(options.batchSize, of: data.sampleCount, seed: options.seed(phase: index))
       let parentsChange = phase.prerequisites.contains { !$0.trainable.isEmpty }
       let sequences = try data.sequences(
         task: phase.task, samples: samples, phase: index, epoch: epoch, parentsChange: parentsChange
@@ -195,7 +198,7 @@ public final class ContextLoRATrainer {
       guard result.loss.isFinite, result.gradientNorm.isFinite else {
         throw TrainingError.diverged(task: phase.task, step: step)
       }
-      let stop = try peers.agree(stop: shouldStop())
+      let stop = shouldStop()
       if stop || (step % options.checkpointEvery == 0 && step < steps) {
         trainer.commit(to: &adapter)
         try save(
@@ -234,7 +237,7 @@ public final class ContextLoRATrainer {
     trainer.commit(to: &adapter)
     let columns = phase.columnView
     let narrow = PhaseTrainer(
-      stage, adapter: adapter, columns: columns, options: options, rows: rows, peers: peers)
+      stage, adapter: adapter, columns: columns, options: options, rows: rows)
     let old = trainer.optimizerState
     narrow.optimizerState = ColumnOptimizer.State(
       firstMoment: trainer.layout.narrowed(
@@ -247,23 +250,18 @@ public final class ContextLoRATrainer {
     return narrow
   }
 
-  /// Each phase sees the samples in an order of its own.
-  private func phaseSeed(_ phase: Int) -> UInt64 { options.seed &+ UInt64(phase) &* 0x9E37_79B9_7F4A_7C15 }
-
   private func save(
     phase: Int, _ trainer: PhaseTrainer?, _ cursor: DataCursor, _ columns: ColumnView?, _ history: [[Float]],
     _ lossesAtStart: [String: Double], to destination: Destination?, onEvent: (TrainingEvent) throws -> Void
   ) throws {
     guard let destination else { return }
-    let part = TrainingCheckpoint(
+    let checkpoint = TrainingCheckpoint(
       position: TrainingCheckpoint.Position(
         phase: phase, step: trainer?.stepCount ?? 0, epoch: cursor.epoch, sample: cursor.position,
         trainable: columns?.trainable ?? [], frozen: columns?.frozen ?? [], totalSteps: totalSteps,
         lossesAtStart: lossesAtStart, workflow: destination.workflow, model: destination.model),
       adapter: adapter,
       optimizer: trainer?.optimizerState, history: history)
-    guard let checkpoint = try peers.collect(part) else { return }
-    whole = checkpoint.adapter
     try checkpoint.write(to: destination.url)
     try onEvent(.checkpoint(destination.url, checkpoint.position))
   }

@@ -22,4 +22,12 @@ public enum MicroBatching {
     }
     return parts.filter { !$0.isEmpty }.map { PackedBatch($0) }
   }
+
+  /// So many consecutive sequences in each micro-batch; the last one may have fewer.
+  public static func pack(_ sequences: [TokenSequence], samples: Int) -> [PackedBatch] {
+    precondition(samples > 0, "MicroBatching: no samples")
+    return stride(from: 0, to: sequences.count, by: samples).map {
+      PackedBatch(Array(sequences[$0..<min($0 + samples, sequences.count)]))
+    }
+  }
 }

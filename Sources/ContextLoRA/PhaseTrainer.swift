@@ -22,24 +22,21 @@ public final class PhaseTrainer {
   private let view: AdapterView
   private let optimizer: ColumnOptimizer
   private let options: TrainingOptions
-  private let peers: any TrainingPeers
-  private var engine: any GradientComputing
+  private var engine: GradientEngine
   private var rows: Int
 
   /// - Parameter rows: the largest micro-batch expected; memory is planned for it, and only a larger one
   ///   makes it grow.
   public init(
-    _ stage: LlamaStage, adapter: LoRAAdapter, columns: ColumnView, options: TrainingOptions, rows: Int,
-    peers: any TrainingPeers = SingleProcess()
+    _ stage: LlamaStage, adapter: LoRAAdapter, columns: ColumnView, options: TrainingOptions, rows: Int
   ) {
-    self.peers = peers
     self.stage = stage
     self.columns = columns
     self.options = options
     self.rows = rows
     view = AdapterView(adapter, columns: columns, configuration: stage.configuration, device: stage.device)
     optimizer = ColumnOptimizer(adapter, view: view, settings: options.adamW, device: stage.device)
-    engine = peers.gradientEngine(stage, adapter: view, rows: rows)
+    engine = GradientEngine(stage, adapter: view, rows: rows)
   }
 
   /// Bytes of activations, gradients, moments and the compact adapter.
@@ -50,24 +47,23 @@ public final class PhaseTrainer {
 
   /// One optimiser step.
   ///
-  /// - Throws: what the weight source throws when embeddings cannot be read, and the peers' errors.
+  /// - Throws: what the weight source throws when embeddings cannot be read.
   public func step(_ sequences: [TokenSequence], learningRate: Double) throws -> StepResult {
     let targets = sequences.reduce(0) { $0 + $1.targetCount }
-    let batches = MicroBatching.pack(sequences, tokens: options.microBatchTokens)
+    let batches =
+      options.microBatchSamples.map { MicroBatching.pack(sequences, samples: $0) }
+      ?? MicroBatching.pack(sequences, tokens: options.microBatchTokens)
     let widest = batches.map(\.rowCount).max() ?? 0
     if widest > rows {
       rows = widest
-      engine = peers.gradientEngine(stage, adapter: view, rows: rows)
+      engine = GradientEngine(stage, adapter: view, rows: rows)
     }
     let sum = try engine.step(batches, scale: 1 / Float(max(targets, 1)))
-    let all = try peers.combine(
-      StepShare(loss: sum, squaredNorms: optimizer.squaredNorms(engine.gradients)))
-    let norm = all.squaredNorms.reduce(0, +).squareRoot()
-    let factor = options.clipNorm.map { min(1, $0 / (norm + 1e-6)) } ?? 1
+    let norm = optimizer.squaredNorms(engine.gradients).reduce(0, +).squareRoot()
     optimizer.update(
-      engine.gradients, factor: Float(factor), learningRate: Float(learningRate), view: view)
+      engine.gradients, factor: options.clipFactor(norm: norm), learningRate: Float(learningRate), view: view)
     return StepResult(
-      loss: all.loss / Double(max(targets, 1)), gradientNorm: norm,
+      loss: sum / Double(max(targets, 1)), gradientNorm: norm,
       tokens: sequences.reduce(0) { $0 + $1.tokens.count }, targets: targets)
   }
 
@@ -98,4 +94,12 @@ public final class PhaseTrainer {
 extension Phase {
   /// The phase's columns as a model computes them.
   public var columnView: ColumnView { ColumnView(frozen: frozen, trainable: trainable) }
+
+  /// The phase with its columns chosen: those of a checkpoint, or by importance where the rule says so.
+  ///
+  /// - Throws: `TaskGraphError.importanceNotFinite`.
+  public func resolved(_ adapter: LoRAAdapter, frozen: [Int]? = nil) throws(TaskGraphError) -> Phase {
+    if let frozen { return freezing(frozen) }
+    return isProvisional ? try freezing(mostImportant: adapter.columnImportances()) : self
+  }
 }

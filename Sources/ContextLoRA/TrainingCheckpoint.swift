@@ -31,6 +31,17 @@ public struct TrainingCheckpoint: Sendable, Equatable {
     public var workflow: String
     /// Identifies the base model.
     public var model: String
+
+    /// Takes the parts as they are.
+    public init(
+      phase: Int, step: Int, epoch: Int, sample: Int, trainable: [Int], frozen: [Int], totalSteps: Int,
+      lossesAtStart: [String: Double], workflow: String, model: String
+    ) {
+      (self.phase, self.step, self.epoch, self.sample) = (phase, step, epoch, sample)
+      (self.trainable, self.frozen) = (trainable, frozen)
+      (self.totalSteps, self.lossesAtStart) = (totalSteps, lossesAtStart)
+      (self.workflow, self.model) = (workflow, model)
+    }
   }
 
   /// Where the run is.

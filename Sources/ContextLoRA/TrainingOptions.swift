@@ -12,6 +12,8 @@ public struct TrainingOptions: Sendable, Equatable {
   public var batchSize = 16
   /// Tokens packed into one micro-batch, about: what one worker computes at a time.
   public var microBatchTokens = 256
+  /// Sequences of one micro-batch, whatever their lengths; `nil` packs by ``microBatchTokens``.
+  public var microBatchSamples: Int?
   /// The learning rate.
   public var learningRate = LearningRateSchedule(peak: 1e-3)
   /// The optimiser's constants.
@@ -30,6 +32,12 @@ public struct TrainingOptions: Sendable, Equatable {
 
   /// The defaults.
   public init() {}
+
+  /// Each phase sees the samples in an order of its own.
+  public func seed(phase: Int) -> UInt64 { seed &+ UInt64(phase) &* 0x9E37_79B9_7F4A_7C15 }
+
+  /// What gradients of a norm are multiplied with.
+  public func clipFactor(norm: Double) -> Float { Float(clipNorm.map { min(1, $0 / (norm + 1e-6)) } ?? 1) }
 
   /// The optimiser steps of a phase of `task` over `samples` samples.
   public func stepCount(task: String, samples: Int) -> Int {

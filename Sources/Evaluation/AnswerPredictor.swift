@@ -50,12 +50,9 @@ public final class AnswerPredictor: Sendable {
       if item.options.isEmpty {
         answers[index] = try generate(prompt, view)
       } else {
-        let request = ScoreRequest(prompt: prompt, continuations: try continuations(item, repliesOnly))
-        let length = prompt.count + (request.continuations.map(\.count).max() ?? 0)
-        guard length <= prompts.contextLength else {
-          throw PromptError.tooLong(
-            task: task, episode: episode.id, length: length, limit: prompts.contextLength)
-        }
+        let request = ScoreRequest(
+          prompt: prompt, continuations: try prompts.continuations(item, repliesOnly: repliesOnly))
+        try prompts.check(request, task: task, episode: episode)
         requests.append(request)
         asked.append((index, item))
       }
@@ -68,21 +65,6 @@ public final class AnswerPredictor: Sendable {
       }
     }
     return episodes.indices.compactMap { answers[$0] }
-  }
-
-  private var decidesByLetter: Bool { prompts.workflow.training.answerForm == .letter }
-
-  /// The letters, where they decide or all ways are wanted, then the texts likewise.
-  private func continuations(_ item: TaskItem, _ repliesOnly: Bool) throws -> [[Int32]] {
-    let options = item.options.indices
-    var result: [[Int32]] = []
-    if decidesByLetter || !repliesOnly {
-      result += try options.map { [try prompts.letterToken($0)] }
-    }
-    if !decidesByLetter || !repliesOnly {
-      result += options.map { prompts.completion(prompts.scoredText(item, option: $0)) }
-    }
-    return result
   }
 
   /// Reads the sums in the order of `continuations`.
@@ -99,7 +81,7 @@ public final class AnswerPredictor: Sendable {
           / Double(max(prompts.scoredText(item, option: option).unicodeScalars.count, 1))
       }
       choice = TaskAnswer.Choice(
-        reply: decidesByLetter ? letter : text, letter: letter, text: text,
+        reply: prompts.decidesByLetter ? letter : text, letter: letter, text: text,
         textPerCharacter: OptionScores(perCharacter))
     }
     let best = choice.reply.best

@@ -1,50 +1,61 @@
 import ContextLoRA
+import Foundation
 import LanguageModels
 
-/// A rank's part of a checkpoint as bytes: the pairs of its adapted layers, A before B, then the moments, then
-/// the history, all float32 in the machine's byte order. Where the run is and how many columns train is the
-/// same on every rank and not sent.
+/// A checkpoint, or a rank's part of one, as bytes: the length of a JSON header, the header, then the pairs of
+/// the adapted layers, A before B, the moments and the history, all float32.
 enum CheckpointMessage {
-  static func bytes(_ part: TrainingCheckpoint) -> [UInt8] {
+  private struct Header: Codable {
+    var position: TrainingCheckpoint.Position
+    var rank: Int
+    var scale: Float
+    /// The optimiser's step; `nil` between phases.
+    var step: Int?
+    var history: Int
+  }
+
+  static func bytes(_ part: TrainingCheckpoint) throws -> [UInt8] {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys]
+    let header = try encoder.encode(
+      Header(
+        position: part.position, rank: part.adapter.rank, scale: part.adapter.scale,
+        step: part.optimizer?.step, history: part.history.count))
     var vectors = part.adapter.pairs.flatMap { [$0.a, $0.b] }
     if let optimizer = part.optimizer { vectors += [optimizer.firstMoment, optimizer.secondMoment] }
     vectors += part.history
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(4 * vectors.reduce(0) { $0 + $1.count })
+    var bytes = Plain.bytes([UInt64(header.count)]) + Array(header)
+    bytes.reserveCapacity(bytes.count + 4 * vectors.reduce(0) { $0 + $1.count })
     for vector in vectors { vector.withUnsafeBytes { bytes.append(contentsOf: $0) } }
     return bytes
   }
 
-  /// The part of another rank, whose adapted layers are `sites`; `own` is this rank's part of the same step.
+  /// Reads what `bytes` made, of a rank whose adapted layers are `sites`.
   ///
-  /// - Precondition: the bytes have the length that follows.
-  static func checkpoint(
-    _ bytes: [UInt8], like own: TrainingCheckpoint, sites: [AdapterSite]
-  ) -> TrainingCheckpoint {
-    let rank = own.adapter.rank
-    let count = TrainableLayout(sites: sites, columns: own.position.trainable.count).count
-    var offset = 0
+  /// - Precondition: the bytes have the length that follows from their header.
+  static func checkpoint(_ bytes: [UInt8], sites: [AdapterSite]) throws -> TrainingCheckpoint {
+    let length = Int(Plain.values(bytes.prefix(8), as: UInt64.self)[0])
+    let header = try JSONDecoder().decode(Header.self, from: Data(bytes[8..<8 + length]))
+    let count = TrainableLayout(sites: sites, columns: header.position.trainable.count).count
+    var offset = 8 + length
     func next(_ count: Int) -> [Float] {
       precondition(offset + 4 * count <= bytes.count, "a checkpoint's part is too short")
       defer { offset += 4 * count }
-      return [Float](unsafeUninitializedCapacity: count) { buffer, filled in
-        UnsafeMutableRawBufferPointer(buffer).copyBytes(from: bytes[offset..<offset + 4 * count])
-        filled = count
-      }
+      return Plain.values(bytes[offset..<offset + 4 * count], as: Float.self)
     }
-    var part = own
-    part.adapter = LoRAAdapter(
-      sites: sites, rank: rank, scale: own.adapter.scale,
-      pairs: sites.map { site in
-        let a = next(rank * site.inputs)
-        return LoRAPair(a: a, b: next(site.outputs * rank))
-      })
-    part.optimizer = own.optimizer.map { state in
+    let pairs = sites.map { site in
+      let a = next(header.rank * site.inputs)
+      return LoRAPair(a: a, b: next(site.outputs * header.rank))
+    }
+    let optimizer = header.step.map { step in
       let firstMoment = next(count)
-      return ColumnOptimizer.State(firstMoment: firstMoment, secondMoment: next(count), step: state.step)
+      return ColumnOptimizer.State(firstMoment: firstMoment, secondMoment: next(count), step: step)
     }
-    part.history = own.history.map { _ in next(count) }
+    let checkpoint = TrainingCheckpoint(
+      position: header.position,
+      adapter: LoRAAdapter(sites: sites, rank: header.rank, scale: header.scale, pairs: pairs),
+      optimizer: optimizer, history: (0..<header.history).map { _ in next(count) })
     precondition(offset == bytes.count, "a checkpoint's part is too long")
-    return part
+    return checkpoint
   }
 }

@@ -1,24 +1,14 @@
-import Checkpoint
-import ContextLoRA
-import Datasets
-import Evaluation
 import LanguageModels
 import Prompting
 import Tensor
 import Workflows
 
-/// A workflow with its model in memory.
+/// A workflow with its whole model in memory.
 public struct LoadedWorkflow: Sendable {
-  /// The workflow.
-  public let workflow: Workflow
+  /// The workflow with its model's files.
+  public let material: WorkflowMaterial
   /// The model.
   public let stage: LlamaStage
-  /// How tasks become tokens.
-  public let prompts: PromptRenderer
-  /// Where the model's files are.
-  public let modelPath: String
-  /// Identifies the model.
-  public let modelIdentity: String
 
   /// Loads the model that a workflow names.
   ///
@@ -30,38 +20,26 @@ public struct LoadedWorkflow: Sendable {
   public init(
     _ workflow: Workflow, models: String, base: String?, use: FrozenUse, workers: Int? = nil
   ) throws {
-    self.workflow = workflow
-    modelPath = try ModelLocation(workflow.model, models: models, base: base).path
-    let files = try ModelFiles.open(modelPath)
-    let device = CPUDevice(computeType: workflow.training.precision.computeType, workers: workers)
-    stage = try LlamaStage(files.weights, device: device, use: use)
-    modelIdentity = try ModelIdentity.of(files.weights)
-    let material = try ModelPrompts(files)
-    prompts = try PromptRenderer(
-      workflow: workflow, tokenizer: material.tokenizer, template: material.template,
-      specialTokens: material.specialTokens, contextLength: stage.contextLength)
+    try self.init(
+      WorkflowMaterial(workflow, models: models, base: base), use: use, workers: workers)
   }
 
+  /// Loads the model of some material.
+  ///
+  /// - Throws: an error that names the tensor that is missing or damaged.
+  public init(_ material: WorkflowMaterial, use: FrozenUse, workers: Int? = nil) throws {
+    self.material = material
+    stage = try material.stage(on: material.device(workers: workers), use: use)
+  }
+
+  /// The workflow.
+  public var workflow: Workflow { material.workflow }
+  /// How tasks become tokens.
+  public var prompts: PromptRenderer { material.prompts }
+  /// Where the model's files are.
+  public var modelPath: String { material.modelPath }
+  /// Identifies the model.
+  public var modelIdentity: String { material.modelIdentity }
   /// The adapted layers.
-  public var sites: [AdapterSite] {
-    AdapterSite.all(
-      stage.configuration, layers: stage.layers,
-      targets: Set(workflow.lora.targets.compactMap { LanguageModels.Projection(rawValue: $0.rawValue) }))
-  }
-
-  /// The inputs that each task names.
-  static func inputs(_ workflow: Workflow) -> [String: [String]] {
-    Dictionary(workflow.tasks.map { ($0.name, $0.inputs) }, uniquingKeysWith: { $1 })
-  }
-}
-
-extension Precision {
-  /// What weights and activations are stored in; `nil` for the processor's fastest.
-  public var computeType: ElementType? {
-    switch self {
-    case .auto: nil
-    case .float32: .float32
-    case .bfloat16: .bfloat16
-    }
-  }
+  public var sites: [AdapterSite] { material.sites }
 }

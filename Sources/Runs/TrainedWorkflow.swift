@@ -73,7 +73,7 @@ public struct TrainedWorkflow: Sendable {
   public func episodes(_ split: DatasetFolder.Split, data path: String? = nil) throws -> [Episode] {
     let workflow = loaded.workflow
     return try data(path).read(
-      split, tasks: workflow.tasks.map(\.name), inputs: LoadedWorkflow.inputs(workflow))
+      split, tasks: workflow.tasks.map(\.name), inputs: workflow.inputsByTask)
   }
 
   /// Reads one file of episodes.
@@ -82,7 +82,7 @@ public struct TrainedWorkflow: Sendable {
   public func episodes(file path: String) throws -> [Episode] {
     let workflow = loaded.workflow
     return try EpisodeFile.read(
-      path, tasks: workflow.tasks.map(\.name), inputs: LoadedWorkflow.inputs(workflow))
+      path, tasks: workflow.tasks.map(\.name), inputs: workflow.inputsByTask)
   }
 
   /// The columns a task sees, as modules of an adapter that knows no tasks.

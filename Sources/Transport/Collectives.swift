@@ -33,11 +33,16 @@ extension Transport {
     var payload = payload
     var bit = 1
     while bit < size && place & bit == 0 { bit <<= 1 }
-    if place != 0 { payload = try receiveCounted(from: (place - bit + root) % size, .broadcast, seconds) }
+    if place != 0 {
+      payload = try receiveCounted(
+        from: (place - bit + root) % size, tag: .broadcast, seconds: seconds)
+    }
     var sends: [Transfer] = []
     bit >>= 1
     while bit > 0 {
-      if place + bit < size { sends += sendCounted(payload, to: (place + bit + root) % size, .broadcast) }
+      if place + bit < size {
+        sends += startCounted(payload, to: (place + bit + root) % size, tag: .broadcast)
+      }
       bit >>= 1
     }
     for transfer in sends { try transfer.wait(seconds: seconds) }
@@ -51,20 +56,28 @@ extension Transport {
     _ payload: [UInt8], to root: Int = 0, seconds: Double
   ) throws(TransportError) -> [[UInt8]] {
     guard rank == root else {
-      for transfer in sendCounted(payload, to: root, .gather) { try transfer.wait(seconds: seconds) }
+      try sendCounted(payload, to: root, tag: .gather, seconds: seconds)
       return []
     }
     var payloads: [[UInt8]] = []
     for source in 0..<size {
-      payloads.append(source == rank ? payload : try receiveCounted(from: source, .gather, seconds))
+      payloads.append(
+        source == rank ? payload : try receiveCounted(from: source, tag: .gather, seconds: seconds))
     }
     return payloads
   }
 
   private var others: [Int] { (0..<size).filter { $0 != rank } }
 
-  /// A message of a length that the receiver does not know: the length, then the bytes.
-  private func sendCounted(_ payload: [UInt8], to destination: Int, _ tag: Tag) -> [Transfer] {
+  /// Sends a message of a length that the receiver does not know, the length and then the bytes, and waits
+  /// until both have been taken.
+  public func sendCounted(
+    _ payload: [UInt8], to destination: Int, tag: Tag, seconds: Double
+  ) throws(TransportError) {
+    for transfer in startCounted(payload, to: destination, tag: tag) { try transfer.wait(seconds: seconds) }
+  }
+
+  private func startCounted(_ payload: [UInt8], to destination: Int, tag: Tag) -> [Transfer] {
     let length = MessageBuffer(count: 8)
     length.bytes.storeBytes(of: UInt64(payload.count).littleEndian, as: UInt64.self)
     return [
@@ -72,8 +85,9 @@ extension Transport {
     ]
   }
 
-  private func receiveCounted(
-    from source: Int, _ tag: Tag, _ seconds: Double
+  /// Receives what `sendCounted` sends.
+  public func receiveCounted(
+    from source: Int, tag: Tag, seconds: Double
   ) throws(TransportError) -> [UInt8] {
     let length = MessageBuffer(count: 8)
     try receive(into: length, from: source, tag: tag).wait(seconds: seconds)

@@ -30,6 +30,7 @@ extension Workflow.Training {
     var fields = [
       ("rounds", "\(rounds)"), ("epochs", "\(epochs)"), ("maxSteps", yamlOptional(maxSteps)),
       ("batchSize", "\(batchSize)"), ("microBatchTokens", "\(microBatchTokens)"),
+      ("microBatchSamples", yamlOptional(microBatchSamples)),
       ("prerequisites", prerequisites.rawValue),
     ]
     switch frozenRatio {

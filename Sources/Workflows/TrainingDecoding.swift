@@ -34,7 +34,8 @@ extension Workflow.LoRA {
 
 extension Workflow.Training {
   static let fields = [
-    "rounds", "epochs", "maxSteps", "batchSize", "microBatchTokens", "prerequisites", "frozenRatio",
+    "rounds", "epochs", "maxSteps", "batchSize", "microBatchTokens", "microBatchSamples", "prerequisites",
+    "frozenRatio",
     "adaptive",
     "freeze", "parentAnswers", "staleness", "answerForm", "learningRate", "schedule", "warmup",
     "minimumRateRatio", "weightDecay", "betas", "epsilon", "clipNorm", "checkpointEvery", "seed", "precision",
@@ -57,11 +58,15 @@ extension Workflow.Training {
     }
     rounds = try fields["rounds"]?.integer(1...PhaseSchedule.maximumRounds) ?? 1
     epochs = try count("epochs", default: 1)
-    maxSteps = try fields["maxSteps"].flatMap { field throws(WorkflowError) in
-      field.node.isNull ? nil : try field.integer(1...Self.maximumCount)
+    func optionalCount(_ key: String) throws(WorkflowError) -> Int? {
+      try fields[key].flatMap { field throws(WorkflowError) in
+        field.node.isNull ? nil : try field.integer(1...Self.maximumCount)
+      }
     }
+    maxSteps = try optionalCount("maxSteps")
     batchSize = try count("batchSize", default: 16)
     microBatchTokens = try count("microBatchTokens", default: 256)
+    microBatchSamples = try optionalCount("microBatchSamples")
     prerequisites = try fields["prerequisites"]?.choice() ?? .ancestors
     frozenRatio = try Self.frozenRatio(fields)
     freeze = try fields["freeze"]?.choice() ?? .leading

@@ -67,6 +67,9 @@ extension Workflow {
     public let batchSize: Int
     /// Tokens packed into one micro-batch, one shard on one worker. Default 256.
     public let microBatchTokens: Int
+    /// Sequences in one micro-batch, whatever their lengths. Default `nil`: as `microBatchTokens` says. A plan
+    /// for several devices has its own.
+    public let microBatchSamples: Int?
     /// Whose columns a task uses. Default `ancestors`.
     public let prerequisites: PrerequisiteRule
     /// The share of prerequisite columns that freezes. Default 0.5; `adaptive` starts from 0.5 with

@@ -69,12 +69,9 @@ package final class TinyWorkflow: TrainingData {
       parentsChange: false, adapter: { adapter })
   }
 
-  package func trainer(
-    options: TrainingOptions? = nil, peers: any TrainingPeers = SingleProcess()
-  ) -> ContextLoRATrainer {
+  package func trainer(options: TrainingOptions? = nil) -> ContextLoRATrainer {
     ContextLoRATrainer(
-      stage, schedule: schedule, adapter: adapter, data: self, options: options ?? self.options,
-      peers: peers)
+      stage, schedule: schedule, adapter: adapter, data: self, options: options ?? self.options)
   }
 }
 

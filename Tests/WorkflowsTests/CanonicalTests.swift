@@ -33,6 +33,7 @@ import Workflows
           maxSteps: 100
           batchSize: 8
           microBatchTokens: 512
+          microBatchSamples: null
           prerequisites: direct
           frozenRatio: adaptive
           adaptive: {initial: 0.25, tolerance: 0.1}

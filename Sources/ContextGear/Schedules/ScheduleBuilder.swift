@@ -256,7 +256,8 @@ private struct ScheduleBuilder {
       message(
         receives ? .receive : .send, .columns, step: receives ? update + 1 + workload.staleness : update,
         peer: other.device, id: base + (update * pipeline.trained.count + t) * pipeline.forward.count + f,
-        bytes: layers * workload.refinedColumns * shape.columnValues * workload.wireBytes)
+        // In float32, so that the passes see what one process would.
+        bytes: 4 * layers * workload.refinedColumns * shape.columnValues)
     }
   }
 
@@ -292,20 +293,25 @@ private struct ScheduleBuilder {
     sums(.send, children, up: false)
   }
 
+  /// Up go a stage's loss and the squared norm of each of its seven linear layers a block, down the loss and
+  /// the norm of all.
   private mutating func norm(_ s: Int, step: Int) {
+    func up(_ stage: Plan.Stage) -> Int { 8 * (1 + 7 * stage.layers.count) }
     let group = plan.pipelines[0].trained
     let base = tail(0) + steps * group.count * plan.pipelines[0].forward.count
     func id(_ s: Int, down: Bool) -> Int { base + 2 * (step * group.count + s) + (down ? 1 : 0) }
     if s == 0 {
       for t in group.indices.dropFirst() {
-        message(.receive, .norm, step: step, peer: group[t].device, id: id(t, down: false), bytes: 8)
+        message(
+          .receive, .norm, step: step, peer: group[t].device, id: id(t, down: false), bytes: up(group[t]))
       }
       for t in group.indices.dropFirst() {
-        message(.send, .norm, step: step, peer: group[t].device, id: id(t, down: true), bytes: 8)
+        message(.send, .norm, step: step, peer: group[t].device, id: id(t, down: true), bytes: 16)
       }
     } else {
-      message(.send, .norm, step: step, peer: group[0].device, id: id(s, down: false), bytes: 8)
-      message(.receive, .norm, step: step, peer: group[0].device, id: id(s, down: true), bytes: 8)
+      message(
+        .send, .norm, step: step, peer: group[0].device, id: id(s, down: false), bytes: up(group[s]))
+      message(.receive, .norm, step: step, peer: group[0].device, id: id(s, down: true), bytes: 16)
     }
   }
 }

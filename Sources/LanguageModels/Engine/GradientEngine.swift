@@ -5,7 +5,7 @@ import Tensor
 ///
 /// The result does not depend on the number of workers: gradients and losses of the micro-batches are added
 /// in their order.
-public final class GradientEngine: GradientComputing, @unchecked Sendable {
+public final class GradientEngine: @unchecked Sendable {
   // Unchecked: `step` is not called from two threads at once, and each worker has its own memory.
   private let stage: LlamaStage
   private let adapter: AdapterView

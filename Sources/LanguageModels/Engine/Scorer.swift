@@ -121,7 +121,7 @@ public final class Scorer: @unchecked Sendable {
 
 extension PackedBatch {
   /// Appends a prompt and behind it each continuation's tokens but the last.
-  mutating func append(_ request: ScoreRequest) {
+  public mutating func append(_ request: ScoreRequest) {
     let prompt = KeyRange(start: tokens.count, count: request.prompt.count)
     segments.append(AttentionSegment(row: prompt.start, count: prompt.count))
     tokens += request.prompt

@@ -52,7 +52,8 @@ public final class StageWorker: @unchecked Sendable {
   /// What the worker computes with.
   public let operations: any TensorOperations
   let scratch: LayerScratch
-  let rows: Int
+  /// Rows it has room for.
+  public let rows: Int
   private let memory: DeviceMemory
 
   /// Scratch for passes of at most `rows` rows.

@@ -1,0 +1,56 @@
+import ContextLoRA
+import LanguageModels
+
+/// Refined columns as they stood before earlier steps, of the layers that a rank holds: what the forward-only
+/// passes compute with.
+struct RefinedColumns {
+  /// The refined columns.
+  let columns: [Int]
+  /// The layout of their values at the rank's adapted layers.
+  let layout: TrainableLayout
+  private let staleness: Int
+  /// By step of the phase, the values before it.
+  private var before: [Int: [Float]] = [:]
+
+  init(sites: [AdapterSite], columns: [Int], staleness: Int) {
+    self.columns = columns
+    self.staleness = staleness
+    layout = TrainableLayout(sites: sites, columns: columns.count)
+  }
+
+  /// The step whose columns step `step` predicts with.
+  func source(of step: Int) -> Int { max(step - staleness, 0) }
+
+  /// Notes the values before a step.
+  mutating func record(_ values: [Float], before step: Int) {
+    precondition(values.count == layout.count, "refined columns of another layout")
+    before[step] = values
+    before = before.filter { $0.key >= step - staleness - 1 }
+  }
+
+  /// Notes the values of some consecutive layers before a step.
+  mutating func record(_ values: [Float], sites: [AdapterSite], before step: Int) {
+    guard let first = sites.first.flatMap({ layout.sites.firstIndex(of: $0) }) else { return }
+    var flat = before[step] ?? [Float](repeating: 0, count: layout.count)
+    layout.replace(&flat, sites: first..<first + sites.count, with: values)
+    record(flat, before: step)
+  }
+
+  /// The values of consecutive layers before a step.
+  func values(before step: Int, sites: [AdapterSite]) -> [Float] {
+    guard let first = sites.first.flatMap({ layout.sites.firstIndex(of: $0) }), let flat = before[step]
+    else { preconditionFailure("no columns before step \(step)") }
+    return layout.part(flat, sites: first..<first + sites.count)
+  }
+
+  /// Writes what step `step` predicts with into an adapter.
+  func scatter(for step: Int, into adapter: inout LoRAAdapter) {
+    guard !columns.isEmpty else { return }
+    guard let values = before[source(of: step)] else {
+      preconditionFailure("no columns before step \(source(of: step)) for step \(step)")
+    }
+    values.withUnsafeBufferPointer {
+      if let base = $0.baseAddress { layout.scatter(base, into: &adapter, columns: columns) }
+    }
+  }
+}

@@ -1,0 +1,52 @@
+import Transport
+
+/// What the first stage of `D_t` found, step by step, on its way to rank 0, which writes the run's files.
+struct StepReports {
+  private let link: StageLink
+  private let leader: Int
+  private var left: Int
+  private var coming: (transfer: Transfer, buffer: MessageBuffer)?
+
+  /// Expects `count` reports of another rank.
+  init(_ link: StageLink, from leader: Int, count: Int) {
+    (self.link, self.leader, left) = (link, leader, count)
+    post()
+  }
+
+  private mutating func post() {
+    coming = nil
+    guard left > 0 else { return }
+    let buffer = MessageBuffer(count: 48)
+    coming = (
+      link.transport.receive(into: buffer, from: leader, tag: StageLink.Control.report.tag), buffer
+    )
+  }
+
+  /// The reports that are there; with `all`, waits for every one that is still to come.
+  ///
+  /// - Throws: the transport's errors.
+  mutating func take(all: Bool) throws -> [StepFigures] {
+    var figures: [StepFigures] = []
+    while let (transfer, buffer) = coming, all || transfer.isEnded {
+      try transfer.wait(seconds: link.deadline)
+      let values = Plain.values(buffer.bytes, as: Double.self)
+      figures.append(
+        StepFigures(
+          step: Int(values[0]), loss: values[1], norm: values[2], tokens: Int(values[3]),
+          targets: Int(values[4]), seconds: values[5]))
+      left -= 1
+      post()
+    }
+    return figures
+  }
+
+  /// Sends a report to rank 0.
+  static func send(_ figures: StepFigures, _ link: StageLink) -> Transfer {
+    link.transport.send(
+      MessageBuffer(
+        Plain.bytes([
+          Double(figures.step), figures.loss, figures.norm, Double(figures.tokens), Double(figures.targets),
+          figures.seconds,
+        ])), to: 0, tag: StageLink.Control.report.tag)
+  }
+}

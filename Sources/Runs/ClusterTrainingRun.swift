@@ -1,0 +1,192 @@
+import Checkpoint
+import ContextGear
+import ContextLoRA
+import Datasets
+import Foundation
+import LanguageModels
+import PipelinedTraining
+import Tensor
+import Transport
+import Workflows
+
+/// A training of a workflow over the ranks of a job. Every rank runs it; rank 0 has the run folder.
+public struct ClusterTrainingRun {
+  /// How the ranks talk and compute.
+  public struct Options: Sendable {
+    /// How activations and gradients are written into messages.
+    public var wire = WireFormat.bfloat16
+    /// Seconds that one message is waited for.
+    public var deadline = 600.0
+    /// Shards that this rank works on at once; `nil` takes the number of processors.
+    public var workers: Int?
+    /// Identifies the program; the same on all ranks.
+    public var program = ""
+
+    /// The defaults.
+    public init() {}
+  }
+
+  private let workflow: Workflow
+  private let folder: RunFolder
+  private let models: String
+  private let transport: any Transport
+  private let options: Options
+
+  /// - Parameters:
+  ///   - out: the run folder, on rank 0's machine.
+  ///   - models: the folder of fetched models, on every machine.
+  public init(
+    _ workflow: Workflow, out: String, models: String, over transport: any Transport,
+    options: Options = Options()
+  ) {
+    self.workflow = workflow
+    folder = RunFolder(out)
+    (self.models, self.transport, self.options) = (models, transport, options)
+  }
+
+  /// Trains to the end, or until rank 0's `shouldStop` says so at a checkpoint.
+  ///
+  /// - Parameters:
+  ///   - makePlan: is called on rank 0.
+  ///   - onEvent: is called on rank 0.
+  ///   - onWindow: is called on rank 0 with what each rank with work did, once a phase is done.
+  /// - Returns: whether training is done; otherwise the run can be resumed.
+  /// - Throws: on rank 0 an error that names what is wrong, on which rank, and the remedy; on the others
+  ///   `PeerRefused` where another rank cannot start. Nothing is left behind by a run that cannot start.
+  public func run(
+    resume: Bool, makePlan: () throws -> WorkflowPlan, shouldStop: () -> Bool = { false },
+    onEvent: (TrainingRun.Event) throws -> Void, onWindow: ([RankFigures]) throws -> Void = { _ in }
+  ) throws -> Bool {
+    let start = ContinuousClock.now
+    let agreement = StartAgreement(transport, deadline: options.deadline)
+    var prepared: (RunPreparation, TrainingCheckpoint?, Data)?
+    try agreement.settle {
+      let preparation = try RunPreparation(workflow, models: models)
+      try refuseWhatNeedsOneProcess(preparation)
+      guard transport.rank == 0 else {
+        prepared = (preparation, nil, Data())
+        return identity(preparation)
+      }
+      let checkpoint = try folder.admit(preparation, resume: resume)
+      let plan = try makePlan()
+      try check(plan, preparation)
+      prepared = (preparation, checkpoint, try plan.json())
+      return identity(preparation)
+    }
+    guard let (preparation, checkpoint, own) = prepared else { throw PeerRefused() }
+    let bytes = try transport.broadcast(Array(own), seconds: options.deadline)
+    let plan = try JSONDecoder().decode(WorkflowPlan.self, from: Data(bytes))
+
+    let device = preparation.material.device(workers: options.workers)
+    var metrics: MetricsFile?
+    if transport.rank == 0 {
+      if !resume { try folder.create(preparation, precision: device.computeType.rawValue) }
+      try AtomicFile.write(own, to: folder.plan)
+      metrics = try MetricsFile(folder.metrics, keeping: checkpoint?.position.totalSteps ?? 0)
+      try onEvent(
+        .loaded(
+          model: preparation.material.modelPath, precision: device.computeType, weightBytes: 0,
+          episodes: preparation.examples.episodes.count, seconds: (ContinuousClock.now - start).inSeconds))
+      if let checkpoint { try onEvent(.resumed(totalSteps: checkpoint.position.totalSteps)) }
+    }
+    let trainer = ClusterTrainer(
+      StageLink(transport, wire: options.wire, deadline: options.deadline), schedule: workflow.phaseSchedule,
+      plans: Dictionary(
+        plan.phases.map { ($0.workload.trained.task, $0.plan) }, uniquingKeysWith: { first, _ in first }),
+      shape: plan.shape, adapter: preparation.material.freshAdapter,
+      samples: ClusterSamples(preparation.examples), options: workflow.trainingOptions
+    ) { layers, use in try preparation.material.stage(layers, on: device, use: use) }
+    let allSteps = preparation.allSteps
+    var windows: [WindowFigures] = []
+    let done = try trainer.run(
+      from: checkpoint, to: preparation.destination(folder), shouldStop: shouldStop
+    ) { event in
+      if case .step(let record) = event { try metrics?.append(record) }
+      if case .checkpoint = event { try metrics?.synchronize() }
+      try onEvent(.training(event, allSteps: allSteps))
+    } onWindow: {
+      windows.append($0)
+    }
+    let figures = try gather(windows)
+    if transport.rank == 0 {
+      try onWindow(figures)
+      if done {
+        try AdapterFile(adapter: trainer.adapter, schedule: workflow.phaseSchedule).write(to: folder.adapter)
+        try onEvent(.finished(folder.adapter))
+      }
+    }
+    return done
+  }
+
+  private func gather(_ windows: [WindowFigures]) throws -> [RankFigures] {
+    let own = try JSONEncoder().encode(windows)
+    return try transport.gather(Array(own), seconds: options.deadline).enumerated().map { rank, bytes in
+      RankFigures(
+        rank: rank, windows: try JSONDecoder().decode([WindowFigures].self, from: Data(bytes)))
+    }
+  }
+
+  /// What all ranks must have in common, as a text.
+  private func identity(_ preparation: RunPreparation) -> [(name: String, value: String)] {
+    [
+      ("program", options.program), ("workflow", preparation.workflowIdentity),
+      ("training data", preparation.dataIdentity), ("model", preparation.material.modelIdentity),
+      (
+        "number format",
+        preparation.material.device(workers: 1).computeType.rawValue + " (set training.precision)"
+      ),
+    ]
+  }
+
+  private func refuseWhatNeedsOneProcess(_ preparation: RunPreparation) throws {
+    if case .adaptive = workflow.training.frozenRatio {
+      throw RunError(
+        workflow.file, "frozenRatio: adaptive needs the gradients of all layers in one process",
+        "set training.frozenRatio to a number, or train without --cluster")
+    }
+    guard workflow.training.parentAnswers != .gold else { return }
+    for task in workflow.tasks {
+      for pass in workflow.forwardOnlyPasses(of: task.name)
+      where preparation.examples.episodes.contains(where: { $0.tasks[pass]?.options.isEmpty ?? false }) {
+        throw RunError(
+          workflow.file,
+          "task '\(pass)' answers in free text, which a pipeline cannot generate for its children",
+          "set training.parentAnswers to gold, or train without --cluster")
+      }
+    }
+  }
+
+  private func check(_ plan: WorkflowPlan, _ preparation: RunPreparation) throws {
+    guard plan.identity == preparation.workflowIdentity else {
+      throw RunError(
+        workflow.file, "the plan was made for another workflow, or for other settings",
+        "make it again with 'contexture plan' and the same --set")
+    }
+    guard plan.cluster.devices.count == transport.size else {
+      throw RunError(
+        workflow.file,
+        "the plan has \(plan.cluster.devices.count) devices, but the job has \(transport.size) ranks",
+        "start one rank for each device")
+    }
+    for phase in plan.phases where phase.plan.pipelines.count > 1 {
+      throw RunError(
+        workflow.file,
+        "the plan of task '\(phase.workload.trained.task)' has \(phase.plan.pipelines.count) replicas, and "
+          + "only one pipeline can be run",
+        "plan over at most \(Planner.exactLimit) devices")
+    }
+  }
+}
+
+/// What one rank did.
+public struct RankFigures: Sendable {
+  /// The rank.
+  public var rank: Int
+  /// By window of steps, in order.
+  public var windows: [WindowFigures]
+}
+
+extension RunFolder {
+  /// The plan that the run was last trained by, where it is trained over several devices.
+  var plan: URL { url.appendingPathComponent("plan.json") }
+}

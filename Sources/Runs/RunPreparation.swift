@@ -1,0 +1,148 @@
+import Checkpoint
+import ContextLoRA
+import Datasets
+import Foundation
+import LanguageModels
+import Tensor
+import Workflows
+
+/// What a training checks before its first step, in one process or on every rank of a job.
+struct RunPreparation {
+  let material: WorkflowMaterial
+  let data: DatasetFolder
+  let examples: WorkflowExamples
+  let workflowIdentity: String
+  let dataIdentity: String
+
+  /// Reads data and model; writes nothing.
+  ///
+  /// - Throws: an error that names what is wrong and the remedy.
+  init(_ workflow: Workflow, models: String) throws {
+    workflowIdentity = FileChecksum.sha256(of: Data(workflow.canonicalYAML().utf8))
+    data = DatasetFolder(path: workflow.dataFolder)
+    let episodes = try data.read(
+      .train, tasks: workflow.tasks.map(\.name), inputs: workflow.inputsByTask)
+    dataIdentity = try FileChecksum.sha256(of: URL(fileURLWithPath: data.file(.train)))
+    material = try WorkflowMaterial(workflow, models: models, base: nil)
+    examples = WorkflowExamples(workflow: workflow, episodes: episodes, prompts: material.prompts)
+    try examples.check()
+  }
+
+  var workflow: Workflow { material.workflow }
+
+  /// The optimiser steps of all phases.
+  var allSteps: Int {
+    let options = workflow.trainingOptions
+    return workflow.phaseSchedule.reduce(0) {
+      $0 + options.stepCount(task: $1.task, samples: examples.episodes.count)
+    }
+  }
+
+  /// Where checkpoints go and what they belong to.
+  func destination(_ folder: RunFolder) -> ContextLoRATrainer.Destination {
+    ContextLoRATrainer.Destination(
+      url: folder.checkpoint, workflow: workflowIdentity, model: material.modelIdentity)
+  }
+}
+
+extension RunFolder {
+  /// Whether a run may start here, or go on.
+  ///
+  /// - Returns: the checkpoint to go on from; `nil` to start.
+  /// - Throws: an error that names what is in the way and the remedy.
+  func admit(_ preparation: RunPreparation, resume: Bool) throws -> TrainingCheckpoint? {
+    guard resume else {
+      try refuseContents()
+      return nil
+    }
+    let manifest = try readManifest()
+    guard manifest.workflowIdentity == preparation.workflowIdentity else {
+      throw RunError(
+        url.path, "is a run of another workflow, or of other settings",
+        "resume it with the workflow and the flags it was started with (its workflow.yaml), or give --out a "
+          + "new folder")
+    }
+    guard manifest.dataIdentity == preparation.dataIdentity else {
+      throw RunError(
+        preparation.data.file(.train), "is not the data this run was started with",
+        "restore it, or train into a new folder")
+    }
+    guard manifest.modelIdentity == preparation.material.modelIdentity else {
+      throw RunError(
+        preparation.material.modelPath, "is not the model this run was started with (\(manifest.modelPath))",
+        "restore that model, or train into a new folder")
+    }
+    guard FileManager.default.fileExists(atPath: checkpoint.path) else { return nil }
+    let found = try TrainingCheckpoint(checkpoint, sites: preparation.material.sites)
+    guard found.position.workflow == preparation.workflowIdentity,
+      found.position.model == preparation.material.modelIdentity
+    else {
+      throw RunError(checkpoint.path, "belongs to another workflow or model", "train again into a new folder")
+    }
+    return found
+  }
+
+  /// Makes a new run's folder.
+  func create(_ preparation: RunPreparation, precision: String) throws {
+    do {
+      try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
+    } catch {
+      throw RunError(
+        url.path, "cannot be made", "check the path, the permissions and the free space of the disk")
+    }
+    try AtomicFile.write(preparation.workflow.canonicalYAML(), to: workflow)
+    try write(
+      RunFolder.Manifest(
+        model: preparation.workflow.model, modelPath: preparation.material.modelPath,
+        modelIdentity: preparation.material.modelIdentity, dataPath: preparation.workflow.dataFolder,
+        workflowIdentity: preparation.workflowIdentity, dataIdentity: preparation.dataIdentity,
+        precision: precision))
+  }
+
+  /// Appends decisions to `decisions.jsonl`; a resumed run may repeat those after its checkpoint.
+  func log(_ made: [FreezeDecision]) throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys]
+    var data = (try? Data(contentsOf: decisions)) ?? Data()
+    for decision in made { data += try encoder.encode(decision) + Data([10]) }
+    try AtomicFile.write(data, to: decisions)
+  }
+}
+
+extension Workflow {
+  /// The inputs that each task names.
+  var inputsByTask: [String: [String]] {
+    Dictionary(tasks.map { ($0.name, $0.inputs) }, uniquingKeysWith: { $1 })
+  }
+
+  /// The settings as the trainer takes them.
+  var trainingOptions: TrainingOptions {
+    var options = training.options
+    for task in tasks { options.maximumStepsByTask[task.name] = task.maxSteps }
+    return options
+  }
+}
+
+extension Workflow.Training {
+  fileprivate var options: TrainingOptions {
+    var options = TrainingOptions()
+    options.epochs = epochs
+    options.maximumSteps = maxSteps
+    options.batchSize = batchSize
+    options.microBatchTokens = microBatchTokens
+    options.microBatchSamples = microBatchSamples
+    options.learningRate = LearningRateSchedule(
+      peak: learningRate, shape: schedule == .cosine ? .cosine : .constant, warmup: warmup,
+      minimumRatio: minimumRateRatio)
+    options.adamW = AdamWSettings(
+      beta1: beta1, beta2: beta2, epsilon: epsilon, weightDecay: weightDecay)
+    options.clipNorm = clipNorm
+    options.staleness = staleness
+    options.seed = UInt64(seed)
+    options.checkpointEvery = checkpointEvery
+    if case .adaptive(_, let tolerance) = frozenRatio {
+      options.adaptiveFreezing = AdaptiveFreezing(tolerance: tolerance)
+    }
+    return options
+  }
+}

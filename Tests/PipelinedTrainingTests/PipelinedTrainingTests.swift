@@ -1,0 +1,215 @@
+import ContextGear
+import ContextLoRA
+import Foundation
+import LanguageModels
+import TaskGraph
+import TestSupport
+import Testing
+import TrainingFixtures
+import Transport
+
+import PipelinedTraining
+
+/// Layer cuts, groups and depth of a run over several ranks.
+struct RunShape: Sendable, CustomTestStringConvertible {
+  var name: String
+  /// The layers of `D_t` and of `D_f`, by the ranks that hold them.
+  var trained: [(rank: Int, layers: Range<Int>)]
+  var forward: [(rank: Int, layers: Range<Int>)] = []
+  var microBatch = 2
+  var shared = 0
+  var order = Plan.Order.oneForwardOneBackward
+  var overlap = true
+
+  var testDescription: String { name }
+  var ranks: Int { trained.count + forward.count }
+
+  func plan(samples: Int) -> Plan {
+    func stages(_ group: [(rank: Int, layers: Range<Int>)]) -> [Plan.Stage] {
+      group.map { Plan.Stage(device: $0.rank, layers: $0.layers) }
+    }
+    return Plan(
+      order: order, overlap: overlap,
+      pipelines: [
+        Plan.Pipeline(
+          trained: stages(trained), forward: stages(forward), samples: samples, microBatch: microBatch,
+          shared: forward.isEmpty ? samples / microBatch : shared)
+      ])
+  }
+}
+
+/// What a run left.
+private struct Outcome: Equatable, Sendable {
+  var losses: [Double] = []
+  var norms: [Double] = []
+  var checkpoint: Data?
+  var bits: [UInt32] = []
+  var events = 0
+}
+
+@Suite struct PipelinedTrainingTests {
+  private static let shapes = [
+    RunShape(name: "2 ranks train", trained: [(0, 0..<1), (1, 1..<3)]),
+    RunShape(name: "2 ranks train, the last layers first", trained: [(1, 0..<1), (0, 1..<3)], microBatch: 1),
+    RunShape(name: "1 trains, 1 answers", trained: [(0, 0..<3)], forward: [(1, 0..<3)]),
+    RunShape(name: "1 answers as rank 0, 1 trains", trained: [(1, 0..<3)], forward: [(0, 0..<3)], shared: 1),
+    RunShape(
+      name: "2 train, 1 answers, a share with those that train", trained: [(0, 0..<1), (2, 1..<3)],
+      forward: [(1, 0..<3)], microBatch: 1, shared: 2, order: .eager),
+    RunShape(
+      name: "2 train, 2 answer", trained: [(2, 0..<1), (1, 1..<3)], forward: [(0, 0..<2), (3, 2..<3)],
+      shared: 1, order: .gpipe, overlap: false),
+    RunShape(name: "3 ranks train", trained: [(0, 0..<1), (1, 1..<2), (2, 2..<3)], microBatch: 1),
+    RunShape(
+      name: "2 train, 2 answer, with overlap", trained: [(0, 0..<1), (1, 1..<3)],
+      forward: [(2, 0..<1), (3, 1..<3)], microBatch: 1, shared: 1),
+  ]
+
+  private static func workflow(_ frozenRatio: Double, _ rule: FreezeRule = .leading) throws -> TinyWorkflow {
+    try TinyWorkflow(frozenRatio: frozenRatio, freezeRule: rule, workers: 1)
+  }
+
+  private static func options(_ base: TinyWorkflow, _ shape: RunShape, staleness: Int) -> TrainingOptions {
+    var options = base.options
+    options.microBatchSamples = shape.microBatch
+    options.staleness = staleness
+    options.checkpointEvery = 4
+    return options
+  }
+
+  private static func single(
+    _ frozenRatio: Double, _ shape: RunShape, share: Double, staleness: Int, rule: FreezeRule = .leading,
+    in folder: URL
+  ) throws -> Outcome {
+    let base = try workflow(frozenRatio, rule)
+    let trainer = ContextLoRATrainer(
+      base.stage, schedule: base.schedule, adapter: base.adapter,
+      data: TinyChoices(base, share: share, wholeModel: true),
+      options: options(base, shape, staleness: staleness))
+    let file = folder.appendingPathComponent("single.safetensors")
+    var outcome = Outcome()
+    _ = try trainer.run(to: destination(file)) { outcome.take($0) }
+    outcome.checkpoint = try Data(contentsOf: file)
+    outcome.bits = trainer.adapter.bits(of: Array(0..<8))
+    return outcome
+  }
+
+  private static func destination(_ file: URL) -> ContextLoRATrainer.Destination {
+    ContextLoRATrainer.Destination(url: file, workflow: "w", model: "m")
+  }
+
+  private static func cluster(
+    _ frozenRatio: Double, _ shape: RunShape, share: Double, staleness: Int, rule: FreezeRule = .leading,
+    stopAfter: Int? = nil, from checkpoint: URL? = nil, wire: WireFormat = .float32, in folder: URL
+  ) throws -> Outcome {
+    let file = folder.appendingPathComponent("cluster.safetensors")
+    let results = onEveryRank(InProcessTransport.job(size: shape.ranks)) { endpoint in
+      do {
+        return try Self.rank(
+          endpoint, frozenRatio, shape, share: share, staleness: staleness, rule: rule, stopAfter: stopAfter,
+          from: checkpoint, wire: wire, to: file)
+      } catch {
+        endpoint.abort("\(error)", code: 1)
+        throw error
+      }
+    }
+    var outcomes = try results.map { try $0.get() }
+    // Every rank holds the whole adapter at the end of a phase.
+    for outcome in outcomes where stopAfter == nil { #expect(outcome.bits == outcomes[0].bits) }
+    outcomes[0].checkpoint = try Data(contentsOf: file)
+    return outcomes[0]
+  }
+
+  private static func rank(
+    _ endpoint: InProcessTransport, _ frozenRatio: Double, _ shape: RunShape, share: Double, staleness: Int,
+    rule: FreezeRule, stopAfter: Int?, from checkpoint: URL?, wire: WireFormat, to file: URL
+  ) throws -> Outcome {
+    let base = try workflow(frozenRatio, rule)
+    let options = options(base, shape, staleness: staleness)
+    let plan = shape.plan(samples: options.batchSize)
+    let configuration = base.stage.configuration
+    let trainer = ClusterTrainer(
+      StageLink(endpoint, wire: wire, deadline: 20), schedule: base.schedule,
+      plans: Dictionary(uniqueKeysWithValues: base.schedule.graph.tasks.map { ($0, plan) }),
+      shape: ModelShape(
+        layers: configuration.layerCount, hidden: configuration.hiddenSize, heads: 1, keyValueHeads: 1,
+        headDimension: 1, feedForward: 1, vocabulary: 1),
+      adapter: base.adapter, samples: TinyChoices(base, share: share, wholeModel: false), options: options
+    ) { layers, _ in
+      try TinyWorkflow(frozenRatio: frozenRatio, workers: 1, layers: layers).stage
+    }
+    var own = Outcome()
+    let resume =
+      endpoint.rank == 0
+      ? try checkpoint.map { try TrainingCheckpoint($0, sites: base.adapter.sites) } : nil
+    _ = try trainer.run(
+      from: resume, to: destination(file),
+      shouldStop: { stopAfter.map { own.losses.count >= $0 } ?? false }, onEvent: { own.take($0) })
+    own.bits = trainer.adapter.bits(of: Array(0..<8))
+    return own
+  }
+
+  @Test(arguments: shapes)
+  func recordedAnswers(_ shape: RunShape) throws {
+    try Fixtures.withTemporaryDirectory { folder in
+      let one = try Self.single(0.5, shape, share: 0, staleness: 1, in: folder)
+      #expect(one.losses.count == 24)
+      // With recorded answers nobody answers: the ranks of D_f have nothing to do.
+      #expect(try Self.cluster(0.5, shape, share: 0, staleness: 1, in: folder) == one)
+    }
+  }
+
+  @Test(arguments: shapes, [0, 0.5, 1])
+  func predictedAnswers(_ shape: RunShape, _ frozenRatio: Double) throws {
+    try Fixtures.withTemporaryDirectory { folder in
+      let one = try Self.single(frozenRatio, shape, share: 1, staleness: 1, in: folder)
+      #expect(try Self.cluster(frozenRatio, shape, share: 1, staleness: 1, in: folder) == one)
+    }
+  }
+
+  @Test(arguments: shapes, [0, 2, 3])
+  func staleness(_ shape: RunShape, _ steps: Int) throws {
+    try Fixtures.withTemporaryDirectory { folder in
+      let one = try Self.single(0.5, shape, share: 0.6, staleness: steps, rule: .importance, in: folder)
+      let many = try Self.cluster(0.5, shape, share: 0.6, staleness: steps, rule: .importance, in: folder)
+      #expect(many == one)
+    }
+  }
+
+  @Test(arguments: shapes)
+  func resumed(_ shape: RunShape) throws {
+    try Fixtures.withTemporaryDirectory { folder in
+      let whole = try Self.cluster(0.5, shape, share: 1, staleness: 2, in: folder)
+      let before = try Self.cluster(0.5, shape, share: 1, staleness: 2, stopAfter: 10, in: folder)
+      #expect(before.losses.count < 20)
+      let file = folder.appendingPathComponent("stopped.safetensors")
+      try before.checkpoint?.write(to: file)
+      let after = try Self.cluster(0.5, shape, share: 1, staleness: 2, from: file, in: folder)
+      #expect(before.losses + after.losses == whole.losses)
+      #expect(after.checkpoint == whole.checkpoint)
+      #expect(after.bits == whole.bits)
+    }
+  }
+
+  /// Fewer bytes on the wire change the numbers, but not much.
+  @Test(arguments: [WireFormat.bfloat16, .int8])
+  func wireFormats(_ wire: WireFormat) throws {
+    try Fixtures.withTemporaryDirectory { folder in
+      let shape = Self.shapes[0]
+      let one = try Self.single(0.5, shape, share: 0, staleness: 1, in: folder)
+      let many = try Self.cluster(0.5, shape, share: 0, staleness: 1, wire: wire, in: folder)
+      #expect(many.losses != one.losses)
+      for (a, b) in zip(many.losses, one.losses) { #expect(abs(a - b) < 0.05 * b) }
+    }
+  }
+}
+
+extension Outcome {
+  fileprivate mutating func take(_ event: TrainingEvent) {
+    events += 1
+    if case .step(let record) = event {
+      losses.append(record.loss)
+      norms.append(record.gradientNorm)
+    }
+  }
+}

@@ -1,0 +1,107 @@
+import ContextGear
+import ContextLoRA
+import Foundation
+import LanguageModels
+import PipelinedTraining
+import SeededRandom
+import TaskGraph
+import TestSupport
+import TrainingFixtures
+
+/// The tiny workflow's diamond with tasks of three options, whose prompts hold their parents' answers: as one
+/// process sees it, and as the ranks of a pipeline do.
+final class TinyChoices: TrainingData, WorkflowSamples {
+  let base: TinyWorkflow
+  let sampleCount = 10
+  /// The share of samples that read the model's own answers.
+  let share: Double
+  private let scorer: Scorer?
+
+  /// - Parameter wholeModel: whether it can predict by itself.
+  init(_ base: TinyWorkflow, share: Double, wholeModel: Bool) {
+    self.base = base
+    self.share = share
+    scorer = wholeModel ? Scorer(base.stage) : nil
+  }
+
+  private var graph: TaskDependencyGraph { base.schedule.graph }
+  var usesPredictions: Bool { share > 0 }
+
+  private func tokens(_ seed: UInt64, _ stream: UInt64, _ count: Int) -> [Int32] {
+    var generator = SeededGenerator(seed: seed, stream: stream)
+    return (0..<count).map { _ in Int32(generator.below(base.stage.configuration.vocabularySize)) }
+  }
+
+  private func number(_ task: String) -> UInt64 { UInt64(graph.tasks.firstIndex(of: task) ?? 0) }
+
+  /// What the recorded answer is.
+  private func recorded(_ task: String, _ sample: Int) -> Int { (sample + Int(number(task))) % 3 }
+
+  /// An option's text: one to three tokens.
+  private func option(_ task: String, _ sample: Int, _ option: Int) -> [Int32] {
+    tokens(UInt64(sample), 100 + number(task) * 10 + UInt64(option), 1 + option)
+  }
+
+  private func prompt(_ task: String, _ sample: Int, _ answers: [String: Int]?) -> [Int32] {
+    var prompt = tokens(UInt64(sample), number(task) + 1, 3 + sample % 4)
+    for parent in graph.parents(of: task) {
+      prompt += option(parent, sample, answers.flatMap { $0[parent] } ?? recorded(parent, sample))
+    }
+    return prompt
+  }
+
+  // MARK: As the ranks see it
+
+  func passes(of task: String) -> [String] { usesPredictions ? graph.ancestors(of: task) : [] }
+
+  func predicts(_ sample: Int, phase: Int, epoch: Int) -> Bool {
+    var generator = SeededGenerator(seed: UInt64(sample), stream: UInt64(phase * 8 + epoch + 1))
+    return generator.unit() < share
+  }
+
+  func question(_ task: String, sample: Int, answers: [String: Int]) -> ScoreRequest {
+    ScoreRequest(
+      prompt: prompt(task, sample, answers), continuations: (0..<3).map { option(task, sample, $0) })
+  }
+
+  func choice(_ task: String, sample: Int, scores: [[Float]]) -> Int {
+    let sums = scores.map { $0.reduce(0, +) / Float($0.count) }
+    return sums.indices.max { sums[$0] < sums[$1] } ?? 0
+  }
+
+  func sequence(_ task: String, sample: Int, answers: [String: Int]?) -> TokenSequence {
+    TokenSequence(
+      prompt: prompt(task, sample, answers), completion: option(task, sample, recorded(task, sample)))
+  }
+
+  func longestQuestion(_ task: String) -> Int { 24 }
+  func longestSequence(_ task: String) -> Int { 24 }
+
+  // MARK: As one process sees it
+
+  func longestSequence(task: String) -> Int { 24 }
+  func heldBack(task: String) -> [TokenSequence] { [] }
+
+  func sequences(
+    task: String, samples: [Int], phase: Int, epoch: Int, parentsChange: Bool, adapter: () -> LoRAAdapter
+  ) throws -> [TokenSequence] {
+    var answers: [Int: [String: Int]] = [:]
+    for sample in samples where predicts(sample, phase: phase, epoch: epoch) && usesPredictions {
+      answers[sample] = [:]
+    }
+    if !answers.isEmpty, let scorer {
+      let seen = adapter()
+      for pass in passes(of: task) {
+        let view = AdapterView(
+          seen, columns: .inference(base.schedule.viewColumns(of: pass)),
+          configuration: base.stage.configuration, device: base.stage.device)
+        for sample in samples where answers[sample] != nil {
+          let request = question(pass, sample: sample, answers: answers[sample] ?? [:])
+          answers[sample]?[pass] = choice(
+            pass, sample: sample, scores: try scorer.score([request], adapter: view)[0])
+        }
+      }
+    }
+    return samples.map { sequence(task, sample: $0, answers: answers[$0]) }
+  }
+}

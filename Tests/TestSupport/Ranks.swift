@@ -1,0 +1,32 @@
+import Dispatch
+import Foundation
+import Synchronization
+
+/// Runs `body` for every rank's endpoint on a thread of its own, and returns what each gave or threw.
+package func onEveryRank<Endpoint: Sendable, Value: Sendable>(
+  _ endpoints: [Endpoint], _ body: @escaping @Sendable (Endpoint) throws -> Value
+) -> [Result<Value, any Error>] {
+  let finished = DispatchSemaphore(value: 0)
+  let results = Results<Value>(count: endpoints.count)
+  for (index, endpoint) in endpoints.enumerated() {
+    Thread {
+      let result = Result { try body(endpoint) }
+      results.values.withLock { $0[index] = result }
+      finished.signal()
+    }.start()
+  }
+  let deadline = DispatchTime.now() + 60
+  for _ in endpoints where finished.wait(timeout: deadline) == .timedOut { break }
+  return results.values.withLock { $0 }
+}
+
+private final class Results<Value: Sendable>: Sendable {
+  let values: Mutex<[Result<Value, any Error>]>
+
+  init(count: Int) { values = Mutex(Array(repeating: .failure(NotFinished()), count: count)) }
+}
+
+/// A rank that did not come to its end in time.
+package struct NotFinished: Error {
+  package init() {}
+}
