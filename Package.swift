@@ -72,13 +72,15 @@ let package = Package(
       name: "transport-probe", dependencies: ["Transport", "MPITransport", "ClusterLaunch"],
       swiftSettings: strict),
     library("PipelinedTraining", ["ContextGear", "ContextLoRA", "Datasets", "LanguageModels", "Transport"]),
+    library("DeviceProfiling", ["ContextGear", "LanguageModels"]),
 
     // What a person types.
     .executableTarget(
       name: "contexture",
       dependencies: [
         "Runs", "Workflows", "TaskGraph", "Datasets", "Checkpoint", "Tokenization", "LanguageModels",
-        "Prompting", "Evaluation", "ContextLoRA", "ContextGear", "Tensor",
+        "Prompting", "Evaluation", "ContextLoRA", "ContextGear", "Tensor", "Transport", "MPITransport",
+        "ClusterLaunch", "DeviceProfiling",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: strict),
     .executableTarget(
@@ -113,9 +115,10 @@ let package = Package(
       "PipelinedTraining", ["ContextGear", "ContextLoRA", "SeededRandom", "TrainingFixtures", "Transport"]),
     tests("MPITransport", ["Transport", "ClusterLaunch", "transport-probe"]),
     tests("ClusterLaunch", ["Workflows"]),
+    tests("DeviceProfiling", ["ContextGear", "Checkpoint", "Tensor"]),
     // Runs the built program as a process.
     .testTarget(
-      name: "contextureTests", dependencies: ["contexture", "Checkpoint", "TestSupport"],
+      name: "contextureTests", dependencies: ["contexture", "Checkpoint", "ContextGear", "TestSupport"],
       swiftSettings: strict),
   ],
   cLanguageStandard: .c17

@@ -22,6 +22,11 @@ public struct Hosts: Sendable, Hashable {
     public let slots: Int
     /// The user that ssh logs in as. Default `nil`: what ssh chooses.
     public let user: String?
+
+    /// Takes the parts; `Hosts` checks them.
+    public init(name: String, address: String? = nil, slots: Int = 1, user: String? = nil) {
+      (self.name, self.address, self.slots, self.user) = (name, address ?? name, slots, user)
+    }
   }
 
   /// The machines, in file order. At least one.
@@ -86,17 +91,93 @@ public struct Hosts: Sendable, Hashable {
     }
   }
 
+  /// Machines that are known already; `network` is found from the addresses where it is `nil`.
+  ///
+  /// - Throws: `LaunchError` for names that are no plain words, hosts that stand twice, and addresses whose
+  ///   network cannot be found.
+  public init(
+    _ hosts: [Host], network: String? = nil, remoteShell: String? = nil
+  ) throws(LaunchError) {
+    for (index, host) in hosts.enumerated() {
+      for text in [host.name, host.address, host.user].compactMap(\.self) where !Self.isWord(text) {
+        throw LaunchError(
+          problem: "host '\(host.name)': '\(text)' is not a plain word",
+          remedy: "use letters, digits, '.', '-' and '_'")
+      }
+      if hosts[..<index].contains(where: { $0.name == host.name || $0.address == host.address }) {
+        throw LaunchError(
+          problem: "host '\(host.name)' at \(host.address) stands twice",
+          remedy: "list a host once and give it more slots")
+      }
+    }
+    guard !hosts.isEmpty, hosts.allSatisfy({ $0.slots > 0 }) else {
+      throw LaunchError(problem: "there is no host to start a rank on", remedy: "name a host with a slot")
+    }
+    if let network, !Self.isWord(network, also: "/") {
+      throw LaunchError(
+        problem: "the network '\(network)' is not a plain word",
+        remedy: "give an interface's name, or a network as in 10.0.0.0/24")
+    }
+    self.hosts = hosts
+    self.remoteShell = remoteShell
+    self.network = network ?? (hosts.count == 1 ? nil : Self.network(of: hosts.map(\.address)))
+    guard self.network != nil || hosts.count == 1 else {
+      throw LaunchError(
+        problem: "no network is given, and not every address is an IPv4 address",
+        remedy: "give an interface's name, or a network as in 10.0.0.0/24")
+    }
+  }
+
+  /// One rank's place: a device's name, the address of its machine, and who logs in there.
+  public struct Place: Sendable, Hashable {
+    /// The device's name.
+    public var name: String
+    /// Its machine's address.
+    public var address: String
+    /// The user that ssh logs in as.
+    public var user: String?
+
+    /// Takes the parts.
+    public init(name: String, address: String, user: String? = nil) {
+      (self.name, self.address, self.user) = (name, address, user)
+    }
+  }
+
+  /// Machines with a slot for each of some places; those with one address share a machine.
+  ///
+  /// `order` tells the place of each rank: as given, unless the places of a machine do not stand together.
+  ///
+  /// - Throws: as the other initialiser.
+  public static func holding(
+    _ places: [Place], network: String? = nil, remoteShell: String? = nil
+  ) throws(LaunchError) -> (hosts: Hosts, order: [Int]) {
+    var addresses: [String] = []
+    for place in places where !addresses.contains(place.address) { addresses.append(place.address) }
+    let groups = addresses.map { address in places.indices.filter { places[$0].address == address } }
+    let hosts = groups.map { group in
+      let first = places[group[0]]
+      return Host(
+        name: group.count == 1 ? first.name : first.address, address: first.address, slots: group.count,
+        user: first.user)
+    }
+    return (try Hosts(hosts, network: network, remoteShell: remoteShell), groups.flatMap { $0 })
+  }
+
   /// A text that cannot break the line of a host file or be taken for an option.
   private static func word(
     _ field: Field, _ remedy: String, also: String = ""
   ) throws(WorkflowError) -> String {
     let text = try field.text(remedy)
+    guard isWord(text, also: also) else { throw field.error("'\(text)' is not a plain word", remedy) }
+    return text
+  }
+
+  private static func isWord(_ text: String, also: String = "") -> Bool {
     let isPlain = text.utf8.allSatisfy { byte in
       UInt8(ascii: "a")...UInt8(ascii: "z") ~= byte | 0x20 || UInt8(ascii: "0")...UInt8(ascii: "9") ~= byte
         || (".-_" + also).utf8.contains(byte)
     }
-    guard isPlain, !text.hasPrefix("-") else { throw field.error("'\(text)' is not a plain word", remedy) }
-    return text
+    return isPlain && !text.isEmpty && !text.hasPrefix("-")
   }
 
   /// The smallest network that holds all IPv4 addresses; `nil` when one is something else.

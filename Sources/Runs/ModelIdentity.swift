@@ -2,8 +2,11 @@ import Checkpoint
 import Foundation
 
 /// Tells models apart quickly: the configuration, all norm weights and some rows of the other weights.
-enum ModelIdentity {
-  static func of(_ weights: any WeightSource) throws -> String {
+public enum ModelIdentity {
+  /// The SHA-256 of those, in lower-case hexadecimal.
+  ///
+  /// - Throws: what the source throws for a missing or damaged tensor.
+  public static func of(_ weights: any WeightSource) throws -> String {
     let configuration = weights.configuration
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys]

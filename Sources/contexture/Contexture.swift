@@ -3,6 +3,8 @@ import ArgumentParser
 /// The root command. A new command is a file in `Commands/` and its name in `subcommands`.
 @main
 struct Contexture: ParsableCommand {
+  static let version = "0.1.0"
+
   static let configuration = CommandConfiguration(
     commandName: "contexture",
     abstract: "Fine-tunes one language model for a workflow of dependent tasks, and runs it.",
@@ -17,10 +19,11 @@ struct Contexture: ParsableCommand {
 
       \(ExitStatus.manual)
       """,
-    version: "0.1.0",
+    version: version,
     subcommands: [
       ModelCommand.self, GraphCommand.self, DataCommand.self, TrainCommand.self, EvaluateCommand.self,
       RunCommand.self, ExportCommand.self, ScoreCommand.self, PlanCommand.self, SimulateCommand.self,
+      ClusterCommand.self,
     ])
 
   static func main() {

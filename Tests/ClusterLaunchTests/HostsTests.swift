@@ -30,6 +30,33 @@ import Workflows
     #expect(try Hosts(yaml: "hosts: [\(list)]", file: "h").network == network)
   }
 
+  private func place(_ name: String, _ address: String, user: String? = nil) -> Hosts.Place {
+    Hosts.Place(name: name, address: address, user: user)
+  }
+
+  @Test func placesOfOneAddressShareAMachine() throws {
+    let (hosts, order) = try Hosts.holding(
+      [place("orin", "10.0.0.1", user: "u"), place("nano-1", "10.0.0.2"), place("nano-2", "10.0.0.2")])
+    #expect(hosts.hosts.map(\.name) == ["orin", "10.0.0.2"])
+    #expect(hosts.hosts.map(\.slots) == [1, 2] && hosts.hosts[0].user == "u")
+    #expect(hosts.network == "10.0.0.0/30" && order == [0, 1, 2])
+  }
+
+  @Test func ranksFollowTheMachinesWherePlacesAreMixed() throws {
+    let (hosts, order) = try Hosts.holding(
+      [place("a-1", "a"), place("b", "b"), place("a-2", "a")], network: "eth0", remoteShell: "rsh")
+    #expect(order == [0, 2, 1] && hosts.remoteShell == "rsh")
+    #expect((0..<3).map { hosts.host(ofRank: $0).address } == ["a", "a", "b"])
+  }
+
+  @Test func placesThatCannotBeStarted() {
+    #expect(throws: LaunchError.self) { try Hosts.holding([]) }
+    #expect(throws: LaunchError.self) { try Hosts.holding([place("a", "a b")]) }
+    #expect(throws: LaunchError.self) { try Hosts.holding([place("a", "a"), place("b", "b")]) }
+    #expect(throws: LaunchError.self) { try Hosts.holding([place("a", "a")], network: "-x") }
+    #expect(throws: LaunchError.self) { try Hosts([Hosts.Host(name: "a"), Hosts.Host(name: "a")]) }
+  }
+
   @Test func oneMachineAloneNeedsNoNetwork() throws {
     #expect(try Hosts(yaml: "hosts: [{name: localhost, slots: 4}]", file: "h").network == nil)
   }

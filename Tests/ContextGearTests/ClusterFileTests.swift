@@ -9,6 +9,8 @@ import Testing
     devices:
       - name: a
         host: 10.0.0.1
+        user: ubuntu
+        workers: 4
         memory: 4000000000
         measured: {layer: [{tokens: 16, forward: 0.1, backward: 0.2}]}
       - {kind: orin-nx, count: 2}
@@ -18,13 +20,34 @@ import Testing
     networks:
       - {kind: wifi6, devices: [a, orin-nx-1, orin-nx-2]}
       - {name: rest, latency: 0, bandwidth: 1.0e7}
+    launch: {network: 10.0.0.0/24, remoteShell: ssh}
     """
 
   @Test func readsAndWritesTheSame() throws {
     let cluster = try Cluster(yaml: Self.whole, file: "c.yaml")
     #expect(cluster.devices.map(\.name) == ["a", "orin-nx-1", "orin-nx-2", "c"])
+    #expect(cluster.devices[0].user == "ubuntu" && cluster.devices[0].workers == 4)
+    #expect(cluster.launch == Launch(network: "10.0.0.0/24", remoteShell: "ssh"))
     #expect(cluster.networks[0].shared && cluster.networks[0].bandwidth == 87.5e6)
     #expect(try Cluster(yaml: cluster.yaml(), file: "again.yaml") == cluster)
+  }
+
+  @Test func smallNumbersAreWrittenShort() throws {
+    var cluster = try Cluster(yaml: Self.whole, file: "c.yaml")
+    cluster.links[0].latency = 2.802e-05
+    let text = try cluster.yaml()
+    #expect(text.contains("latency: 2.802e-05\n"), "\(text)")
+    #expect(try Cluster(yaml: text, file: "again.yaml") == cluster)
+  }
+
+  @Test(arguments: [
+    (-5.0, " (in the future)"), (59.0, " (just now)"), (60.0, " (1 minute ago)"), (7300.0, " (2 hours ago)"),
+    (259_200.0, " (3 days ago)"),
+  ]) func theAgeOfAMeasurement(seconds: Double, expected: String) throws {
+    let measured = Provenance(when: "2026-01-02T03:04:05Z", machine: "lab")
+    let now = try Date(measured.when, strategy: .iso8601).addingTimeInterval(seconds)
+    #expect(measured.text(now: now) == "measured 2026-01-02T03:04:05Z\(expected) on lab")
+    #expect(Provenance(when: "once", machine: "lab").text(now: now) == "measured once on lab")
   }
 
   @Test func manyDevices() throws {
@@ -48,6 +71,8 @@ import Testing
     ("devices: [{name: a, memory: 5, measured: {layer: []}}]", "devices.0.measured.layer"),
     ("devices: [{kind: orin-nx, memry: 5}]", "devices.0.memry"),
     ("devices: [{kind: orin-nx, count: 0}]", "devices.0.count"),
+    ("devices: [{kind: orin-nx, workers: 0}]", "devices.0.workers"),
+    ("devices: [{kind: orin-nx}]\nlaunch: {shell: ssh}", "launch.shell"),
     ("devices: [{kind: orin-nx}, {kind: orin-nx}]", "devices.1.name"),
     ("devices: [{kind: orin-nx}]\nlinks: [{from: orin-nx, to: b, latency: 0, bandwidth: 1}]", "links.0.to"),
     (

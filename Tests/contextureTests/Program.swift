@@ -24,9 +24,10 @@ enum Program {
   ///   - path: a folder that is searched for programs before the others.
   ///   - output: a file that standard output goes to instead.
   ///   - shell: commands of `sh` that come first, such as `ulimit -f 8`.
+  ///   - starter: a command that starts the program, which follows as its arguments.
   static func run(
     _ arguments: [String], in folder: URL? = nil, path: String? = nil, output: String? = nil,
-    shell: String = ":"
+    shell: String = ":", under starter: [String] = []
   ) throws -> Outcome {
     try Fixtures.withTemporaryDirectory { streams in
       let outputFile = output ?? streams.appendingPathComponent("output").path
@@ -37,8 +38,8 @@ enum Program {
       let status = try spawn(
         [
           "/bin/sh", "-c", "\(shell); cd \"$1\" && shift && exec \"$@\"", "sh",
-          (folder ?? Fixtures.packageRoot).path, url.path,
-        ] + arguments,
+          (folder ?? Fixtures.packageRoot).path,
+        ] + starter + [url.path] + arguments,
         environment: environment.map { "\($0)=\($1)" }, output: outputFile, errors: errorFile)
       func text(_ file: String) -> String {
         String(decoding: FileManager.default.contents(atPath: file) ?? Data(), as: UTF8.self)

@@ -1,3 +1,5 @@
+import Foundation
+
 /// Devices, the links between them, and where these figures come from.
 public struct Cluster: Codable, Hashable, Sendable {
   /// The cluster's name.
@@ -10,16 +12,34 @@ public struct Cluster: Codable, Hashable, Sendable {
   public var links: [Link]
   /// Media that join several devices.
   public var networks: [Network]
+  /// What starting a job on the devices needs besides their addresses; `nil` for the defaults.
+  public var launch: Launch?
 
   /// Takes the parts as they are; `validate` checks them.
   public init(
-    name: String, measured: Provenance? = nil, devices: [Device], links: [Link] = [], networks: [Network] = []
+    name: String, measured: Provenance? = nil, devices: [Device], links: [Link] = [],
+    networks: [Network] = [], launch: Launch? = nil
   ) {
     self.name = name
     self.measured = measured
     self.devices = devices
     self.links = links
     self.networks = networks
+    self.launch = launch
+  }
+}
+
+/// How a job's ranks are started and reach each other.
+public struct Launch: Codable, Hashable, Sendable {
+  /// The network that messages go over: an interface's name or `ADDRESS/BITS`.
+  public var network: String?
+  /// The program that starts a command on another host.
+  public var remoteShell: String?
+
+  /// Takes the parts.
+  public init(network: String? = nil, remoteShell: String? = nil) {
+    self.network = network
+    self.remoteShell = remoteShell
   }
 }
 
@@ -31,12 +51,30 @@ public struct Provenance: Codable, Hashable, Sendable {
   public var machine: String
   /// The model whose layers were timed, as `ModelShape.signature`; `nil` where only links were.
   public var model: String?
+  /// The settings of the measurement, for people.
+  public var settings: String?
 
   /// Takes the parts.
-  public init(when: String, machine: String, model: String? = nil) {
+  public init(when: String, machine: String, model: String? = nil, settings: String? = nil) {
     self.when = when
     self.machine = machine
     self.model = model
+    self.settings = settings
+  }
+
+  /// `measured 2026-01-02T03:04:05Z (3 days ago) on lab`.
+  public func text(now: Date) -> String {
+    let age = (try? Date(when, strategy: .iso8601)).map { " (\(Self.age(now.timeIntervalSince($0))))" }
+    return "measured \(when)\(age ?? "") on \(machine)"
+  }
+
+  private static func age(_ seconds: Double) -> String {
+    let units = [(86_400.0, "day"), (3600, "hour"), (60, "minute")]
+    guard let (size, name) = units.first(where: { seconds >= $0.0 }) else {
+      return seconds < 0 ? "in the future" : "just now"
+    }
+    let count = Int(min(seconds / size, 1e9))
+    return "\(count) \(name)\(count == 1 ? "" : "s") ago"
   }
 }
 
@@ -46,6 +84,10 @@ public struct Device: Codable, Hashable, Sendable {
   public var name: String
   /// Its address, for the launcher.
   public var host: String?
+  /// The user that the launcher logs in as.
+  public var user: String?
+  /// Threads that it computes with; its measured times hold for them. `nil` leaves the choice to the device.
+  public var workers: Int?
   /// Bytes that training may use.
   public var memory: Int
   /// How long it works.
@@ -60,9 +102,13 @@ public struct Device: Codable, Hashable, Sendable {
   }
 
   /// Takes the parts.
-  public init(name: String, host: String? = nil, memory: Int, speed: Speed) {
+  public init(
+    name: String, host: String? = nil, user: String? = nil, workers: Int? = nil, memory: Int, speed: Speed
+  ) {
     self.name = name
     self.host = host
+    self.user = user
+    self.workers = workers
     self.memory = memory
     self.speed = speed
   }

@@ -1,5 +1,5 @@
 extension Cluster {
-  enum CodingKeys: String, CodingKey, CaseIterable { case name, measured, devices, links, networks }
+  enum CodingKeys: String, CodingKey, CaseIterable { case name, measured, devices, links, networks, launch }
 
   /// Reads the fields strictly; `count` copies of a device become devices of their own.
   public init(from decoder: any Decoder) throws {
@@ -9,6 +9,7 @@ extension Cluster {
     devices = try fields.decode([DeviceEntry].self, forKey: .devices).flatMap(\.devices)
     links = try fields.decodeIfPresent([Link].self, forKey: .links) ?? []
     networks = try fields.decodeIfPresent([Network].self, forKey: .networks) ?? []
+    launch = try fields.decodeIfPresent(Launch.self, forKey: .launch)
     try validate()
   }
 
@@ -49,7 +50,7 @@ private struct DeviceEntry: Decodable {
   var devices: [Device]
 
   enum CodingKeys: String, CodingKey, CaseIterable {
-    case name, host, kind, count, memory, measured, described
+    case name, host, user, workers, kind, count, memory, measured, described
   }
 
   init(from decoder: any Decoder) throws {
@@ -79,6 +80,11 @@ private struct DeviceEntry: Decodable {
     }
     device.memory = memory
     device.host = try fields.decodeIfPresent(String.self, forKey: .host)
+    device.user = try fields.decodeIfPresent(String.self, forKey: .user)
+    device.workers = try fields.decodeIfPresent(Int.self, forKey: .workers)
+    if let workers = device.workers, !(1...1024).contains(workers) {
+      throw refusal(.workers, "\(workers) is outside 1...1024", "use a number in that range")
+    }
     let count = try fields.decodeIfPresent(Int.self, forKey: .count)
     guard let count else {
       devices = [device]
@@ -96,7 +102,7 @@ private struct DeviceEntry: Decodable {
 }
 
 extension Device {
-  private enum CodingKeys: String, CodingKey { case name, host, memory, measured, described }
+  private enum CodingKeys: String, CodingKey { case name, host, user, workers, memory, measured, described }
 
   /// Reads one device of a cluster file.
   public init(from decoder: any Decoder) throws {
@@ -112,6 +118,8 @@ extension Device {
     var fields = encoder.container(keyedBy: CodingKeys.self)
     try fields.encode(name, forKey: .name)
     try fields.encodeIfPresent(host, forKey: .host)
+    try fields.encodeIfPresent(user, forKey: .user)
+    try fields.encodeIfPresent(workers, forKey: .workers)
     try fields.encode(memory, forKey: .memory)
     switch speed {
     case .measured(let times): try fields.encode(times, forKey: .measured)
@@ -120,8 +128,19 @@ extension Device {
   }
 }
 
+extension Launch {
+  enum CodingKeys: String, CodingKey, CaseIterable { case network, remoteShell }
+
+  /// Reads the fields strictly.
+  public init(from decoder: any Decoder) throws {
+    let fields = try decoder.fields(CodingKeys.self)
+    network = try fields.decodeIfPresent(String.self, forKey: .network)
+    remoteShell = try fields.decodeIfPresent(String.self, forKey: .remoteShell)
+  }
+}
+
 extension Provenance {
-  enum CodingKeys: String, CodingKey, CaseIterable { case when, machine, model }
+  enum CodingKeys: String, CodingKey, CaseIterable { case when, machine, model, settings }
 
   /// Reads the fields strictly.
   public init(from decoder: any Decoder) throws {
@@ -129,6 +148,7 @@ extension Provenance {
     when = try fields.decode(String.self, forKey: .when)
     machine = try fields.decode(String.self, forKey: .machine)
     model = try fields.decodeIfPresent(String.self, forKey: .model)
+    settings = try fields.decodeIfPresent(String.self, forKey: .settings)
   }
 }
 

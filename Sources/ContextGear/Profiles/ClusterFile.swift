@@ -21,7 +21,10 @@ extension Cluster {
   public func yaml() throws -> String {
     let encoder = YAMLEncoder()
     encoder.options.width = 110
-    return try encoder.encode(self)
+    // Small numbers come with 17 digits, as in 2.8019999999999999e-05; the shortest that reads back is kinder.
+    return try encoder.encode(self).replacing(/\d\.\d{12,}(e[-+]?\d+)?$/.anchorsMatchLineEndings()) { match in
+      Double(match.0).map { "\($0)" } ?? String(match.0)
+    }
   }
 }
 

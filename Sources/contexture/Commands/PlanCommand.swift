@@ -59,7 +59,8 @@ struct PlanCommand: ParsableCommand {
     case .text:
       let task = steps.last?.trained.task ?? ""
       let picture = chart.map { "\nThe first steps of \(task)\n\n\($0.text())" } ?? ""
-      try Console.print(plan.text + "\n" + tokens + "\n" + picture)
+      let age = cluster.measured.map { "\(cluster.name) was \($0.text(now: Date()))\n" } ?? ""
+      try Console.print(plan.text + "\n" + tokens + "\n" + age + picture)
     }
   }
 }

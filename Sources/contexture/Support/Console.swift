@@ -31,10 +31,10 @@ enum Console {
     try print(String(decoding: try encoder.encode(value), as: UTF8.self))
   }
 
-  /// Writes a message to standard error. Where that cannot be written nothing is left to tell.
   /// Writes text as it is, without a line's end.
   static func write(_ text: String) throws(OutputError) { try write(text, to: STDOUT_FILENO) }
 
+  /// Writes a message to standard error. Where that cannot be written nothing is left to tell.
   static func complain(_ message: String) {
     try? write(message.hasSuffix("\n") ? message : message + "\n", to: STDERR_FILENO)
   }

@@ -1,13 +1,16 @@
 import ArgumentParser
 import Checkpoint
+import ClusterLaunch
 import ContextGear
 import ContextLoRA
 import Datasets
+import DeviceProfiling
 import Glibc
 import Prompting
 import Runs
 import TaskGraph
 import Tokenization
+import Transport
 import Workflows
 
 /// How the program ends, in one place.
@@ -52,6 +55,8 @@ enum ExitStatus {
       || error is EpisodeFileError || error is IoVError || error is TokenizerError
       || error is ChatTemplateError || error is InputError || error is OutputError || error is RunError
       || error is PromptError || error is TrainingError || error is PlanningError
+      || error is LaunchError || error is JobRefusal || error is TransportError
+      || error is HostResources.CannotRead
   }
 }
 

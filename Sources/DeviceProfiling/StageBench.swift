@@ -1,0 +1,123 @@
+import Checkpoint
+import LanguageModels
+import SeededRandom
+import Tensor
+
+/// A stage with everything one micro-batch needs. Its runs do one repetition of some work and return the
+/// seconds of each part; what a pipeline gets from its neighbours is filled in outside of the clock.
+final class StageBench {
+  private let stage: LlamaStage
+  private let sequenceLength: Int
+  private let view: AdapterView
+  private let worker: StageWorker
+  private let activations: StageActivations
+  /// The gradient of a micro-batch, and the sum that it is added to.
+  private let own: GradientBuffer
+  private let sum: GradientBuffer
+  private let optimizer: ColumnOptimizer
+  private var generator = SeededGenerator(seed: 1, stream: 1)
+
+  init(
+    _ weights: any WeightSource, layers: Range<Int>, device: any ComputeDevice, rows: Int, rank: Int,
+    sequenceLength: Int
+  ) throws {
+    stage = try LlamaStage(weights, layers: layers, device: device, contextLength: sequenceLength)
+    self.sequenceLength = min(sequenceLength, stage.contextLength)
+    let sites = AdapterSite.all(stage.configuration, layers: layers, targets: Set(Projection.allCases))
+    let adapter = LoRAAdapter(sites: sites, rank: rank, scale: 2, seed: 1)
+    view = AdapterView(
+      adapter, columns: ColumnView(frozen: [], trainable: Array(0..<rank)),
+      configuration: stage.configuration, device: device)
+    worker = StageWorker(stage, rows: rows, adapter: view, threads: device.workerCount)
+    activations = StageActivations(stage, rows: rows, adapter: view)
+    own = GradientBuffer(view.layout, device: device)
+    sum = GradientBuffer(view.layout, device: device)
+    optimizer = ColumnOptimizer(adapter, view: view, settings: AdamWSettings(), device: device)
+  }
+
+  /// The layers' forward pass; the backward pass with the adding up of gradients.
+  func layerRun(tokens: Int) throws -> () -> [Double] {
+    let batch = makeBatch(tokens: tokens)
+    let input = try embedded(batch)
+    let gradient = (0..<input.count).map { _ in (Float(generator.unit()) - 0.5) * 1e-3 }
+    return { [self] in
+      fill(activations.hidden, input, batch)
+      let forward = seconds { stage.forward(batch, activations, adapter: view, worker) }
+      fill(activations.hiddenGradient, gradient, batch)
+      let backward = seconds {
+        stage.backward(batch, activations, adapter: view, gradients: own, worker)
+        worker.operations.add(own.flat, to: sum.flat)
+      }
+      return [forward, backward]
+    }
+  }
+
+  /// The probabilities alone; the loss and its gradient.
+  func headRun(labels: Int) throws -> () -> [Double] {
+    let batch = makeBatch(tokens: labels)
+    fill(activations.hidden, try embedded(batch), batch)
+    return { [self] in
+      let forward = seconds {
+        _ = stage.logProbabilities(batch.targets, hidden: activations.hidden, worker)
+      }
+      return [forward, seconds { _ = stage.loss(batch, activations, scale: 1e-3, worker) }]
+    }
+  }
+
+  /// The norm that clipping needs, and AdamW. Run after gradients were computed.
+  func updateRun() -> () -> [Double] {
+    // Repeated additions must not overflow.
+    worker.operations.copy(own.flat, into: sum.flat)
+    return { [self] in
+      [
+        seconds {
+          _ = optimizer.squaredNorms(sum)
+          optimizer.update(sum, factor: 1, learningRate: 1e-6, view: view)
+        }
+      ]
+    }
+  }
+
+  /// Reading the tokens' rows.
+  func embeddingRun(tokens: Int) -> () throws -> [Double] {
+    let batch = makeBatch(tokens: tokens)
+    return { [self] in
+      let start = ContinuousClock.now
+      try stage.embed(
+        batch.tokens, into: activations.hidden.rows(0..<batch.paddedRowCount), worker.operations)
+      return [(ContinuousClock.now - start).seconds]
+    }
+  }
+
+  /// Sequences of random tokens, every one labelled.
+  private func makeBatch(tokens: Int) -> PackedBatch {
+    let vocabulary = stage.configuration.vocabularySize
+    let sequences = stride(from: 0, to: tokens, by: sequenceLength).map { start in
+      let row = (0..<min(sequenceLength, tokens - start)).map { _ in
+        Int32(min(Int(generator.unit() * Double(vocabulary)), vocabulary - 1))
+      }
+      return TokenSequence(tokens: row, targets: row)
+    }
+    return PackedBatch(sequences)
+  }
+
+  /// The batch's embeddings: values of a size that layers see.
+  private func embedded(_ batch: PackedBatch) throws -> [Float] {
+    let rows = activations.hidden.rows(0..<batch.paddedRowCount)
+    try stage.embed(batch.tokens, into: rows, worker.operations)
+    return [Float](unsafeUninitializedCapacity: rows.rows * rows.columns) { buffer, count in
+      if let base = buffer.baseAddress { worker.operations.read(rows, into: base) }
+      count = rows.rows * rows.columns
+    }
+  }
+
+  private func fill(_ matrix: Matrix, _ values: [Float], _ batch: PackedBatch) {
+    worker.operations.write(values, scale: 1, into: matrix.rows(0..<batch.paddedRowCount))
+  }
+
+  private func seconds(_ body: () -> Void) -> Double {
+    let start = ContinuousClock.now
+    body()
+    return (ContinuousClock.now - start).seconds
+  }
+}

@@ -1,0 +1,80 @@
+import Foundation
+
+/// What a rank says of itself before the work starts. All ranks must agree: two builds of a program, or two
+/// models of the same name, would fail much later or give wrong numbers.
+public struct JobAgreement: Sendable, Hashable, Codable {
+  /// Something that must be the same everywhere.
+  public struct Fact: Sendable, Hashable, Codable {
+    /// What it is, as in `the model`.
+    public var name: String
+    /// What this rank has.
+    public var value: String
+    /// What to do where ranks differ.
+    public var remedy: String
+
+    /// Takes the parts.
+    public init(_ name: String, _ value: String, remedy: String) {
+      self.name = name
+      self.value = value
+      self.remedy = remedy
+    }
+  }
+
+  /// The name of the machine, for people.
+  public var host: String
+  /// In the same order on every rank.
+  public var facts: [Fact]
+  /// Why this rank cannot take part, with the remedy; its facts do not count then.
+  public var problem: String?
+
+  /// A rank that can take part.
+  public init(host: String, facts: [Fact]) { (self.host, self.facts) = (host, facts) }
+
+  /// A rank that cannot.
+  public init(host: String, problem: String) {
+    (self.host, self.facts, self.problem) = (host, [], problem)
+  }
+
+  /// Compares all ranks. Every rank calls this.
+  ///
+  /// - Parameters:
+  ///   - transport: joins the ranks.
+  ///   - seconds: the deadline of each wait.
+  /// - Throws: on every rank the same `JobRefusal` where a rank cannot take part or differs from rank 0; the
+  ///   transport's errors.
+  public func confirm(over transport: any Transport, seconds: Double) throws {
+    let all = try transport.gather(Array(JSONEncoder().encode(self)), seconds: seconds)
+    var verdict: String?
+    if transport.rank == 0 {
+      verdict = Self.disagreement(
+        try all.map { try JSONDecoder().decode(JobAgreement.self, from: Data($0)) })
+    }
+    let text = String(
+      decoding: try transport.broadcast(Array((verdict ?? "").utf8), seconds: seconds), as: UTF8.self)
+    if !text.isEmpty { throw JobRefusal(description: text) }
+  }
+
+  /// The message on what keeps the ranks from working together; `nil` where nothing does.
+  package static func disagreement(_ ranks: [JobAgreement]) -> String? {
+    func names(_ places: [Int]) -> String {
+      places.map { "rank \($0) on host '\(ranks[$0].host)'" }.joined(separator: ", ")
+    }
+    if let problem = ranks.compactMap(\.problem).first {
+      let places = ranks.indices.filter { ranks[$0].problem == problem }
+      return places.count == ranks.count ? problem : "\(names(places)): \(problem)"
+    }
+    for (index, fact) in (ranks.first?.facts ?? []).enumerated() {
+      let others = ranks.indices.filter { ranks[$0].facts.dropFirst(index).first != fact }
+      guard let first = others.first else { continue }
+      let value = ranks[first].facts.dropFirst(index).first?.value ?? "not known"
+      return "\(names(others)): \(fact.name) is \(value), but \(fact.value) for \(names([0])); \(fact.remedy)"
+    }
+    return nil
+  }
+}
+
+/// Why the ranks of a job do not start to work: who, what, and what to do.
+public struct JobRefusal: Error, Sendable, Equatable, CustomStringConvertible {
+  /// One line.
+  public let description: String
+}
