@@ -51,29 +51,15 @@ public struct ClusterTrainingRun {
   ///   - onEvent: is called on rank 0.
   ///   - onWindow: is called on rank 0 with what each rank with work did, once a phase is done.
   /// - Returns: whether training is done; otherwise the run can be resumed.
-  /// - Throws: on rank 0 an error that names what is wrong, on which rank, and the remedy; on the others
-  ///   `PeerRefused` where another rank cannot start. Nothing is left behind by a run that cannot start.
+  /// - Throws: on every rank the same `JobRefusal`, which names what is wrong, on which rank, and the remedy,
+  ///   where one cannot start; nothing is left behind then. Later the transport's errors, and what the data,
+  ///   the model's file or the disk throw.
   public func run(
     resume: Bool, makePlan: () throws -> WorkflowPlan, shouldStop: () -> Bool = { false },
     onEvent: (TrainingRun.Event) throws -> Void, onWindow: ([RankFigures]) throws -> Void = { _ in }
   ) throws -> Bool {
     let start = ContinuousClock.now
-    let agreement = StartAgreement(transport, deadline: options.deadline)
-    var prepared: (RunPreparation, TrainingCheckpoint?, Data)?
-    try agreement.settle {
-      let preparation = try RunPreparation(workflow, models: models)
-      try refuseWhatNeedsOneProcess(preparation)
-      guard transport.rank == 0 else {
-        prepared = (preparation, nil, Data())
-        return identity(preparation)
-      }
-      let checkpoint = try folder.admit(preparation, resume: resume)
-      let plan = try makePlan()
-      try check(plan, preparation)
-      prepared = (preparation, checkpoint, try plan.json())
-      return identity(preparation)
-    }
-    guard let (preparation, checkpoint, own) = prepared else { throw PeerRefused() }
+    let (preparation, checkpoint, own) = try agree { try prepare(resume: resume, makePlan) }
     let bytes = try transport.broadcast(Array(own), seconds: options.deadline)
     let plan = try JSONDecoder().decode(WorkflowPlan.self, from: Data(bytes))
 
@@ -126,15 +112,44 @@ public struct ClusterTrainingRun {
     }
   }
 
-  /// What all ranks must have in common, as a text.
-  private func identity(_ preparation: RunPreparation) -> [(name: String, value: String)] {
-    [
-      ("program", options.program), ("workflow", preparation.workflowIdentity),
-      ("training data", preparation.dataIdentity), ("model", preparation.material.modelIdentity),
-      (
-        "number format",
-        preparation.material.device(workers: 1).computeType.rawValue + " (set training.precision)"
-      ),
+  private typealias Prepared = (RunPreparation, TrainingCheckpoint?, Data)
+
+  private func prepare(resume: Bool, _ makePlan: () throws -> WorkflowPlan) throws -> Prepared {
+    let preparation = try RunPreparation(workflow, models: models)
+    try refuseWhatNeedsOneProcess(preparation)
+    guard transport.rank == 0 else { return (preparation, nil, Data()) }
+    let checkpoint = try folder.admit(preparation, resume: resume)
+    let plan = try makePlan()
+    try check(plan, preparation)
+    return (preparation, checkpoint, try plan.json())
+  }
+
+  /// Lets all ranks go on only where each can, and with the same things.
+  private func agree(_ prepare: () throws -> Prepared) throws -> Prepared {
+    let host = ProcessInfo.processInfo.hostName
+    let prepared: Prepared
+    do {
+      prepared = try prepare()
+    } catch {
+      try JobAgreement(host: host, problem: "\(error)").confirm(over: transport, seconds: options.deadline)
+      throw error
+    }
+    try JobAgreement(host: host, facts: facts(prepared.0)).confirm(
+      over: transport, seconds: options.deadline)
+    return prepared
+  }
+
+  /// What all ranks must have in common.
+  private func facts(_ preparation: RunPreparation) -> [JobAgreement.Fact] {
+    let copy = "copy the same file to every host"
+    return [
+      JobAgreement.Fact("the program", options.program, remedy: "install the same build on every host"),
+      JobAgreement.Fact("the workflow", preparation.workflowIdentity, remedy: copy),
+      JobAgreement.Fact("the training data", preparation.dataIdentity, remedy: copy),
+      JobAgreement.Fact("the model", preparation.material.modelIdentity, remedy: copy),
+      JobAgreement.Fact(
+        "the number format", preparation.material.device(workers: 1).computeType.rawValue,
+        remedy: "set training.precision to float32 or bfloat16"),
     ]
   }
 

@@ -11,6 +11,7 @@ import Workflows
 /// | `metrics.jsonl` | one line an optimiser step |
 /// | `decisions.jsonl` | with `frozenRatio: adaptive`, why which columns froze |
 /// | `checkpoint.safetensors` | everything needed to go on |
+/// | `plan.json` | the plan it was last trained by, where several devices trained it |
 /// | `adapter.safetensors` | the trained adapter; there when training is done |
 public struct RunFolder: Sendable {
   /// The folder.
@@ -29,6 +30,10 @@ public struct RunFolder: Sendable {
   public var decisions: URL { url.appendingPathComponent("decisions.jsonl") }
   /// See the type's table.
   public var checkpoint: URL { url.appendingPathComponent("checkpoint.safetensors") }
+  /// Whether there is something to go on from.
+  public var hasCheckpoint: Bool { FileManager.default.fileExists(atPath: checkpoint.path) }
+  /// Whether a run has begun here.
+  public var hasBegun: Bool { FileManager.default.fileExists(atPath: manifest.path) }
   /// See the type's table.
   public var adapter: URL { url.appendingPathComponent("adapter.safetensors") }
 

@@ -1,7 +1,7 @@
 /// Plans for many devices: replicated pipelines that share a batch.
 extension Cluster {
   /// Some of the devices, with what joins them.
-  func subset(_ places: [Int]) -> Cluster {
+  public func subset(_ places: [Int]) -> Cluster {
     let chosen = places.map { devices[$0] }
     let names = Set(chosen.map(\.name))
     return Cluster(
@@ -11,7 +11,7 @@ extension Cluster {
         var copy = network
         copy.devices = network.devices.filter(names.contains)
         return network.devices.isEmpty || copy.devices.count > 1 ? copy : nil
-      })
+      }, launch: launch)
   }
 }
 

@@ -28,6 +28,21 @@ public struct WorkflowPlan: Codable, Hashable, Sendable {
     self.levels = levels
   }
 
+  /// Reads a `plan.json`.
+  ///
+  /// - Throws: `PlanningError` that names the file and the remedy.
+  public init(contentsOf path: String) throws(PlanningError) {
+    guard let data = FileManager.default.contents(atPath: path) else {
+      throw PlanningError(path, "cannot be read", "give a file that 'contexture plan --out' has written")
+    }
+    do {
+      self = try JSONDecoder().decode(WorkflowPlan.self, from: data)
+    } catch {
+      throw PlanningError(
+        path, "is no plan of this version", "make it again with 'contexture plan --out'")
+    }
+  }
+
   /// The JSON of `plan.json`, keys sorted.
   public func json() throws -> Data {
     let encoder = JSONEncoder()

@@ -124,11 +124,11 @@ struct ClusterProfileCommand: ParsableCommand {
         }
       }
     } catch let failure as JobFailure {
-      if interrupts.requested { throw ExitCode(3) }
+      if interrupts.requested { throw ExitCode(ExitStatus.interrupted) }
       // A rank that refuses its input has said so itself.
       if hasComplained, failure.exitCode == ExitStatus.wrongInput { throw ExitCode(ExitStatus.wrongInput) }
       Console.complain("contexture: \(failure)")
-      throw ExitCode(4)
+      throw ExitCode(ExitStatus.jobFailed)
     }
     try finish(try report.profile(), places: places, hosts: hosts)
   }

@@ -1,6 +1,11 @@
 import ArgumentParser
 import Checkpoint
+import ClusterLaunch
+import ContextGear
+import Foundation
 import Runs
+import Transport
+import Workflows
 
 struct TrainCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -14,17 +19,25 @@ struct TrainCommand: ParsableCommand {
       that was killed goes on from its last checkpoint; either way it ends with the same bytes as one that \
       was not interrupted.
 
+      With --cluster the layers are shared out over the devices of a cluster file, by a plan as 'contexture \
+      plan' makes it: mpirun starts one rank on each device, and the run folder is the first device's. \
+      Program, workflow, data and model must be there on every host under the same paths. Started by mpirun \
+      or srun, this command is a rank of that job. There Ctrl-C stops at the next checkpoint.
+
       EXAMPLE
         contexture train Examples/iov.yaml --out runs/iov
         contexture train Examples/iov.yaml --out runs/iov --resume
         contexture train Examples/iov.yaml --out runs/frozen --set training.frozenRatio=1
+        contexture train Examples/iov.yaml --out runs/lab --cluster lab.yaml
 
       \(ExitStatus.manual)
         3  interrupted; the run can be resumed
+        4  a rank or a host failed; the message names it, and the run can be resumed
       """)
 
   @OptionGroup var source: WorkflowOptions
-  @OptionGroup var models: ModelsFolder
+  @OptionGroup var input: PlanningInput
+  @OptionGroup var job: JobOptions
 
   @Option(help: ArgumentHelp("The run folder to make.", valueName: "dir"))
   var out: String
@@ -34,25 +47,73 @@ struct TrainCommand: ParsableCommand {
 
   func run() throws {
     let workflow = try source.read()
-    let interrupts = Interrupts()
-    let progress = TrainingProgress(phases: workflow.phaseSchedule.count)
-    let training = TrainingRun(workflow, out: out, models: models.models)
-    let done = try training.run(resume: resume, shouldStop: { interrupts.requested }) { event in
-      try progress.show(event)
+    guard job.cluster != nil else {
+      try job.refuseWithoutCluster()
+      let interrupts = Interrupts()
+      let progress = TrainingProgress(phases: workflow.phaseSchedule.count)
+      let training = TrainingRun(workflow, out: out, models: input.models.models)
+      let done = try training.run(resume: resume, shouldStop: { interrupts.requested }) { event in
+        try progress.show(event)
+      }
+      return try end(done)
     }
+    let environment = ProcessInfo.processInfo.environment
+    if let place = try JobEnvironment.detect(environment) {
+      try ClusterRank(job: job, place: place).run { transport, workers in
+        try train(workflow, over: transport, workers: workers)
+      }
+    } else {
+      try launch(workflow)
+    }
+  }
+
+  /// This process as a rank of a job.
+  private func train(_ workflow: Workflow, over transport: any Transport, workers: Int) throws {
+    var options = ClusterTrainingRun.Options()
+    options.wire = job.wire
+    options.deadline = job.deadline
+    options.workers = workers
+    options.program = try FileChecksum.sha256(of: URL(fileURLWithPath: "/proc/self/exe"))
+    let interrupts = Interrupts(notice: transport.rank == 0 ? "Stopping at the next checkpoint." : nil)
+    let progress = TrainingProgress(phases: workflow.phaseSchedule.count)
+    let training = ClusterTrainingRun(
+      workflow, out: out, models: input.models.models, over: transport, options: options)
+    let done = try training.run(resume: resume) {
+      try job.workflowPlan(workflow, input)
+    } shouldStop: {
+      interrupts.requested
+    } onEvent: { event in
+      try progress.show(event)
+    } onWindow: { figures in
+      let plan = try job.workflowPlan(workflow, input)
+      try Console.print(ClusterFigures(figures, plan: plan).text)
+    }
+    guard transport.rank == 0 else { return }
+    try end(done)
+  }
+
+  /// Starts the job on the cluster's hosts, and again over those that are left where it is to be elastic.
+  private func launch(_ workflow: Workflow) throws {
+    var words = ["train", source.workflow, "--out", out]
+    words += source.overrides.flatMap { ["--set", $0] }
+    words += input.words + job.words
+    try ClusterJob(job: job).run(arguments: words, resume: resume, into: RunFolder(out))
+  }
+
+  private func end(_ done: Bool) throws {
     guard !done else { return }
     var command = ["contexture", "train", source.workflow, "--out", out, "--resume"]
     command += source.overrides.flatMap { ["--set", $0] }
-    if models.models != ModelLocation.defaultModels { command += ["--models", models.models] }
+    command += input.words + job.words + (job.cluster.map { ["--cluster", $0] } ?? [])
     try Console.print(
       "Stopped at a checkpoint. To go on:\n  " + command.map(\.shellQuoted).joined(separator: " "))
-    throw ExitCode(3)
+    throw ExitCode(ExitStatus.interrupted)
   }
 }
 
 extension String {
   /// As one word of a shell command.
-  fileprivate var shellQuoted: String {
+  var shellQuoted: String {
     let plain = allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "_-./=:,".contains($0)) }
     return plain && !isEmpty
       ? self : "'" + split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"

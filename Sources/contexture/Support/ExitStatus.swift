@@ -25,6 +25,8 @@ enum ExitStatus {
 
   static let failure: Int32 = 1
   static let wrongInput: Int32 = 2
+  static let interrupted: Int32 = 3
+  static let jobFailed: Int32 = 4
 
   /// Makes a write to a closed pipe an error instead of a signal.
   static func ignoreBrokenPipes() { signal(SIGPIPE, SIG_IGN) }
@@ -50,7 +52,7 @@ enum ExitStatus {
   }
 
   /// Whether the error's description is one line that names a file or field and a remedy.
-  private static func isAboutInput(_ error: any Error) -> Bool {
+  static func isAboutInput(_ error: any Error) -> Bool {
     error is CheckpointError || error is WorkflowError || error is TaskGraphError
       || error is EpisodeFileError || error is IoVError || error is TokenizerError
       || error is ChatTemplateError || error is InputError || error is OutputError || error is RunError

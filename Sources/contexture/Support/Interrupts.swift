@@ -12,7 +12,8 @@ final class Interrupts {
     let value = Atomic<Bool>(false)
   }
 
-  init() {
+  /// - Parameter notice: what is said of the first signal; `nil` for nothing.
+  init(notice: String? = "Stopping after this step; once more to stop at once.") {
     let flag = Flag()
     self.flag = flag
     sources = [SIGINT, SIGTERM].map { number in
@@ -20,7 +21,7 @@ final class Interrupts {
       let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
       source.setEventHandler {
         if flag.value.exchange(true, ordering: .relaxed) { _exit(130) }
-        Console.complain("\nStopping after this step; once more to stop at once.")
+        if let notice { Console.complain("\n" + notice) }
       }
       source.resume()
       return source

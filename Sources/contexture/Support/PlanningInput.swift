@@ -4,6 +4,7 @@ import ContextGear
 import Datasets
 import Foundation
 import Prompting
+import Runs
 import TaskGraph
 import Workflows
 
@@ -29,6 +30,14 @@ struct PlanningInput: ParsableArguments {
       valueName: "task=tokens,labels"))
   var tokens: [String] = []
 
+  /// The same options for another call of this program.
+  var words: [String] {
+    var words: [String] = []
+    if models.models != ModelLocation.defaultModels { words += ["--models", models.models] }
+    if let shape { words += ["--shape", shape] }
+    return words + tokens.flatMap { ["--tokens", $0] }
+  }
+
   /// The model's sizes with the workflow's rank columns.
   func modelShape(_ workflow: Workflow) throws -> ModelShape {
     var found: ModelShape
@@ -43,18 +52,20 @@ struct PlanningInput: ParsableArguments {
   }
 
   /// The step of each phase of the first round, in order; and a line on where the tokens come from.
-  func workloads(_ workflow: Workflow) throws -> (steps: [Workload], source: String) {
+  func workloads(
+    _ workflow: Workflow, wireBytes: Int = 2
+  ) throws -> (steps: [Workload], source: String) {
     let (known, source) = try passes(workflow)
     let schedule = workflow.phaseSchedule
     let steps = schedule.prefix(workflow.tasks.count).map { phase -> Workload in
       let ancestors =
-        workflow.training.parentAnswers == .gold ? [] : workflow.graph.ancestors(of: phase.task)
+        workflow.training.parentAnswers == .gold ? [] : workflow.forwardOnlyPasses(of: phase.task)
       return Workload(
         forwardOnly: ancestors.compactMap { known[$0]?.forwardOnly },
         trained: known[phase.task]?.trained ?? Self.defaultTokens,
         samples: workflow.training.batchSize, trainedColumns: phase.trainable.count,
         refinedColumns: phase.prerequisites.reduce(0) { $0 + $1.trainable.count },
-        staleness: workflow.training.staleness)
+        staleness: workflow.training.staleness, wireBytes: wireBytes)
     }
     return (steps, source)
   }

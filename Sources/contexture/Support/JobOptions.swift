@@ -1,0 +1,86 @@
+import ArgumentParser
+import Checkpoint
+import ContextGear
+import Foundation
+import Transport
+import Workflows
+
+/// How a command runs over several devices.
+struct JobOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Train over the devices of this cluster file; 'contexture cluster profile' writes one.",
+      valueName: "file"))
+  var cluster: String?
+
+  @Option(
+    help: ArgumentHelp("A plan of 'contexture plan --out', instead of planning now.", valueName: "file"))
+  var plan: String?
+
+  @Option(help: "How activations and gradients go over the wire: float32, bfloat16 or int8.")
+  var wire = WireFormat.bfloat16
+
+  @Option(help: "Seconds that one message is waited for at most.")
+  var deadline = 600.0
+
+  @Option(help: "Threads of a rank; by default the cluster file's, or its host's processors by its ranks.")
+  var workers: Int?
+
+  @Flag(
+    help: "When a rank or a host fails, plan again over the devices that are left and go on.")
+  var elastic = false
+
+  func validate() throws {
+    guard deadline > 0, deadline.isFinite else {
+      throw ValidationError("--deadline: \(deadline) cannot be; use seconds above 0")
+    }
+    if let workers, workers < 1 || workers > 1024 {
+      throw ValidationError("--workers: \(workers) is outside 1...1024")
+    }
+  }
+
+  /// Options that mean nothing in one process.
+  func refuseWithoutCluster() throws(InputError) {
+    for (name, isGiven) in [("--plan", plan != nil), ("--elastic", elastic), ("--workers", workers != nil)]
+    where isGiven {
+      throw InputError(
+        place: name, problem: "needs several devices", remedy: "give --cluster FILE, or leave \(name) out")
+    }
+  }
+
+  /// The same options for another call of this program, but for the cluster file and elasticity.
+  var words: [String] {
+    var words = ["--wire", wire.rawValue, "--deadline", "\(deadline)"]
+    if let plan { words += ["--plan", plan] }
+    if let workers { words += ["--workers", "\(workers)"] }
+    return words
+  }
+
+  /// The cluster file's content.
+  func readCluster() throws -> Cluster {
+    guard let cluster else { preconditionFailure("asked for a cluster that was not given") }
+    return try Cluster(contentsOf: cluster)
+  }
+
+  /// The plan that was given, or one made now.
+  func workflowPlan(_ workflow: Workflow, _ input: PlanningInput) throws -> WorkflowPlan {
+    if let plan { return try WorkflowPlan(contentsOf: plan) }
+    let machines = try readCluster()
+    let (steps, _) = try input.workloads(workflow, wireBytes: wire.valueBytes)
+    return try WorkflowPlan.make(
+      workflow, cluster: machines, shape: try input.modelShape(workflow), steps: steps)
+  }
+}
+
+extension WireFormat: ExpressibleByArgument {}
+
+extension WireFormat {
+  /// Bytes of one value, its row's step left out.
+  var valueBytes: Int {
+    switch self {
+    case .float32: 4
+    case .bfloat16: 2
+    case .int8: 1
+    }
+  }
+}
