@@ -12,7 +12,8 @@ final class Interrupts {
     let value = Atomic<Bool>(false)
   }
 
-  init() {
+  /// - Parameter stopping: what the first signal is answered with.
+  init(stopping: String = "Stopping after this step") {
     let flag = Flag()
     self.flag = flag
     sources = [SIGINT, SIGTERM].map { number in
@@ -20,7 +21,7 @@ final class Interrupts {
       let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
       source.setEventHandler {
         if flag.value.exchange(true, ordering: .relaxed) { _exit(130) }
-        Console.complain("\nStopping after this step; once more to stop at once.")
+        Console.complain("\n\(stopping); once more to stop at once.")
       }
       source.resume()
       return source
