@@ -88,15 +88,32 @@ import Testing
     }
   }
 
+  /// A script that starts ranks without this program's help.
+  private static func start(_ ranks: String) -> String {
+    """
+    export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_pml=ob1
+    exec $(command -v mpirun.openmpi || command -v mpirun) --oversubscribe --bind-to none \(ranks)
+    """
+  }
+
+  @Test func ranksWithAnotherModelAreNamed() throws {
+    try Fixtures.withTemporaryDirectory { folder in
+      let other = Fixtures.url("logits/gqa-untied").path
+      try write(Self.start(#"-np 1 "$@" : -np 1 "$@" --model "# + other), "start.sh", folder)
+      let outcome = try profile(
+        ["--model", Self.tiny, "--out", "c.yaml"], in: folder, under: ["/bin/sh", "./start.sh"])
+      #expect(outcome.status == 2 && outcome.output.isEmpty, "\(outcome)")
+      let said = outcome.errors.split(separator: "\n").filter { $0.hasPrefix("contexture: ") }
+      #expect(said.count == 1, "\(outcome.errors)")
+      #expect(said.first?.contains(/rank 1 on host '.*': the model is .*; put the same model/) == true)
+      #expect(!FileManager.default.fileExists(atPath: folder.appendingPathComponent("c.yaml").path))
+    }
+  }
+
   /// Started by hand, the ranks find the job, and rank 0 writes the file.
   @Test func ranksStartedByMpirunTakePart() throws {
     try Fixtures.withTemporaryDirectory { folder in
-      let script = """
-        #!/bin/sh
-        export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_pml=ob1
-        exec $(command -v mpirun.openmpi || command -v mpirun) --oversubscribe --bind-to none -np 2 "$@"
-        """
-      try write(script, "start.sh", folder)
+      try write(Self.start(#"-np 2 "$@""#), "start.sh", folder)
       let outcome = try profile(
         ["--model", Self.tiny, "--out", "c.yaml"], in: folder, under: ["/bin/sh", "./start.sh"])
       #expect(outcome.status == 0, "\(outcome)")

@@ -111,7 +111,7 @@ struct ClusterProfileCommand: ParsableCommand {
     let supervisor = try Supervisor(
       try MPIRunCommand(hosts: hosts, ranks: count, program: [program] + rankArguments),
       environment: environment)
-    let interrupts = Interrupts()
+    let interrupts = Interrupts(stopping: "Stopping; nothing is written")
     var report = ProfileReport()
     var hasComplained = false
     do {

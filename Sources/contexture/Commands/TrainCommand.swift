@@ -74,7 +74,7 @@ struct TrainCommand: ParsableCommand {
     options.deadline = job.deadline
     options.workers = workers
     options.program = try FileChecksum.sha256(of: URL(fileURLWithPath: "/proc/self/exe"))
-    let interrupts = Interrupts(notice: transport.rank == 0 ? "Stopping at the next checkpoint." : nil)
+    let interrupts = Interrupts(stopping: nil)
     let progress = TrainingProgress(phases: workflow.phaseSchedule.count)
     let training = ClusterTrainingRun(
       workflow, out: out, models: input.models.models, over: transport, options: options)

@@ -26,7 +26,7 @@ struct ClusterJob {
     let folder = FileManager.default.temporaryDirectory
       .appendingPathComponent("contexture-cluster-\(UUID().uuidString)")
     defer { try? FileManager.default.removeItem(at: folder) }
-    let interrupts = Interrupts(notice: "Stopping at the next checkpoint; once more to stop at once.")
+    let interrupts = Interrupts(stopping: "Stopping at the next checkpoint")
     while true {
       let began = Date()
       do {
@@ -52,11 +52,7 @@ struct ClusterJob {
   }
 
   private func start(_ cluster: Cluster, arguments: [String], _ interrupts: Interrupts) throws {
-    let places = cluster.devices.map {
-      Hosts.Place(name: $0.name, address: $0.host ?? "localhost", user: $0.user)
-    }
-    let (hosts, order) = try Hosts.holding(
-      places, network: cluster.launch?.network, remoteShell: cluster.launch?.remoteShell)
+    let (hosts, order) = try cluster.hosts()
     guard order == Array(order.indices) else {
       throw InputError(
         place: "devices", problem: "those of one host do not stand together",

@@ -12,8 +12,8 @@ final class Interrupts {
     let value = Atomic<Bool>(false)
   }
 
-  /// - Parameter notice: what is said of the first signal; `nil` for nothing.
-  init(notice: String? = "Stopping after this step; once more to stop at once.") {
+  /// - Parameter stopping: what the first signal is answered with; `nil` for nothing.
+  init(stopping: String? = "Stopping after this step") {
     let flag = Flag()
     self.flag = flag
     sources = [SIGINT, SIGTERM].map { number in
@@ -21,7 +21,7 @@ final class Interrupts {
       let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
       source.setEventHandler {
         if flag.value.exchange(true, ordering: .relaxed) { _exit(130) }
-        if let notice { Console.complain("\n" + notice) }
+        if let stopping { Console.complain("\n\(stopping); once more to stop at once.") }
       }
       source.resume()
       return source
