@@ -52,10 +52,12 @@ public struct Supervisor: Sendable {
   ///
   /// - Parameters:
   ///   - isCancelled: asked several times a second; once it says yes the job is ended.
+  ///   - isStopping: likewise; once it says yes the ranks are sent SIGUSR1, so that they stop by themselves.
   ///   - onLine: is given each line that the ranks print, and whether it was printed as an error.
   /// - Throws: `JobFailure` unless every rank ended with 0.
   public func run(
-    isCancelled: () -> Bool = { false }, onLine: (_ line: String, _ isError: Bool) -> Void
+    isCancelled: () -> Bool = { false }, isStopping: () -> Bool = { false },
+    onLine: (_ line: String, _ isError: Bool) -> Void
   ) throws {
     let folder = FileManager.default.temporaryDirectory
       .appendingPathComponent("contexture-job-\(UUID().uuidString)")
@@ -80,6 +82,7 @@ public struct Supervisor: Sendable {
     var deadline: Double?
     var wasTold = false
     var wasCancelled = false
+    var wasAsked = false
     var exitCode: Int32?
     while true {
       // Asked first: lines that came before the end are all read after it.
@@ -92,6 +95,10 @@ public struct Supervisor: Sendable {
         }
       } while exitCode != nil && !lines.isEmpty
       if exitCode != nil { break }
+      if !wasAsked && isStopping() {
+        child.signal(SIGUSR1)
+        wasAsked = true
+      }
       if !wasCancelled && isCancelled() { (wasCancelled, deadline) = (true, 0) }
       if report.hasFailed && deadline == nil { deadline = Clock.now + Self.grace.failure }
       if let end = deadline, Clock.now > end {

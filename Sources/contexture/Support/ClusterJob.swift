@@ -66,7 +66,7 @@ struct ClusterJob {
     var hasComplained = false
     var outputError: (any Error)?
     do {
-      try Supervisor(command, environment: environment).run(isCancelled: { interrupts.requested }) {
+      try Supervisor(command, environment: environment).run(isStopping: { interrupts.requested }) {
         line, isError in
         guard isError else {
           do { try Console.print(line) } catch { outputError = outputError ?? error }

@@ -16,7 +16,8 @@ final class Interrupts {
   init(stopping: String? = "Stopping after this step") {
     let flag = Flag()
     self.flag = flag
-    sources = [SIGINT, SIGTERM].map { number in
+    // The launcher of a job asks its ranks with SIGUSR1.
+    sources = [SIGINT, SIGTERM, SIGUSR1].map { number in
       signal(number, SIG_IGN)
       let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
       source.setEventHandler {
