@@ -68,6 +68,7 @@ let package = Package(
     library("Transport"),
     library("MPITransport", ["Transport", "COpenMPI"]),
     library("ClusterLaunch", ["Transport", "Workflows"]),
+    library("ClusterEmulation", ["ClusterLaunch", "Transport", "Workflows"]),
     .executableTarget(
       name: "transport-probe", dependencies: ["Transport", "MPITransport", "ClusterLaunch"],
       swiftSettings: strict),
@@ -79,7 +80,7 @@ let package = Package(
       dependencies: [
         "Runs", "Workflows", "TaskGraph", "Datasets", "Checkpoint", "Tokenization", "LanguageModels",
         "Prompting", "Evaluation", "ContextLoRA", "ContextGear", "Tensor",
-        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "ClusterEmulation", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: strict),
     .executableTarget(
       name: "parity",
@@ -111,6 +112,7 @@ let package = Package(
     tests("Transport", ["SeededRandom"]),
     tests("MPITransport", ["Transport", "ClusterLaunch", "transport-probe"]),
     tests("ClusterLaunch", ["Workflows"]),
+    tests("ClusterEmulation", ["ClusterLaunch", "Transport", "Workflows", "contexture", "transport-probe"]),
     // Runs the built program as a process.
     .testTarget(
       name: "contextureTests", dependencies: ["contexture", "Checkpoint", "TestSupport"],

@@ -21,6 +21,7 @@ struct Contexture: ParsableCommand {
     subcommands: [
       ModelCommand.self, GraphCommand.self, DataCommand.self, TrainCommand.self, EvaluateCommand.self,
       RunCommand.self, ExportCommand.self, ScoreCommand.self, PlanCommand.self, SimulateCommand.self,
+      ClusterCommand.self,
     ])
 
   static func main() {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Checkpoint
+import ClusterEmulation
 import ContextGear
 import ContextLoRA
 import Datasets
@@ -52,6 +53,7 @@ enum ExitStatus {
       || error is EpisodeFileError || error is IoVError || error is TokenizerError
       || error is ChatTemplateError || error is InputError || error is OutputError || error is RunError
       || error is PromptError || error is TrainingError || error is PlanningError
+      || error is EmulationError
   }
 }
 
