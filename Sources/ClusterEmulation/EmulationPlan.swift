@@ -65,8 +65,8 @@ public struct EmulationPlan: Sendable {
   private func shaping(_ tc: String, _ device: String, _ link: EmulatedCluster.Link) -> [Step] {
     var steps: [Step] = []
     if let rate = link.bytesPerSecond, features.limitsBandwidth {
-      // A bucket of one millisecond, and of ten packets at least, keeps short messages honest.
-      let burst = max(16_000, Int(rate / 1000))
+      // What the bucket holds passes at once: with 16 kB the time of a message that long would be none at all.
+      let burst = max(4000, Int(rate / 4000))
       steps.append(
         .run(
           "\(tc) qdisc add dev \(device) root handle 1: tbf rate \(Int(rate * 8))bit burst \(burst) latency 200ms"

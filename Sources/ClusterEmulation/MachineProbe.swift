@@ -22,7 +22,7 @@ extension Machine {
       return MachineFeatures(namespaceObstacle: "\(error.place) failed: \(error.problem)")
     }
     features.limitsBandwidth = can(
-      "tc -n \(name) qdisc add dev veth0 root handle 1: tbf rate 8000000bit burst 16000 latency 200ms")
+      "tc -n \(name) qdisc add dev veth0 root handle 1: tbf rate 8000000bit burst 4000 latency 200ms")
     features.hasNetem = can(
       "tc -n \(name) qdisc add dev veth0 \(features.limitsBandwidth ? "parent 1:1" : "root") handle 10: "
         + "netem delay 1ms loss 1%")

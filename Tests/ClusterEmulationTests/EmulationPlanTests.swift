@@ -31,8 +31,8 @@ import Transport
         ip -n ctx12-a addr add 10.73.0.1/24 dev eth0
         ip -n ctx12-a link set lo up
         ip -n ctx12-a link set eth0 up
-        tc -n ctx12-a qdisc add dev eth0 root handle 1: tbf rate 40000000bit burst 16000 latency 200ms
-        tc qdisc add dev ctx12-1 root handle 1: tbf rate 40000000bit burst 16000 latency 200ms
+        tc -n ctx12-a qdisc add dev eth0 root handle 1: tbf rate 40000000bit burst 4000 latency 200ms
+        tc qdisc add dev ctx12-1 root handle 1: tbf rate 40000000bit burst 4000 latency 200ms
         mkdir /cg/cpu/ctx12-a
         echo 20000 > /cg/cpu/ctx12-a/cpu.cfs_period_us
         echo 10000 > /cg/cpu/ctx12-a/cpu.cfs_quota_us
@@ -44,8 +44,8 @@ import Transport
         ip -n ctx12-b addr add 10.73.0.2/24 dev eth0
         ip -n ctx12-b link set lo up
         ip -n ctx12-b link set eth0 up
-        tc -n ctx12-b qdisc add dev eth0 root handle 1: tbf rate 40000000bit burst 16000 latency 200ms
-        tc qdisc add dev ctx12-2 root handle 1: tbf rate 40000000bit burst 16000 latency 200ms
+        tc -n ctx12-b qdisc add dev eth0 root handle 1: tbf rate 40000000bit burst 4000 latency 200ms
+        tc qdisc add dev ctx12-2 root handle 1: tbf rate 40000000bit burst 4000 latency 200ms
         """)
     #expect(
       try plan().labour.lines == [
