@@ -28,7 +28,7 @@ test: setup model build lint ## everything that must pass before a change is han
 	$(TEST)
 
 test-all: setup model build lint kernels-aarch64 ## the same and the slow checks
-	CONTEXTURE_BENCHMARK=1 $(TEST)
+	CONTEXTURE_BENCHMARK=1 CONTEXTURE_SLOW=1 $(TEST)
 
 lint: ## checks the code's form
 	swift-format lint --strict --recursive Sources Tests Package.swift

@@ -68,6 +68,7 @@ let package = Package(
     library("Transport"),
     library("MPITransport", ["Transport", "COpenMPI"]),
     library("ClusterLaunch", ["Transport", "Workflows"]),
+    library("ClusterEmulation", ["ClusterLaunch", "Transport", "Workflows"]),
     .executableTarget(
       name: "transport-probe", dependencies: ["Transport", "MPITransport", "ClusterLaunch"],
       swiftSettings: strict),
@@ -80,7 +81,7 @@ let package = Package(
       dependencies: [
         "Runs", "Workflows", "TaskGraph", "Datasets", "Checkpoint", "Tokenization", "LanguageModels",
         "Prompting", "Evaluation", "ContextLoRA", "ContextGear", "Tensor", "Transport", "MPITransport",
-        "ClusterLaunch", "DeviceProfiling",
+        "ClusterLaunch", "ClusterEmulation", "DeviceProfiling",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: strict),
     .executableTarget(
@@ -116,6 +117,7 @@ let package = Package(
     tests("MPITransport", ["Transport", "ClusterLaunch", "transport-probe"]),
     tests("ClusterLaunch", ["Workflows"]),
     tests("DeviceProfiling", ["ContextGear", "Checkpoint", "Tensor"]),
+    tests("ClusterEmulation", ["ClusterLaunch", "Transport", "Workflows", "contexture", "transport-probe"]),
     // Runs the built program as a process.
     .testTarget(
       name: "contextureTests", dependencies: ["contexture", "Checkpoint", "ContextGear", "TestSupport"],

@@ -1,14 +1,14 @@
 import Foundation
 
 /// A program in a process group of its own, whose output is read line by line.
-struct ChildProcess: ~Copyable {
-  let process: pid_t
+package struct ChildProcess: ~Copyable {
+  package let process: pid_t
   private var streams: [Stream]
 
   /// A line of the output, without its end.
-  struct Line {
-    let text: String
-    let isError: Bool
+  package struct Line {
+    package let text: String
+    package let isError: Bool
   }
 
   private struct Stream {
@@ -19,7 +19,7 @@ struct ChildProcess: ~Copyable {
   }
 
   /// Starts a program without input. Signals that this process ignores are not ignored by it.
-  init(_ words: [String], environment: [String: String]) throws(LaunchError) {
+  package init(_ words: [String], environment: [String: String]) throws(LaunchError) {
     var pipes: [[Int32]] = []
     for _ in 0..<2 {
       var ends: [Int32] = [0, 0]
@@ -63,7 +63,7 @@ struct ChildProcess: ~Copyable {
   deinit { for stream in streams { close(stream.descriptor) } }
 
   /// Waits for output, and returns the lines that are complete, those of standard output first.
-  mutating func lines(waiting milliseconds: Int32) -> [Line] {
+  package mutating func lines(waiting milliseconds: Int32) -> [Line] {
     var polled = streams.map { stream in
       pollfd(fd: stream.isOpen ? stream.descriptor : -1, events: Int16(POLLIN), revents: 0)
     }
@@ -91,7 +91,7 @@ struct ChildProcess: ~Copyable {
   }
 
   /// The exit code, once the program has ended: 128 and the signal's number when a signal ended it.
-  func exitCode() -> Int32? {
+  package func exitCode() -> Int32? {
     var status: Int32 = 0
     guard waitpid(process, &status, WNOHANG) == process else { return nil }
     return status & 0x7F == 0 ? (status >> 8) & 0xFF : 128 + (status & 0x7F)

@@ -7,8 +7,10 @@ package struct JobProcesses {
   /// A text that no other job has.
   let value: String
 
+  package init(variable: String, value: String) { (self.variable, self.value) = (variable, value) }
+
   /// Those that are there. Only processes that this user may look into are found.
-  func running() -> [pid_t] {
+  package func running() -> [pid_t] {
     let entry = [UInt8]("\(variable)=\(value)".utf8)
     let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
     return names.compactMap { pid_t($0) }.filter { process in
@@ -20,7 +22,7 @@ package struct JobProcesses {
   }
 
   /// Kills them, and waits until they have ended, 2 s at most.
-  func kill() {
+  package func kill() {
     var killed: Set<pid_t> = []
     for _ in 0..<100 {
       let running = running()

@@ -4,7 +4,7 @@ import Transport
 
 /// What the modes do, on every rank.
 struct Probe {
-  let transport: MPITransport
+  let transport: any Transport
   let deadline: Double
 
   private var rank: Int { transport.rank }

@@ -1,6 +1,7 @@
 import ClusterLaunch
 import Foundation
 import MPITransport
+import Synchronization
 import Transport
 
 /// Measures and checks the message layer under `mpirun`; for development.
@@ -48,9 +49,13 @@ struct TransportProbe {
       words = words.dropFirst(2)
     }
     guard let mode = words.first else { throw ProbeError(description: usage) }
-    let job = try JobEnvironment.detect(ProcessInfo.processInfo.environment)
+    let environment = ProcessInfo.processInfo.environment
+    let job = try JobEnvironment.detect(environment)
     let transport = try MPITransport(expectedSize: job?.size, options: options) { say($0, isError: true) }
-    let probe = Probe(transport: transport, deadline: deadline)
+    // Links that an emulated cluster's kernel leaves to its ranks.
+    let links = try environment[LinkTable.variable].map { try LinkTable(contentsOf: $0) }
+    let shaped = links.map { ShapedTransport(transport, links: $0.outgoing(from: transport.rank)) }
+    let probe = Probe(transport: shaped ?? transport, deadline: deadline)
     do {
       switch mode {
       case "check": try probe.check(largestPart: options.largestPart)
@@ -71,13 +76,21 @@ struct TransportProbe {
     }
   }
 
+  /// Set by a signal that asks a launcher to end.
+  static let isCancelled = Atomic<Bool>(false)
+
   /// Starts this program again on the hosts, and watches over it.
   static func launch(hosts: String, ranks: Int, _ arguments: [String]) throws -> Int32 {
     let command = try MPIRunCommand(
       hosts: try Hosts(contentsOf: hosts), ranks: ranks,
       program: [URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().path] + arguments)
+    for number in [SIGINT, SIGTERM] {
+      signal(number) { _ in TransportProbe.isCancelled.store(true, ordering: .relaxed) }
+    }
     do {
-      try Supervisor(command, environment: ProcessInfo.processInfo.environment).run { line, isError in
+      try Supervisor(command, environment: ProcessInfo.processInfo.environment).run {
+        isCancelled.load(ordering: .relaxed)
+      } onLine: { line, isError in
         say(line, isError: isError)
       }
       return 0

@@ -2,7 +2,7 @@
 enum BadInputCases {
   typealias Case = BadInputTests.Case
 
-  static let all = workflows + data + models + usage
+  static let all = workflows + data + models + clusters + usage
 
   /// A workflow of two tasks with one line replaced.
   private static func workflow(_ old: String = "", _ new: String = "") -> String {
@@ -155,6 +155,24 @@ enum BadInputCases {
       expected: ["dir: holds neither model.safetensors nor model.safetensors.index.json; fetch the weights"]),
   ]
 
+  private static let clusters: [Case] = [
+    Case(
+      name: "no such emulated cluster", arguments: ["cluster", "emulate", "none.yaml", "--", "true"],
+      expected: ["contexture: none.yaml: there is no such file; check the path"]),
+    Case(
+      name: "a bandwidth without its unit", arguments: ["cluster", "emulate", "e.yaml", "--", "true"],
+      files: ["e.yaml": "hosts: [{name: a, link: {bandwidth: 100}}]"],
+      expected: [
+        "contexture: e.yaml:1: field 'hosts.0.link.bandwidth': '100' is not a number of Mbit/s; "
+          + "write a number and its unit, as in 100 Mbit/s"
+      ]),
+    Case(
+      name: "an emulated cluster for a program that is not there",
+      arguments: ["cluster", "emulate", "e.yaml", "--", "no-such-program"],
+      files: ["e.yaml": "hosts: [{name: a}]"],
+      expected: ["contexture: no-such-program: is no program; check its path, or PATH"]),
+  ]
+
   private static func usage(_ name: String, _ arguments: [String], _ expected: String...) -> Case {
     Case(name: name, arguments: arguments, expected: ["Error: ", "Usage: contexture"] + expected)
   }
@@ -164,6 +182,7 @@ enum BadInputCases {
     usage("a missing argument", ["graph"], "Missing expected argument '<workflow.yaml>'"),
     usage("an unknown flag", ["graph", "w.yaml", "--fromat", "dot"], "Unknown option '--fromat'"),
     usage("a value that is none of the choices", ["graph", "w.yaml", "--format", "svg"], "'svg'", "mermaid"),
+    usage("an emulated cluster for nothing", ["cluster", "emulate", "e.yaml"], "no command; write '--'"),
     usage("a number that is none", ["data", "make", "iov", "--episodes", "many", "--out", "new"], "'many'"),
   ]
 }

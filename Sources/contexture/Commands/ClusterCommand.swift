@@ -2,8 +2,6 @@ import ArgumentParser
 
 struct ClusterCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "cluster", abstract: "Measures the devices and links that training is planned over.",
-    subcommands: [
-      ClusterProfileCommand.self
-    ])
+    commandName: "cluster", abstract: "Measures the devices and links of a cluster, or emulates one.",
+    subcommands: [ClusterProfileCommand.self, ClusterEmulateCommand.self])
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Checkpoint
+import ClusterEmulation
 import ClusterLaunch
 import ContextGear
 import ContextLoRA
@@ -59,6 +60,7 @@ enum ExitStatus {
       || error is PromptError || error is TrainingError || error is PlanningError
       || error is LaunchError || error is JobRefusal || error is TransportError
       || error is HostResources.CannotRead
+      || error is EmulationError
   }
 }
 

@@ -1,0 +1,142 @@
+import Workflows
+
+/// Hosts to emulate on one machine, read from a YAML file.
+///
+/// ```yaml
+/// link: {bandwidth: 100 Mbit/s, delay: 2 ms}     # of every host, where its own says nothing else
+/// hosts:
+///   - {name: orin}
+///   - {name: nano, cpu: 0.5, memory: 2048 MiB, link: {bandwidth: 40 Mbit/s, delay: 5 ms, loss: 0.01}}
+/// subnet: 10.73.0.0/24                           # default: the first of 10.73.N.0/24 that is free
+/// ```
+///
+/// A host hangs on a switch by one link, as devices hang on an access point. A message from one host to
+/// another passes both links: the lower bandwidth counts, delays add up.
+public struct EmulatedCluster: Sendable, Hashable {
+  /// A host's link to the switch; both directions are alike.
+  public struct Link: Sendable, Hashable {
+    /// Megabits per second each way; `nil` for as fast as the machine is.
+    public let bandwidth: Double?
+    /// Milliseconds one way. Default: 0.
+    public let delay: Double
+    /// The share of packets that are lost on the link one way. Default: 0.
+    public let loss: Double
+
+    /// Bytes per second.
+    var bytesPerSecond: Double? { bandwidth.map { $0 * 125_000 } }
+  }
+
+  /// One host. It has one slot: one rank runs on it.
+  public struct Host: Sendable, Hashable {
+    /// Its name, which is also its host name.
+    public let name: String
+    /// How much processor time it gets, in cores; `nil` for no limit.
+    public let cpu: Double?
+    /// Its memory in MiB; `nil` for no limit.
+    public let memory: Int?
+    /// Its link.
+    public let link: Link
+  }
+
+  /// The hosts, in the order of their ranks. At least one.
+  public let hosts: [Host]
+  /// Their network; `nil` for one that is free.
+  public let subnet: Subnet?
+
+  /// Reads a file.
+  public init(contentsOf path: String) throws(WorkflowError) {
+    try self.init(yaml: StrictFields.text(ofFile: path, called: "an emulated cluster in YAML"), file: path)
+  }
+
+  /// Reads the text of a file; `file` is its name, for errors.
+  public init(yaml: String, file: String) throws(WorkflowError) {
+    let root = try StrictFields(yaml: yaml, file: file, known: ["link", "hosts", "subnet"])
+    let common = try Self.link(root, or: Link(bandwidth: nil, delay: 0, loss: 0))
+    let example = "hosts: [{name: a}, {name: b, cpu: 0.5}]"
+    let list = try root.required("hosts", "write a list, as in \(example)")
+    var hosts: [Host] = []
+    for field in try list.list(example) {
+      let fields = try StrictFields(field, known: ["name", "cpu", "memory", "link"])
+      let name = try Self.name(fields.required("name", "name the host"))
+      if hosts.contains(where: { $0.name == name }) {
+        throw fields.error("name", "there are two hosts named '\(name)'", "rename one of them")
+      }
+      let cores = "use a number of cores, as in 0.5 for half of one"
+      hosts.append(
+        Host(
+          name: name,
+          cpu: try fields["cpu"]?.number("outside 0.05...64", cores) { (0.05...64).contains($0) },
+          memory: try fields["memory"].map { field throws(WorkflowError) in
+            Int(try field.quantity("MiB", "512 MiB", 16...1_048_576))
+          },
+          link: try Self.link(fields, or: common)))
+    }
+    guard let first = hosts.first else {
+      throw list.error("there is no host in it", "write a list, as in \(example)")
+    }
+    guard hosts.count <= 200 else {
+      throw list.error("\(hosts.count) hosts are more than 200", "leave some out, from \(first.name) on")
+    }
+    self.hosts = hosts
+    subnet = try root["subnet"].map { field throws(WorkflowError) in
+      let remedy = "give a private network that is not in use here, as in 10.73.0.0/24"
+      let text = try field.text(remedy)
+      guard let subnet = Subnet(text) else { throw field.error("'\(text)' is not an IPv4 network", remedy) }
+      guard subnet.capacity >= hosts.count else {
+        throw field.error("\(subnet) has no room for \(hosts.count) hosts and the bridge", remedy)
+      }
+      return subnet
+    }
+  }
+
+  /// The link from one host to another: the lower bandwidth, the sum of the delays.
+  func path(from: Int, to: Int) -> Link {
+    let (out, into) = (hosts[from].link, hosts[to].link)
+    return Link(
+      bandwidth: [out.bandwidth, into.bandwidth].compactMap { $0 }.min(), delay: out.delay + into.delay,
+      loss: 1 - (1 - out.loss) * (1 - into.loss))
+  }
+
+  private static func link(_ fields: StrictFields, or other: Link) throws(WorkflowError) -> Link {
+    let link = try fields.mapping("link", known: ["bandwidth", "delay", "loss"])
+    return Link(
+      bandwidth: try link["bandwidth"]?.quantity("Mbit/s", "100 Mbit/s", 0.1...100_000) ?? other.bandwidth,
+      delay: try link["delay"]?.quantity("ms", "5 ms", 0...10_000) ?? other.delay,
+      loss: try link["loss"]?.number("outside 0...0.5", "give the share of packets lost, as in 0.01") {
+        (0...0.5).contains($0)
+      } ?? other.loss)
+  }
+
+  /// A text that can be a host name and part of other names.
+  private static func name(_ field: Field) throws(WorkflowError) -> String {
+    let remedy = "use up to 40 letters, digits, '.' and '-', a letter or digit first"
+    let name = try field.text(remedy)
+    guard name.utf8.count <= 40, name.wholeMatch(of: /[A-Za-z0-9][A-Za-z0-9.\-]*/) != nil else {
+      throw field.error("'\(name)' cannot be a host's name", remedy)
+    }
+    return name
+  }
+}
+
+extension Field {
+  /// A number with its unit behind it.
+  fileprivate func quantity(
+    _ unit: String, _ example: String, _ range: ClosedRange<Double>
+  ) throws(WorkflowError) -> Double {
+    let remedy = "write a number and its unit, as in \(example)"
+    let text = try text(remedy)
+    guard let match = text.wholeMatch(of: /([0-9]+(?:\.[0-9]+)?) *(\S*)/), let value = Double(match.1),
+      match.2 == unit
+    else { throw error("'\(text)' is not a number of \(unit)", remedy) }
+    guard range.contains(value) else {
+      throw error(
+        "\(text) is outside \(Self.short(range.lowerBound))...\(Self.short(range.upperBound)) \(unit)",
+        "use a number in that range")
+    }
+    return value
+  }
+
+  private static func short(_ number: Double) -> String {
+    number == number.rounded() ? "\(Int(number))" : "\(number)"
+  }
+}

@@ -1,0 +1,93 @@
+import ClusterLaunch
+import Foundation
+import Transport
+
+/// An emulated cluster that has been set up. Whoever starts it stops it.
+public final class Emulation: Sendable {
+  /// How it is emulated.
+  public let plan: EmulationPlan
+  /// Where the hosts file lies.
+  public let hostsFile: String
+  /// Where the table of links lies; `nil` where the transport has nothing to do.
+  public let linksFile: String?
+  /// A script that starts a command on a host, as `sh AGENT HOST COMMAND`; `nil` without hosts of their own.
+  public let agent: String?
+  private let machine: Machine
+  private let claim: Claim
+
+  /// The environment variable that names the hosts file.
+  public static let hostsVariable = "CONTEXTURE_HOSTS"
+
+  /// The variables that programs in the emulation get beside those of this process.
+  public var variables: [String: String] {
+    var variables = [EmulationNames.variable: plan.names.emulation, Self.hostsVariable: hostsFile]
+    variables[LinkTable.variable] = linksFile
+    return variables
+  }
+
+  /// The name that everything of this emulation begins with.
+  public var name: String { plan.names.emulation }
+
+  /// Sets a cluster up. Where that fails, or is cancelled, nothing is left of it.
+  ///
+  /// - Parameter isCancelled: asked before every step.
+  public init(
+    _ cluster: EmulatedCluster, on machine: Machine, isCancelled: () -> Bool = { false }
+  ) throws(EmulationError) {
+    self.machine = machine
+    // Two that start at once would find the same network free.
+    let turn = try Claim(folder: machine.root)
+    defer { turn.release() }
+    // Also because an earlier process may have had this one's number.
+    try machine.removeLeftovers(taken: turn)
+    let names = EmulationNames(owner: getpid())
+    claim = try Claim(file: machine.lock(names))
+    let folder = machine.files(names)
+    hostsFile = "\(folder)/hosts.yaml"
+    do throws(EmulationError) {
+      let features = machine.features()
+      let subnet =
+        features.namespaceObstacle == nil
+        ? try machine.subnet(for: cluster) : Subnet.defaults.first(where: { _ in true })
+      guard let subnet else { throw EmulationError("subnet", "there is none", "give one in the file") }
+      plan = EmulationPlan(cluster, on: features, subnet: subnet, owner: getpid())
+      agent = plan.usesNamespaces ? "\(folder)/agent" : nil
+      let links: String?
+      do { links = try plan.linksFile() } catch {
+        throw EmulationError("links.json", "\(error)", "please report it")
+      }
+      linksFile = links == nil ? nil : "\(folder)/links.json"
+      try machine.perform(.makeFolder(folder))
+      var passed = [EmulationNames.variable: names.emulation, Self.hostsVariable: hostsFile]
+      passed[LinkTable.variable] = linksFile
+      let files = [
+        (hostsFile, plan.hostsFile(agent: agent ?? "")), (agent, plan.agent(variables: passed)),
+        (linksFile, links ?? ""),
+      ]
+      for (path, text) in files {
+        guard let path else { continue }
+        do { try text.write(toFile: path, atomically: false, encoding: .utf8) } catch {
+          throw EmulationError(path, "cannot be written (\(error.localizedDescription))", "check the disk")
+        }
+      }
+      for step in plan.setUp {
+        if isCancelled() { throw EmulationError(names.emulation, "was cancelled", "start it again") }
+        try machine.perform(step)
+      }
+    } catch {
+      try? machine.remove(names)
+      claim.release()
+      machine.removeRoot()
+      throw error
+    }
+  }
+
+  /// Ends what still runs in it, and takes it down.
+  public func stop() throws(EmulationError) {
+    defer {
+      claim.release()
+      machine.removeRoot()
+    }
+    try machine.remove(plan.names)
+  }
+}
