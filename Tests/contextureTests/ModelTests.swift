@@ -29,13 +29,14 @@ import Testing
     }
   }
 
-  /// A stand-in for Python that runs `script` for the download, to see what is done with what arrives.
+  /// A stand-in for Python that runs `script` for the download, to see what is done with what arrives. It is a
+  /// link to a program that nobody is writing: one that was just written may be busy when it is started.
   private func fetch(_ script: String, in folder: URL) throws -> Program.Outcome {
     let tools = folder.appendingPathComponent("tools")
     try FileManager.default.createDirectory(at: tools, withIntermediateDirectories: true)
-    let python = tools.appendingPathComponent("python3")
-    try Data("#!/bin/sh\nwhile [ $1 != --dest ]; do shift; done; cd $2 && \(script)\n".utf8).write(to: python)
-    try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: python.path)
+    try Data("\(script)\n".utf8).write(to: tools.appendingPathComponent("script"))
+    try FileManager.default.createSymbolicLink(
+      at: tools.appendingPathComponent("python3"), withDestinationURL: Fixtures.url("programs/python3"))
     return try Program.run(["model", "fetch", "smollm2-135m"], in: folder, path: tools.path)
   }
 
