@@ -27,7 +27,7 @@ else
   step train Examples/iov.yaml --out "$run"
 fi
 
-step evaluate "$run"
+step evaluate "$run" --limit 100 --shortcuts
 
 # The first episode of the test data, which training has not seen.
 episode=$(mktemp)

@@ -12,6 +12,7 @@ import Workflows
 /// | `decisions.jsonl` | with `frozenRatio: adaptive`, why which columns froze |
 /// | `checkpoint.safetensors` | everything needed to go on |
 /// | `plan.json` | the plan it was last trained by, where several devices trained it |
+/// | `figures.jsonl` | over several devices: per phase and rank, step time, waiting and bytes, planned and measured |
 /// | `adapter.safetensors` | the trained adapter; there when training is done |
 public struct RunFolder: Sendable {
   /// The folder.
@@ -26,6 +27,8 @@ public struct RunFolder: Sendable {
   public var manifest: URL { url.appendingPathComponent("run.json") }
   /// See the type's table.
   public var metrics: URL { url.appendingPathComponent("metrics.jsonl") }
+  /// See the type's table.
+  public var figures: URL { url.appendingPathComponent("figures.jsonl") }
   /// See the type's table.
   public var decisions: URL { url.appendingPathComponent("decisions.jsonl") }
   /// See the type's table.

@@ -90,6 +90,21 @@ public struct Planner: Sendable {
       baselines: baselines.map { PlannedPhase.BaselineTime(baseline: $0.0, priced: $0.1) })
   }
 
+  /// Makes the plan of one phase by a baseline, for comparisons.
+  ///
+  /// - Throws: `PlanningError` where the baseline does not fit the devices' memory or number.
+  public func plan(_ workload: Workload, by baseline: Baseline) throws(PlanningError) -> PlannedPhase {
+    try checkProfiles()
+    guard let priced = self.baseline(baseline, workload), priced.stepTime.isFinite else {
+      throw PlanningError(
+        "schedule \(baseline.rawValue)", "fits neither the devices' memory nor their number and links",
+        "choose another schedule, or other devices")
+    }
+    return PlannedPhase(
+      priced, fallback: baseline, workload: workload, planner: self,
+      lowerBound: min(workBound(workload), priced.stepTime), exact: false, baselines: [])
+  }
+
   /// Plans to climb from: the exact ones of the fastest two to four devices.
   private func starts(_ workload: Workload) -> [PricedPlan] {
     (2...4).compactMap { count in

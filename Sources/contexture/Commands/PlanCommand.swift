@@ -4,6 +4,8 @@ import ContextGear
 import Foundation
 import Workflows
 
+extension Baseline: ExpressibleByArgument {}
+
 struct PlanCommand: ParsableCommand {
   enum Format: String, CaseIterable, ExpressibleByArgument { case text, json }
 
@@ -42,6 +44,11 @@ struct PlanCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Also draw the first steps of the last task as SVG.", valueName: "file"))
   var gantt: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "Plan by this schedule instead: single, gpipe, uniform, memory or pipedream.", valueName: "schedule"))
+  var baseline: Baseline?
+
   @Option(help: "How to show it.")
   var format = Format.text
 
@@ -50,7 +57,7 @@ struct PlanCommand: ParsableCommand {
     let cluster = try Cluster(contentsOf: cluster)
     let shape = try input.modelShape(workflow)
     let (steps, tokens) = try input.workloads(workflow)
-    let plan = try WorkflowPlan.make(workflow, cluster: cluster, shape: shape, steps: steps)
+    let plan = try WorkflowPlan.make(workflow, cluster: cluster, shape: shape, steps: steps, by: baseline)
     let chart = plan.phases.last.map { Gantt($0, Planner(cluster, shape: shape)) }
     if let out { try AtomicFile.write(try plan.json(), to: URL(fileURLWithPath: out)) }
     if let gantt, let chart { try AtomicFile.write(chart.svg(), to: URL(fileURLWithPath: gantt)) }

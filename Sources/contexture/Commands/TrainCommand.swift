@@ -86,7 +86,9 @@ struct TrainCommand: ParsableCommand {
       try progress.show(event)
     } onWindow: { figures in
       let plan = try job.workflowPlan(workflow, input)
-      try Console.print(ClusterFigures(figures, plan: plan).text)
+      let compared = ClusterFigures(figures, plan: plan)
+      try compared.append(to: RunFolder(out).figures)
+      try Console.print(compared.text)
     }
     guard transport.rank == 0 else { return }
     try end(done)

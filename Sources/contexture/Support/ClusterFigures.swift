@@ -1,3 +1,4 @@
+import Checkpoint
 import ContextGear
 import Foundation
 import Runs
@@ -35,6 +36,15 @@ struct ClusterFigures {
           measuredBytes: bytes / steps)
       }
     }
+  }
+
+  /// Adds the rows to a file of JSON lines.
+  func append(to url: URL) throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    var data = (try? Data(contentsOf: url)) ?? Data()
+    for row in rows { data += try encoder.encode(row) + Data([10]) }
+    try AtomicFile.write(data, to: url)
   }
 
   /// A table for people.

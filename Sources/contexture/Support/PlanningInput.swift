@@ -176,15 +176,21 @@ extension ModelShape {
 
 extension WorkflowPlan {
   /// Plans every phase of a workflow, and levels whose tasks may train side by side.
+  ///
+  /// - Parameter baseline: plans every phase by this schedule instead.
   static func make(
-    _ workflow: Workflow, cluster: Cluster, shape: ModelShape, steps: [Workload]
+    _ workflow: Workflow, cluster: Cluster, shape: ModelShape, steps: [Workload], by baseline: Baseline? = nil
   ) throws -> WorkflowPlan {
     let planner = Planner(cluster, shape: shape)
-    let phases = try steps.map { step throws(PlanningError) in try planner.plan(step) }
+    let phases = try steps.map { step throws(PlanningError) in
+      if let baseline { return try planner.plan(step, by: baseline) }
+      return try planner.plan(step)
+    }
     let named = Dictionary(
       phases.map { ($0.workload.trained.task, $0) }, uniquingKeysWith: { first, _ in first })
     let readsAncestors = workflow.training.parentAnswers != .gold
     let levels = workflow.graph.levels.indices.compactMap { index -> LevelPlan? in
+      guard baseline == nil else { return nil }
       let groups = workflow.phaseSchedule.independentGroups(
         level: index + 1, readingAncestors: readsAncestors
       ).map { $0.compactMap { named[$0] } }
