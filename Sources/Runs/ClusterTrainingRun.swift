@@ -70,8 +70,8 @@ public struct ClusterTrainingRun {
       try AtomicFile.write(own, to: folder.plan)
       metrics = try MetricsFile(folder.metrics, keeping: checkpoint?.position.totalSteps ?? 0)
       try onEvent(
-        .loaded(
-          model: preparation.material.modelPath, precision: device.computeType, weightBytes: 0,
+        .joined(
+          model: preparation.material.modelPath, precision: device.computeType, ranks: transport.size,
           episodes: preparation.examples.episodes.count, seconds: (ContinuousClock.now - start).inSeconds))
       if let checkpoint { try onEvent(.resumed(totalSteps: checkpoint.position.totalSteps)) }
     }

@@ -12,6 +12,8 @@ public struct TrainingRun {
   public enum Event: Sendable {
     /// The model is in memory.
     case loaded(model: String, precision: ElementType, weightBytes: Int, episodes: Int, seconds: Double)
+    /// All ranks of a job can start, and have the same model and data.
+    case joined(model: String, precision: ElementType, ranks: Int, episodes: Int, seconds: Double)
     /// A resumed run goes on after so many optimiser steps.
     case resumed(totalSteps: Int)
     /// The trainer speaks. `allSteps` is the number of optimiser steps of the whole run.

@@ -48,8 +48,6 @@ public struct Workload: Codable, Hashable, Sendable {
 
   /// Whether forward-only work of the next step may start before this step's update (Eq. 7).
   public var mayOverlap: Bool { refinedColumns == 0 || staleness >= 1 }
-  /// Bytes of a sample's answer: at most 16 tokens of 4 bytes.
-  static let answerBytes = 64
 
   /// The numbers of samples a micro-batch can have: the divisors of a batch.
   public static func microBatchSizes(_ samples: Int) -> [Int] {

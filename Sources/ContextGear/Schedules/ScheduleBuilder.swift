@@ -50,7 +50,8 @@ private struct ScheduleBuilder {
 
   /// The number of forward-only passes.
   private var passes: Int { workload.forwardOnly.count }
-  private var answerBytes: Int { Workload.answerBytes }
+  /// A chosen option is two bytes; a message holds those of all passes so far.
+  private func answerBytes(after pass: Int, _ samples: Int) -> Int { 2 * (pass + 1) * samples }
 
   init(plan: Plan, workload: Workload, shape: ModelShape, steps: Int, part: Schedule.Part) {
     (self.plan, self.workload, self.shape, self.steps, self.part) = (plan, workload, shape, steps, part)
@@ -187,7 +188,9 @@ private struct ScheduleBuilder {
     let group = trains ? pipeline.trained : pipeline.forward
     let k = pipeline.microBatch
     let tokens = (pass == passes ? workload.trained : workload.forwardOnly[pass]).tokens * Double(k)
-    let bytes = Int(tokens * Double(shape.hidden * workload.wireBytes))
+    // The options chosen so far go before the rows, to the next multiple of 64 bytes.
+    let header = (answerBytes(after: pass - 1, k) + 63) / 64 * 64
+    let bytes = header + Int(tokens * Double(shape.hidden * workload.wireBytes))
     func output(_ trains: Bool, _ s: Int, _ pass: Int) -> Int {
       let local = trains ? s : pipeline.trained.count + s
       let width = pipeline.trained.count + pipeline.forward.count
@@ -204,7 +207,7 @@ private struct ScheduleBuilder {
       if (part == .all || onTrained == trains), source[source.count - 1].device != group[0].device {
         message(
           .receive, .answers, step: step, pass: pass - 1, micro: micro, peer: source[source.count - 1].device,
-          id: output(onTrained, source.count - 1, pass - 1), bytes: answerBytes * k)
+          id: output(onTrained, source.count - 1, pass - 1), bytes: answerBytes(after: pass - 1, k))
       }
     }
     add(.forward, step: step, pass: pass, micro: micro)
@@ -219,7 +222,7 @@ private struct ScheduleBuilder {
       guard target.device != group[s].device else { return }
       message(
         .send, .answers, step: step, pass: pass, micro: micro, peer: target.device,
-        id: output(trains, s, pass), bytes: answerBytes * k)
+        id: output(trains, s, pass), bytes: answerBytes(after: pass, k))
     }
   }
 

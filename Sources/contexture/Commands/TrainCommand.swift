@@ -75,7 +75,7 @@ struct TrainCommand: ParsableCommand {
     options.workers = workers
     options.program = try FileChecksum.sha256(of: URL(fileURLWithPath: "/proc/self/exe"))
     let interrupts = Interrupts(stopping: nil)
-    let progress = TrainingProgress(phases: workflow.phaseSchedule.count)
+    let progress = TrainingProgress(phases: workflow.phaseSchedule.count, isTerminal: false)
     let training = ClusterTrainingRun(
       workflow, out: out, models: input.models.models, over: transport, options: options)
     let done = try training.run(resume: resume) {

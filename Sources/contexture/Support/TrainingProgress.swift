@@ -8,7 +8,7 @@ import Tensor
 /// Shows how far a training is: one line that is written over on a terminal, a line now and then elsewhere.
 final class TrainingProgress {
   private let phases: Int
-  private let isTerminal = isatty(STDOUT_FILENO) == 1
+  private let isTerminal: Bool
   private var done = 0
   private var phaseSteps = 0
   private var lossSum = 0.0
@@ -17,7 +17,11 @@ final class TrainingProgress {
   private var recentSeconds: [Double] = []
   private var lastLine = ContinuousClock.now
 
-  init(phases: Int) { self.phases = phases }
+  /// - Parameter isTerminal: whether a line can be written over. A rank's output is a terminal to the rank, but
+  ///   not where it is read.
+  init(phases: Int, isTerminal: Bool = isatty(STDOUT_FILENO) == 1) {
+    (self.phases, self.isTerminal) = (phases, isTerminal)
+  }
 
   func show(_ event: TrainingRun.Event) throws {
     switch event {
@@ -25,6 +29,10 @@ final class TrainingProgress {
       try Console.print(
         "Model \(model) in \(precision.rawValue), \(Self.megabytes(bytes)) of weights; \(episodes) training "
           + "episodes; ready after \(Self.number(seconds, 1)) s")
+    case .joined(let model, let precision, let ranks, let episodes, let seconds):
+      try Console.print(
+        "Model \(model) in \(precision.rawValue) over \(ranks) devices; \(episodes) training episodes; ready after "
+          + "\(Self.number(seconds, 1)) s")
     case .resumed(let steps):
       done = steps
       try Console.print("Going on after step \(steps)")
