@@ -74,14 +74,14 @@ import Testing
 
   @Test func latencyAndBandwidth() {
     // One micro-batch over two stages: 1 s, 100 B at 50 B/s and 0.5 s, 1 + 2 s, the same back, 2 s; then the
-    // norm's 8 B each way (0.16 + 0.5 s) from the second stage, which was done 2.5 + 2 s before the first: the
-    // first one's answer travels 0.66 s more.
+    // norms of seven matrices and the loss, 64 B, from the second stage, which was done 2.5 + 2 s before the
+    // first; the first one's answer of 16 B travels 0.32 + 0.5 s more.
     let result = Self.run(
       Self.plan(.oneForwardOneBackward, trained: [0..<1, 1..<2], samples: 1),
       Self.workload(passes: 0, samples: 1), Self.cluster(2, latency: 0.5, bandwidth: 50))
     #expect(Self.close(result.ends[0], 1 + 2.5 + 3 + 2.5 + 2))
-    #expect(Self.close(result.makespan, 11 + 0.66))
-    #expect(result.traffic.map { [$0.from, $0.to, $0.bytes] } == [[0, 1, 108], [1, 0, 108]])
+    #expect(Self.close(result.makespan, 11 + 0.82))
+    #expect(result.traffic.map { [$0.from, $0.to, $0.bytes] } == [[0, 1, 116], [1, 0, 164]])
   }
 
   @Test func aSharedNetworkCarriesOneMessageAtATime() {
@@ -132,13 +132,13 @@ import Testing
   }
 
   @Test func refinedColumnsAreAwaited() {
-    // Columns: 2 layers · 1 · (2 · 20 + 2 · 20 + 3 · 20) B = 280 B, at 10 B/s 28 s. With staleness 1 two steps
-    // hold: columns 28 s, one sample's pass 2 s, its answer 6.4 s, then D_t's 12 s.
+    // Columns: 2 layers · 1 · (2 · 20 + 2 · 20 + 3 · 20) · 4 B = 1120 B, at 80 B/s 14 s. With staleness 1 two
+    // steps hold: columns 14 s, one sample's pass 2 s, its answer's 2 B 0.025 s, then D_t's 12 s.
     let plan = Self.plan(.oneForwardOneBackward, trained: [0..<2], forward: [0..<2], samples: 2)
     let result = Self.run(
-      plan, Self.workload(passes: 1, samples: 2, refined: 1), Self.cluster(2, bandwidth: 10), steps: 8)
-    #expect(result.stepTime >= (28 + 2 + 6.4 + 12) / 2 - 1e-6)
-    #expect(result.stepTime <= (28 + 4 + 12.8 + 12) / 2 + 1e-6)
+      plan, Self.workload(passes: 1, samples: 2, refined: 1), Self.cluster(2, bandwidth: 80), steps: 8)
+    #expect(result.stepTime >= (14 + 2 + 0.025 + 12) / 2 - 1e-6)
+    #expect(result.stepTime <= (14 + 4 + 0.05 + 12) / 2 + 1e-6)
   }
 
   @Test func interpolation() {

@@ -25,7 +25,7 @@ public struct Operation: Hashable, Sendable {
     case answers
     /// Refined columns for forward-only passes.
     case columns
-    /// The square of a gradient's norm, for clipping.
+    /// A stage's loss and squared norms, for clipping; back come the loss and the norm of all.
     case norm
     /// Gradients of trained columns, between replicas.
     case sums
