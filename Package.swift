@@ -94,6 +94,10 @@ let package = Package(
     .target(
       name: "TrainingFixtures", dependencies: ["ContextLoRA", "SeededRandom", "TestSupport"],
       path: "Tests/TrainingFixtures", swiftSettings: strict),
+    .target(
+      name: "ProjectFixtures",
+      dependencies: ["Checkpoint", "Datasets", "SeededRandom", "TestSupport", "Workflows"],
+      path: "Tests/ProjectFixtures", swiftSettings: strict),
     tests("TaskGraph"),
     tests("Workflows"),
     tests("Tokenization"),
@@ -110,7 +114,7 @@ let package = Package(
         "Workflows",
       ]),
     tests("ContextGear", ["SeededRandom"]),
-    tests("Runs", ["Workflows", "Datasets", "ContextLoRA", "Checkpoint", "SeededRandom"]),
+    tests("Runs", ["Workflows", "ContextLoRA", "Checkpoint", "ProjectFixtures"]),
     tests("Transport", ["SeededRandom"]),
     tests(
       "PipelinedTraining", ["ContextGear", "ContextLoRA", "SeededRandom", "TrainingFixtures", "Transport"]),
@@ -120,8 +124,11 @@ let package = Package(
     tests("ClusterEmulation", ["ClusterLaunch", "Transport", "Workflows", "contexture", "transport-probe"]),
     // Runs the built program as a process.
     .testTarget(
-      name: "contextureTests", dependencies: ["contexture", "Checkpoint", "ContextGear", "TestSupport"],
-      swiftSettings: strict),
+      name: "contextureTests",
+      dependencies: [
+        "contexture", "Checkpoint", "ClusterEmulation", "ClusterLaunch", "ContextGear", "ContextLoRA",
+        "ProjectFixtures", "TestSupport",
+      ], swiftSettings: strict),
   ],
   cLanguageStandard: .c17
 )

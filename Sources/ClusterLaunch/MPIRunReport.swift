@@ -4,7 +4,9 @@ import Transport
 public struct JobFailure: Error, Sendable, Equatable, CustomStringConvertible {
   /// The rank that died or gave up; `nil` where no single one is known.
   public let rank: Int?
-  /// The name of the host it ran on, or of the host that was lost.
+  /// The rank that is to blame: the one that died, or the one that another rank missed; `nil` likewise.
+  public let suspect: Int?
+  /// The name of the host that `rank` ran on, or of the host that was lost.
   public let host: String?
   /// What happened, in one line.
   public let reason: String
@@ -12,6 +14,14 @@ public struct JobFailure: Error, Sendable, Equatable, CustomStringConvertible {
   public let exitCode: Int32
   /// What mpirun wrote about it, line by line.
   public let details: [String]
+
+  package init(
+    rank: Int? = nil, suspect: Int? = nil, host: String? = nil, reason: String, exitCode: Int32,
+    details: [String] = []
+  ) {
+    (self.rank, self.suspect, self.host, self.reason) = (rank, suspect, host, reason)
+    (self.exitCode, self.details) = (exitCode, details)
+  }
 
   /// One line.
   public var description: String {
@@ -23,7 +33,7 @@ public struct JobFailure: Error, Sendable, Equatable, CustomStringConvertible {
 /// Tells the lines of the ranks from those of Open MPI's mpirun, and reads from these what went wrong.
 package struct MPIRunReport {
   private enum Cause {
-    case rank(Int, String)
+    case rank(Int, suspect: Int, String)
     case host(String, String)
   }
 
@@ -50,10 +60,10 @@ package struct MPIRunReport {
   package mutating func take(_ line: String, isError: Bool) -> Bool {
     guard isError else { return false }
     // A line may begin with what another rank was printing at that moment.
-    if let match = line.firstMatch(of: /rank \d+ ended the job: .*/),
+    if let match = line.firstMatch(of: /rank \d+ ended the job(?: because of rank \d+)?: .*/),
       let notice = AbortNotice(line: String(match.0))
     {
-      found(.rank(notice.rank, notice.message))
+      found(.rank(notice.rank, suspect: notice.suspect ?? notice.rank, notice.message))
     } else if line.contains(Self.dashes) {
       isInBlock.toggle()
       return true
@@ -68,16 +78,18 @@ package struct MPIRunReport {
 
   /// Why the job failed. The first thing that was said counts: what follows are its consequences.
   package func failure(exitCode: Int32, hosts: Hosts) -> JobFailure {
-    switch cause ?? aborted.map({ .rank($0, "ended the job") }) {
-    case .rank(let rank, let reason):
+    switch cause ?? aborted.map({ .rank($0, suspect: $0, "ended the job") }) {
+    case .rank(let rank, let suspect, let reason):
       let host = rank < hosts.slots ? hosts.host(ofRank: rank).name : nil
-      return JobFailure(rank: rank, host: host, reason: reason, exitCode: exitCode, details: details)
+      return JobFailure(
+        rank: rank, suspect: suspect, host: host, reason: reason, exitCode: exitCode, details: details)
     case .host(let address, let reason):
       let host = hosts.hosts.first { $0.address == address }?.name ?? address
-      return JobFailure(rank: nil, host: host, reason: reason, exitCode: exitCode, details: details)
+      return JobFailure(
+        host: host, reason: reason, exitCode: exitCode, details: details)
     case nil:
       return JobFailure(
-        rank: nil, host: nil, reason: reason(exitCode), exitCode: exitCode, details: details)
+        reason: reason(exitCode), exitCode: exitCode, details: details)
     }
   }
 
@@ -105,11 +117,11 @@ package struct MPIRunReport {
     {
       let signal = match.2.hasSuffix(".") ? match.2.dropLast() : match.2
       // After an abort mpirun itself kills the others.
-      if aborted == nil { found(.rank(rank, "was ended by \(signal)")) }
+      if aborted == nil { found(.rank(rank, suspect: rank, "was ended by \(signal)")) }
     } else if let match = line.firstMatch(of: /Process name: \[\[\d+,\d+\],(\d+)\]/) {
       named = Int(match.1)
     } else if let rank = named, let match = line.firstMatch(of: /Exit code: +(\d+)/) {
-      found(.rank(rank, "ended with exit code \(match.1)"))
+      found(.rank(rank, suspect: rank, "ended with exit code \(match.1)"))
     } else if let match = line.firstMatch(of: /Remote daemon: \S+ on node (\S+)/) {
       found(.host(String(match.1), "the connection to it was lost"))
     } else if let match = line.firstMatch(of: /MPI_ABORT was invoked on rank (\d+)/) {

@@ -108,7 +108,7 @@ public struct Supervisor: Sendable {
     }
     if let code = exitCode, code != 0 || report.hasFailed || wasCancelled {
       throw wasCancelled
-        ? JobFailure(rank: nil, host: nil, reason: "the job was cancelled", exitCode: code, details: [])
+        ? JobFailure(reason: "the job was cancelled", exitCode: code)
         : report.failure(exitCode: code, hosts: command.hosts)
     }
   }

@@ -64,8 +64,8 @@ public final class MPITransport: Transport {
   public func start(_ transfer: Transfer) { thread.order(.start(transfer)) }
 
   /// Ends the job on all ranks, this process included; returns only if MPI did not do so within 5 s.
-  public func abort(_ message: String, code: Int32) {
-    thread.order(.abort(AbortNotice(rank: rank, message: message), code))
+  public func abort(_ message: String, blaming suspect: Int?, code: Int32) {
+    thread.order(.abort(AbortNotice(rank: rank, suspect: suspect, message: message), code))
     _ = thread.finished.wait(seconds: 5)
   }
 

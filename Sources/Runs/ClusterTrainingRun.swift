@@ -17,8 +17,10 @@ public struct ClusterTrainingRun {
     public var wire = WireFormat.bfloat16
     /// Seconds that one message is waited for.
     public var deadline = 600.0
-    /// Shards that this rank works on at once; `nil` takes the number of processors.
+    /// Shards that this rank works on at once; `nil` takes what the plan says of its device.
     public var workers: Int?
+    /// The same where the plan says nothing.
+    public var share = 1
     /// Identifies the program; the same on all ranks.
     public var program = ""
 
@@ -47,23 +49,26 @@ public struct ClusterTrainingRun {
   /// Trains to the end, or until rank 0's `shouldStop` says so at a checkpoint.
   ///
   /// - Parameters:
+  ///   - resume: looked at on rank 0 only.
   ///   - makePlan: is called on rank 0.
   ///   - onEvent: is called on rank 0.
-  ///   - onWindow: is called on rank 0 with what each rank with work did, once a phase is done.
+  ///   - onEnd: is called on rank 0 with what each rank did, and the plan.
   /// - Returns: whether training is done; otherwise the run can be resumed.
   /// - Throws: on every rank the same `JobRefusal`, which names what is wrong, on which rank, and the remedy,
   ///   where one cannot start; nothing is left behind then. Later the transport's errors, and what the data,
   ///   the model's file or the disk throw.
   public func run(
     resume: Bool, makePlan: () throws -> WorkflowPlan, shouldStop: () -> Bool = { false },
-    onEvent: (TrainingRun.Event) throws -> Void, onWindow: ([RankFigures]) throws -> Void = { _ in }
+    onEvent: (TrainingRun.Event) throws -> Void,
+    onEnd: ([RankFigures], WorkflowPlan) throws -> Void = { _, _ in }
   ) throws -> Bool {
     let start = ContinuousClock.now
     let (preparation, checkpoint, own) = try agree { try prepare(resume: resume, makePlan) }
     let bytes = try transport.broadcast(Array(own), seconds: options.deadline)
     let plan = try JSONDecoder().decode(WorkflowPlan.self, from: Data(bytes))
 
-    let device = preparation.material.device(workers: options.workers)
+    let device = preparation.material.device(
+      workers: options.workers ?? plan.cluster.devices[transport.rank].workers ?? options.share)
     var metrics: MetricsFile?
     if transport.rank == 0 {
       if !resume { try folder.create(preparation, precision: device.computeType.rawValue) }
@@ -95,7 +100,7 @@ public struct ClusterTrainingRun {
     }
     let figures = try gather(windows)
     if transport.rank == 0 {
-      try onWindow(figures)
+      try onEnd(figures, plan)
       if done {
         try AdapterFile(adapter: trainer.adapter, schedule: workflow.phaseSchedule).write(to: folder.adapter)
         try onEvent(.finished(folder.adapter))
@@ -117,10 +122,11 @@ public struct ClusterTrainingRun {
   private func prepare(resume: Bool, _ makePlan: () throws -> WorkflowPlan) throws -> Prepared {
     let preparation = try RunPreparation(workflow, models: models)
     try refuseWhatNeedsOneProcess(preparation)
+    let checkpoint = transport.rank == 0 ? try folder.admit(preparation, resume: resume) : nil
+    try preparation.examples.check()
     guard transport.rank == 0 else { return (preparation, nil, Data()) }
-    let checkpoint = try folder.admit(preparation, resume: resume)
     let plan = try makePlan()
-    try check(plan, preparation)
+    try plan.check(preparation, ranks: transport.size)
     return (preparation, checkpoint, try plan.json())
   }
 
@@ -168,27 +174,6 @@ public struct ClusterTrainingRun {
           "task '\(pass)' answers in free text, which a pipeline cannot generate for its children",
           "set training.parentAnswers to gold, or train without --cluster")
       }
-    }
-  }
-
-  private func check(_ plan: WorkflowPlan, _ preparation: RunPreparation) throws {
-    guard plan.identity == preparation.workflowIdentity else {
-      throw RunError(
-        workflow.file, "the plan was made for another workflow, or for other settings",
-        "make it again with 'contexture plan' and the same --set")
-    }
-    guard plan.cluster.devices.count == transport.size else {
-      throw RunError(
-        workflow.file,
-        "the plan has \(plan.cluster.devices.count) devices, but the job has \(transport.size) ranks",
-        "start one rank for each device")
-    }
-    for phase in plan.phases where phase.plan.pipelines.count > 1 {
-      throw RunError(
-        workflow.file,
-        "the plan of task '\(phase.workload.trained.task)' has \(phase.plan.pipelines.count) replicas, and "
-          + "only one pipeline can be run",
-        "plan over at most \(Planner.exactLimit) devices")
     }
   }
 }

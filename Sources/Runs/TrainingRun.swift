@@ -46,6 +46,7 @@ public struct TrainingRun {
     let start = ContinuousClock.now
     let preparation = try RunPreparation(workflow, models: models)
     let checkpoint = try folder.admit(preparation, resume: resume)
+    try preparation.examples.check()
     let loaded = try LoadedWorkflow(preparation.material, use: .forwardAndBackward)
     let training = WorkflowTrainingData(
       preparation.examples, validation: try validation(preparation.data), stage: loaded.stage)

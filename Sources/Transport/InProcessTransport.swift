@@ -24,8 +24,8 @@ public final class InProcessTransport: Transport {
   public func start(_ transfer: Transfer) { exchange.start(transfer) }
 
   /// Fails what every rank waits for, now and later. The code has no meaning here.
-  public func abort(_ message: String, code: Int32) {
-    let notice = AbortNotice(rank: rank, message: message)
+  public func abort(_ message: String, blaming suspect: Int?, code: Int32) {
+    let notice = AbortNotice(rank: rank, suspect: suspect, message: message)
     exchange.endAll(because: .aborted(notice))
   }
 

@@ -35,7 +35,9 @@ public final class ShapedTransport: Transport {
   }
 
   /// Ends the job through the base.
-  public func abort(_ message: String, code: Int32) { base.abort(message, code: code) }
+  public func abort(_ message: String, blaming suspect: Int?, code: Int32) {
+    base.abort(message, blaming: suspect, code: code)
+  }
 }
 
 /// Sends that are still on their described link, and the loop that lets them go.

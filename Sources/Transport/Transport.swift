@@ -19,11 +19,15 @@ public protocol Transport: Sendable {
   ///
   /// - Parameters:
   ///   - message: why, in one line; the transport adds this rank's number.
+  ///   - suspect: the rank that is to blame, where it is not this one.
   ///   - code: the job's exit code.
-  func abort(_ message: String, code: Int32)
+  func abort(_ message: String, blaming suspect: Int?, code: Int32)
 }
 
 extension Transport {
+  /// Ends the whole job because of this rank itself.
+  public func abort(_ message: String, code: Int32) { abort(message, blaming: nil, code: code) }
+
   /// Posts a receive ahead of the message.
   ///
   /// - Parameters:

@@ -27,6 +27,14 @@ public enum TransportError: Error, Sendable, Equatable, CustomStringConvertible 
     }
   }
 
+  /// The rank at the other end, where it is the one that did not do its part.
+  public var suspect: Int? {
+    switch self {
+    case .deadline(_, _, let peer, _), .peerLost(_, _, let peer, _): peer
+    case .aborted, .wrongLength, .cannotStart: nil
+    }
+  }
+
   private static func text(_ seconds: Double) -> String {
     seconds == seconds.rounded() && seconds < 1e9 ? "\(Int(seconds))" : "\(seconds)"
   }
@@ -36,26 +44,29 @@ public enum TransportError: Error, Sendable, Equatable, CustomStringConvertible 
 public struct AbortNotice: Sendable, Equatable {
   /// The rank that ended the job.
   public let rank: Int
+  /// The rank that is to blame, where it is another one.
+  public let suspect: Int?
   /// Why.
   public let message: String
 
-  private static let middle = " ended the job: "
+  private static var form: Regex<(Substring, Substring, Substring?, Substring)> {
+    /rank (\d+) ended the job(?: because of rank (\d+))?: (.*)/
+  }
 
   /// A notice; line breaks in the message become spaces.
-  public init(rank: Int, message: String) {
-    self.rank = rank
+  public init(rank: Int, suspect: Int? = nil, message: String) {
+    (self.rank, self.suspect) = (rank, suspect)
     self.message = message.split(whereSeparator: \.isNewline).joined(separator: " ")
   }
 
   /// Reads a notice's line; `nil` for other lines.
   public init?(line: String) {
-    let rest = line.dropFirst("rank ".count)
-    guard line.hasPrefix("rank "), let middle = rest.firstRange(of: Self.middle),
-      let rank = Int(rest[..<middle.lowerBound])
-    else { return nil }
-    self.init(rank: rank, message: String(rest[middle.upperBound...]))
+    guard let match = line.wholeMatch(of: Self.form), let rank = Int(match.1) else { return nil }
+    self.init(rank: rank, suspect: match.2.flatMap { Int($0) }, message: String(match.3))
   }
 
-  /// `rank 2 ended the job: MESSAGE`.
-  public var line: String { "rank \(rank)\(Self.middle)\(message)" }
+  /// `rank 2 ended the job: MESSAGE`, or `rank 2 ended the job because of rank 1: MESSAGE`.
+  public var line: String {
+    "rank \(rank) ended the job" + (suspect.map { " because of rank \($0)" } ?? "") + ": \(message)"
+  }
 }

@@ -2,6 +2,7 @@ import Checkpoint
 import ContextLoRA
 import Datasets
 import Foundation
+import ProjectFixtures
 import Runs
 import TestSupport
 import Testing

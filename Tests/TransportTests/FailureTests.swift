@@ -63,6 +63,9 @@ import Transport
     let notice = AbortNotice(rank: 12, message: "two\nlines ended the job: twice")
     #expect(notice.line == "rank 12 ended the job: two lines ended the job: twice")
     #expect(AbortNotice(line: notice.line) == notice)
+    let blame = AbortNotice(rank: 2, suspect: 1, message: "rank 1 is gone")
+    #expect(blame.line == "rank 2 ended the job because of rank 1: rank 1 is gone")
+    #expect(AbortNotice(line: blame.line) == blame)
     for line in ["", "rank ended the job: x", "rank x ended the job: y", "a rank 1 ended the job: x"] {
       #expect(AbortNotice(line: line) == nil)
     }

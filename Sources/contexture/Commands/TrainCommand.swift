@@ -45,6 +45,11 @@ struct TrainCommand: ParsableCommand {
   @Flag(help: "Go on with the run in that folder from its last checkpoint.")
   var resume = false
 
+  @Flag(
+    help: ArgumentHelp("As --resume where the run has begun, for jobs that start again.", visibility: .hidden)
+  )
+  var resumeIfBegun = false
+
   func run() throws {
     let workflow = try source.read()
     guard job.cluster != nil else {
@@ -59,8 +64,9 @@ struct TrainCommand: ParsableCommand {
     }
     let environment = ProcessInfo.processInfo.environment
     if let place = try JobEnvironment.detect(environment) {
-      try ClusterRank(job: job, place: place).run { transport, workers in
-        try train(workflow, over: transport, workers: workers)
+      let interrupts = Interrupts(stopping: nil)
+      try ClusterRank(place: place).run { transport, share in
+        try train(workflow, over: transport, share: share, interrupts)
       }
     } else {
       try launch(workflow)
@@ -68,24 +74,25 @@ struct TrainCommand: ParsableCommand {
   }
 
   /// This process as a rank of a job.
-  private func train(_ workflow: Workflow, over transport: any Transport, workers: Int) throws {
+  private func train(
+    _ workflow: Workflow, over transport: any Transport, share: Int, _ interrupts: Interrupts
+  ) throws {
     var options = ClusterTrainingRun.Options()
     options.wire = job.wire
     options.deadline = job.deadline
-    options.workers = workers
+    (options.workers, options.share) = (job.workers, share)
     options.program = try FileChecksum.sha256(of: URL(fileURLWithPath: "/proc/self/exe"))
-    let interrupts = Interrupts(stopping: nil)
     let progress = TrainingProgress(phases: workflow.phaseSchedule.count, isTerminal: false)
     let training = ClusterTrainingRun(
       workflow, out: out, models: input.models.models, over: transport, options: options)
-    let done = try training.run(resume: resume) {
+    let goesOn = resume || (resumeIfBegun && RunFolder(out).hasBegun)
+    let done = try training.run(resume: goesOn) {
       try job.workflowPlan(workflow, input)
     } shouldStop: {
       interrupts.requested
     } onEvent: { event in
       try progress.show(event)
-    } onWindow: { figures in
-      let plan = try job.workflowPlan(workflow, input)
+    } onEnd: { figures, plan in
       let compared = ClusterFigures(figures, plan: plan)
       try compared.append(to: RunFolder(out).figures)
       try Console.print(compared.text)
@@ -96,17 +103,19 @@ struct TrainCommand: ParsableCommand {
 
   /// Starts the job on the cluster's hosts, and again over those that are left where it is to be elastic.
   private func launch(_ workflow: Workflow) throws {
-    var words = ["train", source.workflow, "--out", out]
-    words += source.overrides.flatMap { ["--set", $0] }
-    words += input.words + job.words
-    try ClusterJob(job: job).run(arguments: words, resume: resume, into: RunFolder(out))
+    let clusterJob = ClusterJob(job: job, run: RunFolder(out)) { job in
+      var words = ["train", source.workflow, "--out", out]
+      words += source.overrides.flatMap { ["--set", $0] }
+      return words + input.words + job.words
+    }
+    try clusterJob.run(resume: resume)
   }
 
   private func end(_ done: Bool) throws {
     guard !done else { return }
     var command = ["contexture", "train", source.workflow, "--out", out, "--resume"]
     command += source.overrides.flatMap { ["--set", $0] }
-    command += input.words + job.words + (job.cluster.map { ["--cluster", $0] } ?? [])
+    command += input.words + job.words
     try Console.print(
       "Stopped at a checkpoint. To go on:\n  " + command.map(\.shellQuoted).joined(separator: " "))
     throw ExitCode(ExitStatus.interrupted)

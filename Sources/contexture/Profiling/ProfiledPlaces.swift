@@ -37,7 +37,16 @@ extension Cluster {
   /// - Throws: an error that names a device without an address.
   func hosts(of chosen: [Int]? = nil) throws -> (hosts: Hosts, devices: [Int]) {
     let chosen = chosen ?? Array(devices.indices)
-    let places = try chosen.map { index throws(PlanningError) in
+    let found = try Hosts.holding(
+      try places(of: chosen), network: launch?.network, remoteShell: launch?.remoteShell)
+    return (found.hosts, found.order.map { chosen[$0] })
+  }
+
+  /// Where the devices are; by default all of them.
+  ///
+  /// - Throws: an error that names a device without an address.
+  func places(of chosen: [Int]? = nil) throws -> [Hosts.Place] {
+    try (chosen ?? Array(devices.indices)).map { index throws(PlanningError) in
       let device = devices[index]
       guard let host = device.host else {
         throw PlanningError(
@@ -45,7 +54,5 @@ extension Cluster {
       }
       return Hosts.Place(name: device.name, address: host, user: device.user)
     }
-    let found = try Hosts.holding(places, network: launch?.network, remoteShell: launch?.remoteShell)
-    return (found.hosts, found.order.map { chosen[$0] })
   }
 }

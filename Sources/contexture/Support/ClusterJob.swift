@@ -1,5 +1,4 @@
 import ArgumentParser
-import Checkpoint
 import ClusterLaunch
 import ContextGear
 import Foundation
@@ -8,50 +7,84 @@ import Runs
 /// Starts this program over the devices of a cluster file and watches over it; goes on over the devices that
 /// are left where it is to be elastic.
 struct ClusterJob {
-  let job: JobOptions
+  /// How ranks are asked to begin.
+  private enum Start: String {
+    case anew
+    case resumed = "--resume"
+    /// The launcher does not see the run folder, which is on another host.
+    case resumedIfBegun = "--resume-if-begun"
+  }
 
-  /// How long a host is given to answer, in seconds.
+  private let job: JobOptions
+  private let run: RunFolder
+  private let arguments: (JobOptions) -> [String]
+
+  /// - Parameters:
+  ///   - run: the run folder, as this machine sees it.
+  ///   - arguments: of the ranks, but for how to begin.
+  init(job: JobOptions, run: RunFolder, arguments: @escaping (JobOptions) -> [String]) {
+    (self.job, self.run, self.arguments) = (job, run, arguments)
+  }
+
+  /// How long hosts are given to answer, in seconds.
   private static let patience = 5.0
 
   /// Runs to the end.
-  ///
-  /// - Parameters:
-  ///   - arguments: of the ranks, but for the cluster file and `--resume`.
-  ///   - run: the run folder, on this machine.
-  func run(arguments: [String], resume: Bool, into run: RunFolder) throws {
-    guard let path = job.cluster else { preconditionFailure("no cluster to start on") }
-    var cluster = try job.readCluster()
-    var clusterPath = path
-    var resume = resume
-    let folder = FileManager.default.temporaryDirectory
-      .appendingPathComponent("contexture-cluster-\(UUID().uuidString)")
-    defer { try? FileManager.default.removeItem(at: folder) }
+  func run(resume: Bool) throws {
+    var (job, cluster) = (job, try job.readCluster())
+    let deviceCount = cluster.devices.count
+    var recovery = JobRecovery(try cluster.places())
+    var start = resume ? Start.resumed : .anew
     let interrupts = Interrupts(stopping: "Stopping at the next checkpoint")
     while true {
-      let began = Date()
+      var beganAt: Int?
       do {
-        return try start(
-          cluster, arguments: arguments + ["--cluster", clusterPath] + (resume ? ["--resume"] : []), interrupts)
+        let words = arguments(job) + (start == .anew ? [] : [start.rawValue])
+        return try self.start(cluster, arguments: words, interrupts) { line in
+          beganAt = beganAt ?? TrainingProgress.resumedStep(line)
+        }
       } catch let failure as JobFailure {
-        guard job.elastic, !interrupts.requested else {
-          Console.complain("contexture: \(failure)")
+        let isElastic = job.elastic && !interrupts.requested
+        // Where nobody is named, hosts that do not answer are the reason.
+        let isUnexplained = failure.rank == nil && failure.host == nil
+        let silent =
+          isElastic || isUnexplained
+          ? HostProbe(remoteShell: cluster.launch?.remoteShell, patience: Self.patience)
+            .silent(recovery.places) : []
+        let reason = isUnexplained && !silent.isEmpty ? text(silent, recovery.places) : "\(failure)"
+        guard isElastic else {
+          Console.complain(
+            "contexture: \(reason)" + (run.hasBegun ? "; go on from the last checkpoint with --resume" : ""))
           throw ExitCode(ExitStatus.jobFailed)
         }
-        Console.complain("contexture: \(failure); looking for the devices that are left")
-        let left = try remaining(cluster, after: failure)
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        let file = folder.appendingPathComponent("cluster.yaml")
-        try AtomicFile.write(try left.yaml(), to: file)
-        Console.complain(
-          "contexture: going on over \(left.devices.map(\.name).joined(separator: ", ")) from "
-            + (run.hasCheckpoint ? "the last checkpoint" : "the start")
-            + String(format: "; failed after %.1f s", Date().timeIntervalSince(began)))
-        (cluster, clusterPath, resume) = (left, file.path, run.hasBegun)
+        switch recovery.goOn(
+          after: failure, silent: silent, beganAt: beganAt, seesFiles: run.hasBegun)
+        {
+        case .giveUp(let remedy):
+          Console.complain("contexture: \(reason); \(remedy)")
+          throw ExitCode(ExitStatus.jobFailed)
+        case .goOn(let left):
+          cluster = cluster.subset(left)
+          Console.complain(
+            "contexture: \(reason); going on over \(recovery.places.map(\.name).joined(separator: ", "))")
+          // The given one is over other devices.
+          if left.count < deviceCount { job.plan = nil }
+          start = run.hasBegun ? .resumed : .resumedIfBegun
+        }
       }
     }
   }
 
-  private func start(_ cluster: Cluster, arguments: [String], _ interrupts: Interrupts) throws {
+  /// The hosts that do not answer, in one line.
+  private func text(_ silent: Set<String>, _ places: [Hosts.Place]) -> String {
+    let names = places.filter { silent.contains($0.address) }.map { "\($0.name) at \($0.address)" }
+    return "no answer from \(names.joined(separator: ", ")); check that it is on, and that a remote shell "
+      + "leads there without a password"
+  }
+
+  private func start(
+    _ cluster: Cluster, arguments: [String], _ interrupts: Interrupts, onLine: (String) -> Void
+  ) throws {
     let (hosts, order) = try cluster.hosts()
     guard order == Array(order.indices) else {
       throw InputError(
@@ -61,14 +94,19 @@ struct ClusterJob {
     let program = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().path
     var command = try MPIRunCommand(
       hosts: hosts, ranks: cluster.devices.count, program: [program] + arguments)
-    let environment = ProcessInfo.processInfo.environment
-    command.variables = ["CONTEXTURE_LINKS"].filter { environment[$0] != nil }
+    var environment = ProcessInfo.processInfo.environment
+    environment[HandedCluster.variable] = try HandedCluster.text(cluster)
+    command.variables = ["CONTEXTURE_LINKS", HandedCluster.variable].filter { environment[$0] != nil }
     var hasComplained = false
+    // Ranks take signals before they print anything; earlier ones would end them.
+    var isUp = false
     var outputError: (any Error)?
     do {
-      try Supervisor(command, environment: environment).run(isStopping: { interrupts.requested }) {
+      try Supervisor(command, environment: environment).run(isStopping: { isUp && interrupts.requested }) {
         line, isError in
         guard isError else {
+          isUp = true
+          onLine(line)
           do { try Console.print(line) } catch { outputError = outputError ?? error }
           return
         }
@@ -76,33 +114,15 @@ struct ClusterJob {
         Console.complain(line)
       }
     } catch let failure as JobFailure {
-      // A rank that refuses its input, or that stopped at a checkpoint, has said so itself.
-      if hasComplained, failure.exitCode == ExitStatus.wrongInput { throw ExitCode(ExitStatus.wrongInput) }
-      if failure.exitCode == ExitStatus.interrupted { throw ExitCode(ExitStatus.interrupted) }
-      throw failure
+      switch failure.exitCode {
+      case ExitStatus.interrupted: throw ExitCode(ExitStatus.interrupted)
+      case ExitStatus.wrongInput:
+        // Ranks that refuse together have said why; one that gave up by itself is spoken for.
+        if !hasComplained { Console.complain("contexture: \(failure)") }
+        throw ExitCode(ExitStatus.wrongInput)
+      default: throw failure
+      }
     }
     if let outputError { throw outputError }
-  }
-
-  /// The devices whose hosts still answer, without the rank that failed where its host cannot be told apart.
-  private func remaining(_ cluster: Cluster, after failure: JobFailure) throws -> Cluster {
-    var left: [Int] = []
-    var answers: [String: Bool] = [:]
-    for (index, device) in cluster.devices.enumerated() {
-      let host = device.host ?? "localhost"
-      let answer = answers[host] ?? HostProbe(remoteShell: cluster.launch?.remoteShell, patience: Self.patience).answers(host)
-      answers[host] = answer
-      if answer { left.append(index) }
-    }
-    // Every host answers: the failed rank's process is what is broken, and the device may serve again.
-    guard !left.isEmpty else {
-      throw InputError(
-        place: job.cluster ?? "", problem: "no host answers any more",
-        remedy: "bring a host back and resume with --resume")
-    }
-    if left.count == cluster.devices.count, let rank = failure.rank, left.count > 1, rank != 0 {
-      left.removeAll { $0 == rank }
-    }
-    return cluster.subset(left)
   }
 }

@@ -2,49 +2,49 @@ import ArgumentParser
 import ClusterLaunch
 import Foundation
 import MPITransport
-import Runs
 import Transport
 
 /// This process as one rank of a job that mpirun or srun has started.
 struct ClusterRank {
-  let job: JobOptions
   let place: JobEnvironment
 
-  /// Joins the job, does the work, and leaves. An error of the work ends with its exit code on every rank;
-  /// a failure of another rank, or of a message, ends the whole job.
-  func run(_ work: (_ transport: any Transport, _ workers: Int) throws -> Void) throws {
+  /// Joins the job, does the work, and leaves. An error of the work ends the whole job: with the exit code for
+  /// wrong input where it is about that, and with that of a failed job where a message did not pass.
+  ///
+  /// - Parameter share: this rank's part of its machine's processors.
+  func run(_ work: (_ transport: any Transport, _ share: Int) throws -> Void) throws {
     let environment = ProcessInfo.processInfo.environment
     let base = try MPITransport(expectedSize: place.size) { Console.complain($0) }
     var transport: any Transport = base
-    if let path = environment[LinkTable.variable] {
-      let table = try LinkTable(contentsOf: path)
-      transport = ShapedTransport(base, links: table.outgoing(from: base.rank))
-    }
-    var failure: (any Error)?
+    var end: (any Error)?
     do {
-      try work(transport, try workers(environment))
+      if let path = environment[LinkTable.variable] {
+        let table = try LinkTable(contentsOf: path)
+        transport = ShapedTransport(base, links: table.outgoing(from: base.rank))
+      }
+      do {
+        try work(transport, share(environment))
+      } catch let status as ExitCode {
+        end = status
+      } catch let refusal as JobRefusal {
+        // All ranks know of it; one says it.
+        end = base.rank == 0 ? refusal : ExitCode(ExitStatus.wrongInput)
+      }
+      try base.close(seconds: 30)
     } catch let error as TransportError {
-      transport.abort("\(error)", code: ExitStatus.jobFailed)
-      throw error
-    } catch let status as ExitCode {
-      failure = status
-    } catch let refusal as JobRefusal {
-      // All ranks know of it; one says it.
-      failure = base.rank == 0 ? refusal : ExitCode(ExitStatus.wrongInput)
+      transport.abort("\(error)", blaming: error.suspect, code: ExitStatus.jobFailed)
+      throw ExitCode(ExitStatus.jobFailed)
     } catch {
-      transport.abort("\(error)", code: ExitStatus.jobFailed)
-      throw error
+      let code = ExitStatus.isAboutInput(error) ? ExitStatus.wrongInput : ExitStatus.jobFailed
+      transport.abort("\(error)", code: code)
+      throw ExitCode(code)
     }
-    try base.close(seconds: 30)
-    if let failure { throw failure }
+    if let end { throw end }
   }
 
-  /// The threads of this rank.
-  private func workers(_ environment: [String: String]) throws -> Int {
-    if let workers = job.workers { return workers }
-    let devices = try job.readCluster().devices
-    if place.rank < devices.count, let workers = devices[place.rank].workers { return workers }
-    let ranks = ["OMPI_COMM_WORLD_LOCAL_SIZE", "SLURM_NTASKS_PER_NODE"].compactMap { environment[$0] }
+  private func share(_ environment: [String: String]) -> Int {
+    let ranks =
+      ["OMPI_COMM_WORLD_LOCAL_SIZE", "SLURM_NTASKS_PER_NODE"].compactMap { environment[$0] }
       .compactMap { Int($0) }.first ?? 1
     return max(1, ProcessInfo.processInfo.activeProcessorCount / max(ranks, 1))
   }

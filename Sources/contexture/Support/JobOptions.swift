@@ -7,6 +7,9 @@ import Workflows
 
 /// How a command runs over several devices.
 struct JobOptions: ParsableArguments {
+  private static let defaultWire = WireFormat.bfloat16
+  private static let defaultDeadline = 600.0
+
   @Option(
     help: ArgumentHelp(
       "Train over the devices of this cluster file; 'contexture cluster profile' writes one.",
@@ -18,10 +21,10 @@ struct JobOptions: ParsableArguments {
   var plan: String?
 
   @Option(help: "How activations and gradients go over the wire: float32, bfloat16 or int8.")
-  var wire = WireFormat.bfloat16
+  var wire = Self.defaultWire
 
   @Option(help: "Seconds that one message is waited for at most.")
-  var deadline = 600.0
+  var deadline = Self.defaultDeadline
 
   @Option(help: "Threads of a rank; by default the cluster file's, or its host's processors by its ranks.")
   var workers: Int?
@@ -48,24 +51,39 @@ struct JobOptions: ParsableArguments {
     }
   }
 
-  /// The same options for another call of this program, but for the cluster file and elasticity.
+  /// The same options for another call of this program; those that are at their defaults are left out.
   var words: [String] {
-    var words = ["--wire", wire.rawValue, "--deadline", "\(deadline)"]
+    var words: [String] = []
+    if let cluster { words += ["--cluster", cluster] }
     if let plan { words += ["--plan", plan] }
+    if wire != Self.defaultWire { words += ["--wire", wire.rawValue] }
+    if deadline != Self.defaultDeadline { words += ["--deadline", "\(deadline)"] }
     if let workers { words += ["--workers", "\(workers)"] }
+    if elastic { words.append("--elastic") }
     return words
   }
 
-  /// The cluster file's content.
+  /// The devices that the launcher has handed on, or the cluster file's.
   func readCluster() throws -> Cluster {
     guard let cluster else { preconditionFailure("asked for a cluster that was not given") }
-    return try Cluster(contentsOf: cluster)
+    return try HandedCluster.read(ProcessInfo.processInfo.environment) ?? Cluster(contentsOf: cluster)
   }
 
   /// The plan that was given, or one made now.
   func workflowPlan(_ workflow: Workflow, _ input: PlanningInput) throws -> WorkflowPlan {
-    if let plan { return try WorkflowPlan(contentsOf: plan) }
     let machines = try readCluster()
+    if let plan {
+      let given = try WorkflowPlan(contentsOf: plan)
+      guard given.cluster.devices.map(\.name) == machines.devices.map(\.name) else {
+        throw InputError(
+          place: plan,
+          problem:
+            "is over the devices \(given.cluster.devices.map(\.name).joined(separator: ", ")), but the "
+            + "cluster has \(machines.devices.map(\.name).joined(separator: ", "))",
+          remedy: "make the plan again for this cluster file, or leave --plan out")
+      }
+      return given
+    }
     let (steps, _) = try input.workloads(workflow, wireBytes: wire.valueBytes)
     return try WorkflowPlan.make(
       workflow, cluster: machines, shape: try input.modelShape(workflow), steps: steps)

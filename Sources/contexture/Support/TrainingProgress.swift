@@ -17,6 +17,13 @@ final class TrainingProgress {
   private var recentSeconds: [Double] = []
   private var lastLine = ContinuousClock.now
 
+  private static let resumed = "Going on after step "
+
+  /// The step after which a resumed run says that it goes on; `nil` for other lines.
+  static func resumedStep(_ line: String) -> Int? {
+    line.hasPrefix(resumed) ? Int(line.dropFirst(resumed.count)) : nil
+  }
+
   /// - Parameter isTerminal: whether a line can be written over. A rank's output is a terminal to the rank, but
   ///   not where it is read.
   init(phases: Int, isTerminal: Bool = isatty(STDOUT_FILENO) == 1) {
@@ -35,7 +42,7 @@ final class TrainingProgress {
           + "\(Self.number(seconds, 1)) s")
     case .resumed(let steps):
       done = steps
-      try Console.print("Going on after step \(steps)")
+      try Console.print("\(Self.resumed)\(steps)")
     case .training(let training, let allSteps): try show(training, allSteps)
     case .finished(let adapter): try Console.print("Adapter written to \(adapter.relativePath)")
     }

@@ -6,14 +6,21 @@ import TestSupport
 import Workflows
 
 /// A folder with a tiny random model, data and a workflow of three tasks: everything a run needs, in miniature.
-struct TinyProject {
-  let folder: URL
-  var workflowFile: String { folder.appendingPathComponent("workflow.yaml").path }
-  var out: String { folder.appendingPathComponent("run").path }
+package struct TinyProject {
+  package let folder: URL
+  /// Layers of the model.
+  let layers: Int
+  /// Whether the last task chooses too, as a pipeline needs it of parents that answer; otherwise it writes.
+  let choosesOnly: Bool
+  package var workflowFile: String { folder.appendingPathComponent("workflow.yaml").path }
+  package var out: String { folder.appendingPathComponent("run").path }
 
-  static func with<T>(_ body: (TinyProject) throws -> T) throws -> T {
+  /// Makes the folder for as long as `body` runs.
+  package static func with<T>(
+    layers: Int = 2, choosesOnly: Bool = false, _ body: (TinyProject) throws -> T
+  ) throws -> T {
     try Fixtures.withTemporaryDirectory { folder in
-      let project = TinyProject(folder: folder)
+      let project = TinyProject(folder: folder, layers: layers, choosesOnly: choosesOnly)
       try project.writeModel()
       try project.writeData()
       try project.writeWorkflow()
@@ -21,7 +28,7 @@ struct TinyProject {
     }
   }
 
-  func workflow(_ overrides: String...) throws -> Workflow {
+  package func workflow(_ overrides: String...) throws -> Workflow {
     try Workflow(contentsOf: workflowFile, overrides: overrides)
   }
 
@@ -57,7 +64,9 @@ struct TinyProject {
         tasks: [
           "colour": TaskItem(question: "Which?", options: colours, answer: colour),
           "mood": TaskItem(question: "How?", options: ["calm", "wild"], answer: mood),
-          "note": TaskItem(question: "What?", answer: "\(colours[colour]) \(mood)"),
+          "note": choosesOnly
+            ? TaskItem(question: "What?", options: ["yes", "no", "no idea"], answer: (colour + mood) % 3)
+            : TaskItem(question: "What?", answer: "\(colours[colour]) \(mood)"),
         ])
     }
     try DatasetFolder(path: folder.appendingPathComponent("data").path).write(
@@ -81,7 +90,7 @@ struct TinyProject {
     """.write(to: model.appendingPathComponent("chat_template.jinja"), atomically: true, encoding: .utf8)
     try """
     {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": 32, "intermediate_size": 48,
-     "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2, "vocab_size": \(size),
+     "num_hidden_layers": \(layers), "num_attention_heads": 4, "num_key_value_heads": 2, "vocab_size": \(size),
      "max_position_embeddings": 256, "rms_norm_eps": 1e-5, "rope_theta": 10000.0, "hidden_act": "silu",
      "tie_word_embeddings": true}
     """.write(to: model.appendingPathComponent("config.json"), atomically: true, encoding: .utf8)
@@ -93,7 +102,7 @@ struct TinyProject {
     var tensors = [
       random("model.embed_tokens.weight", [size, 32]), random("model.norm.weight", [32], around: 1),
     ]
-    for layer in 0..<2 {
+    for layer in 0..<layers {
       let path = "model.layers.\(layer)."
       tensors += [
         random(path + "input_layernorm.weight", [32], around: 1),

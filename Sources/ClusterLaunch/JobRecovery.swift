@@ -1,0 +1,70 @@
+/// What to do after a job has failed: which ranks' devices the next job runs on, and whether it is worth going
+/// on. It is told what happened, and asks nobody itself.
+public struct JobRecovery: Sendable {
+  /// What to do.
+  public enum Decision: Sendable, Equatable {
+    /// Start again on these places, numbered as in `places` before.
+    case goOn([Int])
+    /// Stop; with what a person can do.
+    case giveUp(remedy: String)
+  }
+
+  /// Failures in a row, with no step gained between them and no host lost, after which a job is given up.
+  public static let patience = 3
+
+  /// Where the ranks of the next job run.
+  public private(set) var places: [Hosts.Place]
+  private var failures = 0
+  private var lastStart = 0
+
+  /// A job whose ranks run at `places`; the first one has the run's files.
+  public init(_ places: [Hosts.Place]) { self.places = places }
+
+  /// Leaves out the places that a failure has cost.
+  ///
+  /// - Parameters:
+  ///   - failure: how the job ended.
+  ///   - silent: addresses of hosts that do not answer.
+  ///   - beganAt: the step after which the failed job went on; `nil` where it began anew, or ended before.
+  ///   - seesFiles: whether the run's files can be reached from this machine, and so without the first place.
+  public mutating func goOn(
+    after failure: JobFailure, silent: Set<String>, beganAt: Int?, seesFiles: Bool
+  ) -> Decision {
+    let gone = Set(places.indices.filter { silent.contains(places[$0].address) })
+    let start = beganAt ?? lastStart
+    failures = start > lastStart || !gone.isEmpty ? 1 : failures + 1
+    lastStart = start
+    guard failures < Self.patience else {
+      return .giveUp(
+        remedy:
+          "given up after \(failures) failures without a new checkpoint; find the cause, then go on with "
+          + "--resume")
+    }
+    guard gone.count < places.count else {
+      return .giveUp(remedy: "no host answers any more; bring one back, then go on with --resume")
+    }
+    guard !gone.contains(0) || seesFiles else {
+      return .giveUp(
+        remedy:
+          "the run folder is on \(places[0].name), which does not answer; bring it back, then go on with "
+          + "--resume")
+    }
+    let answering = places.indices.filter { !gone.contains($0) }
+    let failed = failed(failure)
+    var left = answering.filter { !failed.contains($0) }
+    // The run's files stay within reach of the first rank.
+    if !gone.contains(0), left.first != 0, left.first.map({ places[$0].address }) != places[0].address {
+      left.insert(0, at: 0)
+    }
+    if left.isEmpty { left = answering }
+    places = left.map { places[$0] }
+    return .goOn(left)
+  }
+
+  /// The places that the failure itself has named.
+  private func failed(_ failure: JobFailure) -> Set<Int> {
+    if let rank = failure.suspect { return [rank] }
+    guard let host = failure.host else { return [] }
+    return Set(places.indices.filter { places[$0].name == host || places[$0].address == host })
+  }
+}

@@ -1,0 +1,56 @@
+import ContextGear
+
+extension WorkflowPlan {
+  /// Refuses a plan that was made for something else, that an editor has damaged, or that cannot be run.
+  func check(_ preparation: RunPreparation, ranks: Int) throws(RunError) {
+    let workflow = preparation.workflow
+    func refuse(_ problem: String, _ remedy: String) -> RunError { RunError(workflow.file, problem, remedy) }
+    guard identity == preparation.workflowIdentity else {
+      throw refuse(
+        "the plan was made for another workflow, or for other settings",
+        "make it again with 'contexture plan' and the same --set")
+    }
+    guard cluster.devices.count == ranks else {
+      throw refuse(
+        "the plan has \(cluster.devices.count) devices, but the job has \(ranks) ranks",
+        "start one rank for each device")
+    }
+    let configuration = preparation.material.configuration
+    guard shape.layers == configuration.layerCount, shape.hidden == configuration.hiddenSize else {
+      throw refuse(
+        "the plan was made for a model of \(shape.layers) layers with \(shape.hidden) values a token, but "
+          + "this one has \(configuration.layerCount) with \(configuration.hiddenSize)",
+        "make it again for this model, without --shape")
+    }
+    for task in workflow.tasks {
+      guard let plan = phases.first(where: { $0.workload.trained.task == task.name })?.plan else {
+        throw refuse("the plan has no task '\(task.name)'", "make it again with 'contexture plan'")
+      }
+      guard let pipeline = plan.pipelines.first, plan.pipelines.count == 1 else {
+        throw refuse(
+          "the plan of task '\(task.name)' has \(plan.pipelines.count) replicas, and only one pipeline can "
+            + "be run", "plan over at most \(Planner.exactLimit) devices")
+      }
+      guard pipeline.fits(layers: shape.layers, samples: workflow.training.batchSize, devices: ranks) else {
+        throw refuse(
+          "the plan of task '\(task.name)' does not give each layer and each sample to one device",
+          "make it again with 'contexture plan'")
+      }
+    }
+  }
+}
+
+extension Plan.Pipeline {
+  /// Whether each group holds every layer once, on devices of its own, and micro-batches share out the step.
+  fileprivate func fits(layers: Int, samples: Int, devices: Int) -> Bool {
+    let used = (trained + forward).map(\.device)
+    guard Set(used).count == used.count, used.allSatisfy({ 0..<devices ~= $0 }) else { return false }
+    for group in [trained, forward] where !group.isEmpty {
+      guard group.allSatisfy({ $0.first < $0.end }), group.first?.first == 0, group.last?.end == layers,
+        zip(group, group.dropFirst()).allSatisfy({ $0.end == $1.first })
+      else { return false }
+    }
+    return !trained.isEmpty && self.samples == samples && microBatch > 0 && samples % microBatch == 0
+      && 0...count ~= shared
+  }
+}

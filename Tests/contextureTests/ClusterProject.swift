@@ -1,0 +1,90 @@
+import ContextGear
+import ContextLoRA
+import Foundation
+import ProjectFixtures
+import Testing
+
+/// Trainings over several ranks, one job at a time.
+@Suite(.serialized) enum ClusterJobs {}
+
+/// The tiny project with a cluster file, trained through the built program.
+struct ClusterProject {
+  let project: TinyProject
+
+  /// Devices of one host, so slow on paper that the planner shares the layers out, on fast links.
+  static func cluster(_ names: [String], host: String? = "localhost") -> String {
+    let devices = names.map { name in
+      "  - {name: \(name), memory: 1000000000, described: {peak: 2.0e+8, efficiency: 1, overhead: 0}"
+        + (host.map { ", host: \($0)}" } ?? "}")
+    }
+    return """
+      name: bench
+      devices:
+      \(devices.joined(separator: "\n"))
+      networks: [{name: bus, latency: 1.0e-5, bandwidth: 1.0e+9}]
+      """
+  }
+
+  static func with<T>(
+    devices: Int, layers: Int = 4, choosesOnly: Bool = true, _ body: (ClusterProject) throws -> T
+  ) throws -> T {
+    try TinyProject.with(layers: layers, choosesOnly: choosesOnly) { project in
+      let here = ClusterProject(project: project)
+      try here.write(cluster((0..<devices).map { "d\($0)" }), to: "cluster.yaml")
+      return try body(here)
+    }
+  }
+
+  func path(_ name: String) -> String { project.folder.appendingPathComponent(name).path }
+
+  func exists(_ name: String) -> Bool { FileManager.default.fileExists(atPath: path(name)) }
+
+  func write(_ text: String, to name: String) throws {
+    try text.write(toFile: path(name), atomically: true, encoding: .utf8)
+  }
+
+  /// Exact on the wire, with one thread a rank.
+  static let exact = ["--cluster", "cluster.yaml", "--wire", "float32", "--workers", "1"]
+
+  /// The words of `contexture train`.
+  static func words(_ out: String, _ settings: [String], _ options: [String]) -> [String] {
+    ["train", "workflow.yaml", "--out", out] + settings.flatMap { ["--set", $0] } + options
+  }
+
+  func train(
+    _ out: String, _ settings: [String] = [], _ options: [String] = exact, shell: String = ":",
+    under starter: [String] = []
+  ) throws -> Program.Outcome {
+    try Program.run(Self.words(out, settings, options), in: project.folder, shell: shell, under: starter)
+  }
+
+  /// Lets `contexture plan` write `plan.json`, and changes the pipeline of each task.
+  func makePlan(_ settings: [String] = [], _ change: (inout Plan.Pipeline) -> Void = { _ in }) throws {
+    let words = ["plan", "workflow.yaml", "--cluster", "cluster.yaml", "--out", "plan.json"]
+    let outcome = try Program.run(
+      words + settings.flatMap { ["--set", $0] }, in: project.folder)
+    #expect(outcome.status == 0, "\(outcome)")
+    var plan = try WorkflowPlan(contentsOf: path("plan.json"))
+    for index in plan.phases.indices { change(&plan.phases[index].plan.pipelines[0]) }
+    try plan.json().write(to: URL(fileURLWithPath: path("plan.json")))
+  }
+
+  func plan(_ out: String) throws -> WorkflowPlan {
+    try WorkflowPlan(contentsOf: path("\(out)/plan.json"))
+  }
+
+  /// The metrics without the times.
+  func records(_ out: String) throws -> [StepRecord] {
+    try String(contentsOfFile: path("\(out)/metrics.jsonl"), encoding: .utf8).split(separator: "\n").map {
+      var record = try JSONDecoder().decode(StepRecord.self, from: Data($0.utf8))
+      record.seconds = 0
+      return record
+    }
+  }
+
+  /// Whether two runs ended with the same bytes.
+  func isSame(_ one: String, _ other: String, file: String = "adapter.safetensors") -> Bool {
+    FileManager.default.contentsEqual(atPath: path("\(one)/\(file)"), andPath: path("\(other)/\(file)"))
+      && exists("\(one)/\(file)")
+  }
+}

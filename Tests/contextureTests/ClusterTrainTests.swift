@@ -1,0 +1,80 @@
+import ContextGear
+import Foundation
+import Testing
+
+extension ClusterJobs {
+  /// `train --cluster` through the built program, with real ranks under a real mpirun.
+  @Suite(.serialized) struct ClusterTrainTests {
+    /// The same training in one process.
+    private func trainAlone(_ here: ClusterProject, _ settings: [String], microBatch: Int) throws {
+      let outcome = try here.train("alone", settings + ["training.microBatchSamples=\(microBatch)"], [])
+      #expect(outcome.status == 0, "\(outcome)")
+    }
+
+    private func expectSame(_ here: ClusterProject, _ out: String) throws {
+      #expect(here.isSame(out, "alone"))
+      let (ours, alone) = (try here.records(out), try here.records("alone"))
+      #expect(ours.count == alone.count && ours.map(\.loss) == alone.map(\.loss))
+      #expect(ours.map(\.tokens) == alone.map(\.tokens) && ours.map(\.totalStep) == alone.map(\.totalStep))
+    }
+
+    private func expectDone(_ outcome: Program.Outcome) {
+      #expect(outcome.status == 0 && outcome.errors.isEmpty, "\(outcome)")
+      #expect(outcome.output.contains("A step as planned and as measured"), "\(outcome.output)")
+    }
+
+    @Test(arguments: [2, 4]) func thePlanMadeOnTheWayGivesTheBitsOfOneProcess(ranks: Int) throws {
+      try ClusterProject.with(devices: ranks) { here in
+        expectDone(try here.train("run"))
+        let plan = try here.plan("run")
+        #expect(plan.phases.allSatisfy { $0.devices.count >= min(ranks, 3) }, "\(plan.text)")
+        let sizes = Set(plan.phases.map { $0.plan.pipelines[0].microBatch })
+        #expect(sizes.count == 1, "one process has one size for all phases")
+        try trainAlone(here, [], microBatch: try #require(sizes.first))
+        try expectSame(here, "run")
+      }
+    }
+
+    /// Groups of both kinds, whatever a planner would make of such a small model.
+    @Test(arguments: [2, 4], ["predicted", "mixed(0.5)"])
+    func predictedAnswersGiveTheBitsOfOneProcess(ranks: Int, parentAnswers: String) throws {
+      try ClusterProject.with(devices: ranks) { here in
+        let settings = ["training.parentAnswers=\(parentAnswers)"]
+        try here.makePlan(settings) { pipeline in
+          typealias Stage = Plan.Stage
+          pipeline.microBatch = 2
+          pipeline.shared = ranks == 4 ? 1 : 0
+          pipeline.trained =
+            ranks == 4
+            ? [Stage(device: 1, layers: 0..<3), Stage(device: 0, layers: 3..<4)]
+            : [Stage(device: 1, layers: 0..<4)]
+          pipeline.forward =
+            ranks == 4
+            ? [Stage(device: 3, layers: 0..<2), Stage(device: 2, layers: 2..<4)]
+            : [Stage(device: 0, layers: 0..<4)]
+        }
+        expectDone(try here.train("run", settings, ClusterProject.exact + ["--plan", "plan.json"]))
+        try trainAlone(here, settings, microBatch: 2)
+        try expectSame(here, "run")
+      }
+    }
+
+    @Test func moreDevicesThanLayers() throws {
+      try ClusterProject.with(devices: 3, layers: 2) { here in
+        expectDone(try here.train("run"))
+        let plan = try here.plan("run")
+        #expect(plan.phases.allSatisfy { $0.devices.count <= 2 })
+        try trainAlone(here, [], microBatch: plan.phases[0].plan.pipelines[0].microBatch)
+        try expectSame(here, "run")
+      }
+    }
+
+    @Test func oneDevice() throws {
+      try ClusterProject.with(devices: 1, choosesOnly: false) { here in
+        expectDone(try here.train("run"))
+        try trainAlone(here, [], microBatch: try here.plan("run").phases[0].plan.pipelines[0].microBatch)
+        try expectSame(here, "run")
+      }
+    }
+  }
+}
