@@ -6,7 +6,8 @@ cd "$(dirname "$0")/.."
 
 contexture=${CONTEXTURE:-.build/release/contexture}
 steps=${STEPS:-5}
-settings="--set training.batchSize=8 --set training.maxSteps=$steps --set tasks.perceive.maxSteps=$steps
+batch=${BATCH:-16}
+settings="--set training.batchSize=$batch --set training.maxSteps=$steps --set tasks.perceive.maxSteps=$steps
   --set tasks.predict.maxSteps=$steps --set tasks.route.maxSteps=$steps"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
