@@ -31,10 +31,18 @@ public struct MPIRunCommand: Sendable, Equatable {
 
   /// The arguments of `mpirun`.
   ///
-  /// - Parameter hostFile: the path at which the host file's text lies.
-  public func arguments(hostFile: String) -> [String] {
+  /// - Parameters:
+  ///   - hostFile: the path at which the host file's text lies.
+  ///   - shellScript: the path at which the text of `RemoteShellScript` lies; `nil` to go without.
+  package func arguments(hostFile: String, shellScript: String? = nil) -> [String] {
     // Bound to cores, the ranks of two hosts that share a machine would all sit on core 0.
     var arguments = ["-np", "\(ranks)", "--hostfile", hostFile, "--map-by", "slot", "--bind-to", "none"]
+    var parameters = parameters
+    if let shellScript {
+      parameters.removeAll { $0.name.hasPrefix("plm_rsh_") }
+      // The script is on this machine alone: no host starts others.
+      parameters += [("plm_rsh_agent", "/bin/sh \(shellScript)"), ("plm_rsh_no_tree_spawn", "1")]
+    }
     for (name, value) in parameters { arguments += ["--mca", name, value] }
     for variable in variables { arguments += ["-x", variable] }
     return arguments + program

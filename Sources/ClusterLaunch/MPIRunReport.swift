@@ -42,6 +42,9 @@ package struct MPIRunReport {
   private var cause: Cause?
   /// The rank that called `MPI_Abort`; its own words may come after mpirun's.
   private var aborted: Int?
+  /// The first host whose remote shell ended with an error: the reason where nothing else is known, and a
+  /// consequence otherwise.
+  private var unreached: (host: String, code: String)?
   private var details: [String] = []
   private var isInBlock = false
   /// The rank that the lines before spoke of.
@@ -64,6 +67,8 @@ package struct MPIRunReport {
       let notice = AbortNotice(line: String(match.0))
     {
       found(.rank(notice.rank, suspect: notice.suspect ?? notice.rank, notice.message))
+    } else if let end = RemoteShellScript.ended(line) {
+      unreached = unreached ?? end
     } else if line.contains(Self.dashes) {
       isInBlock.toggle()
       return true
@@ -78,7 +83,13 @@ package struct MPIRunReport {
 
   /// Why the job failed. The first thing that was said counts: what follows are its consequences.
   package func failure(exitCode: Int32, hosts: Hosts) -> JobFailure {
-    switch cause ?? aborted.map({ .rank($0, suspect: $0, "ended the job") }) {
+    let shell = unreached.map {
+      Cause.host(
+        $0.host,
+        "the remote shell to it ended with exit code \($0.code); check that it is on, and that a remote shell "
+          + "leads there without a password")
+    }
+    switch cause ?? aborted.map({ .rank($0, suspect: $0, "ended the job") }) ?? shell {
     case .rank(let rank, let suspect, let reason):
       let host = rank < hosts.slots ? hosts.host(ofRank: rank).name : nil
       return JobFailure(

@@ -66,13 +66,20 @@ public struct Supervisor: Sendable {
     let hostFile = folder.appendingPathComponent("hosts").path
     try command.hostFile.write(toFile: hostFile, atomically: false, encoding: .utf8)
 
+    var shellScript: String?
+    if command.hosts.network != nil {
+      let path = folder.appendingPathComponent("shell").path
+      try RemoteShellScript.text(command.hosts.remoteShell)
+        .write(toFile: path, atomically: false, encoding: .utf8)
+      shellScript = path
+    }
     let job = JobProcesses(variable: Self.jobVariable, value: folder.lastPathComponent)
     defer { job.kill() }
     var environment = environment
     environment[job.variable] = job.value
     var command = command
     command.variables.append(job.variable)
-    var words = [mpirun] + command.arguments(hostFile: hostFile)
+    var words = [mpirun] + command.arguments(hostFile: hostFile, shellScript: shellScript)
     // When this process is killed mpirun is told to end.
     let setpriv = "/usr/bin/setpriv"
     if access(setpriv, X_OK) == 0 { words = [setpriv, "--pdeathsig", "TERM"] + words }

@@ -48,6 +48,33 @@ import Testing
     #expect(passedOn == [])
   }
 
+  /// mpirun says that it could not start daemons, and not which.
+  @Test func aHostWhoseRemoteShellEnds() throws {
+    let (failure, passedOn) = try failure(
+      """
+      remote shell to 10.0.0.2 ended with exit code 255
+      \(Self.dashes)
+      ORTE was unable to reliably start one or more daemons.
+      \(Self.dashes)
+      remote shell to 10.0.0.1 ended with exit code 137
+      """)
+    #expect(
+      failure.hasPrefix("host 'b': the remote shell to it ended with exit code 255; check that it is on"))
+    #expect(passedOn == [])
+  }
+
+  /// mpirun ends the shells itself after a failure.
+  @Test func remoteShellsThatEndAfterwards() throws {
+    let (failure, _) = try failure(
+      """
+      remote shell to 10.0.0.2 ended with exit code 137
+      \(Self.dashes)
+      mpirun noticed that process rank 0 with PID 0 on node 10.0.0.1 exited on signal 9 (Killed).
+      \(Self.dashes)
+      """)
+    #expect(failure == "rank 0 on host 'a': was ended by signal 9 (Killed)")
+  }
+
   /// The ranks' words count, even where mpirun's come first, and what mpirun kills then did not die first.
   @Test func anAbort() throws {
     let abort = """

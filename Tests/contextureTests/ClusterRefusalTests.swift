@@ -54,7 +54,7 @@ extension ClusterJobs {
           \(devices(["localhost", "192.0.2.1"]))
           networks: [{kind: wifi6}]
           launch: {network: lo}
-          """), expected: ["no answer from d1 at 192.0.2.1; check that it is on"]),
+          """), expected: ["host 'd1': the remote shell to it ended with exit code 255; check that it is on"]),
       Case(
         name: "a plan for other settings", options: plan,
         prepare: { try $0.makePlan(["lora.alpha=7"]) },
