@@ -7,6 +7,8 @@ import Workflows
 /// A workflow's episodes as the ranks of a job see them.
 final class ClusterSamples: WorkflowSamples {
   private let examples: WorkflowExamples
+  /// By task, so that later phases need not render every question again.
+  private var longestQuestions: [String: Int] = [:]
 
   init(_ examples: WorkflowExamples) { self.examples = examples }
 
@@ -52,6 +54,7 @@ final class ClusterSamples: WorkflowSamples {
   }
 
   func longestQuestion(_ task: String) throws -> Int {
+    if let known = longestQuestions[task] { return known }
     let parents = workflow.graph.parents(of: task)
     let longest = try examples.episodes.indices.map { sample in
       let episode = examples.episodes[sample]
@@ -60,7 +63,9 @@ final class ClusterSamples: WorkflowSamples {
         parentAnswers: episode.goldAnswers(of: parents)
       ).rowCount
     }.max()
-    return (longest ?? 0) + (try slack(task))
+    let bound = (longest ?? 0) + (try slack(task))
+    longestQuestions[task] = bound
+    return bound
   }
 
   func longestSequence(_ task: String) throws -> Int {

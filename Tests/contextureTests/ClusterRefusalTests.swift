@@ -102,6 +102,9 @@ extension ClusterJobs {
       Case(
         name: "workers without a cluster", options: ["--workers", "2"],
         expected: ["--workers: needs several devices; give --cluster FILE, or leave --workers out"]),
+      Case(
+        name: "tokens without a cluster", options: ["--tokens", "mood=20,2"],
+        expected: ["--tokens: needs several devices; give --cluster FILE, or leave --tokens out"]),
     ]
 
     /// Runs the program and looks for what it left: processes with a mark of their own in the environment.

@@ -53,7 +53,7 @@ struct TrainCommand: ParsableCommand {
   func run() throws {
     let workflow = try source.read()
     guard job.cluster != nil else {
-      try job.refuseWithoutCluster()
+      try job.refuseWithoutCluster(input)
       let interrupts = Interrupts()
       let progress = TrainingProgress(phases: workflow.phaseSchedule.count)
       let training = TrainingRun(workflow, out: out, models: input.models.models)

@@ -43,9 +43,11 @@ struct JobOptions: ParsableArguments {
   }
 
   /// Options that mean nothing in one process.
-  func refuseWithoutCluster() throws(InputError) {
-    for (name, isGiven) in [("--plan", plan != nil), ("--elastic", elastic), ("--workers", workers != nil)]
-    where isGiven {
+  func refuseWithoutCluster(_ input: PlanningInput) throws(InputError) {
+    for (name, isGiven) in [
+      ("--plan", plan != nil), ("--elastic", elastic), ("--workers", workers != nil),
+      ("--shape", input.shape != nil), ("--tokens", !input.tokens.isEmpty),
+    ] where isGiven {
       throw InputError(
         place: name, problem: "needs several devices", remedy: "give --cluster FILE, or leave \(name) out")
     }
