@@ -26,7 +26,7 @@ public final class ClusterTrainer {
   private var loaded: (stage: LlamaStage, use: FrozenUse)?
 
   /// - Parameters:
-  ///   - plans: by task; one pipeline each, whose devices are the ranks.
+  ///   - plans: by task; their devices are the ranks.
   ///   - shape: the model's sizes, as the plans were made with.
   ///   - adapter: of all layers.
   ///   - loadStage: loads a range of layers for a use.
@@ -89,7 +89,7 @@ public final class ClusterTrainer {
     let phase = try schedule[index].resolved(adapter, frozen: resume?.position.frozen)
     let work = try self.work(phase)
     let runner = try runner(work, resume)
-    let leader = work.pipeline.trained[0].device
+    let leader = work.root.trained[0].device
     var cursor = DataCursorPosition(resume)
     var step = resume?.optimizer?.step ?? 0
     if writes {
@@ -164,34 +164,33 @@ public final class ClusterTrainer {
   }
 
   private func work(_ phase: Phase) throws -> PhaseWork {
-    guard let plan = plans[phase.task], let pipeline = plan.pipelines.first, plan.pipelines.count == 1 else {
-      preconditionFailure("no plan of one pipeline for task '\(phase.task)'")
-    }
+    guard let plan = plans[phase.task] else { preconditionFailure("no plan for task '\(phase.task)'") }
     return PhaseWork(
-      phase: phase, pipeline: pipeline,
+      phase: phase, plan: plan,
       passes: samples.passes(of: phase.task).map { ($0, schedule.viewColumns(of: $0)) }, options: options,
       steps: options.stepCount(task: phase.task, samples: samples.sampleCount))
   }
 
   /// The phase's schedule over some steps.
   private func plan(_ work: PhaseWork, steps: Int) -> Schedule {
-    guard let plan = plans[work.phase.task] else { preconditionFailure("no plan") }
     let pass = Workload.Pass(task: "", tokens: 1, labels: 1)
     let workload = Workload(
-      forwardOnly: work.passes.map { _ in pass }, trained: pass, samples: work.pipeline.samples,
+      forwardOnly: work.passes.map { _ in pass }, trained: pass, samples: options.batchSize,
       trainedColumns: work.phase.trainable.count, refinedColumns: work.refined.count,
       staleness: options.staleness)
     return Schedule(
-      plan, workload: workload, shape: shape, deviceCount: link.transport.size, steps: steps)
+      work.plan, workload: workload, shape: shape, deviceCount: link.transport.size, steps: steps)
   }
 
   /// This rank's part of the phase; `nil` where it has none.
   private func runner(_ work: PhaseWork, _ resume: TrainingCheckpoint?) throws -> StageRunner? {
-    let trained = work.pipeline.trained.firstIndex { $0.device == rank }
-    let forward = work.pipeline.forward.firstIndex { $0.device == rank }
+    guard let index = work.pipelineIndex(of: rank) else { return nil }
+    let pipeline = work.plan.pipelines[index]
+    let trained = pipeline.trained.firstIndex { $0.device == rank }
+    let forward = pipeline.forward.firstIndex { $0.device == rank }
     guard let place = trained ?? forward else { return nil }
     let trains = trained != nil
-    let layers = (trains ? work.pipeline.trained : work.pipeline.forward)[place].layers
+    let layers = (trains ? pipeline.trained : pipeline.forward)[place].layers
     let stage = try stage(layers, trains ? .forwardAndBackward : .forward)
     let sites = adapter.sites.filter { layers.contains($0.layer) }
     let runner = try StageRunner(
@@ -249,7 +248,8 @@ public final class ClusterTrainer {
     _ work: PhaseWork, _ runner: StageRunner?, position: TrainingCheckpoint.Position
   ) throws -> TrainingCheckpoint? {
     var own: TrainingCheckpoint?
-    if let runner, let trainer = runner.trainer {
+    // The replicas' stages hold the same as the root's.
+    if let runner, let trainer = runner.trainer, runner.pipelineIndex == 0 {
       var part = runner.adapter
       trainer.commit(to: &part)
       let isOver = position.trainable.isEmpty
@@ -265,7 +265,7 @@ public final class ClusterTrainer {
       }
       return nil
     }
-    let parts = try work.pipeline.trained.map { stage in
+    let parts = try work.root.trained.map { stage in
       if stage.device == 0, let own { return own }
       let bytes = try link.transport.receiveCounted(from: stage.device, tag: tag, seconds: link.deadline)
       let sites = adapter.sites.filter { stage.layers.contains($0.layer) }
@@ -282,7 +282,7 @@ public final class ClusterTrainer {
   ) throws {
     guard !work.refined.isEmpty else { return }
     let tag = StageLink.Control.columns.tag
-    for stage in work.pipeline.forward {
+    for stage in work.plan.pipelines.flatMap(\.forward) {
       let sites = adapter.sites.filter { stage.layers.contains($0.layer) }
       if let whole, stage.device != 0 {
         try link.transport.sendCounted(

@@ -14,7 +14,7 @@ extension StageRunner {
     let activations =
       fitting.map { free.remove(at: $0) }
       ?? StageActivations(
-        stage, rows: max(rows, work.pipeline.microBatch * longest[passCount] * 3 / 4),
+        stage, rows: max(rows, pipeline.microBatch * longest[passCount] * 3 / 4),
         adapter: trainer?.view)
     let flight = Flight(batch: batch, activations: activations)
     flying[micro] = flight

@@ -5,7 +5,7 @@ import Transport
 /// What a stage receives and sends.
 extension StageRunner {
   func capacity(_ operation: Operation) -> Int {
-    let k = work.pipeline.microBatch
+    let k = pipeline.microBatch
     let pass = Int(operation.pass)
     switch operation.payload {
     case .activation: return message.byteCount(rows: k * longest[pass], options: pass * k)
@@ -14,7 +14,11 @@ extension StageRunner {
     case .columns:
       return 4 * TrainableLayout(sites: sharedSites(operation), columns: refined.columns.count).count
     case .norm: return place == 0 ? 8 * (1 + sites(ofTrained: operation.peer).count) : 16
-    case .sums, .none: return 0
+    case .sums:
+      let columns = work.phase.columnView.trainable.count
+      return ReplicaMessage.byteCount(
+        values: TrainableLayout(sites: sharedSites(operation), columns: columns).count)
+    case .none: return 0
     }
   }
 
@@ -61,7 +65,18 @@ extension StageRunner {
     case .norm:
       let values = Plain.values(buffer.bytes, as: Double.self)
       if place == 0 { shares[stageIndex(operation.peer)] = values } else { total = (values[0], values[1]) }
-    case .sums, .none: preconditionFailure("\(operation): this executor runs one pipeline")
+    case .sums:
+      guard let trainer else { preconditionFailure("\(operation) at a stage that only answers") }
+      let message = ReplicaMessage(buffer)
+      if isNearerToRoot(operation) {
+        total = (message.first, message.second)
+        trainer.replaceGradients(message.values, of: sharedSites(operation))
+      } else {
+        trainer.loss += message.first
+        tokens += Int(message.second)
+        trainer.addGradients(message.values, of: sharedSites(operation))
+      }
+    case .none: preconditionFailure("\(operation): carries nothing")
     }
   }
 
@@ -104,24 +119,51 @@ extension StageRunner {
       let total = total ?? join()
       self.total = total
       return MessageBuffer(Plain.bytes([total.loss, total.norm]))
-    case .sums, .none: preconditionFailure("\(operation): this executor runs one pipeline")
+    case .sums:
+      guard let trainer else { preconditionFailure("\(operation) at a stage that only answers") }
+      let values = trainer.gradients(of: sharedSites(operation))
+      if isNearerToRoot(operation) {
+        // A stage's loss and tokens go with its first layer's gradient: once, wherever the other replica is cut.
+        let isFirst = stageLayers(of: operation.peer).contains(stage.layers.lowerBound)
+        return ReplicaMessage(
+          first: isFirst ? trainer.loss : 0, second: isFirst ? Double(tokens) : 0, values: values
+        ).buffer
+      }
+      let total = total ?? join()
+      self.total = total
+      return ReplicaMessage(first: total.loss, second: total.norm, values: values).buffer
+    case .none: preconditionFailure("\(operation): carries nothing")
     }
   }
 
   // MARK: Other stages
 
   func stageIndex(_ device: Int32) -> Int {
-    work.pipeline.trained.firstIndex { $0.device == Int(device) } ?? 0
+    pipeline.trained.firstIndex { $0.device == Int(device) } ?? 0
+  }
+
+  /// The layers of another rank.
+  func stageLayers(of device: Int32) -> Range<Int> {
+    for pipeline in work.plan.pipelines {
+      let found = (pipeline.trained + pipeline.forward).first { $0.device == Int(device) }
+      if let found { return found.layers }
+    }
+    preconditionFailure("device \(device) has no part in the plan")
+  }
+
+  /// Whether the other replica lies nearer to the root of the tree along which gradients are summed.
+  private func isNearerToRoot(_ operation: Operation) -> Bool {
+    (work.pipelineIndex(of: Int(operation.peer)) ?? 0) < pipelineIndex
   }
 
   func sites(ofTrained device: Int32) -> [AdapterSite] {
-    allSites.filter { work.pipeline.trained[stageIndex(device)].layers.contains($0.layer) }
+    allSites.filter { pipeline.trained[stageIndex(device)].layers.contains($0.layer) }
   }
 
   /// The adapted layers that this rank and another one both hold.
   func sharedSites(_ operation: Operation) -> [AdapterSite] {
-    let other = (work.pipeline.trained + work.pipeline.forward).first { $0.device == Int(operation.peer) }
-    return adapter.sites.filter { other?.layers.contains($0.layer) ?? false }
+    let other = stageLayers(of: operation.peer)
+    return adapter.sites.filter { other.contains($0.layer) }
   }
 
   var allSites: [AdapterSite] {

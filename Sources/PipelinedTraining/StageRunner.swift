@@ -9,13 +9,21 @@ import Transport
 struct PhaseWork {
   /// The phase with its columns chosen.
   let phase: Phase
-  /// Who does what.
-  let pipeline: Plan.Pipeline
+  /// Who does what. Of several pipelines the first one collects the gradients and reports.
+  let plan: Plan
   /// The forward-only passes with the columns each computes with.
   let passes: [(task: String, columns: [Int])]
   let options: TrainingOptions
   /// Optimiser steps of the phase.
   let steps: Int
+
+  /// The pipeline whose first stage knows the loss and the norm of a step.
+  var root: Plan.Pipeline { plan.pipelines[0] }
+
+  /// The place in the plan of the pipeline that a device belongs to.
+  func pipelineIndex(of device: Int) -> Int? {
+    plan.pipelines.firstIndex { ($0.trained + $0.forward).contains { $0.device == device } }
+  }
 
   /// The refined columns of the passes' tasks.
   var refined: [Int] { passes.isEmpty ? [] : phase.prerequisites.flatMap(\.trainable).sorted() }
@@ -39,6 +47,10 @@ final class StageRunner {
 
   let link: StageLink
   let message: ActivationMessage
+  /// The rank's pipeline, and the first of a step's samples that are this pipeline's.
+  let pipelineIndex: Int
+  let pipeline: Plan.Pipeline
+  let firstSample: Int
   let place: Int
   let longest: [Int]
   var answers: AnswerTable
@@ -74,6 +86,12 @@ final class StageRunner {
   ) throws {
     (self.link, self.work, self.stage, self.adapter) = (link, work, stage, adapter)
     (self.samples, self.place) = (samples, place)
+    guard let index = work.pipelineIndex(of: link.transport.rank) else {
+      preconditionFailure("a rank without a part in the plan")
+    }
+    pipelineIndex = index
+    pipeline = work.plan.pipelines[index]
+    firstSample = work.plan.pipelines[..<index].reduce(0) { $0 + $1.samples }
     message = ActivationMessage(wire: link.wire, hidden: stage.configuration.hiddenSize)
     trainer =
       trains
@@ -144,8 +162,8 @@ final class StageRunner {
   /// step may have fewer, or none.
   func range(_ operation: Operation) -> Range<Int> {
     let count = window[Int(operation.step)].samples.count
-    let first = Int(operation.microBatch) * work.pipeline.microBatch
-    return min(first, count)..<min(first + work.pipeline.microBatch, count)
+    let first = firstSample + Int(operation.microBatch) * pipeline.microBatch
+    return min(first, count)..<min(first + pipeline.microBatch, count)
   }
 }
 

@@ -42,6 +42,51 @@ final class StageTrainer {
     added += 1
   }
 
+  // MARK: Sums over replicas
+
+  /// Adds another replica's gradient of some consecutive adapted layers.
+  func addGradients(_ values: [Float], of sites: [AdapterSite]) {
+    var flat = [Float](repeating: 0, count: layout.count)
+    layout.replace(&flat, sites: places(sites), with: values)
+    write(flat, into: microBatchGradients)
+    addMicroBatch()
+  }
+
+  /// The sum so far, of some consecutive adapted layers.
+  func gradients(of sites: [AdapterSite]) -> [Float] {
+    layout.part(flatGradients(), sites: places(sites))
+  }
+
+  /// Puts the sum over all replicas in the place of this one's.
+  func replaceGradients(_ values: [Float], of sites: [AdapterSite]) {
+    var flat = flatGradients()
+    layout.replace(&flat, sites: places(sites), with: values)
+    write(flat, into: gradients)
+  }
+
+  private func flatGradients() -> [Float] {
+    // A replica without samples in an epoch's last step has nothing to add.
+    if added == 0 { operations.zero(gradients.flat) }
+    added = max(added, 1)
+    return [Float](unsafeUninitializedCapacity: layout.count) { buffer, filled in
+      if let base = buffer.baseAddress { operations.read(gradients.flat, into: base) }
+      filled = layout.count
+    }
+  }
+
+  private func write(_ flat: [Float], into buffer: GradientBuffer) {
+    flat.withUnsafeBufferPointer {
+      if let base = $0.baseAddress { operations.write(base, scale: 1, into: buffer.flat) }
+    }
+  }
+
+  private func places(_ sites: [AdapterSite]) -> Range<Int> {
+    guard let first = sites.first.flatMap({ layout.sites.firstIndex(of: $0) }) else {
+      preconditionFailure("gradients of no layers")
+    }
+    return first..<first + sites.count
+  }
+
   /// The loss and the squared norms by adapted layer.
   var share: [Double] { [loss] + optimizer.squaredNorms(gradients) }
 

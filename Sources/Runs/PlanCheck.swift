@@ -26,12 +26,7 @@ extension WorkflowPlan {
       guard let plan = phases.first(where: { $0.workload.trained.task == task.name })?.plan else {
         throw refuse("the plan has no task '\(task.name)'", "make it again with 'contexture plan'")
       }
-      guard let pipeline = plan.pipelines.first, plan.pipelines.count == 1 else {
-        throw refuse(
-          "the plan of task '\(task.name)' has \(plan.pipelines.count) replicas, and only one pipeline can "
-            + "be run", "plan over at most \(Planner.exactLimit) devices")
-      }
-      guard pipeline.fits(layers: shape.layers, samples: workflow.training.batchSize, devices: ranks) else {
+      guard plan.fits(layers: shape.layers, samples: workflow.training.batchSize, devices: ranks) else {
         throw refuse(
           "the plan of task '\(task.name)' does not give each layer and each sample to one device",
           "make it again with 'contexture plan'")
@@ -40,17 +35,25 @@ extension WorkflowPlan {
   }
 }
 
-extension Plan.Pipeline {
-  /// Whether each group holds every layer once, on devices of its own, and micro-batches share out the step.
+extension Plan {
+  /// Whether devices and the samples of a step are shared out among the pipelines, and each can do its part.
   fileprivate func fits(layers: Int, samples: Int, devices: Int) -> Bool {
-    let used = (trained + forward).map(\.device)
-    guard Set(used).count == used.count, used.allSatisfy({ 0..<devices ~= $0 }) else { return false }
+    let used = pipelines.flatMap { $0.trained + $0.forward }.map(\.device)
+    return !pipelines.isEmpty && Set(used).count == used.count && used.allSatisfy { 0..<devices ~= $0 }
+      && pipelines.allSatisfy { $0.samples > 0 && $0.fits(layers: layers) }
+      && pipelines.reduce(0) { $0 + $1.samples } == samples
+  }
+}
+
+extension Plan.Pipeline {
+  /// Whether each group holds every layer once, and micro-batches share out its samples.
+  fileprivate func fits(layers: Int) -> Bool {
     for group in [trained, forward] where !group.isEmpty {
       guard group.allSatisfy({ $0.first < $0.end }), group.first?.first == 0, group.last?.end == layers,
         zip(group, group.dropFirst()).allSatisfy({ $0.end == $1.first })
       else { return false }
     }
-    return !trained.isEmpty && self.samples == samples && microBatch > 0 && samples % microBatch == 0
+    return !trained.isEmpty && microBatch > 0 && samples % microBatch == 0
       && 0...count ~= shared
   }
 }

@@ -12,29 +12,57 @@ import PipelinedTraining
 
 /// Layer cuts, groups and depth of a run over several ranks.
 struct RunShape: Sendable, CustomTestStringConvertible {
+  /// One pipeline's part.
+  struct Part: Sendable {
+    /// The layers of `D_t` and of `D_f`, by the ranks that hold them.
+    var trained: [(rank: Int, layers: Range<Int>)]
+    var forward: [(rank: Int, layers: Range<Int>)] = []
+    var samples = 4
+    var shared = 0
+  }
+
   var name: String
-  /// The layers of `D_t` and of `D_f`, by the ranks that hold them.
-  var trained: [(rank: Int, layers: Range<Int>)]
-  var forward: [(rank: Int, layers: Range<Int>)] = []
-  var microBatch = 2
-  var shared = 0
-  var order = Plan.Order.oneForwardOneBackward
-  var overlap = true
+  var parts: [Part]
+  var microBatch: Int
+  var order: Plan.Order
+  var overlap: Bool
+
+  /// One pipeline.
+  init(
+    name: String, trained: [(rank: Int, layers: Range<Int>)],
+    forward: [(rank: Int, layers: Range<Int>)] = [], microBatch: Int = 2, shared: Int = 0,
+    order: Plan.Order = .oneForwardOneBackward, overlap: Bool = true
+  ) {
+    self.init(
+      name: name, replicas: [Part(trained: trained, forward: forward, shared: shared)],
+      microBatch: microBatch, order: order, overlap: overlap)
+  }
+
+  /// Several that share a batch.
+  init(
+    name: String, replicas: [Part], microBatch: Int, order: Plan.Order = .oneForwardOneBackward,
+    overlap: Bool = true
+  ) {
+    (self.name, parts, self.microBatch, self.order, self.overlap) = (
+      name, replicas, microBatch, order, overlap
+    )
+  }
 
   var testDescription: String { name }
-  var ranks: Int { trained.count + forward.count }
+  var ranks: Int { parts.reduce(0) { $0 + $1.trained.count + $1.forward.count } }
 
-  func plan(samples: Int) -> Plan {
+  var plan: Plan {
     func stages(_ group: [(rank: Int, layers: Range<Int>)]) -> [Plan.Stage] {
       group.map { Plan.Stage(device: $0.rank, layers: $0.layers) }
     }
     return Plan(
       order: order, overlap: overlap,
-      pipelines: [
+      pipelines: parts.map { part in
         Plan.Pipeline(
-          trained: stages(trained), forward: stages(forward), samples: samples, microBatch: microBatch,
-          shared: forward.isEmpty ? samples / microBatch : shared)
-      ])
+          trained: stages(part.trained), forward: stages(part.forward), samples: part.samples,
+          microBatch: microBatch,
+          shared: part.forward.isEmpty ? part.samples / microBatch : part.shared)
+      })
   }
 }
 
@@ -63,7 +91,36 @@ private struct Outcome: Equatable, Sendable {
     RunShape(
       name: "2 train, 2 answer, with overlap", trained: [(0, 0..<1), (1, 1..<3)],
       forward: [(2, 0..<1), (3, 1..<3)], microBatch: 1, shared: 1),
+    // Replicas whose gradients are summed in the order in which one process would.
+    RunShape(
+      name: "2 replicas of 1 rank",
+      replicas: [
+        .init(trained: [(0, 0..<3)], samples: 2), .init(trained: [(1, 0..<3)], samples: 2),
+      ], microBatch: 2),
+    RunShape(
+      name: "2 replicas cut at different layers",
+      replicas: [
+        .init(trained: [(2, 0..<1), (0, 1..<3)], samples: 2),
+        .init(trained: [(1, 0..<2), (3, 2..<3)], samples: 2),
+      ], microBatch: 2),
+    RunShape(
+      name: "2 replicas, one with a rank that answers; rank 0 in the second",
+      replicas: [
+        .init(trained: [(1, 0..<3)], forward: [(2, 0..<3)], samples: 2),
+        .init(trained: [(0, 0..<3)], samples: 2),
+      ], microBatch: 2),
+    RunShape(
+      name: "3 replicas with different parts of the batch",
+      replicas: [
+        .init(trained: [(0, 0..<2), (3, 2..<3)], samples: 2), .init(trained: [(1, 0..<3)], samples: 1),
+        .init(trained: [(2, 0..<3)], samples: 1),
+      ], microBatch: 1),
   ]
+
+  /// Two levels of the tree of replicas, so that one process sums in another order.
+  private static let deepTree = RunShape(
+    name: "4 replicas",
+    replicas: (0..<4).map { .init(trained: [(rank: $0, layers: 0..<3)], samples: 1) }, microBatch: 1)
 
   private static func workflow(_ frozenRatio: Double, _ rule: FreezeRule = .leading) throws -> TinyWorkflow {
     try TinyWorkflow(frozenRatio: frozenRatio, freezeRule: rule, workers: 1)
@@ -126,7 +183,7 @@ private struct Outcome: Equatable, Sendable {
   ) throws -> Outcome {
     let base = try workflow(frozenRatio, rule)
     let options = options(base, shape, staleness: staleness)
-    let plan = shape.plan(samples: options.batchSize)
+    let plan = shape.plan
     let configuration = base.stage.configuration
     let trainer = ClusterTrainer(
       StageLink(endpoint, wire: wire, deadline: 20), schedule: base.schedule,
@@ -174,6 +231,18 @@ private struct Outcome: Equatable, Sendable {
       let many = try Self.cluster(0.5, shape, share: 0.6, staleness: steps, rule: .importance, in: folder)
       #expect(many == one)
     }
+  }
+
+  @Test func aDeepTreeOfReplicasIsCloseAndResumes() throws {
+    try Fixtures.withTemporaryDirectory { folder in
+      let shape = Self.deepTree
+      let one = try Self.single(0.5, shape, share: 0, staleness: 1, in: folder)
+      let many = try Self.cluster(0.5, shape, share: 0, staleness: 1, in: folder)
+      #expect(many.losses.count == one.losses.count)
+      for (a, b) in zip(many.losses, one.losses) { #expect(abs(a - b) < 1e-4 * b) }
+      for (a, b) in zip(many.norms, one.norms) { #expect(abs(a - b) < 1e-3 * b) }
+    }
+    try resumed(Self.deepTree)
   }
 
   @Test(arguments: shapes)

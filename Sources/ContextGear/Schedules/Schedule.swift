@@ -83,6 +83,10 @@ public struct Schedule: Codable, Hashable, Sendable {
   /// The numbers of messages are below it.
   public var messageLimit: Int
 
+  /// Bytes before the gradients in a message between replicas: two numbers of eight bytes, loss and tokens on the
+  /// way to the root, loss and norm on the way back.
+  public static let sumsHeaderBytes = 16
+
   /// One stage's operations in order.
   public func operations(of stage: Int) -> ArraySlice<Operation> {
     operations[starts[stage]..<starts[stage + 1]]

@@ -286,7 +286,8 @@ private struct ScheduleBuilder {
         message(
           kind, .sums, step: step, peer: other.device,
           id: edgeBase + 2 * (step * edges.count + edge) + (up ? 0 : 1),
-          bytes: edges[edge].layers * workload.trainedColumns * shape.columnValues * 4)
+          bytes: Schedule.sumsHeaderBytes
+            + edges[edge].layers * workload.trainedColumns * shape.columnValues * 4)
       }
     }
     sums(.receive, children, up: true)
