@@ -20,7 +20,7 @@ for turn in 1 2; do
 done
 record=Benchmarks/records/$(date -u +%Y-%m-%d)-gear-overhead.jsonl
 mkdir -p Benchmarks/records
-python3 - "$work" >> "$record" <<'PYTHON'
+python3 - "$work" "$batch" >> "$record" <<'PYTHON'
 import json, pathlib, statistics, sys
 work = pathlib.Path(sys.argv[1])
 rates = {}
@@ -30,7 +30,9 @@ for kind in ("one", "two"):
         rows = [json.loads(line) for line in (work / f"{kind}-{turn}" / "metrics.jsonl").read_text().splitlines()]
         rates[kind] += [row["tokens"] / row["seconds"] for row in rows if row["step"] > 1]
 one, two = (statistics.median(rates[kind]) for kind in ("one", "two"))
-print(json.dumps({"oneProcessTokensPerSecond": one, "twoRanksTokensPerSecond": two, "ratio": two / one,
+plan = json.loads((work / "two-1" / "plan.json").read_text())
+replicas = [len(phase["plan"]["pipelines"]) for phase in plan["phases"]]
+print(json.dumps({"batch": int(sys.argv[2]), "replicas": replicas, "oneProcessTokensPerSecond": one, "twoRanksTokensPerSecond": two, "ratio": two / one,
                   "steps": len(rates["one"])}))
 PYTHON
 tail -n 1 "$record"

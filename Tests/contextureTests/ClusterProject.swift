@@ -44,7 +44,7 @@ struct ClusterProject {
   }
 
   /// Exact on the wire, with one thread a rank.
-  static let exact = ["--cluster", "cluster.yaml", "--wire", "float32", "--workers", "1"]
+  static let exact = ["--cluster", "cluster.yaml", "--wire", "float32", "--workers", "1", "--one-pipeline"]
 
   /// The words of `contexture train`.
   static func words(_ out: String, _ settings: [String], _ options: [String]) -> [String] {
@@ -60,12 +60,19 @@ struct ClusterProject {
 
   /// Lets `contexture plan` write `plan.json`, and changes the pipeline of each task.
   func makePlan(_ settings: [String] = [], _ change: (inout Plan.Pipeline) -> Void = { _ in }) throws {
-    let words = ["plan", "workflow.yaml", "--cluster", "cluster.yaml", "--out", "plan.json"]
+    try makePlan(settings, ofEachTask: { change(&$0.pipelines[0]) })
+  }
+
+  /// The same with the whole plan of each task.
+  func makePlan(_ settings: [String], ofEachTask change: (inout Plan) -> Void) throws {
+    let words = [
+      "plan", "workflow.yaml", "--cluster", "cluster.yaml", "--out", "plan.json", "--one-pipeline",
+    ]
     let outcome = try Program.run(
       words + settings.flatMap { ["--set", $0] }, in: project.folder)
     #expect(outcome.status == 0, "\(outcome)")
     var plan = try WorkflowPlan(contentsOf: path("plan.json"))
-    for index in plan.phases.indices { change(&plan.phases[index].plan.pipelines[0]) }
+    for index in plan.phases.indices { change(&plan.phases[index].plan) }
     try plan.json().write(to: URL(fileURLWithPath: path("plan.json")))
   }
 

@@ -59,6 +59,44 @@ extension ClusterJobs {
       }
     }
 
+    /// A micro-batch each, so that the gradients are summed in one process's order.
+    @Test(arguments: ["gold", "predicted"])
+    func replicasGiveTheBitsOfOneProcess(parentAnswers: String) throws {
+      try ClusterProject.with(devices: 4) { here in
+        let settings = ["training.parentAnswers=\(parentAnswers)"]
+        try here.makePlan(
+          settings,
+          ofEachTask: { plan in
+            typealias Stage = Plan.Stage
+            let samples = plan.pipelines[0].samples / 2
+            func replica(_ trained: [Stage]) -> Plan.Pipeline {
+              Plan.Pipeline(trained: trained, forward: [], samples: samples, microBatch: samples, shared: 1)
+            }
+            plan.pipelines = [
+              replica([Stage(device: 2, layers: 0..<1), Stage(device: 1, layers: 1..<4)]),
+              replica([Stage(device: 0, layers: 0..<3), Stage(device: 3, layers: 3..<4)]),
+            ]
+          })
+        expectDone(try here.train("run", settings, ClusterProject.exact + ["--plan", "plan.json"]))
+        let samples = try here.plan("run").phases[0].plan.pipelines[0].samples
+        try trainAlone(here, settings, microBatch: samples)
+        try expectSame(here, "run")
+      }
+    }
+
+    /// Without `--one-pipeline` the planner may replicate; the losses then differ in their last digits alone.
+    @Test func thePlannersReplicasAreCloseToOneProcess() throws {
+      try ClusterProject.with(devices: 2) { here in
+        expectDone(try here.train("run", [], ClusterProject.exact.filter { $0 != "--one-pipeline" }))
+        let plan = try here.plan("run")
+        #expect(plan.phases.contains { $0.plan.pipelines.count == 2 }, "\(plan.text)")
+        try trainAlone(here, [], microBatch: 1)
+        let (ours, alone) = (try here.records("run"), try here.records("alone"))
+        #expect(ours.count == alone.count && ours.map(\.tokens) == alone.map(\.tokens))
+        for (a, b) in zip(ours, alone) { #expect(abs(a.loss - b.loss) < 1e-3 * b.loss) }
+      }
+    }
+
     @Test func moreDevicesThanLayers() throws {
       try ClusterProject.with(devices: 3, layers: 2) { here in
         expectDone(try here.train("run"))

@@ -12,7 +12,8 @@ public struct PricedPlan: Sendable, Hashable {
 /// Up to `exactLimit` devices all plans of one pipeline are covered: bounds leave out those that cannot be
 /// better, the simulator prices the rest. `C_T` and `C_F` are the simulated steady step times of each group
 /// by itself. The candidates that can still win are priced together, with answers, refined columns and shared
-/// networks; the best of these and of the baselines is the plan. For more devices see `planReplicas`.
+/// networks; the best of these, of replicated pipelines (see `planReplicas`) and of the baselines is the plan.
+/// For more devices there are only the last two.
 public struct Planner: Sendable {
   /// The most devices over which every plan is covered.
   public static let exactLimit = 8
@@ -23,6 +24,9 @@ public struct Planner: Sendable {
   /// Simulated operations and tried stages until the search gives up its proof. Counted, not timed, so that
   /// a plan does not depend on the machine that makes it.
   public var effort = 20_000_000
+  /// Whether several pipelines may share a batch. Their gradients are summed replica by replica, so that where a
+  /// replica has several micro-batches the numbers are not, to the last bit, those of one process.
+  public var mayReplicate = true
   /// A part that plans have to do without.
   var ablation: Ablation?
 
@@ -80,10 +84,12 @@ public struct Planner: Sendable {
       if let plan = found.plan {
         take(refined(PricedPlan(plan: plan, stepTime: found.stepTime), workload))
       }
-    } else {
+    }
+    if cluster.devices.count > 1, mayReplicate || cluster.devices.count > Self.exactLimit {
       take(planReplicas(workload))
     }
     guard let best, best.stepTime.isFinite else { throw infeasible(workload) }
+    if best.plan.pipelines.count > 1 { (floor, exact) = (workBound(workload), false) }
     return PlannedPhase(
       best, fallback: fallback.flatMap { $0.1 == best ? $0.0 : nil }, workload: workload, planner: self,
       lowerBound: min(floor, best.stepTime), exact: exact,

@@ -29,10 +29,11 @@ extension Planner {
   /// number of pods by simulation, the number halved again and again. `nil` where no number gives a plan that fits.
   func planReplicas(_ workload: Workload) -> PricedPlan? {
     let ranking = ranking(workload)
+    let most = mayReplicate ? workload.samples : 1
     var known: [PodKind: Plan?] = [:]
     var best: PricedPlan?
-    for size in 1...Self.exactLimit {
-      var count = min(ranking.count / size, workload.samples)
+    for size in 1...min(Self.exactLimit, ranking.count) {
+      var count = min(ranking.count / size, most)
       // Fewer pods leave devices out, but have fewer gradients to sum.
       while count > 0 {
         if let plan = pods(ranking, count: count, size: size, workload, &known) {

@@ -29,6 +29,8 @@ public enum GearExperiments {
     public var baselines: [PlannedPhase.BaselineTime]
     /// The share of the best baseline's time that is saved; `nil` where no baseline fits.
     public var saving: Double?
+    /// The same with replicas of the model among the plans.
+    public var replicated: Double?
     /// Step times without a part of ContextGear, by `Ablation`; and ContextGear's own under `full`.
     public var ablations: [String: Double]
   }
@@ -41,15 +43,18 @@ public enum GearExperiments {
       networks: [BuiltIn.network(medium)].compactMap { $0 })
   }
 
-  /// Plans every phase on every cluster and medium.
+  /// Plans every phase on every cluster and medium, as one pipeline; and with replicas, for comparison.
   ///
   /// - Parameter ablations: whether to leave out parts, too.
   public static func run(_ workloads: [Workload], shape: ModelShape, ablations: Bool) -> [Row] {
     clusters.flatMap { kinds in
       BuiltIn.media.flatMap { medium in
         workloads.map { workload in
-          let planner = Planner(cluster(kinds, medium: medium.kind), shape: shape)
+          var planner = Planner(cluster(kinds, medium: medium.kind), shape: shape)
+          planner.mayReplicate = false
           let planned = try? planner.plan(workload)
+          planner.mayReplicate = true
+          let replicated = planner.planReplicas(workload)?.stepTime
           var parts: [String: Double] = [:]
           if ablations {
             parts["full"] = planner.stepTime(workload, without: nil)
@@ -61,7 +66,8 @@ public enum GearExperiments {
             devices: kinds, medium: medium.kind, task: workload.trained.task, stepTime: planned?.stepTime,
             microBatch: planned?.plan.pipelines[0].microBatch, name: planned?.name ?? "nothing fits",
             baselines: planned?.baselines ?? [],
-            saving: planned.flatMap { $0.baselines.isEmpty ? nil : $0.saving }, ablations: parts)
+            saving: planned.flatMap { $0.baselines.isEmpty ? nil : $0.saving },
+            replicated: [planned?.stepTime, replicated].compactMap { $0 }.min(), ablations: parts)
         }
       }
     }
@@ -76,20 +82,25 @@ public enum GearExperiments {
 
   /// A table of times and `k`, then medians of the saving.
   public static func scalingText(_ rows: [Row]) -> String {
-    var table = [["devices", "link", "task", "ContextGear"] + Baseline.allCases.map(\.title) + ["saving %"]]
+    var table = [
+      ["devices", "link", "task", "ContextGear", "or replicas"] + Baseline.allCases.map(\.title) + ["saving %"]
+    ]
     for row in rows {
       func cell(_ time: Double?, _ k: Int?) -> String {
         time.map { "\(Figures.seconds($0)) (\(k ?? 0))" } ?? "-"
       }
       table.append(
-        [row.devices.joined(separator: "+"), row.medium, row.task, cell(row.stepTime, row.microBatch)]
+        [
+          row.devices.joined(separator: "+"), row.medium, row.task, cell(row.stepTime, row.microBatch),
+          row.replicated.map(Figures.seconds) ?? "-",
+        ]
           + Baseline.allCases.map { kind in
             let found = row.baselines.first { $0.baseline == kind }
             return cell(found?.stepTime, found?.microBatch)
           } + [row.saving.map(Figures.percent) ?? "-"])
     }
     var lines = ["Seconds of one optimiser step (best k in brackets).", ""]
-    lines += Figures.table(table, right: Set(3...9))
+    lines += Figures.table(table, right: Set(3...10))
     lines.append("")
     func summary(_ name: String, _ rows: [Row]) {
       let savings = rows.compactMap(\.saving)
@@ -101,6 +112,14 @@ public enum GearExperiments {
     for medium in BuiltIn.media.map(\.kind) { summary(medium, rows.filter { $0.medium == medium }) }
     for count in 2...4 { summary("\(count) devices", rows.filter { $0.devices.count == count }) }
     summary("all", rows)
+    let gains = rows.compactMap { row in
+      row.stepTime.flatMap { own in row.replicated.map { 1 - $0 / own } }
+    }
+    if let median = median(gains), let most = gains.max() {
+      lines.append(
+        "replicas of the model, where memory allows them: median \(Figures.percent(median)) % less again, at "
+          + "most \(Figures.percent(most)) %, faster in \(gains.count { $0 > 0 }) of \(gains.count) settings")
+    }
     return lines.joined(separator: "\n") + "\n"
   }
 

@@ -70,8 +70,7 @@ extension PlannedPhase {
         + " (\(name))",
       "  k = \(pipeline.microBatch)"
         + (workload.forwardOnly.isEmpty ? "" : String(format: ", ρ = %.2f", pipeline.share))
-        + ", C_T = \(Figures.seconds(trainedTime)), C_F = \(Figures.seconds(forwardTime))"
-        + (plan.pipelines.count > 1 ? ", \(plan.pipelines.count) replicas" : ""),
+        + ", C_T = \(Figures.seconds(trainedTime)), C_F = \(Figures.seconds(forwardTime))",
       "  no plan below \(Figures.seconds(lowerBound)) (\(exact ? "every plan covered" : "bound")), gap "
         + Figures.percent(gap),
     ]
@@ -96,6 +95,7 @@ extension PlannedPhase {
   /// What the plan is: ContextGear's, or a baseline's where that is as fast.
   public var name: String {
     guard let fallback else {
+      if plan.pipelines.count > 1 { return "ContextGear, \(plan.pipelines.count) replicas" }
       return plan.pipelines[0].forward.isEmpty ? "ContextGear, D_f empty" : "ContextGear"
     }
     return "as the baseline \(fallback.title)"

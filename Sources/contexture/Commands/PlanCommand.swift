@@ -15,8 +15,9 @@ struct PlanCommand: ParsableCommand {
       For each task: which devices train (D_t) and which run its ancestors' passes (D_f), who holds which \
       layers, the samples of a micro-batch (k), and the share of forward-only work on D_t (ρ). Prints the \
       predicted time of an optimiser step, waiting and memory of each device, bytes on the wire, and the \
-      times of other schedules on the same devices. Up to 8 devices the search covers every plan, or says \
-      that it did not; beyond it is a heuristic with a bound.
+      times of other schedules on the same devices. Up to 8 devices the search covers every plan of one \
+      pipeline, or says that it did not. Replicated pipelines, which share a batch and sum their gradients, \
+      and plans over more devices are found by a heuristic, with a bound.
 
       The model's sizes come from its file, or from --shape. Tokens are counted in the first \
       \(PlanningInput.countedEpisodes) training episodes; where data or model are missing, \
@@ -57,8 +58,10 @@ struct PlanCommand: ParsableCommand {
     let cluster = try Cluster(contentsOf: cluster)
     let shape = try input.modelShape(workflow)
     let (steps, tokens) = try input.workloads(workflow)
-    let plan = try WorkflowPlan.make(workflow, cluster: cluster, shape: shape, steps: steps, by: baseline)
-    let chart = plan.phases.last.map { Gantt($0, Planner(cluster, shape: shape)) }
+    let planner = input.planner(cluster, shape: shape)
+    let plan = try WorkflowPlan.make(
+      workflow, cluster: cluster, shape: shape, steps: steps, planner: planner, by: baseline)
+    let chart = plan.phases.last.map { Gantt($0, planner) }
     if let out { try AtomicFile.write(try plan.json(), to: URL(fileURLWithPath: out)) }
     if let gantt, let chart { try AtomicFile.write(chart.svg(), to: URL(fileURLWithPath: gantt)) }
     switch format {

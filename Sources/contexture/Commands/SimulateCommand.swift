@@ -83,7 +83,7 @@ struct SimulateCommand: ParsableCommand {
     if let experiment { return try run(experiment, workflow) }
     guard let cluster else { return }
     let machines = try Cluster(contentsOf: cluster)
-    let planner = Planner(machines, shape: try input.modelShape(workflow))
+    let planner = input.planner(machines, shape: try input.modelShape(workflow))
     let (steps, tokens) = try input.workloads(workflow)
     var rows: [Row] = []
     for step in steps {

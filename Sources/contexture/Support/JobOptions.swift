@@ -47,6 +47,7 @@ struct JobOptions: ParsableArguments {
     for (name, isGiven) in [
       ("--plan", plan != nil), ("--elastic", elastic), ("--workers", workers != nil),
       ("--shape", input.shape != nil), ("--tokens", !input.tokens.isEmpty),
+      ("--one-pipeline", input.onePipeline),
     ] where isGiven {
       throw InputError(
         place: name, problem: "needs several devices", remedy: "give --cluster FILE, or leave \(name) out")
@@ -87,8 +88,9 @@ struct JobOptions: ParsableArguments {
       return given
     }
     let (steps, _) = try input.workloads(workflow, wireBytes: wire.valueBytes)
+    let shape = try input.modelShape(workflow)
     return try WorkflowPlan.make(
-      workflow, cluster: machines, shape: try input.modelShape(workflow), steps: steps)
+      workflow, cluster: machines, shape: shape, steps: steps, planner: input.planner(machines, shape: shape))
   }
 }
 

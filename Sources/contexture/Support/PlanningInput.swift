@@ -30,11 +30,16 @@ struct PlanningInput: ParsableArguments {
       valueName: "task=tokens,labels"))
   var tokens: [String] = []
 
+  @Flag(
+    help: "Plan no replicas of the model that share a batch; the numbers are then one process's to the last bit.")
+  var onePipeline = false
+
   /// The same options for another call of this program.
   var words: [String] {
     var words: [String] = []
     if models.models != ModelLocation.defaultModels { words += ["--models", models.models] }
     if let shape { words += ["--shape", shape] }
+    if onePipeline { words.append("--one-pipeline") }
     return words + tokens.flatMap { ["--tokens", $0] }
   }
 
@@ -49,6 +54,13 @@ struct PlanningInput: ParsableArguments {
     }
     found.rank = workflow.rankBlocks.rank
     return found
+  }
+
+  /// The planner for these devices.
+  func planner(_ cluster: Cluster, shape: ModelShape) -> Planner {
+    var planner = Planner(cluster, shape: shape)
+    planner.mayReplicate = !onePipeline
+    return planner
   }
 
   /// The step of each phase of the first round, in order; and a line on where the tokens come from.
@@ -179,9 +191,9 @@ extension WorkflowPlan {
   ///
   /// - Parameter baseline: plans every phase by this schedule instead.
   static func make(
-    _ workflow: Workflow, cluster: Cluster, shape: ModelShape, steps: [Workload], by baseline: Baseline? = nil
+    _ workflow: Workflow, cluster: Cluster, shape: ModelShape, steps: [Workload], planner: Planner,
+    by baseline: Baseline? = nil
   ) throws -> WorkflowPlan {
-    let planner = Planner(cluster, shape: shape)
     let phases = try steps.map { step throws(PlanningError) in
       if let baseline { return try planner.plan(step, by: baseline) }
       return try planner.plan(step)
