@@ -76,6 +76,23 @@ public struct DeviceProfiler: Sendable {
     return times
   }
 
+  /// Times a layer again, for a micro-batch of one size.
+  ///
+  /// - Parameters:
+  ///   - tokens: one of the sizes.
+  ///   - before: called once it is warm.
+  /// - Throws: as ``measure(_:on:before:)``.
+  public func measureLayer(
+    _ weights: any WeightSource, on device: any ComputeDevice, tokens: Int, before: () throws -> Void = {}
+  ) throws -> MeasuredTimes.Point {
+    let layers = Self.layersToTime(of: weights.configuration.layerCount)
+    let bench = try StageBench(
+      weights, layers: layers, device: device, rows: tokens, rank: rank, sequenceLength: sequenceLength)
+    let seconds = try timed(.layer(tokens: tokens), { _ in try before() }, bench.layerRun(tokens: tokens))
+    let count = Double(layers.count)
+    return MeasuredTimes.Point(tokens: tokens, forward: seconds[0] / count, backward: seconds[1] / count)
+  }
+
   /// Layers of the middle: the first one's backward pass leaves out the gradient of its input.
   package static func layersToTime(of count: Int) -> Range<Int> {
     let first = max(min(1, count - 1), count / 2 - 1)

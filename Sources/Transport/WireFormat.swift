@@ -14,12 +14,20 @@ public enum WireFormat: String, Codable, CaseIterable, Sendable {
 
   /// The size of a message in bytes.
   public func byteCount(rows: Int, columns: Int) -> Int {
+    rows * (rowBytes + columns * valueBytes)
+  }
+
+  /// Bytes of one value.
+  public var valueBytes: Int {
     switch self {
-    case .float32: 4 * rows * columns
-    case .bfloat16: 2 * rows * columns
-    case .int8: rows * (4 + columns)
+    case .float32: 4
+    case .bfloat16: 2
+    case .int8: 1
     }
   }
+
+  /// Bytes of a row beside its values: the step by which an int8 row's numbers are multiplied.
+  public var rowBytes: Int { self == .int8 ? 4 : 0 }
 
   /// Writes `rows × columns` values.
   ///

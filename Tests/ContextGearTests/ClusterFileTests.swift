@@ -11,8 +11,9 @@ import Testing
         host: 10.0.0.1
         user: ubuntu
         workers: 4
+        machine: 3
         memory: 4000000000
-        measured: {layer: [{tokens: 16, forward: 0.1, backward: 0.2}]}
+        measured: {layer: [{tokens: 16, forward: 0.1, backward: 0.2}], valueBytes: 4, contention: 1.5}
       - {kind: orin-nx, count: 2}
       - {name: c, memory: 1000, described: {peak: 1.0e12}}
     links:
@@ -27,6 +28,7 @@ import Testing
     let cluster = try Cluster(yaml: Self.whole, file: "c.yaml")
     #expect(cluster.devices.map(\.name) == ["a", "orin-nx-1", "orin-nx-2", "c"])
     #expect(cluster.devices[0].user == "ubuntu" && cluster.devices[0].workers == 4)
+    #expect(cluster.devices[0].machine == 3)
     #expect(cluster.launch == Launch(network: "10.0.0.0/24", remoteShell: "ssh"))
     #expect(cluster.networks[0].shared && cluster.networks[0].bandwidth == 87.5e6)
     #expect(try Cluster(yaml: cluster.yaml(), file: "again.yaml") == cluster)
@@ -69,6 +71,14 @@ import Testing
     ("devices: [{name: a, memory: 5, described: {peak: .nan}}]", "devices.0.described.peak"),
     ("devices: [{name: a, memory: 5, described: {peak: 1, efficiency: 2}}]", "described.efficiency"),
     ("devices: [{name: a, memory: 5, measured: {layer: []}}]", "devices.0.measured.layer"),
+    (
+      "devices: [{name: a, memory: 5, measured: {layer: [{tokens: 1, forward: 1}], contention: 0.5}}]",
+      "devices.0.measured.contention"
+    ),
+    (
+      "devices: [{name: a, memory: 5, measured: {layer: [{tokens: 1, forward: 1}], valueBytes: 3}}]",
+      "devices.0.measured.valueBytes"
+    ),
     ("devices: [{kind: orin-nx, memry: 5}]", "devices.0.memry"),
     ("devices: [{kind: orin-nx, count: 0}]", "devices.0.count"),
     ("devices: [{kind: orin-nx, workers: 0}]", "devices.0.workers"),

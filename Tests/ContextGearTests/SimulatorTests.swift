@@ -51,6 +51,26 @@ import Testing
       ])
   }
 
+  @Test func devicesOfOneMachineSlowEachOther() {
+    var cluster = Self.cluster(3)
+    for index in cluster.devices.indices {
+      cluster.devices[index].machine = 7
+      guard case .measured(var times) = cluster.devices[index].speed else { continue }
+      times.contention = 2
+      cluster.devices[index].speed = .measured(times)
+    }
+    func seconds(_ trained: [Range<Int>]) -> Double {
+      Self.run(
+        Self.plan(.gpipe, trained: trained, samples: 1), Self.workload(passes: 0, samples: 1), cluster
+      ).stepTime
+    }
+    // One alone: 2 · (1 + 2) s. Two of three: half of the contention of 2 on top, one after the other.
+    #expect(Self.close(seconds([0..<2]), 6))
+    #expect(Self.close(seconds([0..<1, 1..<2]), 9))
+    cluster.devices.removeLast()
+    #expect(Self.close(seconds([0..<1, 1..<2]), 12))
+  }
+
   private static func close(_ a: Double, _ b: Double) -> Bool { abs(a - b) < 1e-6 }
 
   @Test func oneDevice() {

@@ -40,6 +40,15 @@ import Testing
       #expect(cluster.name == "lab" && cluster.measured?.model == "3x48x80x96")
       #expect(cluster.devices.map(\.name) == ["localhost-1", "localhost-2"])
       #expect(cluster.devices.allSatisfy { $0.host == "localhost" && ($0.workers ?? 0) > 0 })
+      // Two ranks of one machine are also timed one at a time.
+      #expect(cluster.devices.allSatisfy { $0.machine == 1 })
+      for device in cluster.devices {
+        guard case .measured(let times) = device.speed else {
+          Issue.record("\(device) was not measured")
+          continue
+        }
+        #expect((times.contention ?? 0) >= 1)
+      }
       #expect(
         cluster.links.map { [$0.from, $0.to] } == [
           ["localhost-1", "localhost-2"], ["localhost-2", "localhost-1"],

@@ -109,8 +109,9 @@ extension ClusterJobs {
 
     @Test func oneDevice() throws {
       try ClusterProject.with(devices: 1, choosesOnly: false) { here in
-        expectDone(try here.train("run"))
-        try trainAlone(here, [], microBatch: try here.plan("run").phases[0].plan.pipelines[0].microBatch)
+        try here.makePlan { $0.microBatch = 2 }
+        expectDone(try here.train("run", [], ClusterProject.exact + ["--plan", "plan.json"]))
+        try trainAlone(here, [], microBatch: 2)
         try expectSame(here, "run")
       }
     }

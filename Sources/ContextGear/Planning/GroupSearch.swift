@@ -65,6 +65,7 @@ package final class GroupSearch {
     return devices.indices.map { b in
       devices.indices.prefix(b).first { a in
         devices[a].speed == devices[b].speed && devices[a].memory == devices[b].memory
+          && devices[a].machine == devices[b].machine
           && routes.route(a, b) == routes.route(b, a)
           && devices.indices.allSatisfy { c in
             c == a || c == b

@@ -48,7 +48,7 @@ struct LeafEnumeration {
     table = search.busyTable(setting, trains: trains)
     let workload = search.workload
     count = Double(workload.samples / setting.microBatch)
-    let perToken = Double(setting.microBatch * search.planner.shape.hidden * workload.wireBytes)
+    let perToken = Double(setting.microBatch * workload.wireBytes(search.planner.shape))
     trainedBytes = workload.trained.tokens * perToken
     forwardBytes = workload.forwardOnly.reduce(0) { $0 + $1.tokens } * perToken
     let (devices, routes) = (search.planner.cluster.devices, search.planner.simulator.routes)
@@ -65,12 +65,13 @@ struct LeafEnumeration {
     for s in 0..<stages {
       let inFlight = Plan.inFlight(setting.order, stage: s, stages: stages, count: Int(count))
       for device in devices {
+        let shape = search.planner.shape.stored(on: device)
         // A stage's memory grows with its layers; where it stands counts for the first and the last alone.
         var width = layers - stages + 1
         while width > 0 {
           let first = s == 0 ? 0 : s == stages - 1 ? layers - width : 1
           let needed = StageCosts.memory(
-            search.planner.shape, workload, layers: first..<first + width, microBatch: setting.microBatch,
+            shape, workload, layers: first..<first + width, microBatch: setting.microBatch,
             trains: trains, inFlight: inFlight)
           if needed <= device.memory { break }
           width -= 1

@@ -20,7 +20,8 @@ extension Plan {
           return StageMemory(
             device: stage.device,
             needed: StageCosts.memory(
-              shape, workload, layers: stage.layers, microBatch: pipeline.microBatch, trains: trains,
+              shape.stored(on: devices[stage.device]), workload, layers: stage.layers,
+              microBatch: pipeline.microBatch, trains: trains,
               inFlight: inFlight), available: devices[stage.device].memory)
         }
       }

@@ -161,7 +161,7 @@ package struct PlanSearch {
     let ports =
       Set(there.map(\.medium)).count == 1 && there[0].medium >= 0
       ? 1 : min(trained.count, forward.count)
-    let bytes = shape.layers * workload.refinedColumns * shape.columnValues * workload.wireBytes
+    let bytes = shape.layers * workload.refinedColumns * shape.columnValues * 4
     let passes =
       forward.map { d in
         workload.forwardOnly.reduce(0) { sum, pass in

@@ -88,6 +88,9 @@ public struct Device: Codable, Hashable, Sendable {
   public var user: String?
   /// Threads that it computes with; its measured times hold for them. `nil` leaves the choice to the device.
   public var workers: Int?
+  /// Devices with the same number are processors of one machine and slow each other, as far as
+  /// `MeasuredTimes.contention` says. `nil` for a machine of its own.
+  public var machine: Int?
   /// Bytes that training may use.
   public var memory: Int
   /// How long it works.
@@ -103,12 +106,14 @@ public struct Device: Codable, Hashable, Sendable {
 
   /// Takes the parts.
   public init(
-    name: String, host: String? = nil, user: String? = nil, workers: Int? = nil, memory: Int, speed: Speed
+    name: String, host: String? = nil, user: String? = nil, workers: Int? = nil, machine: Int? = nil,
+    memory: Int, speed: Speed
   ) {
     self.name = name
     self.host = host
     self.user = user
     self.workers = workers
+    self.machine = machine
     self.memory = memory
     self.speed = speed
   }
@@ -141,18 +146,24 @@ public struct MeasuredTimes: Codable, Hashable, Sendable {
   public var embedding: [Point]
   /// Seconds the optimiser takes for one layer.
   public var updatePerLayer: Double
+  /// Bytes of a stored weight where the device was measured, 2 or 4; `nil` for the model shape's.
+  public var valueBytes: Int?
+  /// How many times as long all this takes while every device of the machine computes; `nil` or at least 1.
+  public var contention: Double?
   /// When and where; with the model.
   public var measured: Provenance?
 
   /// Takes the parts.
   public init(
     layer: [Point], head: [Point] = [], embedding: [Point] = [], updatePerLayer: Double = 0,
-    measured: Provenance? = nil
+    valueBytes: Int? = nil, contention: Double? = nil, measured: Provenance? = nil
   ) {
     self.layer = layer
     self.head = head
     self.embedding = embedding
     self.updatePerLayer = updatePerLayer
+    self.valueBytes = valueBytes
+    self.contention = contention
     self.measured = measured
   }
 }

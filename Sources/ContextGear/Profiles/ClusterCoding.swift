@@ -50,7 +50,7 @@ private struct DeviceEntry: Decodable {
   var devices: [Device]
 
   enum CodingKeys: String, CodingKey, CaseIterable {
-    case name, host, user, workers, kind, count, memory, measured, described
+    case name, host, user, workers, machine, kind, count, memory, measured, described
   }
 
   init(from decoder: any Decoder) throws {
@@ -85,6 +85,7 @@ private struct DeviceEntry: Decodable {
     if let workers = device.workers, !(1...1024).contains(workers) {
       throw refusal(.workers, "\(workers) is outside 1...1024", "use a number in that range")
     }
+    device.machine = try fields.decodeIfPresent(Int.self, forKey: .machine)
     let count = try fields.decodeIfPresent(Int.self, forKey: .count)
     guard let count else {
       devices = [device]
@@ -102,7 +103,9 @@ private struct DeviceEntry: Decodable {
 }
 
 extension Device {
-  private enum CodingKeys: String, CodingKey { case name, host, user, workers, memory, measured, described }
+  private enum CodingKeys: String, CodingKey {
+    case name, host, user, workers, machine, memory, measured, described
+  }
 
   /// Reads one device of a cluster file.
   public init(from decoder: any Decoder) throws {
@@ -120,6 +123,7 @@ extension Device {
     try fields.encodeIfPresent(host, forKey: .host)
     try fields.encodeIfPresent(user, forKey: .user)
     try fields.encodeIfPresent(workers, forKey: .workers)
+    try fields.encodeIfPresent(machine, forKey: .machine)
     try fields.encode(memory, forKey: .memory)
     switch speed {
     case .measured(let times): try fields.encode(times, forKey: .measured)
@@ -153,7 +157,9 @@ extension Provenance {
 }
 
 extension MeasuredTimes {
-  enum CodingKeys: String, CodingKey, CaseIterable { case layer, head, embedding, updatePerLayer, measured }
+  enum CodingKeys: String, CodingKey, CaseIterable {
+    case layer, head, embedding, updatePerLayer, valueBytes, contention, measured
+  }
 
   /// Reads the fields strictly; points must ascend in tokens.
   public init(from decoder: any Decoder) throws {
@@ -163,6 +169,18 @@ extension MeasuredTimes {
     embedding = try fields.decodeIfPresent([Point].self, forKey: .embedding) ?? []
     updatePerLayer =
       fields.contains(.updatePerLayer) ? try fields.positive(.updatePerLayer, orZero: true) : 0
+    valueBytes = try fields.decodeIfPresent(Int.self, forKey: .valueBytes)
+    if let valueBytes, valueBytes != 2, valueBytes != 4 {
+      throw decoder.refusal(
+        decoder.codingPath + [CodingKeys.valueBytes], "\(valueBytes) cannot be",
+        "give 2 for bfloat16 or 4 for float32")
+    }
+    contention = fields.contains(.contention) ? try fields.positive(.contention) : nil
+    if let contention, contention < 1 {
+      throw decoder.refusal(
+        decoder.codingPath + [CodingKeys.contention], "\(contention) is below 1",
+        "give how many times as long it takes beside others")
+    }
     measured = try fields.decodeIfPresent(Provenance.self, forKey: .measured)
     guard !layer.isEmpty else {
       throw decoder.refusal(

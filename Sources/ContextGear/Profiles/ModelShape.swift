@@ -91,6 +91,14 @@ public struct ModelShape: Codable, Hashable, Sendable {
   /// Bytes of one layer's frozen weights, one copy.
   public var layerBytes: Int { layerParameters * valueBytes }
 
+  /// The shape with the number format that a device was measured with.
+  func stored(on device: Device) -> ModelShape {
+    guard case .measured(let times) = device.speed, let bytes = times.valueBytes else { return self }
+    var copy = self
+    copy.valueBytes = bytes
+    return copy
+  }
+
   /// FLOPs of one layer for `tokens` rows of sequences of `context` tokens: two for each weight and adapter
   /// value a token, and for causal attention (half of the square) scores and weighted values.
   public func forwardFLOPs(tokens: Double, context: Double) -> Double {

@@ -29,13 +29,15 @@ public struct Workload: Codable, Hashable, Sendable {
   public var refinedColumns: Int
   /// How many optimiser steps old the columns of the forward-only passes are.
   public var staleness: Int
-  /// Bytes of an activation, gradient or refined column's value on the wire.
+  /// Bytes of a value of an activation or gradient on the wire.
   public var wireBytes: Int
+  /// Bytes beside the values of a token's row: the step of a quantised one.
+  public var wireRowBytes: Int
 
   /// Takes the parts.
   public init(
     forwardOnly: [Pass], trained: Pass, samples: Int, trainedColumns: Int, refinedColumns: Int = 0,
-    staleness: Int = 1, wireBytes: Int = 2
+    staleness: Int = 1, wireBytes: Int = 2, wireRowBytes: Int = 0
   ) {
     self.forwardOnly = forwardOnly
     self.trained = trained
@@ -44,7 +46,11 @@ public struct Workload: Codable, Hashable, Sendable {
     self.refinedColumns = refinedColumns
     self.staleness = staleness
     self.wireBytes = wireBytes
+    self.wireRowBytes = wireRowBytes
   }
+
+  /// Bytes of one token's activation or gradient on the wire.
+  func wireBytes(_ shape: ModelShape) -> Int { shape.hidden * wireBytes + wireRowBytes }
 
   /// Whether forward-only work of the next step may start before this step's update (Eq. 7).
   public var mayOverlap: Bool { refinedColumns == 0 || staleness >= 1 }

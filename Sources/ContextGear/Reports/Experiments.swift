@@ -83,7 +83,9 @@ public enum GearExperiments {
   /// A table of times and `k`, then medians of the saving.
   public static func scalingText(_ rows: [Row]) -> String {
     var table = [
-      ["devices", "link", "task", "ContextGear", "or replicas"] + Baseline.allCases.map(\.title) + ["saving %"]
+      ["devices", "link", "task", "ContextGear", "or replicas"] + Baseline.allCases.map(\.title) + [
+        "saving %"
+      ]
     ]
     for row in rows {
       func cell(_ time: Double?, _ k: Int?) -> String {

@@ -4,11 +4,15 @@
 /// - A message takes the sender's way out, the receiver's way in, and the shared network if there is one, for
 ///   `bytes / bandwidth`, all at once and in the order in which messages are handed over (first in, first
 ///   out); it arrives `latency` later. So a stage's two neighbours share its uplink.
+/// - Devices of one machine slow each other: by their whole `contention` where all of them have a stage, and
+///   in proportion where only some do.
 /// - Transfers run beside the computation; without `overlapsTransfers` the sender waits until its message is
 ///   on the wire.
 public struct Simulator: Sendable {
   let devices: [Device]
   let routes: Routes
+  /// The devices of each machine that has several.
+  private let machines: [Int: Int]
   /// Whether transfers run beside the computation.
   public var overlapsTransfers = true
 
@@ -16,6 +20,24 @@ public struct Simulator: Sendable {
   public init(_ cluster: Cluster) {
     devices = cluster.devices
     routes = Routes(cluster)
+    machines = Dictionary(
+      cluster.devices.compactMap { device in device.machine.map { ($0, 1) } }, uniquingKeysWith: +)
+  }
+
+  /// By machine, how many of its devices have a stage.
+  private func busyMachines(_ schedule: Schedule) -> [Int: Int] {
+    guard !machines.isEmpty else { return [:] }
+    return Dictionary(
+      schedule.stages.compactMap { stage in devices[stage.device].machine.map { ($0, 1) } },
+      uniquingKeysWith: +)
+  }
+
+  /// How many times as long a device takes beside the others of its machine that have work.
+  private func slowdown(_ device: Device, _ busy: [Int: Int]) -> Double {
+    guard case .measured(let times) = device.speed, let contention = times.contention,
+      let machine = device.machine, let all = machines[machine], all > 1
+    else { return 1 }
+    return 1 + (contention - 1) * Double((busy[machine] ?? 1) - 1) / Double(all - 1)
   }
 
   /// Runs a schedule; a message between devices that nothing joins takes for ever.
@@ -24,9 +46,11 @@ public struct Simulator: Sendable {
   public func run(
     _ schedule: Schedule, shape: ModelShape, workload: Workload, detailed: Bool = false
   ) -> Simulation {
+    let busy = busyMachines(schedule)
     let costs = schedule.stages.map {
       StageCosts(
-        devices[$0.device], shape, workload, layers: $0.first..<$0.end, microBatch: $0.microBatch)
+        devices[$0.device], shape, workload, layers: $0.first..<$0.end, microBatch: $0.microBatch
+      ).slowed(by: slowdown(devices[$0.device], busy))
     }
     var run = SimulatorRun(schedule, costs, self, detailed: detailed)
     return run.finish()

@@ -33,6 +33,15 @@ struct StageCosts {
     update = device.update(shape, layers: layers.count, columns: workload.trainedColumns)
   }
 
+  /// The same, every time so many times as long.
+  func slowed(by factor: Double) -> StageCosts {
+    var copy = self
+    copy.forward = forward.map { $0 * factor }
+    copy.backward *= factor
+    copy.update *= factor
+    return copy
+  }
+
   /// Bytes a stage needs: weights, adapter (values in float32; gradient and two moments of what trains),
   /// activations of the micro-batches in flight, and one layer's working memory.
   static func memory(

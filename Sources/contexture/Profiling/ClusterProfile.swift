@@ -1,11 +1,15 @@
 import ClusterLaunch
 import ContextGear
+import DeviceProfiling
 import Foundation
+import Tensor
 import Transport
 
 /// What a rank measured of its device.
 struct RankProfile: Codable {
   var host: String
+  /// Identifies the machine; several ranks may share one.
+  var machine: String
   var workers: Int
   var memory: Int
   var precision: String
@@ -28,14 +32,17 @@ struct ClusterProfile: Codable {
   ///   - hosts: what the ranks were started with, so that the file alone can start them again.
   func cluster(name: String, places: [Hosts.Place], hosts: Hosts?) throws -> Cluster {
     let when = Date().ISO8601Format()
+    let shared = ranks.map(\.machine).uniqued.filter { id in ranks.count { $0.machine == id } > 1 }
     let devices = zip(places, ranks).map { place, rank in
       let settings =
         "\(rank.precision), \(rank.workers) \(rank.workers == 1 ? "thread" : "threads"), rank \(loraRank), "
         + "sequences of \(sequenceLength) tokens"
       var times = rank.times.rounded
+      times.valueBytes = ElementType(rawValue: rank.precision)?.size
       times.measured = Provenance(when: when, machine: rank.host, model: model, settings: settings)
       return Device(
-        name: place.name, host: place.address, user: place.user, workers: rank.workers, memory: rank.memory,
+        name: place.name, host: place.address, user: place.user, workers: rank.workers,
+        machine: shared.firstIndex(of: rank.machine).map { $0 + 1 }, memory: rank.memory,
         speed: .measured(times))
     }
     let links = self.links.compactMap { link in
@@ -63,8 +70,10 @@ struct ClusterProfile: Codable {
   func text(_ cluster: Cluster) -> String {
     let sizes = ranks.first?.times.layer.map(\.tokens) ?? []
     let labels = ranks.first?.times.head.last?.tokens ?? 0
+    let shares = ranks.contains { $0.times.contention != nil }
     var devices = [
       ["device"] + sizes.map { "\($0) tokens" } + ["head, \(labels) labels", "update", "threads", "memory"]
+        + (shares ? ["beside the others"] : [])
     ]
     func both(_ point: MeasuredTimes.Point) -> String {
       Self.ms(point.forward) + " / " + Self.ms(point.backward)
@@ -72,7 +81,8 @@ struct ClusterProfile: Codable {
     for (device, rank) in zip(cluster.devices, ranks) {
       devices.append(
         [device.name] + rank.times.layer.map(both) + [rank.times.head.last.map(both) ?? "-"]
-          + [Self.ms(rank.times.updatePerLayer), "\(rank.workers)", "\(rank.memory / 1_000_000) MB"])
+          + [Self.ms(rank.times.updatePerLayer), "\(rank.workers)", "\(rank.memory / 1_000_000) MB"]
+          + (shares ? [rank.times.contention.map { String(format: "%.2f x", $0) } ?? "-"] : []))
     }
     let right = Set(1..<(devices.first?.count ?? 1))
     var sections = [
@@ -111,7 +121,31 @@ extension MeasuredTimes {
     }
     return MeasuredTimes(
       layer: points(layer), head: points(head), embedding: points(embedding),
-      updatePerLayer: updatePerLayer.rounded(digits: 4), measured: measured)
+      updatePerLayer: updatePerLayer.rounded(digits: 4), valueBytes: valueBytes,
+      contention: contention.map { max($0.rounded(digits: 3), 1) }, measured: measured)
+  }
+}
+
+extension MeasuredTimes {
+  /// The size of a micro-batch that is timed once more alone.
+  static func sizeForContention(_ profiler: DeviceProfiler) -> Int {
+    profiler.tokens[profiler.tokens.count / 2]
+  }
+
+  /// From times taken while all devices of the machine computed, and one taken alone: times alone, and how many
+  /// times as long all of them are beside the others.
+  func besideOthers(alone: Point) -> MeasuredTimes {
+    guard let together = layer.first(where: { $0.tokens == alone.tokens }) else { return self }
+    let contention = max(
+      (together.forward + together.backward) / max(alone.forward + alone.backward, .leastNormalMagnitude), 1)
+    func points(_ points: [Point]) -> [Point] {
+      points.map {
+        Point(tokens: $0.tokens, forward: $0.forward / contention, backward: $0.backward / contention)
+      }
+    }
+    return MeasuredTimes(
+      layer: points(layer), head: points(head), embedding: points(embedding),
+      updatePerLayer: updatePerLayer / contention, contention: contention, measured: measured)
   }
 }
 

@@ -76,18 +76,42 @@ struct ProfilingRank {
       "Measuring \(transport.size) ranks on \(machines) \(machines == 1 ? "machine" : "machines"), model "
         + options.model)
     var done = 0
-    let times = try profiler.measure(weights, on: device) { work in
+    var times = try profiler.measure(weights, on: device) { work in
       done += 1
       try say(transport, "  \(done)/\(profiler.work.count) \(work)")
       try transport.barrier(seconds: deadline)
     }
+    if let alone = try measureInTurn(profiler, weights, device, machines: all.map(\.machine), transport) {
+      times = times.besideOthers(alone: alone)
+    }
     let rank = RankProfile(
-      host: host, workers: device.workerCount, memory: share.memory,
+      host: host, machine: own.machine, workers: device.workerCount, memory: share.memory,
       precision: device.computeType.rawValue, times: times)
     return ClusterProfile(
       model: ModelShape(weights.configuration).signature, loraRank: profiler.rank,
       sequenceLength: profiler.sequenceLength, ranks: try shared(rank, transport),
       links: try measureLinks(transport))
+  }
+
+  /// The ranks of each machine one after the other, while the others wait; `nil` where a rank has its machine to
+  /// itself.
+  private func measureInTurn(
+    _ profiler: DeviceProfiler, _ weights: any WeightSource, _ device: CPUDevice, machines: [String],
+    _ transport: any Transport
+  ) throws -> MeasuredTimes.Point? {
+    let turns = machines.indices.map { rank in machines[..<rank].count { $0 == machines[rank] } }
+    guard let last = turns.max(), last > 0 else { return nil }
+    var alone: MeasuredTimes.Point?
+    for turn in 0...last {
+      try say(transport, "  alone, \(turn + 1)/\(last + 1)")
+      if turns[transport.rank] == turn {
+        alone = try profiler.measureLayer(
+          weights, on: device, tokens: MeasuredTimes.sizeForContention(profiler))
+      }
+      try transport.barrier(seconds: deadline)
+    }
+    let isShared = machines.count { $0 == machines[transport.rank] } > 1
+    return isShared ? alone : nil
   }
 
   /// Measures again where times did not grow with size: something else was in the way.

@@ -87,7 +87,7 @@ struct JobOptions: ParsableArguments {
       }
       return given
     }
-    let (steps, _) = try input.workloads(workflow, wireBytes: wire.valueBytes)
+    let (steps, _) = try input.workloads(workflow, wire: wire)
     let shape = try input.modelShape(workflow)
     return try WorkflowPlan.make(
       workflow, cluster: machines, shape: shape, steps: steps, planner: input.planner(machines, shape: shape))
@@ -95,14 +95,3 @@ struct JobOptions: ParsableArguments {
 }
 
 extension WireFormat: ExpressibleByArgument {}
-
-extension WireFormat {
-  /// Bytes of one value, its row's step left out.
-  var valueBytes: Int {
-    switch self {
-    case .float32: 4
-    case .bfloat16: 2
-    case .int8: 1
-    }
-  }
-}

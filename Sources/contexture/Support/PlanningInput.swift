@@ -6,6 +6,7 @@ import Foundation
 import Prompting
 import Runs
 import TaskGraph
+import Transport
 import Workflows
 
 /// What `plan` and `simulate` need besides a cluster: the model's sizes and the tokens of each task.
@@ -13,7 +14,7 @@ struct PlanningInput: ParsableArguments {
   /// Tokens of a sample where they are not counted.
   static let defaultTokens = Workload.Pass(task: "", tokens: 160, labels: 8)
   /// The most episodes whose tokens are counted.
-  static let countedEpisodes = 64
+  static let countedEpisodes = 256
 
   @OptionGroup var models: ModelsFolder
 
@@ -31,7 +32,8 @@ struct PlanningInput: ParsableArguments {
   var tokens: [String] = []
 
   @Flag(
-    help: "Plan no replicas of the model that share a batch; the numbers are then one process's to the last bit.")
+    help:
+      "Plan no replicas of the model that share a batch; the numbers are then one process's to the last bit.")
   var onePipeline = false
 
   /// The same options for another call of this program.
@@ -65,7 +67,7 @@ struct PlanningInput: ParsableArguments {
 
   /// The step of each phase of the first round, in order; and a line on where the tokens come from.
   func workloads(
-    _ workflow: Workflow, wireBytes: Int = 2
+    _ workflow: Workflow, wire: WireFormat = .bfloat16
   ) throws -> (steps: [Workload], source: String) {
     let (known, source) = try passes(workflow)
     let schedule = workflow.phaseSchedule
@@ -77,7 +79,7 @@ struct PlanningInput: ParsableArguments {
         trained: known[phase.task]?.trained ?? Self.defaultTokens,
         samples: workflow.training.batchSize, trainedColumns: phase.trainable.count,
         refinedColumns: phase.prerequisites.reduce(0) { $0 + $1.trainable.count },
-        staleness: workflow.training.staleness, wireBytes: wireBytes)
+        staleness: workflow.training.staleness, wireBytes: wire.valueBytes, wireRowBytes: wire.rowBytes)
     }
     return (steps, source)
   }
@@ -133,8 +135,9 @@ struct PlanningInput: ParsableArguments {
     return passes
   }
 
-  /// Means over the first training episodes; `nil` where data or model are not there. A trained sample is the
-  /// prompt and the reply; a forward-only one the prompt and every option that is scored after it.
+  /// Means over the first training episodes of the rows that go through the model; `nil` where data or model are
+  /// not there. A trained sample is the prompt and the reply without its last token, which is only predicted; a
+  /// forward-only one the prompt and every option that is scored after it, likewise.
   private func count(_ workflow: Workflow) throws -> [String: TaskTokens]? {
     let folder = DatasetFolder(path: workflow.dataFolder)
     guard FileManager.default.fileExists(atPath: folder.file(.train)),
@@ -152,24 +155,29 @@ struct PlanningInput: ParsableArguments {
     guard !episodes.isEmpty else { return nil }
     var result: [String: TaskTokens] = [:]
     for task in workflow.tasks {
-      var (prompt, reply, scored) = (0, 0, 0)
+      var (rows, labels) = ((trained: 0, scored: 0), (trained: 0, scored: 0))
       for episode in episodes {
         let example = try prompts.example(
           task: task.name, episode: episode, parentAnswers: episode.goldAnswers(of: task.parents))
-        prompt += example.prompt.count
-        reply += example.completion.count
-        guard let item = episode.tasks[task.name] else { continue }
-        scored += item.options.indices.reduce(0) {
-          $0 + prompts.completion(prompts.scoredText(item, option: $1)).count
+        let trained = example.prompt.count + example.completion.count - 1
+        rows.trained += trained
+        labels.trained += example.completion.count
+        guard let item = episode.tasks[task.name], !item.options.isEmpty else {
+          rows.scored += trained
+          labels.scored += example.completion.count
+          continue
         }
-        if item.options.isEmpty { scored += example.completion.count }
+        let question = try prompts.replyQuestion(
+          task: task.name, episode: episode, item: item, parentAnswers: episode.goldAnswers(of: task.parents))
+        rows.scored += question.rowCount
+        labels.scored += question.continuations.reduce(0) { $0 + $1.count }
       }
-      let count = Double(episodes.count)
-      func pass(_ more: Int) -> Workload.Pass {
-        Workload.Pass(
-          task: task.name, tokens: Double(prompt + more) / count, labels: Double(more) / count)
+      func pass(_ rows: Int, _ labels: Int) -> Workload.Pass {
+        let count = Double(episodes.count)
+        return Workload.Pass(task: task.name, tokens: Double(rows) / count, labels: Double(labels) / count)
       }
-      result[task.name] = TaskTokens(forwardOnly: pass(scored), trained: pass(reply))
+      result[task.name] = TaskTokens(
+        forwardOnly: pass(rows.scored, labels.scored), trained: pass(rows.trained, labels.trained))
     }
     return result
   }
