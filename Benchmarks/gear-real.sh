@@ -28,10 +28,13 @@ fi
 
 work=$2
 "$contexture" cluster profile --hosts "$3" --out "$work/cluster.yaml" --workers 1 --seconds 1.5
-for schedule in contextgear pipedream uniform gpipe memory single; do
+for schedule in contextgear replicas pipedream uniform gpipe memory single; do
   plan=$work/$schedule.json
-  baseline=""
-  [ "$schedule" = contextgear ] || baseline="--baseline $schedule"
+  case $schedule in
+    contextgear) baseline=--one-pipeline ;;
+    replicas) baseline="" ;;
+    *) baseline="--baseline $schedule" ;;
+  esac
   # shellcheck disable=SC2086
   "$contexture" plan Examples/iov.yaml --cluster "$work/cluster.yaml" $settings $baseline --out "$plan" \
     --gantt "$work/$schedule.svg" > "$work/$schedule.txt"

@@ -20,7 +20,8 @@ public struct WorkflowEvaluator: Sendable {
 
   /// Evaluates every task, parents before children.
   ///
-  /// A task without parents is scored once: its gold and chained answers are the same.
+  /// Where the model's own answers of the parents are the recorded ones, or there are no parents, the prompt is
+  /// the same, and the answer with recorded parents' answers stands for both.
   ///
   /// - Parameter onTask: told before each pass over the episodes: the task's name, whether its parents'
   ///   answers are the model's own, and how many of all passes are done. What it throws ends the evaluation.
@@ -37,17 +38,19 @@ public struct WorkflowEvaluator: Sendable {
       let parents = workflow.graph.parents(of: name)
       let taskView = view(name)
       try onTask(name, false, done, passes)
+      let goldTexts = episodes.map { $0.goldAnswers(of: parents) }
       let gold = try predictor.answers(
-        task: name, episodes: episodes, parentAnswers: episodes.map { $0.goldAnswers(of: parents) },
-        view: taskView)
+        task: name, episodes: episodes, parentAnswers: goldTexts, view: taskView)
       done += 1
       var chained = gold
       if !parents.isEmpty {
         try onTask(name, true, done, passes)
-        chained = try predictor.answers(
-          task: name, episodes: episodes,
-          parentAnswers: chainedTexts.map { texts in texts.filter { parents.contains($0.key) } },
+        let ownTexts = chainedTexts.map { texts in texts.filter { parents.contains($0.key) } }
+        let others = episodes.indices.filter { ownTexts[$0] != goldTexts[$0] }
+        let answers = try predictor.answers(
+          task: name, episodes: others.map { episodes[$0] }, parentAnswers: others.map { ownTexts[$0] },
           view: taskView)
+        for (place, answer) in zip(others, answers) { chained[place] = answer }
         done += 1
       }
       for (index, answer) in chained.enumerated() { chainedTexts[index][name] = answer.text }
