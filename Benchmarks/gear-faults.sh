@@ -1,7 +1,7 @@
 #!/bin/sh
-# What a fault costs: kills a rank of a job of three and measures the seconds until the first new step, and the
-# steps that are done again, against the steps between checkpoints. The job goes on by itself (--elastic).
-# The lines of JSON go to Benchmarks/records/DATE-gear-faults.jsonl.
+# What a fault costs. First the seconds from a rank's SIGKILL or SIGSTOP until the job has ended. Then, with a job
+# that goes on by itself (--elastic), the seconds from a SIGKILL until the first new step, and the steps that are done
+# again, against the steps between checkpoints. The lines of JSON go to Benchmarks/records/DATE-gear-faults.jsonl.
 #
 #   Benchmarks/gear-faults.sh [PROJECT]
 #
@@ -40,24 +40,56 @@ mkdir -p "$(dirname "$record")"
 now() { date +%s.%N; }
 steps() { if [ -e "$1" ]; then wc -l < "$1"; else echo 0; fi; }
 
+# The processes of rank 1 of the job.
+ranks() {
+  for process in $(grep -lz "^CONTEXTURE_FAULTS=$work\$" /proc/[0-9]*/environ 2>/dev/null | cut -d/ -f3); do
+    if grep -qzx 'OMPI_COMM_WORLD_RANK=1' "/proc/$process/environ" 2>/dev/null; then echo "$process"; fi
+  done
+}
+
+start() { # RUN OPTION...
+  run=$1
+  shift
+  # shellcheck disable=SC2086
+  (cd "$project" && exec env CONTEXTURE_FAULTS="$work" "$contexture" train "$workflow" --out "$run" \
+    --cluster "$work/cluster.yaml" "$@" $settings) > "$work/log" 2>&1 &
+  job=$!
+}
+
+wait_for_steps() {
+  until [ "$(steps "$run/metrics.jsonl")" -ge "$1" ]; do
+    kill -0 "$job" || { cat "$work/log" >&2; exit 1; }
+    sleep 0.01
+  done
+}
+
+printf '%10s %14s\n' signal 'until the end'
+for signal in KILL STOP; do
+  for repeat in $(seq "$repeats"); do
+    start "$work/end-$signal-$repeat" --set training.checkpointEvery=1000
+    wait_for_steps 3
+    for process in $(ranks); do kill "-$signal" "$process"; done
+    killed=$(now)
+    wait "$job" || :
+    job=
+    seconds=$(echo "$(now) - $killed" | bc)
+    printf '%10s %14.2f\n' "$signal" "$seconds"
+    tail -n 1 "$work/log"
+    printf '{"benchmark":"gear-faults","workflow":"%s","ranks":3,"signal":"%s","secondsToEnd":%.3f,' \
+      "$workflow" "$signal" "$seconds" >> "$record"
+    printf '"processors":%d,"when":"%s"}\n' "$(nproc)" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" >> "$record"
+  done
+done
+
 printf '%10s %8s %14s %12s %12s\n' checkpoint killed 'until new step' 'steps again' 'step (s)'
 for interval in $intervals; do
   for repeat in $(seq "$repeats"); do
     run=$work/run-$interval-$repeat
     # After the first checkpoint, two thirds of the way to the second one.
     at=$((interval + interval * 2 / 3 + 1))
-    # shellcheck disable=SC2086
-    (cd "$project" && exec env CONTEXTURE_FAULTS="$work" "$contexture" train "$workflow" --out "$run" \
-      --cluster "$work/cluster.yaml" --elastic --set training.checkpointEvery="$interval" $settings) \
-      > "$work/log" 2>&1 &
-    job=$!
-    until [ "$(steps "$run/metrics.jsonl")" -ge "$at" ]; do
-      kill -0 "$job" || { cat "$work/log" >&2; exit 1; }
-      sleep 0.01
-    done
-    for process in $(grep -lz "^CONTEXTURE_FAULTS=$work\$" /proc/[0-9]*/environ 2>/dev/null | cut -d/ -f3); do
-      if grep -qzx 'OMPI_COMM_WORLD_RANK=1' "/proc/$process/environ" 2>/dev/null; then kill -9 "$process"; fi
-    done
+    start "$run" --elastic --set training.checkpointEvery="$interval"
+    wait_for_steps "$at"
+    for process in $(ranks); do kill -9 "$process"; done
     killed=$(now)
     # Steps that were on their way are still written.
     until grep -q 'Going on after step\|going on over' "$work/log"; do sleep 0.005; done

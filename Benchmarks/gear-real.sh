@@ -10,7 +10,8 @@ set -eu
 cd "$(dirname "$0")/.."
 
 contexture=${CONTEXTURE:-.build/release/contexture}
-steps=${STEPS:-4}
+steps=${STEPS:-8}
+schedules=${SCHEDULES:-contextgear replicas pipedream uniform gpipe memory single}
 batch=${BATCH:-4}
 settings="--set training.parentAnswers=predicted --set training.batchSize=$batch --set training.checkpointEvery=1000
   --set training.maxSteps=$steps --set tasks.perceive.maxSteps=1 --set tasks.predict.maxSteps=1
@@ -27,8 +28,8 @@ if [ "${1:-}" != --inside ]; then
 fi
 
 work=$2
-"$contexture" cluster profile --hosts "$3" --out "$work/cluster.yaml" --workers 1 --seconds 1.5
-for schedule in contextgear replicas pipedream uniform gpipe memory single; do
+"$contexture" cluster profile --hosts "$3" --out "$work/cluster.yaml" --workers 1 --seconds 2
+for schedule in $schedules; do
   plan=$work/$schedule.json
   case $schedule in
     contextgear) baseline=--one-pipeline ;;

@@ -123,10 +123,12 @@ extension StageRunner {
       guard let trainer else { preconditionFailure("\(operation) at a stage that only answers") }
       let values = trainer.gradients(of: sharedSites(operation))
       if isNearerToRoot(operation) {
-        // A stage's loss and tokens go with its first layer's gradient: once, wherever the other replica is cut.
+        // A stage's loss goes with its first layer's gradient: once, wherever the other replica is cut. Every stage
+        // sees all tokens, so only the first one's count.
         let isFirst = stageLayers(of: operation.peer).contains(stage.layers.lowerBound)
         return ReplicaMessage(
-          first: isFirst ? trainer.loss : 0, second: isFirst ? Double(tokens) : 0, values: values
+          first: isFirst ? trainer.loss : 0, second: isFirst && stage.isFirst ? Double(tokens) : 0,
+          values: values
         ).buffer
       }
       let total = total ?? join()

@@ -137,6 +137,8 @@ final class StageRunner {
         try compute(operation)
         figures.computing += (ContinuousClock.now - began).inSeconds
       }
+      // Messages between replicas are large: those that have gone are not kept.
+      if operation.kind == .update { sends = try unfinished(sends) }
       if operation.kind == .update, let total {
         let now = ContinuousClock.now
         try onStep(

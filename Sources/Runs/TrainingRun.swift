@@ -10,8 +10,9 @@ import Workflows
 public struct TrainingRun {
   /// What a run tells while it goes.
   public enum Event: Sendable {
-    /// The model is in memory.
-    case loaded(model: String, precision: ElementType, weightBytes: Int, episodes: Int, seconds: Double)
+    /// The model is in memory, and so many threads will work.
+    case loaded(
+      model: String, precision: ElementType, weightBytes: Int, workers: Int, episodes: Int, seconds: Double)
     /// All ranks of a job can start, and have the same model and data.
     case joined(model: String, precision: ElementType, ranks: Int, episodes: Int, seconds: Double)
     /// A resumed run goes on after so many optimiser steps.
@@ -55,7 +56,8 @@ public struct TrainingRun {
     try onEvent(
       .loaded(
         model: loaded.modelPath, precision: loaded.stage.device.computeType,
-        weightBytes: loaded.stage.weightBytes, episodes: training.sampleCount,
+        weightBytes: loaded.stage.weightBytes, workers: loaded.stage.device.workerCount,
+        episodes: training.sampleCount,
         seconds: (ContinuousClock.now - start).inSeconds))
     if let checkpoint { try onEvent(.resumed(totalSteps: checkpoint.position.totalSteps)) }
 

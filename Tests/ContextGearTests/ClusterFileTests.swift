@@ -13,7 +13,7 @@ import Testing
         workers: 4
         machine: 3
         memory: 4000000000
-        measured: {layer: [{tokens: 16, forward: 0.1, backward: 0.2}], valueBytes: 4, contention: 1.5}
+        measured: {layer: [{tokens: 16, forward: 0.1, backward: 0.2}], valueBytes: 4, contention: {factor: 1.5, others: 2}}
       - {kind: orin-nx, count: 2}
       - {name: c, memory: 1000, described: {peak: 1.0e12}}
     links:
@@ -72,8 +72,8 @@ import Testing
     ("devices: [{name: a, memory: 5, described: {peak: 1, efficiency: 2}}]", "described.efficiency"),
     ("devices: [{name: a, memory: 5, measured: {layer: []}}]", "devices.0.measured.layer"),
     (
-      "devices: [{name: a, memory: 5, measured: {layer: [{tokens: 1, forward: 1}], contention: 0.5}}]",
-      "devices.0.measured.contention"
+      "devices: [{name: a, memory: 5, measured: {layer: [{tokens: 1, forward: 1}], contention: {factor: 0.5, others: 1}}}]",
+      "devices.0.measured.contention.factor"
     ),
     (
       "devices: [{name: a, memory: 5, measured: {layer: [{tokens: 1, forward: 1}], valueBytes: 3}}]",

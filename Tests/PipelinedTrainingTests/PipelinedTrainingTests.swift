@@ -70,6 +70,7 @@ struct RunShape: Sendable, CustomTestStringConvertible {
 private struct Outcome: Equatable, Sendable {
   var losses: [Double] = []
   var norms: [Double] = []
+  var tokens: [Int] = []
   var checkpoint: Data?
   var bits: [UInt32] = []
   var events = 0
@@ -108,6 +109,12 @@ private struct Outcome: Equatable, Sendable {
       replicas: [
         .init(trained: [(1, 0..<3)], forward: [(2, 0..<3)], samples: 2),
         .init(trained: [(0, 0..<3)], samples: 2),
+      ], microBatch: 2),
+    RunShape(
+      name: "a replica whose later stage begins within the other's first one",
+      replicas: [
+        .init(trained: [(0, 0..<2), (1, 2..<3)], samples: 2),
+        .init(trained: [(2, 0..<1), (3, 1..<3)], samples: 2),
       ], microBatch: 2),
     RunShape(
       name: "3 replicas with different parts of the batch",
@@ -279,6 +286,7 @@ extension Outcome {
     if case .step(let record) = event {
       losses.append(record.loss)
       norms.append(record.gradientNorm)
+      tokens.append(record.tokens)
     }
   }
 }

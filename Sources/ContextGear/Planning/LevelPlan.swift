@@ -65,7 +65,14 @@ extension Planner {
 
   private func lane(_ group: [Workload], on places: [Int]) -> LevelPlan.Lane? {
     guard !places.isEmpty else { return nil }
-    let planner = Planner(cluster.subset(places), shape: shape)
+    var planner = Planner(cluster.subset(places), shape: shape)
+    planner.mayReplicate = mayReplicate
+    // The other lanes' devices compute meanwhile.
+    for index in cluster.devices.indices where !places.contains(index) {
+      if let machine = cluster.devices[index].machine {
+        planner.simulator.busyBeside[machine, default: 0] += 1
+      }
+    }
     let phases = group.compactMap { try? planner.plan($0) }
     return phases.count == group.count ? LevelPlan.Lane(devices: places, phases: phases) : nil
   }

@@ -19,13 +19,20 @@ extension Plan {
           let inFlight = Self.inFlight(order, stage: place, stages: group.count, count: pipeline.count)
           return StageMemory(
             device: stage.device,
-            needed: StageCosts.memory(
-              shape.stored(on: devices[stage.device]), workload, layers: stage.layers,
-              microBatch: pipeline.microBatch, trains: trains,
-              inFlight: inFlight), available: devices[stage.device].memory)
+            needed: (pipelines.count > 1 && trains ? exchangedBytes(stage, shape, workload) : 0)
+              + StageCosts.memory(
+                shape.stored(on: devices[stage.device]), workload, layers: stage.layers,
+                microBatch: pipeline.microBatch, trains: trains,
+                inFlight: inFlight), available: devices[stage.device].memory)
         }
       }
     }
+  }
+
+  /// Bytes of gradients of a stage on their way between replicas: one message of each direction and the values
+  /// that it is made of.
+  private func exchangedBytes(_ stage: Stage, _ shape: ModelShape, _ workload: Workload) -> Int {
+    3 * 4 * stage.layers.count * shape.columnValues * workload.trainedColumns
   }
 
   /// Whether every stage fits into its device.

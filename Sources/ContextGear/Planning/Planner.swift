@@ -20,12 +20,13 @@ public struct Planner: Sendable {
 
   let cluster: Cluster
   let shape: ModelShape
-  let simulator: Simulator
+  var simulator: Simulator
   /// Simulated operations and tried stages until the search gives up its proof. Counted, not timed, so that
   /// a plan does not depend on the machine that makes it.
   public var effort = 20_000_000
   /// Whether several pipelines may share a batch. Their gradients are summed replica by replica, so that where a
-  /// replica has several micro-batches the numbers are not, to the last bit, those of one process.
+  /// replica after the first has several micro-batches, or there are more than three, the numbers are not, to the last
+  /// bit, those of one process.
   public var mayReplicate = true
   /// A part that plans have to do without.
   var ablation: Ablation?
@@ -125,7 +126,8 @@ public struct Planner: Sendable {
       plan.pipelines[0].forward = plan.pipelines[0].forward.map {
         Plan.Stage(device: places[$0.device], layers: $0.layers)
       }
-      return PricedPlan(plan: plan, stepTime: found.stepTime)
+      // Here the devices that are left out may share networks and machines with them.
+      return PricedPlan(plan: plan, stepTime: stepTime(plan, workload))
     }
   }
 

@@ -148,15 +148,15 @@ public struct MeasuredTimes: Codable, Hashable, Sendable {
   public var updatePerLayer: Double
   /// Bytes of a stored weight where the device was measured, 2 or 4; `nil` for the model shape's.
   public var valueBytes: Int?
-  /// How many times as long all this takes while every device of the machine computes; `nil` or at least 1.
-  public var contention: Double?
+  /// How much longer all this takes beside other devices of the machine; `nil` where none were there.
+  public var contention: Contention?
   /// When and where; with the model.
   public var measured: Provenance?
 
   /// Takes the parts.
   public init(
     layer: [Point], head: [Point] = [], embedding: [Point] = [], updatePerLayer: Double = 0,
-    valueBytes: Int? = nil, contention: Double? = nil, measured: Provenance? = nil
+    valueBytes: Int? = nil, contention: Contention? = nil, measured: Provenance? = nil
   ) {
     self.layer = layer
     self.head = head
@@ -165,6 +165,25 @@ public struct MeasuredTimes: Codable, Hashable, Sendable {
     self.valueBytes = valueBytes
     self.contention = contention
     self.measured = measured
+  }
+}
+
+/// How devices of one machine slow each other.
+public struct Contention: Codable, Hashable, Sendable {
+  /// How many times as long work takes, at least 1.
+  public var factor: Double
+  /// Beside so many other devices of the machine that compute.
+  public var others: Int
+
+  /// Takes the parts.
+  public init(factor: Double, others: Int) {
+    self.factor = factor
+    self.others = others
+  }
+
+  /// How many times as long beside fewer of them: in proportion.
+  func factor(beside busy: Int) -> Double {
+    1 + (factor - 1) * min(1, Double(max(busy, 0)) / Double(max(others, 1)))
   }
 }
 

@@ -175,12 +175,7 @@ extension MeasuredTimes {
         decoder.codingPath + [CodingKeys.valueBytes], "\(valueBytes) cannot be",
         "give 2 for bfloat16 or 4 for float32")
     }
-    contention = fields.contains(.contention) ? try fields.positive(.contention) : nil
-    if let contention, contention < 1 {
-      throw decoder.refusal(
-        decoder.codingPath + [CodingKeys.contention], "\(contention) is below 1",
-        "give how many times as long it takes beside others")
-    }
+    contention = try fields.decodeIfPresent(Contention.self, forKey: .contention)
     measured = try fields.decodeIfPresent(Provenance.self, forKey: .measured)
     guard !layer.isEmpty else {
       throw decoder.refusal(
@@ -190,6 +185,27 @@ extension MeasuredTimes {
     where zip(points, points.dropFirst()).contains(where: { $0.tokens >= $1.tokens }) {
       throw decoder.refusal(
         decoder.codingPath + [key], "the sizes do not ascend", "sort the points by tokens")
+    }
+  }
+}
+
+extension Contention {
+  enum CodingKeys: String, CodingKey, CaseIterable { case factor, others }
+
+  /// Reads the fields strictly.
+  public init(from decoder: any Decoder) throws {
+    let fields = try decoder.fields(CodingKeys.self)
+    factor = try fields.positive(.factor)
+    others = try fields.decode(Int.self, forKey: .others)
+    guard factor >= 1 else {
+      throw decoder.refusal(
+        decoder.codingPath + [CodingKeys.factor], "\(factor) is below 1",
+        "give how many times as long it takes beside others")
+    }
+    guard others >= 1 else {
+      throw decoder.refusal(
+        decoder.codingPath + [CodingKeys.others], "\(others) cannot be",
+        "give at least 1, or leave contention out")
     }
   }
 }

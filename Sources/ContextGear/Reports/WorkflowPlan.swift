@@ -71,7 +71,7 @@ extension PlannedPhase {
       "  k = \(pipeline.microBatch)"
         + (workload.forwardOnly.isEmpty ? "" : String(format: ", ρ = %.2f", pipeline.share))
         + ", C_T = \(Figures.seconds(trainedTime)), C_F = \(Figures.seconds(forwardTime))",
-      "  no plan below \(Figures.seconds(lowerBound)) (\(exact ? "every plan covered" : "bound")), gap "
+      "  no plan below \(Figures.seconds(lowerBound)) (\(exact ? "every plan of one pipeline covered" : "bound")), gap "
         + Figures.percent(gap),
     ]
     var rows = [["device", "group", "layers", "idle %", "memory MB", "of MB"]]

@@ -4,15 +4,15 @@
 /// - A message takes the sender's way out, the receiver's way in, and the shared network if there is one, for
 ///   `bytes / bandwidth`, all at once and in the order in which messages are handed over (first in, first
 ///   out); it arrives `latency` later. So a stage's two neighbours share its uplink.
-/// - Devices of one machine slow each other: by their whole `contention` where all of them have a stage, and
-///   in proportion where only some do.
+/// - Devices of one machine slow each other: by their whole `contention` where as many of them have a
+///   stage as when it was measured, and in proportion where fewer do.
 /// - Transfers run beside the computation; without `overlapsTransfers` the sender waits until its message is
 ///   on the wire.
 public struct Simulator: Sendable {
   let devices: [Device]
   let routes: Routes
-  /// The devices of each machine that has several.
-  private let machines: [Int: Int]
+  /// By machine, devices that compute for something else meanwhile.
+  var busyBeside: [Int: Int] = [:]
   /// Whether transfers run beside the computation.
   public var overlapsTransfers = true
 
@@ -20,24 +20,19 @@ public struct Simulator: Sendable {
   public init(_ cluster: Cluster) {
     devices = cluster.devices
     routes = Routes(cluster)
-    machines = Dictionary(
-      cluster.devices.compactMap { device in device.machine.map { ($0, 1) } }, uniquingKeysWith: +)
   }
 
-  /// By machine, how many of its devices have a stage.
+  /// By machine, how many of its devices compute.
   private func busyMachines(_ schedule: Schedule) -> [Int: Int] {
-    guard !machines.isEmpty else { return [:] }
-    return Dictionary(
-      schedule.stages.compactMap { stage in devices[stage.device].machine.map { ($0, 1) } },
-      uniquingKeysWith: +)
+    schedule.stages.reduce(into: busyBeside) { busy, stage in
+      if let machine = devices[stage.device].machine { busy[machine, default: 0] += 1 }
+    }
   }
 
   /// How many times as long a device takes beside the others of its machine that have work.
   private func slowdown(_ device: Device, _ busy: [Int: Int]) -> Double {
-    guard case .measured(let times) = device.speed, let contention = times.contention,
-      let machine = device.machine, let all = machines[machine], all > 1
-    else { return 1 }
-    return 1 + (contention - 1) * Double((busy[machine] ?? 1) - 1) / Double(all - 1)
+    guard case .measured(let times) = device.speed, let machine = device.machine else { return 1 }
+    return times.contention?.factor(beside: (busy[machine] ?? 1) - 1) ?? 1
   }
 
   /// Runs a schedule; a message between devices that nothing joins takes for ever.

@@ -67,6 +67,9 @@ struct SimulateCommand: ParsableCommand {
     if cluster != nil, experiment != nil {
       throw ValidationError("--experiment: has clusters of its own; leave --cluster out")
     }
+    if experiment != nil, input.onePipeline {
+      throw ValidationError("--experiment: shows plans with and without replicas; leave --one-pipeline out")
+    }
   }
 
   /// A schedule's figures for a task.

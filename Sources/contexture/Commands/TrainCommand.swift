@@ -55,7 +55,7 @@ struct TrainCommand: ParsableCommand {
     guard job.cluster != nil else {
       try job.refuseWithoutCluster(input)
       let interrupts = Interrupts()
-      let progress = TrainingProgress(phases: workflow.phaseSchedule.count)
+      let progress = TrainingProgress(workflow)
       let training = TrainingRun(workflow, out: out, models: input.models.models)
       let done = try training.run(resume: resume, shouldStop: { interrupts.requested }) { event in
         try progress.show(event)
@@ -82,7 +82,7 @@ struct TrainCommand: ParsableCommand {
     options.deadline = job.deadline
     (options.workers, options.share) = (job.workers, share)
     options.program = try FileChecksum.sha256(of: URL(fileURLWithPath: "/proc/self/exe"))
-    let progress = TrainingProgress(phases: workflow.phaseSchedule.count, isTerminal: false)
+    let progress = TrainingProgress(workflow, isTerminal: false)
     let training = ClusterTrainingRun(
       workflow, out: out, models: input.models.models, over: transport, options: options)
     let goesOn = resume || (resumeIfBegun && RunFolder(out).hasBegun)

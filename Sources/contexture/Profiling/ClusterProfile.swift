@@ -82,7 +82,7 @@ struct ClusterProfile: Codable {
       devices.append(
         [device.name] + rank.times.layer.map(both) + [rank.times.head.last.map(both) ?? "-"]
           + [Self.ms(rank.times.updatePerLayer), "\(rank.workers)", "\(rank.memory / 1_000_000) MB"]
-          + (shares ? [rank.times.contention.map { String(format: "%.2f x", $0) } ?? "-"] : []))
+          + (shares ? [rank.times.contention.map { String(format: "%.2f x", $0.factor) } ?? "-"] : []))
     }
     let right = Set(1..<(devices.first?.count ?? 1))
     var sections = [
@@ -122,7 +122,9 @@ extension MeasuredTimes {
     return MeasuredTimes(
       layer: points(layer), head: points(head), embedding: points(embedding),
       updatePerLayer: updatePerLayer.rounded(digits: 4), valueBytes: valueBytes,
-      contention: contention.map { max($0.rounded(digits: 3), 1) }, measured: measured)
+      contention: contention.map {
+        Contention(factor: max($0.factor.rounded(digits: 3), 1), others: $0.others)
+      }, measured: measured)
   }
 }
 
@@ -134,7 +136,7 @@ extension MeasuredTimes {
 
   /// From times taken while all devices of the machine computed, and one taken alone: times alone, and how many
   /// times as long all of them are beside the others.
-  func besideOthers(alone: Point) -> MeasuredTimes {
+  func beside(_ others: Int, alone: Point) -> MeasuredTimes {
     guard let together = layer.first(where: { $0.tokens == alone.tokens }) else { return self }
     let contention = max(
       (together.forward + together.backward) / max(alone.forward + alone.backward, .leastNormalMagnitude), 1)
@@ -145,7 +147,8 @@ extension MeasuredTimes {
     }
     return MeasuredTimes(
       layer: points(layer), head: points(head), embedding: points(embedding),
-      updatePerLayer: updatePerLayer / contention, contention: contention, measured: measured)
+      updatePerLayer: updatePerLayer / contention, contention: Contention(factor: contention, others: others),
+      measured: measured)
   }
 }
 

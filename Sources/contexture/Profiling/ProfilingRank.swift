@@ -82,7 +82,7 @@ struct ProfilingRank {
       try transport.barrier(seconds: deadline)
     }
     if let alone = try measureInTurn(profiler, weights, device, machines: all.map(\.machine), transport) {
-      times = times.besideOthers(alone: alone)
+      times = times.beside(all.count { $0.machine == own.machine } - 1, alone: alone)
     }
     let rank = RankProfile(
       host: host, machine: own.machine, workers: device.workerCount, memory: share.memory,

@@ -4,6 +4,7 @@ import Glibc
 import Runs
 import TaskGraph
 import Tensor
+import Workflows
 
 /// Shows how far a training is: one line that is written over on a terminal, a line now and then elsewhere.
 final class TrainingProgress {
@@ -16,6 +17,9 @@ final class TrainingProgress {
   private var recentTokens: [Double] = []
   private var recentSeconds: [Double] = []
   private var lastLine = ContinuousClock.now
+  /// The tokens of a micro-batch and the threads there are, until the first step has been looked at.
+  private var unchecked: (tokens: Int, workers: Int)?
+  private let microBatchTokens: Int?
 
   private static let resumed = "Going on after step "
 
@@ -26,13 +30,17 @@ final class TrainingProgress {
 
   /// - Parameter isTerminal: whether a line can be written over. A rank's output is a terminal to the rank, but
   ///   not where it is read.
-  init(phases: Int, isTerminal: Bool = isatty(STDOUT_FILENO) == 1) {
-    (self.phases, self.isTerminal) = (phases, isTerminal)
+  init(_ workflow: Workflow, isTerminal: Bool = isatty(STDOUT_FILENO) == 1) {
+    (phases, self.isTerminal) = (workflow.phaseSchedule.count, isTerminal)
+    let training = workflow.training
+    let canSplit = training.batchSize > 1 && training.microBatchSamples == nil
+    microBatchTokens = canSplit ? training.microBatchTokens : nil
   }
 
   func show(_ event: TrainingRun.Event) throws {
     switch event {
-    case .loaded(let model, let precision, let bytes, let episodes, let seconds):
+    case .loaded(let model, let precision, let bytes, let workers, let episodes, let seconds):
+      unchecked = microBatchTokens.map { ($0, workers) }
       try Console.print(
         "Model \(model) in \(precision.rawValue), \(Self.megabytes(bytes)) of weights; \(episodes) training "
           + "episodes; ready after \(Self.number(seconds, 1)) s")
@@ -59,6 +67,7 @@ final class TrainingProgress {
           + "\(phase.frozen.count) frozen, \(phase.masked.count) masked; "
           + "\(Self.megabytes(bytes)) for the step" + (step > 0 ? "; from step \(step)" : ""))
     case .step(let record):
+      try hint(record)
       done = record.totalStep
       lossSum += record.loss
       lossCount += 1
@@ -79,6 +88,16 @@ final class TrainingProgress {
       }
     case .phaseFinished, .checkpoint: break
     }
+  }
+
+  /// Says once where threads have nothing to do.
+  private func hint(_ record: StepRecord) throws {
+    guard let (tokens, workers) = unchecked else { return }
+    unchecked = nil
+    guard workers > 1, record.tokens <= tokens else { return }
+    try Console.print(
+      "  A step is one micro-batch, which one of \(workers) threads works on; "
+        + "--set training.microBatchTokens=\((record.tokens + workers - 1) / workers) would share it out")
   }
 
   private func line(_ record: StepRecord, _ allSteps: Int) -> String {
