@@ -97,7 +97,7 @@ final class TrainingProgress {
     guard workers > 1, record.tokens <= tokens else { return }
     try Console.print(
       "  A step is one micro-batch, which one of \(workers) threads works on; "
-        + "--set training.microBatchTokens=\((record.tokens + workers - 1) / workers) would share it out")
+        + "--set training.microBatchTokens=\(record.tokens * 5 / (4 * workers)) would share it out")
   }
 
   private func line(_ record: StepRecord, _ allSteps: Int) -> String {
