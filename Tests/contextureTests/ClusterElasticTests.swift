@@ -11,11 +11,11 @@ extension ClusterJobs {
     /// Goes on by hand over some of the devices, from a copy of the checkpoint, and compares.
     static func expectSame(
       _ here: ClusterProject, _ out: String, _ copy: String, over devices: [String],
-      _ settings: [String] = settings
+      _ settings: [String] = settings, onePipeline: Bool = true
     ) throws {
       try here.write(ClusterProject.cluster(devices), to: "left.yaml")
       let options = ["--cluster", "left.yaml", "--wire", "float32", "--workers", "1", "--resume"]
-      let resumed = try here.train(copy, settings, options)
+      let resumed = try here.train(copy, settings, options + (onePipeline ? ["--one-pipeline"] : []))
       #expect(resumed.status == 0, "\(resumed)")
       #expect(here.isSame(out, copy) && here.isSame(out, copy, file: "checkpoint.safetensors"))
       #expect(try here.records(out) == here.records(copy))
@@ -36,6 +36,22 @@ extension ClusterJobs {
           outcome.errors.contains("going on over \(devices.joined(separator: ", "))\n"), "\(outcome.errors)")
         #expect(outcome.errors.contains("contexture: rank \(rank) "), "\(outcome.errors)")
         try Self.expectSame(here, "run", "copy", over: devices)
+      }
+    }
+
+    /// Replicas, of which one is lost.
+    @Test(.enabled(if: RunningTraining.faultsAreWanted), arguments: [0, 2])
+    func aKilledReplicaIsLeftOut(rank: Int) throws {
+      try ClusterProject.with(devices: 3) { here in
+        let training = try ClusterFaultTests.start(
+          here, "run", Self.settings, Self.elastic.filter { $0 != "--one-pipeline" })
+        try training.wait(forSteps: 20)
+        #expect(try here.plan("run").phases.contains { $0.plan.pipelines.count > 1 })
+        try training.copyRun(to: "copy") { try training.kill(rank) }
+        let (outcome, _, left) = try training.end()
+        #expect(outcome.status == 0 && left == [], "\(outcome)")
+        let devices = ["d0", "d1", "d2"].enumerated().filter { $0.offset != rank }.map(\.element)
+        try Self.expectSame(here, "run", "copy", over: devices, onePipeline: false)
       }
     }
 
