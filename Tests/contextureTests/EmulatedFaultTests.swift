@@ -16,7 +16,8 @@ extension ClusterJobs {
       try here.write("hosts: [{name: d0}, {name: d1}, {name: d2}]", to: "emulated.yaml")
       let words = ClusterProject.words(
         "run", Self.settings,
-        ["--cluster", "hosts-cluster.yaml", "--wire", "float32", "--workers", "1"] + options)
+        ["--cluster", "hosts-cluster.yaml", "--wire", "float32", "--workers", "1", "--one-pipeline"]
+          + options)
       let script = """
         cp "$1" hosts.part && mv hosts.part hosts.yaml
         while [ ! -e hosts-cluster.yaml ]; do sleep 0.05; done
@@ -106,11 +107,11 @@ extension ClusterJobs {
       try ClusterProject.with(devices: 3) { here in
         let training = try start(here, ["--elastic"])
         try training.wait(forSteps: 20)
-        try cut(2, training)
+        try training.copyRun(to: "copy") { try cut(2, training) }
         let (outcome, _, left) = try training.end()
         #expect(outcome.status == 0 && left == [], "\(outcome)")
         #expect(outcome.errors.contains("going on over d0, d1\n"), "\(outcome.errors)")
-        #expect(here.exists("run/adapter.safetensors"))
+        try ClusterElasticTests.expectSame(here, "run", "copy", over: ["d0", "d1"])
       }
     }
   }
