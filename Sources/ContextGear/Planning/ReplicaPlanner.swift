@@ -30,12 +30,14 @@ extension Planner {
   func planReplicas(_ workload: Workload) -> PricedPlan? {
     let ranking = ranking(workload)
     let most = mayReplicate ? workload.samples : 1
+    // On a few devices the search for one pipeline has covered what a single pod can do.
+    let least = ranking.count > Self.exactLimit ? 1 : 2
     var known: [PodKind: Plan?] = [:]
     var best: PricedPlan?
     for size in 1...min(Self.exactLimit, ranking.count) {
       var count = min(ranking.count / size, most)
       // Fewer pods leave devices out, but have fewer gradients to sum.
-      while count > 0 {
+      while count >= least {
         if let plan = pods(ranking, count: count, size: size, workload, &known) {
           let time = stepTime(plan, workload)
           if time < best?.stepTime ?? .infinity { best = PricedPlan(plan: plan, stepTime: time) }

@@ -33,7 +33,8 @@ struct PlanningInput: ParsableArguments {
 
   @Flag(
     help:
-      "Plan no replicas of the model that share a batch; the numbers are then one process's to the last bit.")
+      "Plan no replicas of the model that share a batch: they add gradients in another order than one process."
+  )
   var onePipeline = false
 
   /// The same options for another call of this program.
