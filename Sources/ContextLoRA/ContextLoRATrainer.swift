@@ -58,7 +58,7 @@ public struct StepRecord: Sendable, Equatable, Codable {
   public var gradientNorm: Double
   /// The rate of this step.
   public var learningRate: Double
-  /// Tokens computed.
+  /// Tokens of the samples. What those of a micro-batch begin with in common is computed once.
   public var tokens: Int
   /// Tokens that carry loss.
   public var targets: Int

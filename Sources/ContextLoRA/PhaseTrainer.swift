@@ -8,7 +8,7 @@ public struct StepResult: Sendable, Equatable {
   public var loss: Double
   /// The Euclidean norm of the gradient before clipping.
   public var gradientNorm: Double
-  /// Tokens computed.
+  /// Tokens of the samples. What those of a micro-batch begin with in common is computed once.
   public var tokens: Int
   /// Tokens that carry loss.
   public var targets: Int

@@ -32,7 +32,6 @@ extension StageRunner {
   }
 
   func question(_ operation: Operation) throws -> Passing {
-    var batch = PackedBatch(tokens: [], segments: [], targets: [])
     var asked: [(place: Int, request: ScoreRequest)] = []
     let step = window[Int(operation.step)]
     let range = range(operation)
@@ -40,10 +39,9 @@ extension StageRunner {
       guard let known = chosen(operation, place: place) else { continue }
       let request = try samples.question(
         work.passes[Int(operation.pass)].task, sample: step.samples[place], answers: known)
-      batch.append(request)
       asked.append((place - range.lowerBound, request))
     }
-    return Passing(batch: batch, asked: asked)
+    return Passing(batch: PackedBatch(asked.map(\.request)), asked: asked)
   }
 
   func trainedBatch(_ operation: Operation) throws -> PackedBatch {
@@ -111,7 +109,7 @@ extension StageRunner {
     guard let trainer else { preconditionFailure("a stage that only answers cannot train") }
     let flight = try takeFlight(operation)
     let batch = flight.batch
-    tokens += batch.rowCount
+    tokens += batch.sequenceTokenCount
     guard batch.rowCount > 0 else { return }
     let worker = worker(rows: flight.activations.rows)
     if stage.isFirst {

@@ -50,7 +50,7 @@ extension CPUOperations {
     out: Matrix, lse: Matrix
   ) {
     let groupRows = shape.group * segment.count
-    let ranges = (segment.past + [KeyRange(start: segment.keyRow, count: segment.count)]).joined()
+    let ranges = (segment.past + [segment.keys]).joined()
     let offset = segment.past.reduce(0) { $0 + $1.count }
     let keyCount = offset + segment.count
     let scores = scratch(.scores, rows: groupRows, columns: keyCount, type: .float32)
@@ -113,11 +113,12 @@ extension CPUOperations {
     _ shape: AttentionShape, segments: [AttentionSegment], dOut: Matrix, queries: Matrix,
     store: KeyValueStore, out: Matrix, lse: Matrix, cosine: Matrix, sine: Matrix, into dFused: Matrix
   ) {
-    for segment in segments {
-      precondition(segment.past.isEmpty, "attentionBackward: a segment with a past")
+    let shared = SharedKeyGradients(self, shape, segments)
+    // Those that look at others come after them in the batch, and so first here.
+    for segment in segments.reversed() {
       backward(
         shape, segment, dOut: dOut, queries: segment.queries(in: queries, shape), store: store, out: out,
-        lse: segment.statistics(in: lse, shape), cosine: cosine, sine: sine, into: dFused)
+        lse: segment.statistics(in: lse, shape), cosine: cosine, sine: sine, shared, into: dFused)
     }
   }
 
@@ -125,17 +126,21 @@ extension CPUOperations {
   // dv = Pᵀ dO, dP = dO vᵀ, dS = P ∘ (dP - D), dq = dS k, dk = dSᵀ q. P is computed again from S and lse.
   private func backward(
     _ shape: AttentionShape, _ segment: AttentionSegment, dOut: Matrix, queries: Matrix,
-    store: KeyValueStore, out: Matrix, lse: Matrix, cosine: Matrix, sine: Matrix, into dFused: Matrix
+    store: KeyValueStore, out: Matrix, lse: Matrix, cosine: Matrix, sine: Matrix,
+    _ shared: SharedKeyGradients, into dFused: Matrix
   ) {
     let (count, dimension, type) = (segment.count, shape.dimension, dFused.type)
     let groupRows = shape.group * count
     let rows = segment.row..<segment.row + count
+    let ranges = (segment.past + [segment.keys]).joined()
+    let offset = segment.past.reduce(0) { $0 + $1.count }
+    let keyCount = offset + count
     let dense = scratch(.denseOutputGradient, rows: shape.heads * count, columns: dimension, type: type)
     let delta = scratch(.delta, rows: 1, columns: shape.heads * count, type: .float32)
-    let scores = scratch(.scores, rows: groupRows, columns: count, type: .float32)
-    let dp = scratch(.scoresGradient, rows: groupRows, columns: count, type: .float32)
-    let p = scratch(.probabilities, rows: groupRows, columns: count, type: type)
-    let ds = scratch(.probabilitiesGradient, rows: groupRows, columns: count, type: type)
+    let scores = scratch(.scores, rows: groupRows, columns: keyCount, type: .float32)
+    let dp = scratch(.scoresGradient, rows: groupRows, columns: keyCount, type: .float32)
+    let p = scratch(.probabilities, rows: groupRows, columns: keyCount, type: type)
+    let ds = scratch(.probabilitiesGradient, rows: groupRows, columns: keyCount, type: type)
     let dq = scratch(.queriesGradient, rows: shape.heads * count, columns: dimension, type: type)
     let dk = scratch(.keysGradient, rows: shape.keyValueHeads * count, columns: dimension, type: type)
     let dv = scratch(.valuesGradient, rows: shape.keyValueHeads * count, columns: dimension, type: type)
@@ -143,19 +148,35 @@ extension CPUOperations {
     for head in 0..<shape.keyValueHeads {
       let group = head * groupRows..<(head + 1) * groupRows
       let own = head * count..<(head + 1) * count
-      let range = KeyRange(start: segment.keyRow, count: count)
-      let k = store.rows(store.keys, head: head, range)
-      let v = store.rows(store.values, head: head, range)
+      let k = gather(store.keys, store, head: head, ranges, count: keyCount, .gatheredKeys)
+      let v = gather(store.values, store, head: head, ranges, count: keyCount, .gatheredValues)
       let q = queries.rows(group)
       let dO = dense.rows(group)
       matmul(q, transposed: false, k, transposed: true, into: scores, accumulate: false)
       matmul(dO, transposed: false, v, transposed: true, into: dp, accumulate: false)
       softmaxBackward(
         scores, dp, lse: lse.columns(group), delta: delta.columns(group), groups: shape.group, count: count,
-        p: p, ds: ds)
-      matmul(p, transposed: true, dO, transposed: false, into: dv.rows(own), accumulate: false)
+        offset: offset, p: p, ds: ds)
       matmul(ds, transposed: false, k, transposed: false, into: dq.rows(group), accumulate: false)
-      matmul(ds, transposed: true, q, transposed: false, into: dk.rows(own), accumulate: false)
+      var first = 0
+      for past in segment.past {
+        let seen = first..<first + past.count
+        let sum = shared.rows(past, head: head)
+        matmul(p.columns(seen), transposed: true, dO, transposed: false, into: sum.values, accumulate: true)
+        matmul(ds.columns(seen), transposed: true, q, transposed: false, into: sum.keys, accumulate: true)
+        first += past.count
+      }
+      let (ownP, ownDs) = (p.columns(offset..<keyCount), ds.columns(offset..<keyCount))
+      guard shared.holds(segment.keys) else {
+        matmul(ownP, transposed: true, dO, transposed: false, into: dv.rows(own), accumulate: false)
+        matmul(ownDs, transposed: true, q, transposed: false, into: dk.rows(own), accumulate: false)
+        continue
+      }
+      let sum = shared.rows(segment.keys, head: head)
+      matmul(ownP, transposed: true, dO, transposed: false, into: sum.values, accumulate: true)
+      matmul(ownDs, transposed: true, q, transposed: false, into: sum.keys, accumulate: true)
+      copy(sum.values, into: dv.rows(own))
+      copy(sum.keys, into: dk.rows(own))
     }
     let angles = segment.position..<segment.position + count
     let (cosines, sines) = (cosine.rows(angles).float32, sine.rows(angles).float32)
@@ -188,16 +209,19 @@ extension CPUOperations {
   }
 
   private func softmaxBackward(
-    _ scores: Matrix, _ dp: Matrix, lse: Matrix, delta: Matrix, groups: Int, count: Int, p: Matrix, ds: Matrix
+    _ scores: Matrix, _ dp: Matrix, lse: Matrix, delta: Matrix, groups: Int, count: Int, offset: Int,
+    p: Matrix, ds: Matrix
   ) {
     switch p.type {
     case .float32:
       kernels.softmax_backward_f32(
-        scores.float32, dp.float32, lse.float32, delta.float32, groups, count, count, scores.stride, 0,
+        scores.float32, dp.float32, lse.float32, delta.float32, groups, count, scores.columns, scores.stride,
+        offset,
         p.float32, ds.float32)
     case .bfloat16:
       kernels.softmax_backward_bf16(
-        scores.float32, dp.float32, lse.float32, delta.float32, groups, count, count, scores.stride, 0,
+        scores.float32, dp.float32, lse.float32, delta.float32, groups, count, scores.columns, scores.stride,
+        offset,
         p.bfloat16, ds.bfloat16)
     }
   }
@@ -213,6 +237,43 @@ extension [KeyRange] {
         result.append(range)
       }
     }
+  }
+}
+
+/// Gradients of the keys and values that other segments of a batch look at, summed in float32.
+private struct SharedKeyGradients {
+  private let keys: Matrix
+  private let values: Matrix
+  /// By key row of the segment looked at: its first row here, and its rows a head.
+  private var places: [Int: (first: Int, count: Int)] = [:]
+
+  /// - Precondition: a past consists of whole segments that stand before the one that looks at them.
+  init(_ operations: CPUOperations, _ shape: AttentionShape, _ segments: [AttentionSegment]) {
+    var before: [Int: Int] = [:]
+    var rows = 0
+    for segment in segments {
+      for past in segment.past where places[past.start] == nil {
+        precondition(
+          before[past.start] == past.count, "attentionBackward: a past that is no segment before it")
+        places[past.start] = (rows, past.count)
+        rows += past.count * shape.keyValueHeads
+      }
+      before[segment.keyRow] = segment.count
+    }
+    keys = operations.scratch(.sharedKeysGradient, rows: rows, columns: shape.dimension, type: .float32)
+    values = operations.scratch(.sharedValuesGradient, rows: rows, columns: shape.dimension, type: .float32)
+    operations.zero(keys)
+    operations.zero(values)
+  }
+
+  func holds(_ range: KeyRange) -> Bool { places[range.start] != nil }
+
+  func rows(_ range: KeyRange, head: Int) -> (keys: Matrix, values: Matrix) {
+    guard let place = places[range.start], place.count == range.count else {
+      preconditionFailure("attentionBackward: rows that nothing looks at")
+    }
+    let rows = place.first + head * place.count..<place.first + (head + 1) * place.count
+    return (keys.rows(rows), values.rows(rows))
   }
 }
 

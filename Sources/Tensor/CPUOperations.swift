@@ -31,6 +31,7 @@ final class CPUOperations: TensorOperations {
     case gatheredKeys, gatheredValues, attended
     case scores, scoresGradient, probabilities, probabilitiesGradient
     case denseOutputGradient, delta, queriesGradient, keysGradient, valuesGradient
+    case sharedKeysGradient, sharedValuesGradient
     case logits, exponentials, rowStatistics
   }
 

@@ -76,6 +76,9 @@ public struct AttentionSegment: Sendable, Equatable {
     self.past = past
     self.keyRow = keyRow ?? row
   }
+
+  /// The rows of the key/value store that are its own.
+  public var keys: KeyRange { KeyRange(start: keyRow, count: count) }
 }
 
 /// The sizes of an attention layer.
@@ -229,7 +232,8 @@ public protocol TensorOperations: AnyObject {
   func attention(
     _ shape: AttentionShape, segments: [AttentionSegment], fused: Matrix, cosine: Matrix, sine: Matrix,
     queries: Matrix, store: KeyValueStore, out: Matrix, lse: Matrix)
-  /// dOut `[rows, heads * dimension]` -> dFused `[rows, fusedColumns]`, for segments without a past.
+  /// dOut `[rows, heads * dimension]` -> dFused `[rows, fusedColumns]`. A past must consist of whole segments
+  /// of the batch that stand before the one that looks at them; their gradients sum over all that do.
   func attentionBackward(
     _ shape: AttentionShape, segments: [AttentionSegment], dOut: Matrix, queries: Matrix,
     store: KeyValueStore, out: Matrix, lse: Matrix, cosine: Matrix, sine: Matrix, into dFused: Matrix)

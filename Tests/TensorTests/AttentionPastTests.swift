@@ -56,6 +56,35 @@ struct AttentionPastTests {
     expectClose(out.rows(4..<8), expected.rows(8..<12), relative: layer.tolerance)
   }
 
+  /// A row's gradient sums over all that look at it: a trunk with a branch that has branches of its own.
+  @Test(arguments: ElementType.computed)
+  func gradientsOfAPastSumOverAllThatSeeIt(_ type: ElementType) {
+    let layer = AttentionBench(Self.shape, rows: 24, as: type)
+    let fused = layer.randomRows(24, seed: 5)
+    let dOut = HostMatrix.random(24, 32, seed: 6, as: type)
+    let (trunk, branch) = (KeyRange(start: 3, count: 5), KeyRange(start: 8, count: 3))
+    let segments = [
+      AttentionSegment(row: 0, count: 3),
+      AttentionSegment(row: 3, count: 5),
+      AttentionSegment(row: 8, count: 3, position: 5, past: [trunk]),
+      AttentionSegment(row: 11, count: 4, position: 8, past: [trunk, branch]),
+      AttentionSegment(row: 15, count: 1, position: 8, past: [trunk, branch]),
+      AttentionSegment(row: 16, count: 6, position: 5, past: [trunk]),
+    ]
+    layer.forward(fused, segments)
+    let gradient = layer.backward(dOut, segments)
+    let expected = centralDifferences(at: fused.rows(0..<22)) { fused in
+      segments.reduce(0.0) { sum, segment in
+        let past = segment.past.map { fused.rows($0.start..<$0.start + $0.count) }
+        let own = segment.row..<segment.row + segment.count
+        let out = layer.reference.forward(.stacked(past + [fused.rows(own)])).out
+        return sum + dOut.rows(own).dot(out.rows(segment.position..<segment.position + segment.count))
+      }
+    }
+    expectClose(gradient.rows(0..<22), expected, relative: layer.tolerance)
+    #expect(layer.bench.bytes(layer.dFused.rows(22..<24)).allSatisfy { $0 == 0xff }, "nobody's rows")
+  }
+
   /// A key/value cache: tokens arrive in runs, or one by one, into a store that outlives the calls.
   @Test(arguments: ElementType.computed)
   func aCacheThatGrows(_ type: ElementType) {

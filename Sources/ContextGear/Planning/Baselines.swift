@@ -90,7 +90,7 @@ extension Planner {
   /// computation of a micro-batch or the link behind it.
   private func pipeDreamCuts(_ workload: Workload, microBatch: Int) -> [Int]? {
     let (count, layers) = (cluster.devices.count, shape.layers)
-    let bytes = workload.trained.tokens * Double(microBatch * workload.wireBytes(shape))
+    let bytes = workload.trained.rows(samples: Double(microBatch)) * Double(workload.wireBytes(shape))
     var best = [[Double]](repeating: [Double](repeating: .infinity, count: layers + 1), count: count + 1)
     var choice = [[Int]](repeating: [Int](repeating: 0, count: layers + 1), count: count + 1)
     best[0][0] = 0

@@ -175,10 +175,11 @@ struct StageTimes {
     let (shape, workload) = (search.planner.shape, search.workload)
     let k = Double(setting.microBatch)
     func times(_ pass: Workload.Pass) -> (Double, Double, Double, Double, Double) {
-      let layer = device.layer(shape, tokens: k * pass.tokens, context: pass.tokens)
+      let rows = pass.rows(samples: k)
+      let layer = device.layer(shape, tokens: rows, context: pass.tokens)
       let head = device.head(shape, labels: k * pass.labels)
       return (
-        layer.forward, layer.backward, device.embedding(shape, tokens: k * pass.tokens), head.forward,
+        layer.forward, layer.backward, device.embedding(shape, tokens: rows), head.forward,
         head.backward
       )
     }

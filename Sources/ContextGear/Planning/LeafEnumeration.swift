@@ -48,9 +48,10 @@ struct LeafEnumeration {
     table = search.busyTable(setting, trains: trains)
     let workload = search.workload
     count = Double(workload.samples / setting.microBatch)
-    let perToken = Double(setting.microBatch * workload.wireBytes(search.planner.shape))
-    trainedBytes = workload.trained.tokens * perToken
-    forwardBytes = workload.forwardOnly.reduce(0) { $0 + $1.tokens } * perToken
+    let k = Double(setting.microBatch)
+    let perRow = Double(workload.wireBytes(search.planner.shape))
+    trainedBytes = workload.trained.rows(samples: k) * perRow
+    forwardBytes = workload.forwardOnly.reduce(0) { $0 + $1.rows(samples: k) } * perRow
     let (devices, routes) = (search.planner.cluster.devices, search.planner.simulator.routes)
     let bytes = trainedBytes
     uniform =

@@ -165,8 +165,8 @@ package struct PlanSearch {
     let passes =
       forward.map { d in
         workload.forwardOnly.reduce(0) { sum, pass in
-          let tokens = Double(setting.microBatch) * pass.tokens
-          return sum + planner.cluster.devices[d].layer(shape, tokens: tokens, context: pass.tokens).forward
+          let rows = pass.rows(samples: Double(setting.microBatch))
+          return sum + planner.cluster.devices[d].layer(shape, tokens: rows, context: pass.tokens).forward
         } * Double(shape.layers)
       }.min() ?? 0
     var own = setting

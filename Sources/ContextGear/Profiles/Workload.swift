@@ -6,14 +6,22 @@ public struct Workload: Codable, Hashable, Sendable {
     public var task: String
     /// Tokens a sample.
     public var tokens: Double
+    /// Tokens that every sample begins with: a micro-batch computes them once.
+    public var shared: Double
     /// Tokens a sample whose probabilities are computed.
     public var labels: Double
 
     /// Takes the parts.
-    public init(task: String, tokens: Double, labels: Double) {
+    public init(task: String, tokens: Double, shared: Double = 0, labels: Double) {
       self.task = task
       self.tokens = tokens
+      self.shared = shared
       self.labels = labels
+    }
+
+    /// Rows of a micro-batch.
+    public func rows(samples: Double) -> Double {
+      samples <= 1 ? samples * tokens : shared + samples * (tokens - shared)
     }
   }
 

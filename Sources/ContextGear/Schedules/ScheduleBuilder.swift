@@ -187,10 +187,10 @@ private struct ScheduleBuilder {
     let pipeline = plan.pipelines[p]
     let group = trains ? pipeline.trained : pipeline.forward
     let k = pipeline.microBatch
-    let tokens = (pass == passes ? workload.trained : workload.forwardOnly[pass]).tokens * Double(k)
+    let rows = (pass == passes ? workload.trained : workload.forwardOnly[pass]).rows(samples: Double(k))
     // The options chosen so far go before the rows, to the next multiple of 64 bytes.
     let header = (answerBytes(after: pass - 1, k) + 63) / 64 * 64
-    let bytes = header + Int(tokens * Double(workload.wireBytes(shape)))
+    let bytes = header + Int(rows * Double(workload.wireBytes(shape)))
     func output(_ trains: Bool, _ s: Int, _ pass: Int) -> Int {
       let local = trains ? s : pipeline.trained.count + s
       let width = pipeline.trained.count + pipeline.forward.count
@@ -232,7 +232,7 @@ private struct ScheduleBuilder {
     let width = group.count + pipeline.forward.count
     let base = bases[p] + steps * (passes + 1) * pipeline.count * width
     let bytes = Int(
-      workload.trained.tokens * Double(pipeline.microBatch * workload.wireBytes(shape)))
+      workload.trained.rows(samples: Double(pipeline.microBatch)) * Double(workload.wireBytes(shape)))
     func gradient(_ s: Int) -> Int { base + (step * pipeline.count + micro) * group.count + s }
     if s + 1 < group.count {
       message(

@@ -17,11 +17,11 @@ struct StageCosts {
     let isLast = layers.upperBound == shape.layers
     var backward = 0.0
     forward = (workload.forwardOnly + [workload.trained]).map { pass in
-      let tokens = k * pass.tokens
-      let layer = device.layer(shape, tokens: tokens, context: pass.tokens)
+      let rows = pass.rows(samples: k)
+      let layer = device.layer(shape, tokens: rows, context: pass.tokens)
       var seconds = layer.forward * Double(layers.count)
       backward = layer.backward * Double(layers.count)
-      if layers.lowerBound == 0 { seconds += device.embedding(shape, tokens: tokens) }
+      if layers.lowerBound == 0 { seconds += device.embedding(shape, tokens: rows) }
       if isLast {
         let head = device.head(shape, labels: k * pass.labels)
         seconds += head.forward
@@ -56,9 +56,9 @@ struct StageCosts {
     bytes += layers.count * shape.columnValues * 4 * shape.rank
     if trains { bytes += layers.count * shape.columnValues * 12 * workload.trainedColumns }
     let kept = trains ? inFlight * layers.count : 0
-    let longest = workload.forwardOnly.map(\.tokens).max() ?? 0
-    let working = max(longest, trains ? workload.trained.tokens : 0)
-    return bytes
-      + Int(Double(microBatch * shape.activationBytes) * (workload.trained.tokens * Double(kept) + working))
+    let trained = workload.trained.rows(samples: Double(microBatch))
+    let longest = workload.forwardOnly.map { $0.rows(samples: Double(microBatch)) }.max() ?? 0
+    let working = max(longest, trains ? trained : 0)
+    return bytes + Int(Double(shape.activationBytes) * (trained * Double(kept) + working))
   }
 }

@@ -103,8 +103,7 @@ public final class Scorer: @unchecked Sendable {
   private func run(_ requests: [ScoreRequest], _ adapter: AdapterView?, _ context: Context) throws
     -> [[[Float]]]
   {
-    var batch = PackedBatch(tokens: [], segments: [], targets: [])
-    for request in requests { batch.append(request) }
+    let batch = PackedBatch(requests)
     let h = context.activations.hidden.rows(0..<batch.paddedRowCount)
     try stage.embed(batch.tokens, into: h, context.worker.operations)
     stage.forward(batch, context.activations, adapter: adapter, context.worker)
@@ -114,28 +113,6 @@ public final class Scorer: @unchecked Sendable {
       request.continuations.map { continuation in
         defer { next += continuation.count }
         return Array(flat[next..<next + continuation.count])
-      }
-    }
-  }
-}
-
-extension PackedBatch {
-  /// Appends a prompt and behind it each continuation's tokens but the last.
-  public mutating func append(_ request: ScoreRequest) {
-    let prompt = KeyRange(start: tokens.count, count: request.prompt.count)
-    segments.append(AttentionSegment(row: prompt.start, count: prompt.count))
-    tokens += request.prompt
-    for continuation in request.continuations {
-      targets.append(TargetToken(row: prompt.start + prompt.count - 1, token: continuation[0]))
-      let row = tokens.count
-      if continuation.count > 1 {
-        segments.append(
-          AttentionSegment(
-            row: row, count: continuation.count - 1, position: prompt.count, past: [prompt]))
-      }
-      tokens += continuation.dropLast()
-      for (offset, token) in continuation.dropFirst().enumerated() {
-        targets.append(TargetToken(row: row + offset, token: token))
       }
     }
   }

@@ -25,6 +25,11 @@ public struct TokenSequence: Sendable, Equatable {
     targets = [Int32](repeating: Self.noTarget, count: prompt.count - 1) + completion
   }
 
+  /// The tokens before the first that carries loss; never all of them.
+  var tokensWithoutLoss: ArraySlice<Int32> {
+    targets.firstIndex { $0 != Self.noTarget }.map { tokens.prefix($0) } ?? tokens.dropLast()
+  }
+
   /// The number of tokens that carry loss.
   public var targetCount: Int { targets.reduce(0) { $0 + ($1 == Self.noTarget ? 0 : 1) } }
 }
@@ -46,19 +51,71 @@ public struct PackedBatch: Sendable, Equatable {
     self.targets = targets
   }
 
-  /// Whole sequences, one after the other, without padding.
+  /// Whole sequences, one after the other, without padding. The tokens that all of them begin with, and that
+  /// carry no loss, such as a task's instruction, are computed once: they stand first, and each sequence looks
+  /// back at them.
   public init(_ sequences: [TokenSequence]) {
-    tokens = []
-    segments = []
-    targets = []
+    let prefix = Self.sharedPrefix(sequences.map(\.tokensWithoutLoss))
+    self.init(prefix: sequences.first?.tokens.prefix(prefix) ?? [])
+    let shared = segments.map(\.keys)
     for sequence in sequences {
-      let row = tokens.count
-      segments.append(AttentionSegment(row: row, count: sequence.tokens.count))
+      let row = tokens.count - prefix
+      append(sequence.tokens.dropFirst(prefix), position: prefix, past: shared)
       for (offset, token) in sequence.targets.enumerated() where token != TokenSequence.noTarget {
         targets.append(TargetToken(row: row + offset, token: token))
       }
-      tokens += sequence.tokens
     }
+  }
+
+  /// Prompts and behind each its continuations' tokens but the last, which is only predicted. The tokens that
+  /// all prompts begin with are computed once.
+  public init(_ requests: [ScoreRequest]) {
+    let prefix = Self.sharedPrefix(requests.map { $0.prompt.dropLast() })
+    self.init(prefix: requests.first?.prompt.prefix(prefix) ?? [])
+    let shared = segments.map(\.keys)
+    for request in requests {
+      append(request.prompt.dropFirst(prefix), position: prefix, past: shared)
+      let past = shared + segments.suffix(1).map(\.keys)
+      let last = tokens.count - 1
+      for continuation in request.continuations {
+        targets.append(TargetToken(row: last, token: continuation[0]))
+        let row = tokens.count
+        append(continuation.dropLast(), position: request.prompt.count, past: past)
+        for (offset, token) in continuation.dropFirst().enumerated() {
+          targets.append(TargetToken(row: row + offset, token: token))
+        }
+      }
+    }
+  }
+
+  private init(prefix: ArraySlice<Int32>) {
+    self.init(tokens: [], segments: [], targets: [])
+    append(prefix, position: 0, past: [])
+  }
+
+  private mutating func append(_ run: ArraySlice<Int32>, position: Int, past: [KeyRange]) {
+    if run.isEmpty { return }
+    segments.append(AttentionSegment(row: tokens.count, count: run.count, position: position, past: past))
+    tokens += run
+  }
+
+  /// A shorter prefix is computed with each sequence: the seam costs more than it saves.
+  static let shortestSharedPrefix = 8
+
+  /// The number of tokens that several runs begin with and that one pass computes once; 0 where it is not worth a
+  /// seam.
+  public static func sharedPrefix(_ runs: [ArraySlice<Int32>]) -> Int {
+    guard let first = runs.first, runs.count > 1 else { return 0 }
+    let shared = runs.dropFirst().reduce(first.count) { count, run in
+      min(count, zip(first, run).prefix { $0 == $1 }.count)
+    }
+    return shared < shortestSharedPrefix ? 0 : shared
+  }
+
+  /// Tokens of the sequences, what they begin with in common counted with each.
+  public var sequenceTokenCount: Int {
+    let lookedAt = Set(segments.flatMap { $0.past.map(\.start) })
+    return segments.reduce(0) { lookedAt.contains($1.keyRow) ? $0 : $0 + $1.position + $1.count }
   }
 
   /// The number of rows with a token.

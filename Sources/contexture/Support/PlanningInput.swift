@@ -3,6 +3,7 @@ import Checkpoint
 import ContextGear
 import Datasets
 import Foundation
+import LanguageModels
 import Prompting
 import Runs
 import TaskGraph
@@ -157,12 +158,14 @@ struct PlanningInput: ParsableArguments {
     var result: [String: TaskTokens] = [:]
     for task in workflow.tasks {
       var (rows, labels) = ((trained: 0, scored: 0), (trained: 0, scored: 0))
+      var beginnings: [ArraySlice<Int32>] = []
       for episode in episodes {
         let example = try prompts.example(
           task: task.name, episode: episode, parentAnswers: episode.goldAnswers(of: task.parents))
         let trained = example.prompt.count + example.completion.count - 1
         rows.trained += trained
         labels.trained += example.completion.count
+        beginnings.append(example.prompt.dropLast())
         guard let item = episode.tasks[task.name], !item.options.isEmpty else {
           rows.scored += trained
           labels.scored += example.completion.count
@@ -173,9 +176,12 @@ struct PlanningInput: ParsableArguments {
         rows.scored += question.rowCount
         labels.scored += question.continuations.reduce(0) { $0 + $1.count }
       }
+      let shared = PackedBatch.sharedPrefix(beginnings)
       func pass(_ rows: Int, _ labels: Int) -> Workload.Pass {
         let count = Double(episodes.count)
-        return Workload.Pass(task: task.name, tokens: Double(rows) / count, labels: Double(labels) / count)
+        return Workload.Pass(
+          task: task.name, tokens: Double(rows) / count, shared: Double(shared),
+          labels: Double(labels) / count)
       }
       result[task.name] = TaskTokens(
         forwardOnly: pass(rows.scored, labels.scored), trained: pass(rows.trained, labels.trained))

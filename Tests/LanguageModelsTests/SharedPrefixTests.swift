@@ -1,0 +1,107 @@
+import Checkpoint
+import LanguageModels
+import SeededRandom
+import Tensor
+import TestSupport
+import Testing
+
+/// What sequences begin with in common is computed once, and changes no result.
+struct SharedPrefixTests {
+  private static let instruction: [Int32] = [4, 90, 17, 3, 66, 21, 8, 50, 2, 71]
+
+  @Test("the common tokens stand once; targets and positions are those of the whole sequences")
+  func layout() {
+    let sequences = [[11, 12], [13], [11, 12, 14]].map {
+      TokenSequence(prompt: Self.instruction + $0, completion: [60, 61])
+    }
+    let batch = PackedBatch(sequences)
+    #expect(batch.tokens == Self.instruction + [11, 12, 60, 13, 60, 11, 12, 14, 60])
+    let shared = [KeyRange(start: 0, count: 10)]
+    #expect(
+      batch.segments == [
+        AttentionSegment(row: 0, count: 10),
+        AttentionSegment(row: 10, count: 3, position: 10, past: shared),
+        AttentionSegment(row: 13, count: 2, position: 10, past: shared),
+        AttentionSegment(row: 15, count: 4, position: 10, past: shared),
+      ])
+    #expect(batch.sequenceTokenCount == sequences.reduce(0) { $0 + $1.tokens.count })
+    #expect(batch.targets.map(\.row) == [11, 12, 13, 14, 17, 18])
+    #expect(batch.targets.map(\.token) == [60, 61, 60, 61, 60, 61])
+  }
+
+  @Test("tokens that carry loss, few tokens, one sequence alone: nothing is shared")
+  func notShared() {
+    let short = [[1, 2, 3, 4, 5, 6, 7, 20], [1, 2, 3, 4, 5, 6, 7, 30]].map {
+      TokenSequence(prompt: $0, completion: [9])
+    }
+    let early = TokenSequence(
+      tokens: Self.instruction, targets: [-1, -1, 90, -1, -1, -1, -1, -1, -1, -1])
+    for sequences in [short, [early, early], [early]] {
+      let batch = PackedBatch(sequences)
+      #expect(batch.tokens == sequences.flatMap(\.tokens))
+      #expect(batch.sequenceTokenCount == batch.rowCount)
+      #expect(batch.segments.allSatisfy { $0.past.isEmpty && $0.position == 0 })
+    }
+  }
+
+  @Test("equal sequences keep the row of their first target each")
+  func equalSequences() {
+    let sequence = TokenSequence(prompt: Self.instruction, completion: [60, 61])
+    let batch = PackedBatch([sequence, sequence])
+    #expect(batch.tokens == Self.instruction.dropLast() + [71, 60, 71, 60])
+    #expect(batch.targets.map(\.row) == [9, 10, 11, 12])
+  }
+
+  @Test("loss and gradient of a batch are the sums of its sequences', each alone")
+  func gradient() throws {
+    let stage = try LlamaStage(
+      ModelFiles.open(Fixtures.url("logits/gqa-tied").path).weights, device: CPUDevice(computeType: .float32))
+    let sites = AdapterSite.all(stage.configuration, layers: stage.layers, targets: Set(Projection.allCases))
+    var adapter = LoRAAdapter(sites: sites, rank: 4, scale: 1.5, seed: 4)
+    var generator = SeededGenerator(seed: 9)
+    for site in adapter.pairs.indices {
+      for index in adapter.pairs[site].b.indices {
+        adapter.pairs[site].b[index] = Float(generator.unit() - 0.5) * 0.2
+      }
+    }
+    let view = AdapterView(
+      adapter, columns: ColumnView(frozen: [0], trainable: [1, 3]), configuration: stage.configuration,
+      device: stage.device)
+    let sequences = [[11, 12], [13], [11, 12, 14], [80, 81, 82, 83, 84, 85]].map {
+      TokenSequence(prompt: Self.instruction + $0, completion: [60, 61, 62])
+    }
+    func run(_ batches: [PackedBatch]) throws -> (loss: Double, gradient: [Float]) {
+      let engine = GradientEngine(stage, adapter: view, rows: 96)
+      let loss = try engine.step(batches, scale: 1)
+      var gradient = [Float](repeating: 0, count: view.layout.count)
+      gradient.withUnsafeMutableBufferPointer {
+        if let base = $0.baseAddress {
+          stage.device.makeOperations(threads: 1).read(engine.gradients.flat, into: base)
+        }
+      }
+      return (loss, gradient)
+    }
+    let together = try run([PackedBatch(sequences)])
+    let alone = try run(sequences.map { PackedBatch([$0]) })
+    #expect(abs(together.loss - alone.loss) < 1e-5 * alone.loss)
+    let largest = alone.gradient.map(abs).max() ?? 0
+    let difference = zip(together.gradient, alone.gradient).map { abs($0 - $1) }.max() ?? .infinity
+    #expect(largest > 0.01 && difference < 1e-5 * largest, "\(difference) of \(largest)")
+  }
+
+  @Test("scores of prompts with a common beginning are those of each prompt alone")
+  func scores() throws {
+    let stage = try LlamaStage(
+      ModelFiles.open(Fixtures.url("logits/gqa-tied").path).weights, device: CPUDevice(computeType: .float32))
+    let requests = [[11, 12], [], [13]].map {
+      ScoreRequest(prompt: Self.instruction + $0, continuations: [[60], [61, 62], [63, 64, 65]])
+    }
+    let batch = PackedBatch(requests)
+    #expect(batch.rowCount == 9 + 3 * (1 + 3) + 3)
+    let together = try Scorer(stage).score(requests, adapter: nil)
+    for (request, scores) in zip(requests, together) {
+      let alone = try Scorer(stage).score([request], adapter: nil)[0]
+      for (a, b) in zip(scores.joined(), alone.joined()) { #expect(abs(a - b) < 1e-4) }
+    }
+  }
+}
