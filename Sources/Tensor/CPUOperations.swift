@@ -170,7 +170,7 @@ final class CPUOperations: TensorOperations {
       MatmulKey(
         m: x.rows, n: n, k: k, sourceType: x.type, destinationType: y.type,
         // Not the views' strides: a single row of something wider is dense too.
-        sourceStrides: [k, 1], weightStrides: nil, destinationStride: n,
+        sourceStrides: [k, 1], weightStrides: nil, product: weights.product, destinationStride: n,
         accumulate: accumulate, threads: threads),
       source: x.address, weights: weights.storage.address, packed: weights, destination: y.address)
   }

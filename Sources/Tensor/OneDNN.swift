@@ -1,4 +1,4 @@
-// Every call of oneDNN's C API (2.6) stands in this file.
+// Every call of oneDNN's C API (2.6) stands here and in PackedOperand.swift.
 import COneDNN
 import Synchronization
 
@@ -11,45 +11,12 @@ struct MatmulKey: Hashable, Sendable {
   var destinationType: ElementType
   /// Element strides of the logical matrices.
   var sourceStrides: SIMD2<Int>
-  /// `nil`: the weights are packed.
+  /// `nil`: the weights are packed, for `product`.
   var weightStrides: SIMD2<Int>?
+  var product: PackedProduct = .matmul
   var destinationStride: Int
   var accumulate: Bool
   var threads: Int
-}
-
-/// A weight operand `[k, n]` in the library's own layout.
-final class PackedOperand: @unchecked Sendable {
-  // Unchecked: written once in `init`, only read afterwards.
-  let descriptor: dnnl_memory_desc_t
-  let storage: DeviceMemory
-
-  /// Packs the logical `[k, n]` matrix at `source` (float32, element strides) as `type`.
-  init(source: UnsafeMutableRawPointer, strides: SIMD2<Int>, k: Int, n: Int, type: ElementType) {
-    let typed = type.dnnl
-    // The layout the library prefers; it is the same for every number of rows.
-    let probe = OneDNN.matmulDescriptor(
-      source: OneDNN.memory([128, k], [k, 1], typed), weights: OneDNN.anyLayout([k, n], typed),
-      destination: OneDNN.memory([128, n], [n, 1], dnnl_f32), accumulate: false)
-    guard let probed = probe else { preconditionFailure("oneDNN offers no \(type) matrix product") }
-    defer { dnnl_primitive_desc_destroy(probed) }
-    var packed = OneDNN.query(probed, dnnl_query_weights_md)
-    var dense = OneDNN.memory([k, n], [n, 1], typed)
-    if dnnl_memory_desc_equal(&packed, &dense) != 0 {
-      packed = OneDNN.memory([k, n], [Self.rowStride(n, type: type), 1], typed)
-    }
-    descriptor = packed
-    storage = DeviceMemory(byteCount: dnnl_memory_desc_get_size(&packed))
-    var plain = OneDNN.memory([k, n], [strides.x, strides.y], dnnl_f32)
-    OneDNN.reorder(from: &plain, source, to: &packed, storage.address)
-  }
-
-  /// Elements from row to row of plain row-major weights. Rows a multiple of 1 KiB apart fall into the same
-  /// few sets of the first-level cache, and the library's own packing then runs at half speed: such rows get
-  /// one cache line more.
-  private static func rowStride(_ n: Int, type: ElementType) -> Int {
-    n * type.size % 1024 == 0 ? n + 64 / type.size : n
-  }
 }
 
 /// A compiled product. The library's primitives may run on many threads at once: the scratchpad is the
@@ -63,27 +30,29 @@ final class MatmulPrimitive: @unchecked Sendable {
   /// The library's name of the code that runs, such as `brg:avx512_core_bf16`.
   let implementation: String
 
-  init(_ key: MatmulKey, packed: dnnl_memory_desc_t?) {
-    let sourceType = key.sourceType.dnnl
-    let source = OneDNN.memory([key.m, key.k], [key.sourceStrides.x, key.sourceStrides.y], sourceType)
-    let weights: dnnl_memory_desc_t
+  init(_ key: MatmulKey, packed: PackedOperand?) {
+    let (sourceType, destinationType) = (key.sourceType.dnnl, key.destinationType.dnnl)
+    let described: dnnl_primitive_desc_t?
     if let strides = key.weightStrides {
+      source = OneDNN.memory([key.m, key.k], [key.sourceStrides.x, key.sourceStrides.y], sourceType)
       weights = OneDNN.memory([key.k, key.n], [strides.x, strides.y], sourceType)
+      destination = OneDNN.memory([key.m, key.n], [key.destinationStride, 1], destinationType)
+      described = OneDNN.matmulDescriptor(
+        source: source, weights: weights, destination: destination, accumulate: key.accumulate)
     } else if let packed {
-      weights = packed
+      source = packed.product.rows(key.m, key.k, sourceType)
+      weights = packed.descriptor
+      destination = packed.product.rows(key.m, key.n, destinationType)
+      described = packed.product.descriptor(
+        m: key.m, n: key.n, k: key.k, source: sourceType, weights: weights, destination: destinationType,
+        accumulate: key.accumulate)
     } else {
       preconditionFailure("a packed product without packed weights")
     }
-    let destination = OneDNN.memory(
-      [key.m, key.n], [key.destinationStride, 1], key.destinationType.dnnl)
-    guard
-      let descriptor = OneDNN.matmulDescriptor(
-        source: source, weights: weights, destination: destination, accumulate: key.accumulate)
-    else { preconditionFailure("oneDNN offers no matrix product for \(key)") }
+    guard let descriptor = described else {
+      preconditionFailure("oneDNN offers no matrix product for \(key)")
+    }
     defer { dnnl_primitive_desc_destroy(descriptor) }
-    self.source = source
-    self.weights = weights
-    self.destination = destination
     scratchpad = OneDNN.query(descriptor, dnnl_query_scratchpad_md)
     implementation = OneDNN.implementation(descriptor)
     var made: dnnl_primitive_t?
@@ -99,7 +68,7 @@ final class MatmulPrimitive: @unchecked Sendable {
 final class MatmulCache: Sendable {
   private let primitives = Mutex<[MatmulKey: MatmulPrimitive]>([:])
 
-  func primitive(_ key: MatmulKey, packed: dnnl_memory_desc_t?) -> MatmulPrimitive {
+  func primitive(_ key: MatmulKey, packed: PackedOperand?) -> MatmulPrimitive {
     if let found = primitives.withLock({ $0[key] }) { return found }
     let made = MatmulPrimitive(key, packed: packed)
     return primitives.withLock {
@@ -179,7 +148,7 @@ final class MatmulContext {
 
   private func prepare(_ key: MatmulKey, packed: PackedOperand?) -> Prepared {
     if prepared.count >= 4096 { forget() }
-    let compiled = cache.primitive(key, packed: packed?.descriptor)
+    let compiled = cache.primitive(key, packed: packed)
     var scratchpad = compiled.scratchpad
     let entry = Prepared(
       compiled: compiled, source: OneDNN.memoryObject(compiled.source),
@@ -242,6 +211,29 @@ enum OneDNN {
     var destination = destination
     var operation = dnnl_matmul_desc_t()
     check(dnnl_matmul_desc_init(&operation, &source, &weights, nil, &destination), "describe matmul")
+    return primitiveDescriptor(&operation, accumulate: accumulate)
+  }
+
+  /// A 1x1 convolution of stride 1 without padding: source `[1, k, m, 1]`, weights `[n, k, 1, 1]`.
+  static func convolutionDescriptor(
+    source: dnnl_memory_desc_t, weights: dnnl_memory_desc_t, destination: dnnl_memory_desc_t,
+    accumulate: Bool
+  ) -> dnnl_primitive_desc_t? {
+    var source = source
+    var weights = weights
+    var destination = destination
+    let (strides, padding): ([Int64], [Int64]) = ([1, 1], [0, 0])
+    var operation = dnnl_convolution_desc_t()
+    check(
+      dnnl_convolution_forward_desc_init(
+        &operation, dnnl_forward_inference, dnnl_convolution_direct, &source, &weights, nil, &destination,
+        strides, padding, padding), "describe convolution")
+    return primitiveDescriptor(&operation, accumulate: accumulate)
+  }
+
+  private static func primitiveDescriptor(_ operation: UnsafeRawPointer, accumulate: Bool)
+    -> dnnl_primitive_desc_t?
+  {
     var attributes: dnnl_primitive_attr_t?
     check(dnnl_primitive_attr_create(&attributes), "create attributes")
     defer { dnnl_primitive_attr_destroy(attributes) }
@@ -254,7 +246,7 @@ enum OneDNN {
       dnnl_post_ops_destroy(operations)
     }
     var made: dnnl_primitive_desc_t?
-    let status = dnnl_primitive_desc_create(&made, &operation, attributes, engine, nil)
+    let status = dnnl_primitive_desc_create(&made, operation, attributes, engine, nil)
     return status == dnnl_success ? made : nil
   }
 

@@ -1,0 +1,95 @@
+import COneDNN
+
+/// A weight operand `[k, n]` in the library's own layout.
+final class PackedOperand: @unchecked Sendable {
+  // Unchecked: written once in `init`, only read afterwards.
+  let descriptor: dnnl_memory_desc_t
+  let storage: DeviceMemory
+  /// Which of the library's primitives multiplies with this layout.
+  let product: PackedProduct
+
+  /// Packs the logical `[k, n]` matrix at `source` (float32, element strides) as `type`.
+  init(source: UnsafeMutableRawPointer, strides: SIMD2<Int>, k: Int, n: Int, type: ElementType) {
+    let (product, layout) = PackedProduct.fastest(k: k, n: n, type: type)
+    var plain = product.weights(k: k, n: n, strides: strides, type: dnnl_f32)
+    var packed = layout
+    self.product = product
+    descriptor = layout
+    storage = DeviceMemory(byteCount: dnnl_memory_desc_get_size(&packed))
+    OneDNN.reorder(from: &plain, source, to: &packed, storage.address)
+  }
+}
+
+/// The primitive that multiplies with packed weights.
+enum PackedProduct: Hashable, Sendable {
+  case matmul
+  /// A 1x1 convolution whose pixels are the rows. Where the library's matrix product would pack plain weights
+  /// anew in each call (AVX2), its convolution keeps them in blocks: up to four times as fast for few rows.
+  case convolution
+
+  /// The fastest product, and the layout it wants; the layout is the same for every number of rows.
+  static func fastest(k: Int, n: Int, type: ElementType) -> (PackedProduct, dnnl_memory_desc_t) {
+    guard let matmul = layout(.matmul, k: k, n: n, type: type) else {
+      preconditionFailure("oneDNN offers no \(type) matrix product")
+    }
+    var (packed, plain) = (matmul.layout, OneDNN.memory([k, n], [n, 1], type.dnnl))
+    guard dnnl_memory_desc_equal(&packed, &plain) != 0 else { return (.matmul, packed) }
+    if let blocks = layout(.convolution, k: k, n: n, type: type), blocks.implementation.hasPrefix("jit_1x1") {
+      return (.convolution, blocks.layout)
+    }
+    return (.matmul, OneDNN.memory([k, n], [rowStride(n, type: type), 1], type.dnnl))
+  }
+
+  private static func layout(_ product: PackedProduct, k: Int, n: Int, type: ElementType) -> (
+    layout: dnnl_memory_desc_t, implementation: String
+  )? {
+    let any = OneDNN.anyLayout(product.weightDimensions(k: k, n: n), type.dnnl)
+    guard
+      let probe = product.descriptor(
+        m: 128, n: n, k: k, source: type.dnnl, weights: any, destination: dnnl_f32, accumulate: true)
+    else { return nil }
+    defer { dnnl_primitive_desc_destroy(probe) }
+    return (OneDNN.query(probe, dnnl_query_weights_md), OneDNN.implementation(probe))
+  }
+
+  /// Elements from row to row of plain row-major weights. Rows a multiple of 1 KiB apart fall into the same
+  /// few sets of the first-level cache, and the library's own packing then runs at half speed: such rows get
+  /// one cache line more.
+  private static func rowStride(_ n: Int, type: ElementType) -> Int {
+    n * type.size % 1024 == 0 ? n + 64 / type.size : n
+  }
+
+  private func weightDimensions(k: Int, n: Int) -> [Int] { self == .matmul ? [k, n] : [n, k, 1, 1] }
+
+  /// A logical `[k, n]` matrix with these element strides, as this product names its dimensions.
+  func weights(k: Int, n: Int, strides: SIMD2<Int>, type: dnnl_data_type_t) -> dnnl_memory_desc_t {
+    OneDNN.memory(
+      weightDimensions(k: k, n: n),
+      self == .matmul ? [strides.x, strides.y] : [strides.y, strides.x, 1, 1], type)
+  }
+
+  /// Dense rows `[rows, columns]`, as this product names their dimensions.
+  func rows(_ rows: Int, _ columns: Int, _ type: dnnl_data_type_t) -> dnnl_memory_desc_t {
+    switch self {
+    case .matmul: OneDNN.memory([rows, columns], [columns, 1], type)
+    case .convolution:
+      OneDNN.memory([1, columns, rows, 1], [rows * columns, 1, columns, columns], type)
+    }
+  }
+
+  /// `dst[m,n] (+)= src[m,k] weights[k,n]` with dense rows; `nil` where the library does not offer it.
+  func descriptor(
+    m: Int, n: Int, k: Int, source: dnnl_data_type_t, weights: dnnl_memory_desc_t,
+    destination: dnnl_data_type_t, accumulate: Bool
+  ) -> dnnl_primitive_desc_t? {
+    let (source, destination) = (rows(m, k, source), rows(m, n, destination))
+    switch self {
+    case .matmul:
+      return OneDNN.matmulDescriptor(
+        source: source, weights: weights, destination: destination, accumulate: accumulate)
+    case .convolution:
+      return OneDNN.convolutionDescriptor(
+        source: source, weights: weights, destination: destination, accumulate: accumulate)
+    }
+  }
+}
