@@ -24,7 +24,7 @@ model: ## fetches the base model into models/ and verifies it
 build: ## builds programs and tests, optimised
 	$(BUILD)
 
-test: setup model build lint ## everything that must pass before a change is handed in
+test: setup model build lint kernels-aarch64 ## everything that must pass before a change is handed in
 	$(TEST)
 
 test-all: setup model build lint kernels-aarch64 ## the same and the slow checks

@@ -114,7 +114,7 @@ let package = Package(
         "Workflows",
       ]),
     tests("ContextGear", ["SeededRandom"]),
-    tests("Runs", ["Workflows", "ContextLoRA", "Checkpoint", "ProjectFixtures"]),
+    tests("Runs", ["Workflows", "ContextLoRA", "Checkpoint", "ProjectFixtures", "Tensor"]),
     tests("Transport", ["SeededRandom"]),
     tests(
       "PipelinedTraining", ["ContextGear", "ContextLoRA", "SeededRandom", "TrainingFixtures", "Transport"]),
@@ -126,8 +126,8 @@ let package = Package(
     .testTarget(
       name: "contextureTests",
       dependencies: [
-        "contexture", "Checkpoint", "ClusterEmulation", "ClusterLaunch", "ContextGear", "ContextLoRA",
-        "ProjectFixtures", "TestSupport",
+        "contexture", "parity", "Checkpoint", "ClusterEmulation", "ClusterLaunch", "ContextGear",
+        "ContextLoRA", "ProjectFixtures", "TestSupport",
       ], swiftSettings: strict),
   ],
   cLanguageStandard: .c17

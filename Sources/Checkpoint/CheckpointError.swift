@@ -38,6 +38,13 @@ public struct CheckpointError: Error, CustomStringConvertible, Sendable, Equatab
     self.remedy = remedy
   }
 
+  /// The same error with `name` for the path `path`, where the file is at or below it.
+  package func naming(_ name: String, for path: String) -> CheckpointError {
+    guard file == path || file.hasPrefix(path + "/") else { return self }
+    return CheckpointError(
+      kind, file: "\(name)\(file.dropFirst(path.count))", field: field, problem: problem, remedy: remedy)
+  }
+
   /// `file: field: problem; remedy` on one line.
   public var description: String {
     let place = field.map { "\(file): \($0)" } ?? file

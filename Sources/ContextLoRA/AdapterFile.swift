@@ -12,6 +12,7 @@ import TaskGraph
 /// | metadata | `format` | `contexture-adapter-1` |
 /// | metadata | `scale` | what `B A x` is multiplied with |
 /// | metadata | `blocks` | JSON: `[{"task", "columns": [first, end], "sees": [columns]}]` |
+/// | metadata | `sha256` | the checksum of all of it |
 public struct AdapterFile: Sendable, Equatable {
   /// A task's block.
   public struct Block: Sendable, Equatable, Codable {
@@ -60,6 +61,9 @@ public struct AdapterFile: Sendable, Equatable {
       let blocks = try? JSONDecoder().decode([Block].self, from: Data(text.utf8)),
       let rank = blocks.compactMap(\.columns.last).max()
     else { throw refuse("metadata blocks", "is no list of blocks") }
+    guard try AdapterTensors.isIntact(file) else {
+      throw refuse("metadata sha256", "is not the checksum of the file: it is damaged")
+    }
     self.blocks = blocks
     adapter = LoRAAdapter(
       sites: sites, rank: rank, scale: scale, pairs: try AdapterTensors.read(file, sites: sites, rank: rank))
@@ -71,7 +75,7 @@ public struct AdapterFile: Sendable, Equatable {
   public func write(to url: URL) throws {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys]
-    try SafetensorsWriter.write(
+    try AdapterTensors.write(
       AdapterTensors.tensors(adapter),
       metadata: [
         "format": Self.format, "scale": "\(adapter.scale)",
@@ -92,6 +96,47 @@ public enum AdapterTensors {
           name: site.path + ".lora_b.weight", shape: [site.outputs, adapter.rank], elements: .float32(pair.b)),
       ]
     }
+  }
+
+  /// Writes tensors and metadata with their checksum, the metadata entry `sha256`.
+  static func write(
+    _ tensors: [SafetensorsWriter.Tensor], metadata: [String: String], to url: URL
+  ) throws {
+    var metadata = metadata
+    metadata["sha256"] = checksum(tensors, metadata)
+    try SafetensorsWriter.write(tensors, metadata: metadata, to: url)
+  }
+
+  /// Whether tensors and metadata are those the checksum was made of.
+  static func isIntact(_ file: SafetensorsFile) throws -> Bool {
+    let tensors = try file.tensors.map { tensor in
+      SafetensorsWriter.Tensor(
+        name: tensor.name, shape: tensor.shape, elements: .float32(try file.float32(tensor.name)))
+    }
+    var metadata = file.metadata
+    let recorded = metadata.removeValue(forKey: "sha256")
+    return recorded == checksum(tensors, metadata)
+  }
+
+  /// Of names, shapes and values, each with its length before it, in the order of the names.
+  private static func checksum(
+    _ tensors: [SafetensorsWriter.Tensor], _ metadata: [String: String]
+  ) -> String {
+    var data = Data()
+    func append(_ text: String) {
+      withUnsafeBytes(of: UInt64(text.utf8.count).littleEndian) { data.append(contentsOf: $0) }
+      data.append(contentsOf: text.utf8)
+    }
+    for (key, value) in metadata.sorted(by: { $0.key < $1.key }) {
+      append(key)
+      append(value)
+    }
+    for tensor in tensors.sorted(by: { $0.name < $1.name }) {
+      append("\(tensor.name) \(tensor.shape)")
+      guard case .float32(let values) = tensor.elements else { continue }
+      values.withUnsafeBytes { data.append(contentsOf: $0) }
+    }
+    return FileChecksum.sha256(of: data)
   }
 
   /// Reads A and B of every site.

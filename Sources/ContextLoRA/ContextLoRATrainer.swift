@@ -152,7 +152,7 @@ public final class ContextLoRATrainer {
   ) throws -> Bool {
     var phase = try resolve(index, resume)
     let steps = options.stepCount(task: phase.task, samples: data.sampleCount)
-    let rows = options.microBatchTokens + (try data.longestSequence(task: phase.task)) / 2
+    let rows = options.microBatchRows(longest: try data.longestSequence(task: phase.task))
     var trainer = PhaseTrainer(
       stage, adapter: adapter, columns: phase.columnView, options: options, rows: rows)
     var cursor = DataCursor()
@@ -301,7 +301,7 @@ public enum TrainingError: Error, Sendable, Equatable, CustomStringConvertible {
     switch self {
     case .diverged(let task, let step):
       "task '\(task)', step \(step): the loss or its gradient is not finite; lower training.learningRate or "
-        + "set training.clipNorm, then resume from the last checkpoint or train again"
+        + "set training.clipNorm, and train again into a new folder"
     }
   }
 }

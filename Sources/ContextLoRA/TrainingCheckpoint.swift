@@ -6,8 +6,8 @@ import LanguageModels
 ///
 /// Beside the adapter's tensors it holds `optimizer.first_moment`, `optimizer.second_moment` (flat, in the
 /// order of `TrainableLayout`) and `history.N`, the trainable parameters of the last steps, oldest first,
-/// where predicted answers need them. The metadata entry `state` is JSON, and `sha256` the checksum of all
-/// tensors.
+/// where predicted answers need them. The metadata entry `state` is JSON, and `sha256` the checksum of
+/// all tensors and metadata.
 public struct TrainingCheckpoint: Sendable, Equatable {
   /// Where the run is.
   public struct Position: Sendable, Equatable, Codable {
@@ -85,13 +85,12 @@ public struct TrainingCheckpoint: Sendable, Equatable {
     }
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys]
-    try SafetensorsWriter.write(
+    try AdapterTensors.write(
       tensors,
       metadata: [
         "format": Self.format, "scale": "\(adapter.scale)", "rank": "\(adapter.rank)",
         "history": "\(history.count)", "optimizerStep": optimizer.map { "\($0.step)" } ?? "",
         "state": String(decoding: try encoder.encode(position), as: UTF8.self),
-        "sha256": Self.checksum(tensors),
       ], to: url)
   }
 
@@ -103,7 +102,7 @@ public struct TrainingCheckpoint: Sendable, Equatable {
     func refuse(_ problem: String) -> CheckpointError {
       CheckpointError(
         .malformed, file: url.path, problem: problem,
-        remedy: "delete this checkpoint and resume from an earlier one, or train again")
+        remedy: "restore it from a copy, or train again into a new folder")
     }
     guard file.metadata["format"] == Self.format,
       let position = file.metadata["state"].flatMap({
@@ -112,6 +111,9 @@ public struct TrainingCheckpoint: Sendable, Equatable {
       let rank = file.metadata["rank"].flatMap(Int.init), rank > 0,
       let historyCount = file.metadata["history"].flatMap(Int.init)
     else { throw refuse("is no checkpoint of a training run") }
+    guard try AdapterTensors.isIntact(file) else {
+      throw refuse("its checksum is wrong: the file is damaged")
+    }
     self.position = position
     adapter = LoRAAdapter(
       sites: sites, rank: rank, scale: scale, pairs: try AdapterTensors.read(file, sites: sites, rank: rank))
@@ -123,22 +125,5 @@ public struct TrainingCheckpoint: Sendable, Equatable {
       optimizer = nil
     }
     history = try (0..<max(0, historyCount)).map { try file.float32("history.\($0)") }
-    let tensors = try file.tensors.map { tensor in
-      SafetensorsWriter.Tensor(
-        name: tensor.name, shape: tensor.shape, elements: .float32(try file.float32(tensor.name)))
-    }
-    guard file.metadata["sha256"] == Self.checksum(tensors) else {
-      throw refuse("the checksum of its tensors is wrong: the file is damaged")
-    }
-  }
-
-  private static func checksum(_ tensors: [SafetensorsWriter.Tensor]) -> String {
-    var data = Data()
-    for tensor in tensors.sorted(by: { $0.name < $1.name }) {
-      data.append(contentsOf: tensor.name.utf8)
-      guard case .float32(let values) = tensor.elements else { continue }
-      values.withUnsafeBytes { data.append(contentsOf: $0) }
-    }
-    return FileChecksum.sha256(of: data)
   }
 }

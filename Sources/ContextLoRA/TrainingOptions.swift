@@ -39,6 +39,12 @@ public struct TrainingOptions: Sendable, Equatable {
   /// What gradients of a norm are multiplied with.
   public func clipFactor(norm: Double) -> Float { Float(clipNorm.map { min(1, $0 / (norm + 1e-6)) } ?? 1) }
 
+  /// No micro-batch of sequences of at most `longest` tokens has more rows.
+  public func microBatchRows(longest: Int) -> Int {
+    // Packed by tokens, a micro-batch begins and ends within a sequence's half at most.
+    min(batchSize * longest, microBatchSamples.map { $0 * longest } ?? microBatchTokens + longest)
+  }
+
   /// The optimiser steps of a phase of `task` over `samples` samples.
   public func stepCount(task: String, samples: Int) -> Int {
     let all = epochs * ((samples + batchSize - 1) / batchSize)

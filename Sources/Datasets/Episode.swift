@@ -3,18 +3,45 @@
 /// In a file an episode is one line of JSON:
 /// `{"id": …, "inputs": {name: text}, "tasks": {task: {"question": …, "options": […], "answer": index}}}`.
 public struct Episode: Sendable, Equatable {
+  /// The place an episode was read from.
+  public struct Origin: Sendable, Hashable, CustomStringConvertible {
+    /// The file, as it was named by the caller.
+    public let path: String
+    /// The line, counted from 1.
+    public let line: Int
+
+    /// Makes a place of its parts.
+    public init(path: String, line: Int) {
+      self.path = path
+      self.line = line
+    }
+
+    /// `file:line`.
+    public var description: String { "\(path):\(line)" }
+  }
+
   /// Identifies the episode; unique in its file.
   public var id: String
   /// The texts that tasks read, by name.
   public var inputs: [String: String]
   /// What each task asks here, by the task's name.
   public var tasks: [String: TaskItem]
+  /// Where it was read, for messages; `nil` for one that was made. It is neither compared nor written.
+  public var origin: Origin?
 
   /// Makes an episode of its parts.
-  public init(id: String, inputs: [String: String], tasks: [String: TaskItem]) {
+  public init(
+    id: String, inputs: [String: String], tasks: [String: TaskItem], origin: Origin? = nil
+  ) {
     self.id = id
     self.inputs = inputs
     self.tasks = tasks
+    self.origin = origin
+  }
+
+  /// Whether both say the same, wherever they were read.
+  public static func == (left: Episode, right: Episode) -> Bool {
+    left.id == right.id && left.inputs == right.inputs && left.tasks == right.tasks
   }
 }
 
@@ -28,6 +55,9 @@ public enum Answer: Sendable, Equatable {
 
 /// One question with its options and recorded answer.
 public struct TaskItem: Sendable, Equatable {
+  /// The most options that can be asked about: one for each letter.
+  public static let maximumOptions = 26
+
   /// What is asked.
   public let question: String
   /// The choices in the order in which they are shown; empty for a free-text item.

@@ -32,7 +32,8 @@ struct EpisodeDecoder {
         throw inputsCursor.error(.missingInput(input, task: task))
       }
     }
-    return Episode(id: id, inputs: texts, tasks: items)
+    return Episode(
+      id: id, inputs: texts, tasks: items, origin: Episode.Origin(path: path, line: number))
   }
 
   private func item(_ value: JSONValue, at cursor: LineCursor) throws(EpisodeFileError) -> TaskItem {
@@ -65,6 +66,9 @@ struct EpisodeDecoder {
   private func options(_ value: JSONValue, at cursor: LineCursor) throws(EpisodeFileError) -> [String] {
     guard case .array(let elements) = value else {
       throw cursor.error(.wrongType(expected: "a list of strings", found: value.kind))
+    }
+    guard elements.count <= TaskItem.maximumOptions else {
+      throw cursor.error(.tooManyOptions(elements.count))
     }
     var options: [String] = []
     for (index, element) in elements.enumerated() {

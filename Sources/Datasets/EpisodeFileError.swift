@@ -28,6 +28,8 @@ public struct EpisodeFileError: Error, CustomStringConvertible, Sendable, Equata
     case answerOutsideOptions(answer: Int, options: Int)
     /// A multiple-choice item has fewer than two options.
     case tooFewOptions(Int)
+    /// A multiple-choice item has more options than there are letters.
+    case tooManyOptions(Int)
     /// Two options of an item are the same.
     case duplicateOption(String)
     /// An earlier line has the same id.
@@ -89,6 +91,8 @@ public struct EpisodeFileError: Error, CustomStringConvertible, Sendable, Equata
     case .tooFewOptions(let count):
       return
         "has \(count) \(count == 1 ? "option" : "options"); give at least two, or none for a free-text answer"
+    case .tooManyOptions(let count):
+      return "has \(count) options, more than there are letters; give at most \(TaskItem.maximumOptions)"
     case .duplicateOption(let option):
       return "the option \"\(option)\" stands twice; make the options different"
     case .duplicateID(let id, let firstLine):

@@ -1,6 +1,7 @@
 import Datasets
 import LanguageModels
 import Prompting
+import Synchronization
 import Workflows
 
 #if canImport(Glibc)
@@ -18,9 +19,14 @@ public final class AnswerPredictor: Sendable {
   private let scorer: Scorer
   /// The most tokens of a free-text answer.
   public let maximumAnswerTokens: Int
+  /// The same where nothing else is said.
+  public static let defaultAnswerTokens = 64
 
   /// - Precondition: the stage is a whole model, whose context holds what `prompts` makes.
-  public init(_ stage: LlamaStage, prompts: PromptRenderer, maximumAnswerTokens: Int = 64) {
+  public init(
+    _ stage: LlamaStage, prompts: PromptRenderer,
+    maximumAnswerTokens: Int = AnswerPredictor.defaultAnswerTokens
+  ) {
     precondition(prompts.contextLength <= stage.contextLength, "AnswerPredictor: prompts beyond the context")
     precondition(maximumAnswerTokens > 0, "AnswerPredictor: no room for an answer")
     self.stage = stage
@@ -42,13 +48,14 @@ public final class AnswerPredictor: Sendable {
     var answers: [Int: TaskAnswer] = [:]
     var requests: [ScoreRequest] = []
     var asked: [(place: Int, item: TaskItem)] = []
+    var open: [(place: Int, prompt: [Int32])] = []
     for (index, episode) in episodes.enumerated() {
       let prompt = try prompts.prompt(task: task, episode: episode, parentAnswers: parentAnswers[index])
       guard let item = episode.tasks[task] else {
         throw PromptError.missing(task: task, episode: episode.id, what: "task '\(task)'")
       }
       if item.options.isEmpty {
-        answers[index] = try generate(prompt, view)
+        open.append((index, prompt))
       } else {
         let request = ScoreRequest(
           prompt: prompt, continuations: try prompts.continuations(item, repliesOnly: repliesOnly))
@@ -63,6 +70,9 @@ public final class AnswerPredictor: Sendable {
         let sums = score.map { $0.reduce(0) { $0 + Double($1) } }
         answers[question.place] = answer(question.item, sums, repliesOnly)
       }
+    }
+    for (question, answer) in zip(open, try generate(open.map(\.prompt), view)) {
+      answers[question.place] = answer
     }
     return episodes.indices.compactMap { answers[$0] }
   }
@@ -89,21 +99,49 @@ public final class AnswerPredictor: Sendable {
       text: item.options[best], probability: choice.reply.probabilities[best], choice: choice)
   }
 
-  /// The most probable tokens one by one, until the turn or the text ends.
-  private func generate(_ prompt: [Int32], _ view: AdapterView?) throws -> TaskAnswer {
-    let capacity = min(prompt.count + maximumAnswerTokens, prompts.contextLength)
-    let room = capacity - prompt.count
-    let stops = Set([prompts.stopToken, prompts.tokenizer.endOfSequence].compactMap { $0 })
-    let tokens = try Generator(stage, adapter: view, capacity: capacity)
-      .greedy(prompt, maximumTokens: room, stops: stops)
+  /// After each prompt the most probable tokens one by one, until the turn or the text ends.
+  private func generate(_ prompts: [[Int32]], _ view: AdapterView?) throws -> [TaskAnswer] {
+    if prompts.isEmpty { return [] }
+    let stops = Set([self.prompts.stopToken, self.prompts.tokenizer.endOfSequence].compactMap { $0 })
+    let generated = try tokens(after: prompts, stops, view)
     // The end belongs to the answer unless the cap came first; it was the more probable of the two.
-    let completions = tokens.count == room ? [tokens] : stops.sorted().map { tokens + [$0] }
-    let score = try scorer.score(
-      [ScoreRequest(prompt: prompt, continuations: completions)], adapter: view)
-    let sums = score[0].map { $0.reduce(0) { $0 + Double($1) } }
-    let text = prompts.tokenizer.decode(tokens, skipSpecial: true)
-    return TaskAnswer(
-      text: String(text.trimmingWhitespace), probability: exponential(sums.max() ?? 0), choice: nil)
+    let requests = zip(prompts, generated).map { prompt, tokens in
+      ScoreRequest(
+        prompt: prompt,
+        continuations: tokens.count == room(after: prompt) ? [tokens] : stops.sorted().map { tokens + [$0] })
+    }
+    return zip(generated, try scorer.score(requests, adapter: view)).map { tokens, scores in
+      let sums = scores.map { $0.reduce(0) { $0 + Double($1) } }
+      let text = self.prompts.tokenizer.decode(tokens, skipSpecial: true)
+      return TaskAnswer(
+        text: String(text.trimmingWhitespace), probability: exponential(sums.max() ?? 0), choice: nil)
+    }
+  }
+
+  private func room(after prompt: [Int32]) -> Int {
+    min(maximumAnswerTokens, prompts.contextLength - prompt.count)
+  }
+
+  /// Each worker of the device continues a prompt of its own.
+  private func tokens(
+    after prompts: [[Int32]], _ stops: Set<Int32>, _ view: AdapterView?
+  ) throws -> [[Int32]] {
+    let next = Atomic<Int>(0)
+    let results = Mutex<[Int: Result<[Int32], any Error>]>([:])
+    stage.device.onEachWorker { _ in
+      while true {
+        let index = next.add(1, ordering: .relaxed).oldValue
+        guard index < prompts.count else { return }
+        let (prompt, room) = (prompts[index], room(after: prompts[index]))
+        let result = Result {
+          try Generator(stage, adapter: view, capacity: prompt.count + room)
+            .greedy(prompt, maximumTokens: room, stops: stops)
+        }
+        results.withLock { $0[index] = result }
+      }
+    }
+    let done = results.withLock { $0 }
+    return try prompts.indices.compactMap { try done[$0]?.get() }
   }
 }
 

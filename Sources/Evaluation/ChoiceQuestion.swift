@@ -43,7 +43,8 @@ extension PromptRenderer {
   func check(_ request: ScoreRequest, task: String, episode: Episode) throws {
     let length = request.prompt.count + (request.continuations.map(\.count).max() ?? 0)
     guard length <= contextLength else {
-      throw PromptError.tooLong(task: task, episode: episode.id, length: length, limit: contextLength)
+      throw PromptError.tooLong(
+        task: task, episode: episode.id, length: length, limit: contextLength, at: episode.origin)
     }
   }
 }

@@ -37,7 +37,7 @@ public struct ModelPrompts: Sendable {
   /// - Throws: an error that names the file and what it lacks.
   public static func tokenizer(_ files: ModelFiles) throws -> Tokenizer {
     switch files.tokenizer {
-    case .json(let data): return try Tokenizer(json: data, file: files.path)
+    case .json(let data): return try Tokenizer(json: data, file: "\(files.path)/tokenizer.json")
     case .gguf(let metadata):
       guard metadata.model == "gpt2" else {
         throw CheckpointError(

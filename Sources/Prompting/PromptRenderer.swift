@@ -73,14 +73,15 @@ public struct PromptRenderer: Sendable {
       rendered = try template.render(
         messages: messages, addGenerationPrompt: true, specialTokens: specialTokens)
     } catch {
-      throw PromptError.template(task: name, episode: episode.id, reason: error.description)
+      throw PromptError.template(
+        task: name, episode: episode.id, reason: error.description, at: episode.origin)
     }
     guard let tokens = tokens(of: rendered, content: content) else {
-      throw PromptError.controlToken(task: name, episode: episode.id)
+      throw PromptError.controlToken(task: name, episode: episode.id, at: episode.origin)
     }
     guard tokens.count < contextLength else {
       throw PromptError.tooLong(
-        task: name, episode: episode.id, length: tokens.count, limit: contextLength)
+        task: name, episode: episode.id, length: tokens.count, limit: contextLength, at: episode.origin)
     }
     return tokens
   }
@@ -107,32 +108,36 @@ public struct PromptRenderer: Sendable {
   ///
   /// - Throws: `PromptError` naming the episode and what it lacks.
   public func text(task name: String, episode: Episode, parentAnswers: [String: String]) throws -> String {
+    func missing(_ what: String) -> PromptError {
+      .missing(task: name, episode: episode.id, what: what, at: episode.origin)
+    }
     guard let task = workflow.task(name), let item = episode.tasks[name] else {
-      throw PromptError.missing(task: name, episode: episode.id, what: "task '\(name)'")
+      throw missing("task '\(name)'")
     }
     var lines = [task.instruction]
     for parent in task.parents {
       guard let answer = parentAnswers[parent] else {
-        throw PromptError.missing(task: name, episode: episode.id, what: "an answer of '\(parent)'")
+        throw missing("an answer of '\(parent)'")
       }
       lines.append("\(parent): \(answer)")
     }
     for input in task.inputs {
       guard let value = episode.inputs[input] else {
-        throw PromptError.missing(task: name, episode: episode.id, what: "input '\(input)'")
+        throw missing("input '\(input)'")
       }
       lines.append("\(input): \(value)")
     }
     lines.append(item.question)
     guard item.options.count <= Self.maximumOptions else {
-      throw PromptError.tooManyOptions(task: name, episode: episode.id, count: item.options.count)
+      throw PromptError.tooManyOptions(
+        task: name, episode: episode.id, count: item.options.count, at: episode.origin)
     }
     for (index, option) in item.options.enumerated() { lines.append("\(Self.letter(index)). \(option)") }
     return lines.joined(separator: "\n")
   }
 
   /// As many options as there are letters.
-  public static let maximumOptions = 26
+  public static let maximumOptions = TaskItem.maximumOptions
 
   /// The letter of an option: A, B, C and so on.
   ///
@@ -186,12 +191,14 @@ public struct PromptRenderer: Sendable {
   {
     let prompt = try prompt(task: task, episode: episode, parentAnswers: parentAnswers)
     guard let item = episode.tasks[task] else {
-      throw PromptError.missing(task: task, episode: episode.id, what: "task '\(task)'")
+      throw PromptError.missing(
+        task: task, episode: episode.id, what: "task '\(task)'", at: episode.origin)
     }
     let completion = completion(reply(item))
     guard prompt.count + completion.count <= contextLength else {
       throw PromptError.tooLong(
-        task: task, episode: episode.id, length: prompt.count + completion.count, limit: contextLength)
+        task: task, episode: episode.id, length: prompt.count + completion.count, limit: contextLength,
+        at: episode.origin)
     }
     return PromptExample(prompt: prompt, completion: completion)
   }

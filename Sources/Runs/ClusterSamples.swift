@@ -63,23 +63,13 @@ final class ClusterSamples: WorkflowSamples {
         parentAnswers: episode.goldAnswers(of: parents)
       ).rowCount
     }.max()
-    let bound = (longest ?? 0) + (try slack(task))
+    let bound = (longest ?? 0) + (try examples.slack(task))
     longestQuestions[task] = bound
     return bound
   }
 
   func longestSequence(_ task: String) throws -> Int {
-    try examples.longestSequence(task) + (usesPredictions ? slack(task) : 0)
-  }
-
-  /// By how many tokens other answers of the parents may make a prompt longer: a text has no more tokens than
-  /// bytes, and a neighbour may be cut otherwise.
-  private func slack(_ task: String) throws -> Int {
-    try workflow.graph.parents(of: task).reduce(0) { sum, parent in
-      let longest = try examples.episodes.indices.flatMap { try item(parent, $0).options.map(\.utf8.count) }
-        .max()
-      return sum + (longest ?? 0) + 4
-    }
+    try examples.longestSequence(task) + (usesPredictions ? examples.slack(task) : 0)
   }
 }
 

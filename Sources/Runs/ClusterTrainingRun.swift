@@ -67,7 +67,7 @@ public struct ClusterTrainingRun {
     let bytes = try transport.broadcast(Array(own), seconds: options.deadline)
     let plan = try JSONDecoder().decode(WorkflowPlan.self, from: Data(bytes))
 
-    let device = preparation.material.device(
+    let device = try preparation.material.device(
       workers: options.workers ?? plan.cluster.devices[transport.rank].workers ?? options.share)
     var metrics: MetricsFile?
     if transport.rank == 0 {
@@ -123,6 +123,12 @@ public struct ClusterTrainingRun {
     let preparation = try RunPreparation(workflow, models: models)
     try refuseWhatNeedsOneProcess(preparation)
     let checkpoint = transport.rank == 0 ? try folder.admit(preparation, resume: resume) : nil
+    let type = try preparation.material.device(workers: 1).computeType
+    if transport.rank == 0, resume, let begun = try folder.computeType(), begun != type {
+      throw RunError(
+        folder.url.path, "was begun in \(begun.rawValue), and this processor computes in \(type.rawValue)",
+        "resume it on processors like those it was begun on, or train into a new folder")
+    }
     try preparation.examples.check()
     guard transport.rank == 0 else { return (preparation, nil, Data()) }
     let plan = try makePlan()
@@ -154,9 +160,13 @@ public struct ClusterTrainingRun {
       JobAgreement.Fact("the training data", preparation.dataIdentity, remedy: copy),
       JobAgreement.Fact("the model", preparation.material.modelIdentity, remedy: copy),
       JobAgreement.Fact(
-        "the number format", preparation.material.device(workers: 1).computeType.rawValue,
+        "the number format", computeType(preparation).rawValue,
         remedy: "set training.precision to float32 or bfloat16"),
     ]
+  }
+
+  private func computeType(_ preparation: RunPreparation) -> ElementType {
+    preparation.workflow.training.precision.computeType ?? CPUDevice.fastestType
   }
 
   private func refuseWhatNeedsOneProcess(_ preparation: RunPreparation) throws {

@@ -26,10 +26,14 @@ public struct LoadedWorkflow: Sendable {
 
   /// Loads the model of some material.
   ///
-  /// - Throws: an error that names the tensor that is missing or damaged.
-  public init(_ material: WorkflowMaterial, use: FrozenUse, workers: Int? = nil) throws {
+  /// - Parameter type: a number format that goes before the workflow's.
+  /// - Throws: an error that names the tensor that is missing or damaged, or the format that this processor
+  ///   does not compute in.
+  public init(
+    _ material: WorkflowMaterial, use: FrozenUse, workers: Int? = nil, type: ElementType? = nil
+  ) throws {
     self.material = material
-    stage = try material.stage(on: material.device(workers: workers), use: use)
+    stage = try material.stage(on: material.device(workers: workers, type: type), use: use)
   }
 
   /// The workflow.

@@ -1,5 +1,6 @@
 import Checkpoint
 import Foundation
+import Tensor
 import Workflows
 
 /// What a run folder holds.
@@ -71,6 +72,11 @@ public struct RunFolder: Sendable {
     }
     return manifest
   }
+
+  /// The number format that the run was begun in: it goes on in the same, whatever this processor does fast.
+  ///
+  /// - Throws: `RunError` where the folder is no run.
+  func computeType() throws -> ElementType? { ElementType(rawValue: try readManifest().precision) }
 
   func write(_ manifest: Manifest) throws {
     let encoder = JSONEncoder()

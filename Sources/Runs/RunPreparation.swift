@@ -57,9 +57,9 @@ extension RunFolder {
     let manifest = try readManifest()
     guard manifest.workflowIdentity == preparation.workflowIdentity else {
       throw RunError(
-        url.path, "is a run of another workflow, or of other settings",
-        "resume it with the workflow and the flags it was started with (its workflow.yaml), or give --out a "
-          + "new folder")
+        url.path,
+        "is a run of another workflow, or of other settings" + difference(from: preparation.workflow),
+        "resume it with the workflow file and the flags it was started with, or give --out a new folder")
     }
     guard manifest.dataIdentity == preparation.dataIdentity else {
       throw RunError(
@@ -71,6 +71,7 @@ extension RunFolder {
         preparation.material.modelPath, "is not the model this run was started with (\(manifest.modelPath))",
         "restore that model, or train into a new folder")
     }
+    removeLeftovers()
     guard FileManager.default.fileExists(atPath: checkpoint.path) else { return nil }
     let found = try TrainingCheckpoint(checkpoint, sites: preparation.material.sites)
     guard found.position.workflow == preparation.workflowIdentity,
@@ -81,21 +82,35 @@ extension RunFolder {
     return found
   }
 
-  /// Makes a new run's folder.
-  func create(_ preparation: RunPreparation, precision: String) throws {
-    do {
-      try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
-    } catch {
-      throw RunError(
-        url.path, "cannot be made", "check the path, the permissions and the free space of the disk")
+  /// The first setting that `other` has otherwise, in words.
+  private func difference(from other: Workflow) -> String {
+    guard let text = try? String(contentsOf: workflow, encoding: .utf8) else { return "" }
+    let lines = zip(text.split(separator: "\n"), other.canonicalYAML().split(separator: "\n"))
+    guard let (there, here) = lines.first(where: { $0 != $1 }) else { return "" }
+    func words(_ line: Substring) -> String { line.drop(while: { $0 == " " || $0 == "-" }).description }
+    return " (first difference: '\(words(there))' there, '\(words(here))' here)"
+  }
+
+  /// Removes what a run that was killed while it wrote a file has left.
+  private func removeLeftovers() {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: url.path)) ?? []
+    for name in names where name.hasPrefix(".") && name.hasSuffix(".tmp") {
+      try? FileManager.default.removeItem(at: url.appendingPathComponent(name))
     }
-    try AtomicFile.write(preparation.workflow.canonicalYAML(), to: workflow)
-    try write(
-      RunFolder.Manifest(
-        model: preparation.workflow.model, modelPath: preparation.material.modelPath,
-        modelIdentity: preparation.material.modelIdentity, dataPath: preparation.workflow.dataFolder,
-        workflowIdentity: preparation.workflowIdentity, dataIdentity: preparation.dataIdentity,
-        precision: precision))
+  }
+
+  /// Makes a new run's folder, whole or not at all.
+  func create(_ preparation: RunPreparation, precision: String) throws {
+    let manifest = RunFolder.Manifest(
+      model: preparation.workflow.model, modelPath: preparation.material.modelPath.fromRoot,
+      modelIdentity: preparation.material.modelIdentity, dataPath: preparation.workflow.dataFolder.fromRoot,
+      workflowIdentity: preparation.workflowIdentity, dataIdentity: preparation.dataIdentity,
+      precision: precision)
+    try AtomicFolder.write(to: url) { temporary in
+      let folder = RunFolder(temporary.path)
+      try AtomicFile.write(preparation.workflow.canonicalYAML(), to: folder.workflow)
+      try folder.write(manifest)
+    }
   }
 
   /// Appends decisions to `decisions.jsonl`; a resumed run may repeat those after its checkpoint.
@@ -106,6 +121,11 @@ extension RunFolder {
     for decision in made { data += try encoder.encode(decision) + Data([10]) }
     try AtomicFile.write(data, to: decisions)
   }
+}
+
+extension String {
+  /// The same path whatever the current folder is.
+  fileprivate var fromRoot: String { URL(fileURLWithPath: self).standardizedFileURL.path }
 }
 
 extension Workflow {

@@ -48,7 +48,8 @@ public struct TrainingRun {
     let preparation = try RunPreparation(workflow, models: models)
     let checkpoint = try folder.admit(preparation, resume: resume)
     try preparation.examples.check()
-    let loaded = try LoadedWorkflow(preparation.material, use: .forwardAndBackward)
+    let loaded = try LoadedWorkflow(
+      preparation.material, use: .forwardAndBackward, type: resume ? try folder.computeType() : nil)
     let training = WorkflowTrainingData(
       preparation.examples, validation: try validation(preparation.data), stage: loaded.stage)
     if !resume { try folder.create(preparation, precision: loaded.stage.device.computeType.rawValue) }

@@ -1,4 +1,5 @@
 import Datasets
+import Evaluation
 import LanguageModels
 import Prompting
 import SeededRandom
@@ -43,6 +44,17 @@ final class WorkflowExamples {
 
   func longestSequence(_ task: String) throws -> Int {
     try examples(task).map { $0.prompt.count + $0.completion.count - 1 }.max() ?? 0
+  }
+
+  /// By how many tokens the model's own answers of the parents may make a prompt longer: a text has no more
+  /// tokens than bytes, and a neighbour may be cut otherwise.
+  func slack(_ task: String) throws -> Int {
+    workflow.graph.parents(of: task).reduce(0) { sum, parent in
+      let items = episodes.compactMap { $0.tasks[parent] }
+      let longest = items.flatMap { $0.options.map(\.utf8.count) }.max() ?? 0
+      let generated = items.contains { $0.options.isEmpty } ? AnswerPredictor.defaultAnswerTokens : 0
+      return sum + max(longest, generated) + 4
+    }
   }
 
   var usesPredictions: Bool { workflow.training.parentAnswers != .gold }

@@ -38,7 +38,9 @@ final class WorkflowTrainingData: TrainingData {
     }
   }
 
-  func longestSequence(task: String) throws -> Int { try examples.longestSequence(task) }
+  func longestSequence(task: String) throws -> Int {
+    try examples.longestSequence(task) + (usesPredictions ? examples.slack(task) : 0)
+  }
 
   func sequences(
     task: String, samples: [Int], phase: Int, epoch: Int, parentsChange: Bool, adapter: () -> LoRAAdapter

@@ -26,6 +26,12 @@ public final class CPUDevice: ComputeDevice {
   /// slower than float32).
   public static var fastestType: ElementType { ck_has_fast_bfloat16() == 1 ? .bfloat16 : .float32 }
 
+  /// Whether this processor can compute with weights and activations of a type. float32 always; bfloat16 where
+  /// the matrix library has fast code for it.
+  public static func canCompute(_ type: ElementType) -> Bool { type == .float32 || computesBFloat16 }
+
+  private static let computesBFloat16 = PackedProduct.isFast(.bfloat16)
+
   /// The name of the instruction set whose kernels run: `base`, `avx2` or `avx512`.
   public static var instructionSet: String { String(cString: ck_kernels().pointee.instruction_set) }
 

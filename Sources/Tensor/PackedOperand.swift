@@ -40,6 +40,12 @@ enum PackedProduct: Hashable, Sendable {
     return (.matmul, OneDNN.memory([k, n], [rowStride(n, type: type), 1], type.dnnl))
   }
 
+  /// Whether the library multiplies this type by anything but its reference loops.
+  static func isFast(_ type: ElementType) -> Bool {
+    guard let found = layout(.matmul, k: 64, n: 64, type: type) else { return false }
+    return !found.implementation.contains("ref")
+  }
+
   private static func layout(_ product: PackedProduct, k: Int, n: Int, type: ElementType) -> (
     layout: dnnl_memory_desc_t, implementation: String
   )? {

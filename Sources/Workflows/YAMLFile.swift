@@ -31,7 +31,9 @@ extension StrictFields {
     guard bytes.count <= maximumFileSize else {
       throw refused("is larger than \(maximumFileSize >> 20) MiB", "name \(kind)")
     }
-    guard let text = String(validating: bytes, as: UTF8.self) else {
+    // A byte-order mark would shift the first line by a column.
+    let content = bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? bytes.dropFirst(3) : bytes
+    guard let text = String(validating: content, as: UTF8.self) else {
       throw refused("is not UTF-8 text", "name \(kind), saved as UTF-8")
     }
     return text

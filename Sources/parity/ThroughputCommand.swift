@@ -44,10 +44,26 @@ struct ThroughputCommand: ParsableCommand {
     let losses: [Double]
   }
 
+  func validate() throws {
+    let numbers = [
+      ("--batch", batch, 1), ("--length", length, 1), ("--rank", rank, 1), ("--steps", steps, 1),
+      ("--warmup", warmup, 0), ("--micro-batch", microBatch, 1), ("--workers", workers ?? 1, 1),
+    ]
+    for (option, value, least) in numbers where value < least {
+      throw ValidationError("\(option): \(value) is below \(least); give a larger number")
+    }
+  }
+
   func run() throws {
     let started = ContinuousClock.now
     let device = CPUDevice(computeType: precision, workers: workers)
-    let stage = try LlamaStage(ModelFiles.open(model).weights, device: device, contextLength: length)
+    let weights = try ModelFiles.open(model).weights
+    let context = weights.configuration.maximumPositions
+    guard length <= context else {
+      throw ValidationError(
+        "--length: \(length) tokens do not fit the context of \(context); give a smaller number")
+    }
+    let stage = try LlamaStage(weights, device: device, contextLength: length)
     let sites = AdapterSite.all(stage.configuration, layers: stage.layers, targets: Set(Projection.allCases))
     let adapter = LoRAAdapter(sites: sites, rank: rank, scale: 2, seed: seed)
     var options = TrainingOptions()

@@ -9,7 +9,7 @@ struct TrainCommand: ParsableCommand {
     abstract: "Train phase by phase on given token ids and write what the reference implementation writes.",
     discussion: """
       SPEC.json names the rank, alpha, frozenRatio, the tasks with their parents and batches of token ids and \
-      labels. OUT receives final.safetensors, losses.json and logits.json.
+      labels. OUT receives initial.safetensors, final.safetensors, losses.json and logits.json.
 
       Example: parity train --model tiny --spec spec.json --initial initial.safetensors --out out
       """)
@@ -23,9 +23,11 @@ struct TrainCommand: ParsableCommand {
     let replay = try ReferenceReplay(
       specification: URL(fileURLWithPath: spec), initial: URL(fileURLWithPath: initial),
       model: ModelFiles.open(model).weights)
+    let folder = try makeFolder()
+    try SafetensorsWriter.write(
+      AdapterTensors.tensors(replay.initialAdapter),
+      to: folder.appendingPathComponent("initial.safetensors"))
     let result = try replay.run()
-    let folder = URL(fileURLWithPath: out)
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     try SafetensorsWriter.write(
       AdapterTensors.tensors(result.adapter), to: folder.appendingPathComponent("final.safetensors"))
     let encoder = JSONEncoder()
@@ -34,5 +36,17 @@ struct TrainCommand: ParsableCommand {
       try encoder.encode(result.losses), to: folder.appendingPathComponent("losses.json"))
     try AtomicFile.write(
       try JSONEncoder().encode(result.logits), to: folder.appendingPathComponent("logits.json"))
+  }
+
+  private func makeFolder() throws -> URL {
+    let folder = URL(fileURLWithPath: out)
+    do {
+      try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    } catch {
+      throw CheckpointError(
+        .inputOutput, file: out, problem: "cannot be made a folder",
+        remedy: "give --out a folder, or a new name where one may be made")
+    }
+    return folder
   }
 }

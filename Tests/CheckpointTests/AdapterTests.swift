@@ -74,6 +74,46 @@ import Testing
     }
   }
 
+  @Test func theBaseModelIsNamedAsTransformersLoadsIt() throws {
+    let whole = try PretrainedModel(path: fixture("tiny-llama").path)
+    #expect(whole.name == fixture("tiny-llama").path && whole.ggufFile == nil && whole.pinned == nil)
+    let packed = try PretrainedModel(path: fixture("tiny-llama.gguf").path)
+    #expect(packed.name == fixture("").standardizedFileURL.path && packed.pinned == nil)
+    #expect(packed.ggufFile == "tiny-llama.gguf")
+    #expect(checkpointError { _ = try PretrainedModel(path: fixture("none").path) }?.kind == .missing)
+
+    let pairs = modules([.query(layer: 0)], try configuration())
+    for (base, call) in [
+      (whole, "from_pretrained(\"\(whole.name)\")"),
+      (packed, "from_pretrained(\"\(packed.name)\", gguf_file=\"tiny-llama.gguf\")"),
+    ] {
+      try Fixtures.withTemporaryDirectory { folder in
+        let url = folder.appendingPathComponent("peft")
+        try PEFTAdapter(
+          modules: pairs, rank: 2, alpha: 4, baseModel: base.name, ggufFile: base.ggufFile
+        ).write(to: url)
+        let config = try JSONParser.parse(MappedFile(url.appendingPathComponent("adapter_config.json")))
+        #expect(config["base_model_name_or_path"]?.string == base.name)
+        let card = try String(contentsOf: url.appendingPathComponent("README.md"), encoding: .utf8)
+        #expect(card.contains(call), "\(card)")
+      }
+    }
+  }
+
+  @Test(.enabled(if: Fixtures.baseModel != nil, "the base model is not there: run make model"))
+  func thePinnedModelIsNamedByItsIDWhereverItsFileLies() throws {
+    let model = try #require(Fixtures.baseModel)
+    try Fixtures.withTemporaryDirectory { folder in
+      let link = folder.appendingPathComponent("renamed.gguf")
+      try FileManager.default.createSymbolicLink(at: link, withDestinationURL: model)
+      for path in [model.path, model.deletingLastPathComponent().path, link.path] {
+        let base = try PretrainedModel(path: path)
+        #expect(base.name == "HuggingFaceTB/SmolLM2-135M-Instruct" && base.ggufFile == nil)
+        #expect(base.pinned == .smolLM2)
+      }
+    }
+  }
+
   @Test func theScaleOfASliceIsThatOfTheWhole() {
     for part in 1...16 {
       let plain = PEFTAdapter.alpha(32, ofRank: 16, forRank: part) / Double(part)

@@ -55,20 +55,38 @@ import Testing
     #expect(error?.problem.contains("3 more bytes") == true)
   }
 
-  @Test func anAtomicFolderAppearsWholeOrNotAtAll() throws {
-    try Fixtures.withTemporaryDirectory { folder in
-      let url = folder.appendingPathComponent("out")
-      #expect(throws: Refusal.self) {
-        try AtomicFolder.write(to: url) {
-          try AtomicFile.write("x", to: $0.appendingPathComponent("a"))
-          throw Refusal()
-        }
-      }
-      #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == [])
-      try AtomicFolder.write(to: url) { try AtomicFile.write("x", to: $0.appendingPathComponent("a")) }
-      #expect(try FileManager.default.contentsOfDirectory(atPath: url.path) == ["a"])
-      #expect(checkpointError { try AtomicFolder.write(to: url) { _ in } }?.file == url.path)
+  // Functions of their own: the compiler's region analysis fails at these closures within one another.
+  private static func fill(_ url: URL, thenFail: Bool) throws {
+    try AtomicFolder.write(to: url) { folder in
+      try AtomicFile.write("x", to: folder.appendingPathComponent("a"))
+      if thenFail { throw Refusal() }
     }
+  }
+
+  private static func failWithin(_ url: URL) throws {
+    try AtomicFolder.write(to: url) { folder in
+      try AtomicFile.write("x", to: folder.appendingPathComponent("none/a"))
+    }
+  }
+
+  private static func names(in folder: URL) throws -> [String] {
+    try FileManager.default.contentsOfDirectory(atPath: folder.path)
+  }
+
+  @Test func anAtomicFolderAppearsWholeOrNotAtAll() throws {
+    try Fixtures.withTemporaryDirectory { try Self.checkAtomicFolders(in: $0) }
+  }
+
+  private static func checkAtomicFolders(in folder: URL) throws {
+    let url = folder.appendingPathComponent("out")
+    #expect(throws: Refusal.self) { try fill(url, thenFail: true) }
+    let deep = folder.appendingPathComponent("new/deep/out")
+    let refused = checkpointError { try failWithin(deep) }
+    #expect(refused?.file == deep.appendingPathComponent("none/a").path, "by the path it would have had")
+    #expect(try names(in: folder) == [])
+    try fill(url, thenFail: false)
+    #expect(try names(in: url) == ["a"])
+    #expect(checkpointError { try fill(url, thenFail: false) }?.file == url.path)
   }
 
   @Test func whatCannotBeMappedIsNamed() throws {

@@ -79,6 +79,31 @@ private func weights(of source: any WeightSource) throws -> [WeightName: [Float]
     #expect(try FileInspection.describe(fixture("metadata.gguf").path).contains("a.strings"))
   }
 
+  @Test func inspectionSaysWhyAFileIsNoModel() throws {
+    let other = try FileInspection.describe(fixture("metadata.gguf").path)
+    #expect(
+      other.hasPrefix(
+        "Cannot be run as a model: general.architecture: architecture test is not read, only llama; use a "),
+      "\(other.prefix(200))")
+    #expect(try !FileInspection.describe(fixture("tiny-llama.gguf").path).contains("Cannot be run"))
+    // A type that is not even known by name.
+    try Fixtures.withTemporaryDirectory { folder in
+      var bytes = try Data(contentsOf: fixture("tiny-llama.gguf"))
+      let tensor = try #require(try GGUFFile(fixture("tiny-llama.gguf")).tensor("output_norm.weight"))
+      let name = try #require(bytes.range(of: Data("output_norm.weight".utf8)))
+      let type = name.upperBound + 4 + 8 * tensor.shape.count
+      bytes.replaceSubrange(type..<type + 4, with: [99, 0, 0, 0])
+      let file = folder.appendingPathComponent("unknown.gguf")
+      try bytes.write(to: file)
+      let text = try FileInspection.describe(file.path)
+      #expect(
+        text.hasPrefix(
+          "Cannot be run as a model: output_norm.weight: quantisation type 99 is not read; use a file "),
+        "\(text.prefix(200))")
+      #expect(text.contains("type 99") && text.contains("Totals"))
+    }
+  }
+
   /// Changes to the fixture's folder, and what is made of them.
   private func open(
     config: [String: Any?] = [:], tensors: (inout [SafetensorsWriter.Tensor]) -> Void = { _ in },
@@ -145,6 +170,10 @@ private func weights(of source: any WeightSource) throws -> [WeightName: [Float]
         })
       }
       #expect(error?.kind == (shard.contains("/") ? .malformed : .missing))
+      if shard == "absent.safetensors" {
+        #expect(error?.field == shard && error?.remedy == "fetch the shard into the folder")
+        #expect(error?.problem == "the shard is not there, but model.safetensors.index.json names it")
+      }
     }
   }
 
@@ -205,6 +234,11 @@ private func weights(of source: any WeightSource) throws -> [WeightName: [Float]
     #expect(error?.problem == "has shape [20, 12], but the configuration demands [24, 12]")
     let more = checkpointError { _ = try open(config: ["num_hidden_layers": 3]) }
     #expect(more?.kind == .missing && more?.field == "model.layers.2.input_layernorm.weight")
+    let fewer = checkpointError { _ = try open(config: ["num_hidden_layers": 1]) }
+    #expect(fewer?.file.hasSuffix("/config.json") == true && fewer?.field == "num_hidden_layers")
+    #expect(
+      fewer?.problem == "is 1, but the weights go on to model.layers.1.self_attn.v_proj.weight")
+    #expect(fewer?.remedy.contains("set it to 2, or fetch both again") == true)
     let integers = checkpointError {
       _ = try open(tensors: { list in
         list.removeAll { $0.name == "model.norm.weight" }

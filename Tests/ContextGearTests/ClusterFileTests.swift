@@ -1,5 +1,6 @@
 import ContextGear
 import Foundation
+import TestSupport
 import Testing
 
 @Suite("Cluster files") struct ClusterFileTests {
@@ -32,6 +33,14 @@ import Testing
     #expect(cluster.launch == Launch(network: "10.0.0.0/24", remoteShell: "ssh"))
     #expect(cluster.networks[0].shared && cluster.networks[0].bandwidth == 87.5e6)
     #expect(try Cluster(yaml: cluster.yaml(), file: "again.yaml") == cluster)
+  }
+
+  @Test func aByteOrderMarkIsSkipped() throws {
+    try Fixtures.withTemporaryDirectory { folder in
+      let path = folder.appendingPathComponent("c.yaml").path
+      try ("\u{FEFF}" + Self.whole).write(toFile: path, atomically: true, encoding: .utf8)
+      #expect(try Cluster(contentsOf: path) == Cluster(yaml: Self.whole, file: "c.yaml"))
+    }
   }
 
   @Test func smallNumbersAreWrittenShort() throws {

@@ -11,6 +11,15 @@ enum TestFolder {
   static func with<T>(_ body: (URL) throws -> T) throws -> T { try Fixtures.withTemporaryDirectory(body) }
 }
 
+extension Range<Data.Index> {
+  /// `bytes` with this range replaced by a text.
+  fileprivate func withReplaced(_ bytes: Data, _ text: String) -> Data {
+    var bytes = bytes
+    bytes.replaceSubrange(self, with: Data(text.utf8))
+    return bytes
+  }
+}
+
 /// A run that was stopped and resumed ends with the same bytes as one that was not.
 struct ResumeTests {
   private func destination(_ folder: URL) -> ContextLoRATrainer.Destination {
@@ -56,9 +65,31 @@ struct ResumeTests {
         var damaged = bytes
         damaged[place] ^= 0x10
         try damaged.write(to: url)
-        // A changed name or number of the header may still make a sound file; it must not be this one.
         let read = try? TrainingCheckpoint(url, sites: tiny.adapter.sites)
-        if place > 8 + Int(bytes[0]) + Int(bytes[1]) * 256 { #expect(read == nil, "byte \(place)") }
+        #expect(read == nil, "byte \(place)")
+      }
+      let text = String(decoding: bytes, as: UTF8.self)
+      #expect(text.contains(#"\"phase\":0"#))
+      try #require(bytes.firstRange(of: Data(#"\"phase\":0"#.utf8))).withReplaced(bytes, #"\"phase\":1"#)
+        .write(to: url)
+      #expect(throws: CheckpointError.self) { try TrainingCheckpoint(url, sites: tiny.adapter.sites) }
+    }
+  }
+
+  @Test("a damaged adapter is refused, wherever the damage is")
+  func damagedAdapter() throws {
+    try TestFolder.with { folder in
+      let tiny = try TinyWorkflow(frozenRatio: 0.5)
+      let url = folder.appendingPathComponent("adapter.safetensors")
+      try AdapterFile(adapter: tiny.adapter, schedule: tiny.schedule).write(to: url)
+      let bytes = try Data(contentsOf: url)
+      for place in stride(from: bytes.count - 1, to: 0, by: -bytes.count / 40) {
+        var damaged = bytes
+        damaged[place] ^= 0x10
+        try damaged.write(to: url)
+        #expect(throws: CheckpointError.self, "byte \(place)") {
+          try AdapterFile(url, sites: tiny.adapter.sites)
+        }
       }
     }
   }

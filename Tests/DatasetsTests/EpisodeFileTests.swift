@@ -131,6 +131,12 @@ struct Case: CustomTestStringConvertible {
         line(item: #"{"question": "q", "options": [], "answer": 0}"#),
         "data.jsonl:1: tasks.t.options: has 0 options; give at least two, or none for a free-text answer"
       ))
+    let options = (0..<27).map { #""option \#($0)""# }.joined(separator: ", ")
+    cases.append(
+      Case(
+        good + "\n" + line(item: #"{"question": "q", "options": [\#(options)], "answer": 0}"#, id: "b"),
+        "data.jsonl:2: tasks.t.options: has 27 options, more than there are letters; give at most 26"
+      ))
     cases.append(
       Case(
         line(item: #"{"question": "q", "options": ["u", "v", "u"], "answer": 0}"#),
@@ -170,6 +176,14 @@ struct Case: CustomTestStringConvertible {
       ])
     #expect(episodes.compactMap { $0.tasks["t"]?.answerText } == ["v", "free é😀"])
     #expect(episodes.map { $0.tasks["t"]?.answerIndex } == [1, nil])
+    #expect(episodes.map { $0.origin?.line } == [1, 4])
+    #expect(episodes.allSatisfy { $0.origin?.description.contains("/data.jsonl:") == true })
+  }
+
+  @Test func readsAsManyOptionsAsThereAreLetters() throws {
+    let options = (0..<26).map { #""option \#($0)""# }.joined(separator: ", ")
+    let item = #"{"question": "q", "options": [\#(options)], "answer": 25}"#
+    #expect(try read(line(item: item)).get().first?.tasks["t"]?.answerText == "option 25")
   }
 
   @Test func walksThroughWithoutKeeping() throws {

@@ -123,7 +123,7 @@ struct AnswerPredictorTests {
     do {
       _ = try tiny.predictor().answers(task: "a", episodes: [episode], parentAnswers: [[:]], view: nil)
       Issue.record("accepted \(prompt.count) tokens and the options")
-    } catch PromptError.tooLong(let task, let id, let length, let limit) {
+    } catch PromptError.tooLong(let task, let id, let length, let limit, _) {
       #expect(task == "a" && id == "e0" && length > limit && limit == tiny.stage.contextLength)
     }
   }

@@ -49,6 +49,28 @@ struct PromptErrorTests {
     ) { try renderer.prompt(task: "perceive", episode: episode, parentAnswers: [:]) }
   }
 
+  @Test("an episode that was read from a file is named by file and line first")
+  func origin() throws {
+    var episode = SmolLM2Prompts.episode
+    episode.origin = Episode.Origin(path: "data/train.jsonl", line: 17)
+    let place = "data/train.jsonl:17: episode 'iov-000007', task 'perceive': "
+    let long = refusal(try SmolLM2Prompts.renderer(contextLength: 20), "perceive", episode)
+    #expect(long.hasPrefix(place) && long.contains("tokens do not fit the context of 20; shorten"))
+    let renderer = try SmolLM2Prompts.renderer()
+    let example = try renderer.example(task: "perceive", episode: episode, parentAnswers: [:])
+    let length = example.prompt.count + example.completion.count
+    #expect(
+      refusal(try SmolLM2Prompts.renderer(contextLength: length - 1), "perceive", episode)
+        .hasPrefix("\(place)\(length) tokens"))
+    episode.tasks["perceive"] = TaskItem(
+      question: "Which?", options: (0..<27).map { "number \($0)" }, answer: 0)
+    #expect(refusal(renderer, "perceive", episode).hasPrefix("\(place)27 options"))
+    episode.inputs["scene"] = nil
+    #expect(
+      refusal(renderer, "perceive", episode) == "\(place)input 'scene' is missing; add it to the "
+        + "episode or correct the workflow")
+  }
+
   @Test("more options than letters")
   func options() throws {
     var episode = SmolLM2Prompts.episode

@@ -4,6 +4,7 @@ import Datasets
 import Foundation
 import ProjectFixtures
 import Runs
+import Tensor
 import TestSupport
 import Testing
 import Workflows
@@ -77,6 +78,12 @@ struct TrainingRunTests {
       #expect(again.contains("is not empty") && again.contains("--resume"))
       let other = message { _ = try train(project, project.workflow("lora.alpha=7"), resume: true) }
       #expect(other.contains("another workflow"))
+      #expect(other.contains("(first difference: 'alpha: 12.0' there, 'alpha: 7.0' here)"), "\(other)")
+      let leftover = URL(fileURLWithPath: project.out).appendingPathComponent(
+        ".checkpoint.safetensors.1.0.tmp")
+      try "half".write(to: leftover, atomically: false, encoding: .utf8)
+      #expect(try train(project, project.workflow(), resume: true))
+      #expect(!FileManager.default.fileExists(atPath: leftover.path))
       let none = message {
         _ = try train(project, project.workflow(), out: project.folder.path + "/none", resume: true)
       }
@@ -95,6 +102,36 @@ struct TrainingRunTests {
       try FileManager.default.removeItem(at: line)
       #expect(message { _ = try train(project, project.workflow(), out: fresh) }.contains("train.jsonl"))
       #expect(!FileManager.default.fileExists(atPath: fresh))
+    }
+  }
+
+  @Test("a run on a full disk leaves no folder that is neither new nor a run")
+  func cannotBegin() throws {
+    try TinyProject.with { project in
+      let parent = project.folder.appendingPathComponent("locked")
+      try "a file".write(to: parent, atomically: true, encoding: .utf8)
+      #expect(throws: CheckpointError.self) {
+        try train(project, project.workflow(), out: parent.appendingPathComponent("run").path)
+      }
+      #expect(try String(contentsOf: parent, encoding: .utf8) == "a file")
+    }
+  }
+
+  @Test("a run is found from any folder, and goes on in the number format it was begun in")
+  func manifest() throws {
+    try TinyProject.with { project in
+      #expect(try train(project, project.workflow()))
+      let url = URL(fileURLWithPath: project.out).appendingPathComponent("run.json")
+      var manifest = try JSONDecoder().decode(RunFolder.Manifest.self, from: Data(contentsOf: url))
+      #expect(manifest.dataPath.hasPrefix("/") && manifest.modelPath.hasPrefix("/"))
+      guard !CPUDevice.canCompute(.bfloat16) else { return }
+      manifest.precision = "bfloat16"
+      try JSONEncoder().encode(manifest).write(to: url)
+      #expect {
+        _ = try train(project, project.workflow(), resume: true)
+      } throws: {
+        "\($0)".contains("this processor does not compute in bfloat16")
+      }
     }
   }
 

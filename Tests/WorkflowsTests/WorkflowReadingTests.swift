@@ -104,6 +104,16 @@ import Workflows
       #expect(workflow.dataFolder == folder.path + "/data/iov")
     }
   }
+
+  @Test func aByteOrderMarkIsSkipped() throws {
+    try Fixtures.withTemporaryDirectory { folder in
+      let path = folder.appendingPathComponent("iov.yaml").path
+      try Samples.full.write(toFile: path, atomically: true, encoding: .utf8)
+      let plain = try Workflow(contentsOf: path)
+      try ("\u{FEFF}" + Samples.full).write(toFile: path, atomically: true, encoding: .utf8)
+      #expect(try Workflow(contentsOf: path).canonicalYAML() == plain.canonicalYAML())
+    }
+  }
 }
 
 extension String {

@@ -2,7 +2,7 @@
 enum BadInputCases {
   typealias Case = BadInputTests.Case
 
-  static let all = workflows + data + models + clusters + usage
+  static let all = workflows + data + models + runs + clusters + usage
 
   /// A workflow of two tasks with one line replaced.
   private static func workflow(_ old: String = "", _ new: String = "") -> String {
@@ -154,6 +154,13 @@ enum BadInputCases {
       files: ["dir/config.json": configuration("LlamaForCausalLM")],
       expected: ["dir: holds neither model.safetensors nor model.safetensors.index.json; fetch the weights"]),
   ]
+
+  private static let runs: [Case] = ["export", "evaluate"].map { command in
+    Case(
+      name: "\(command) of a folder that is no run",
+      arguments: [command, "none"] + (command == "export" ? ["--task", "see"] : []),
+      expected: ["none: is not a run: it has no run.json; give a folder that 'contexture train --out'"])
+  }
 
   private static let clusters: [Case] = [
     Case(

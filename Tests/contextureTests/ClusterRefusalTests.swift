@@ -155,7 +155,10 @@ extension ClusterJobs {
           here,
           Case(
             name: "", settings: ["training.maxSteps=2"], options: ClusterProject.exact + ["--resume"],
-            expected: ["/run: is a run of another workflow, or of other settings; resume it with"]))
+            expected: [
+              "/run: is a run of another workflow, or of other settings (first difference: 'maxSteps: 1' there, "
+                + "'maxSteps: 2' here); resume it with"
+            ]))
         #expect(try FileManager.default.contentsOfDirectory(atPath: here.path("run")).sorted() == before)
       }
     }

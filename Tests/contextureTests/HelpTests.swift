@@ -30,6 +30,12 @@ import Testing
         #expect(page.output.contains("\nEXAMPLE\n  contexture "), "\(path)")
         #expect(page.output.contains("\nEXIT CODES\n"), "\(path)")
       }
+      // A line that is broken goes on at the margin, and is no longer the command that was written.
+      let parts = page.output.split(separator: "\nEXAMPLE\n", maxSplits: 1)
+      let examples = parts.count > 1 ? parts[1].split(separator: "\n", omittingEmptySubsequences: false) : []
+      for line in examples.prefix(while: { !$0.isEmpty }) {
+        #expect(line.hasPrefix("  "), "\(path): an example is wider than 80 columns before '\(line)'")
+      }
     }
   }
 

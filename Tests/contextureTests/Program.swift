@@ -14,8 +14,13 @@ enum Program {
   struct CannotRun: Error { let reason: String }
 
   /// Stands beside the test bundle, because one build makes both.
-  static let url = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
-    .deletingLastPathComponent().appendingPathComponent("contexture")
+  static let url = built("contexture")
+
+  /// A program of this package.
+  static func built(_ name: String) -> URL {
+    URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
+      .deletingLastPathComponent().appendingPathComponent(name)
+  }
 
   /// Runs the program to its end, with an 80-column terminal and no input.
   ///
@@ -25,9 +30,10 @@ enum Program {
   ///   - output: a file that standard output goes to instead.
   ///   - shell: commands of `sh` that come first, such as `ulimit -f 8`.
   ///   - starter: a command that starts the program, which follows as its arguments.
+  ///   - program: another program than `contexture`.
   static func run(
     _ arguments: [String], in folder: URL? = nil, path: String? = nil, output: String? = nil,
-    shell: String = ":", under starter: [String] = []
+    shell: String = ":", under starter: [String] = [], program: URL = Program.url
   ) throws -> Outcome {
     try Fixtures.withTemporaryDirectory { streams in
       let outputFile = output ?? streams.appendingPathComponent("output").path
@@ -39,7 +45,7 @@ enum Program {
         [
           "/bin/sh", "-c", "\(shell); cd \"$1\" && shift && exec \"$@\"", "sh",
           (folder ?? Fixtures.packageRoot).path,
-        ] + starter + [url.path] + arguments,
+        ] + starter + [program.path] + arguments,
         environment: environment.map { "\($0)=\($1)" }, output: outputFile, errors: errorFile)
       func text(_ file: String) -> String {
         String(decoding: FileManager.default.contents(atPath: file) ?? Data(), as: UTF8.self)

@@ -10,6 +10,7 @@ import Foundation
 /// | B `[out, r]` | `lora_B.weight` `[out, r]`, float32 |
 /// | scale | `lora_alpha / r`; `lora_alpha / √r` with `use_rslora` |
 /// | r' of r columns at the same scale | `r = r'`, `lora_alpha = alpha · r' / r` (`alpha · √(r' / r)` with `use_rslora`) |
+/// | base model | `base_model_name_or_path`; the model card says how it is loaded |
 /// | adapted modules | `target_modules`: last path components, or whole paths where layers differ |
 public struct PEFTAdapter: Sendable {
   /// The pairs, all of rank `rank`.
@@ -20,8 +21,10 @@ public struct PEFTAdapter: Sendable {
   public var alpha: Double
   /// Whether the scale is `alpha / √rank`.
   public var isRankStabilized: Bool
-  /// The base model's name or path, for `base_model_name_or_path`.
+  /// The base model's id at Hugging Face or its folder, for `base_model_name_or_path`.
   public var baseModel: String
+  /// The GGUF file in that folder that holds the base model; `nil` where it is in Hugging Face's own form.
+  public var ggufFile: String?
   /// Paragraphs of the model card after its heading, Markdown.
   public var card: String
   /// A licence identifier for the model card, `apache-2.0` for example.
@@ -30,7 +33,7 @@ public struct PEFTAdapter: Sendable {
   /// Creates an adapter; traps where it has no module, or a module of another rank.
   public init(
     modules: [AdapterModule], rank: Int, alpha: Double, isRankStabilized: Bool = false, baseModel: String,
-    card: String = "", license: String? = nil
+    ggufFile: String? = nil, card: String = "", license: String? = nil
   ) {
     precondition(
       !modules.isEmpty && modules.allSatisfy { $0.rank == rank }, "all pairs must have rank \(rank)")
@@ -39,6 +42,7 @@ public struct PEFTAdapter: Sendable {
     self.alpha = alpha
     self.isRankStabilized = isRankStabilized
     self.baseModel = baseModel
+    self.ggufFile = ggufFile
     self.card = card
     self.license = license
   }
@@ -106,13 +110,15 @@ public struct PEFTAdapter: Sendable {
   }
 
   private var modelCard: String {
-    var front = ["---", "base_model: \(JSONValue.string(baseModel).encoded())", "library_name: peft"]
+    let name = JSONValue.string(baseModel).encoded()
+    let file = ggufFile.map { ", gguf_file=\(JSONValue.string($0).encoded())" } ?? ""
+    var front = ["---", "base_model: \(name)", "library_name: peft"]
     if let license { front.append("license: \(license)") }
     front += ["pipeline_tag: text-generation", "tags:", "- lora", "---"]
     let scale = alpha / (isRankStabilized ? Double(rank).squareRoot() : Double(rank))
     let body = """
 
-      # LoRA adapter for \(baseModel)
+      # LoRA adapter for \(baseModel)\(ggufFile.map { "/\($0)" } ?? "")
 
       | | |
       |---|---|
@@ -126,7 +132,7 @@ public struct PEFTAdapter: Sendable {
       from peft import PeftModel
       from transformers import AutoModelForCausalLM
 
-      model = AutoModelForCausalLM.from_pretrained(\(JSONValue.string(baseModel).encoded()))
+      model = AutoModelForCausalLM.from_pretrained(\(name)\(file))
       model = PeftModel.from_pretrained(model, "path/to/this/folder")
       ```
 

@@ -10,7 +10,7 @@ struct GGUFConfiguration {
       throw unsupported("general.architecture", "architecture \(architecture) is not read, only llama")
     }
     if let type = try file.string("general.type"), type != "model" {
-      throw unsupported("general.type", "the file holds a \(type), not a model")
+      throw unsupported("general.type", "the file is of the type \(type), not model")
     }
     try refuseVariants()
     let hidden = try required("llama.embedding_length")

@@ -24,14 +24,17 @@ public final class HuggingFaceWeightSource: WeightSource {
 
   /// Reads the configuration and checks every weight's presence, shape and type.
   ///
-  /// Throws `CheckpointError`: another architecture, biases, a missing shard or tensor, a wrong shape or type.
+  /// Throws `CheckpointError`: another architecture, biases, a missing shard or tensor, a wrong shape or type,
+  /// layers beyond those of the configuration.
   public init(folder: URL) throws {
     path = folder.path
-    let configuration = try HuggingFaceConfiguration(folder.appendingPathComponent("config.json"))
+    let configurationFile = folder.appendingPathComponent("config.json")
+    let configuration = try HuggingFaceConfiguration(configurationFile)
     (files, location) = try Self.openFiles(folder)
     let headName = WeightName.head.huggingFaceTensor
     self.configuration = try configuration.read(hasHead: location[headName] != nil)
-    try self.configuration.validate(file: folder.appendingPathComponent("config.json").path)
+    try self.configuration.validate(file: configurationFile.path)
+    try refuseLeftOverLayers(configurationFile)
     try validateShapes(named: \.huggingFaceTensor)
     let layers = (0..<self.configuration.layerCount).flatMap(WeightName.weights(ofLayer:))
     for name in WeightName.outerWeights(of: self.configuration) + layers {
@@ -86,6 +89,22 @@ public final class HuggingFaceWeightSource: WeightSource {
     }
   }
 
+  /// A configuration of fewer layers than there are would compute another model without a word.
+  private func refuseLeftOverLayers(_ configurationFile: URL) throws {
+    let count = configuration.layerCount
+    let prefix = "model.layers."
+    let layers = location.keys.filter { $0.hasPrefix(prefix) }.compactMap { name in
+      Int32(name.dropFirst(prefix.count).prefix { $0 != "." }).map { (layer: Int($0), tensor: name) }
+    }
+    guard let last = layers.max(by: { ($0.layer, $0.tensor) < ($1.layer, $1.tensor) }), last.layer >= count
+    else { return }
+    throw CheckpointError(
+      .shape, file: configurationFile.path, field: "num_hidden_layers",
+      problem: "is \(count), but the weights go on to \(last.tensor)",
+      remedy: "the configuration and the weights are not of the same model: set it to \(last.layer + 1), or "
+        + "fetch both again")
+  }
+
   private func elements(_ rows: Range<Int>, _ tensor: SafetensorsTensor) -> Range<Int> {
     rows.lowerBound * tensor.rowLength..<rows.upperBound * tensor.rowLength
   }
@@ -135,7 +154,14 @@ public final class HuggingFaceWeightSource: WeightSource {
           .malformed, file: index.path, field: "weight_map.\(member.key)",
           problem: "is not the name of a file in the same folder", remedy: "fetch the index again")
       }
-      let file = try files[shard] ?? SafetensorsFile(folder.appendingPathComponent(shard))
+      let place = folder.appendingPathComponent(shard)
+      guard files[shard] != nil || FileManager.default.fileExists(atPath: place.path) else {
+        throw CheckpointError(
+          .missing, file: folder.path, field: shard,
+          problem: "the shard is not there, but \(index.lastPathComponent) names it",
+          remedy: "fetch the shard into the folder")
+      }
+      let file = try files[shard] ?? SafetensorsFile(place)
       files[shard] = file
       guard file.tensor(member.key) != nil else {
         throw CheckpointError(

@@ -126,6 +126,7 @@ enum TextTable {
 /// Describes any file or folder this package reads: a model, a GGUF adapter, a safetensors file.
 public enum FileInspection {
   /// The text `contexture model inspect` prints: configuration, metadata, tensors with type and shape, totals.
+  /// A GGUF file that holds no model that can be run says why in the place of the configuration.
   ///
   /// Throws `CheckpointError` where the file is damaged or of no kind that is read.
   public static func describe(_ path: String) throws -> String {
@@ -133,10 +134,19 @@ public enum FileInspection {
     if path.hasSuffix(".safetensors") { return try SafetensorsFile(url).description }
     if path.hasSuffix(".gguf") {
       let file = try GGUFFile(url)
-      // A file of another architecture, or an adapter, is still worth a table.
-      guard let weights = try? GGUFWeightSource(file) else { return file.description }
-      return weights.configuration.table + "\n" + file.description
+      return try modelPart(file) + "\n" + file.description
     }
     return try ModelFiles.open(path).description
+  }
+
+  /// The configuration, or why there is none: a file of another architecture, or an adapter, is still worth a
+  /// table.
+  private static func modelPart(_ file: GGUFFile) throws -> String {
+    do {
+      return try GGUFWeightSource(file).configuration.table
+    } catch let error as CheckpointError {
+      let place = error.field.map { "\($0): " } ?? ""
+      return "Cannot be run as a model: \(place)\(error.problem); \(error.remedy)\n"
+    }
   }
 }

@@ -30,28 +30,10 @@ public struct ModelFiles: Sendable {
   /// Nothing large is read: weights stay in the mapped files. Throws `CheckpointError` where the path holds
   /// none of these, or something in it is damaged or not supported.
   public static func open(_ path: String) throws -> ModelFiles {
-    let url = URL(fileURLWithPath: path)
-    var isFolder: ObjCBool = false
-    guard FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder) else {
-      throw CheckpointError(
-        .missing, file: path, problem: "no such file or folder",
-        remedy: "check the path, or fetch the model first")
+    switch try Place(path) {
+    case .gguf(let file): return try openGGUF(file)
+    case .huggingFace(let folder): return try openHuggingFace(folder)
     }
-    guard isFolder.boolValue else { return try openGGUF(url) }
-    if FileManager.default.fileExists(atPath: url.appendingPathComponent("config.json").path) {
-      return try openHuggingFace(url)
-    }
-    let names = (try? FileManager.default.contentsOfDirectory(atPath: url.path)) ?? []
-    let models = names.filter { $0.hasSuffix(".gguf") && !$0.hasPrefix(".") }.sorted()
-    guard let only = models.first, models.count == 1 else {
-      throw CheckpointError(
-        .missing, file: path,
-        problem: models.isEmpty
-          ? "holds neither config.json nor a GGUF file"
-          : "holds \(models.count) GGUF files: \(models.prefix(4).joined(separator: ", "))",
-        remedy: "give a GGUF file or the folder of a Hugging Face model")
-    }
-    return try openGGUF(url.appendingPathComponent(only))
   }
 
   private static func openGGUF(_ url: URL) throws -> ModelFiles {
@@ -74,5 +56,46 @@ public struct ModelFiles: Sendable {
       path: folder.path, weights: weights, tokenizer: settings.tokenizer.map(TokenizerSource.json),
       chatTemplate: settings.chatTemplate, bosToken: settings.bosToken, eosToken: settings.eosToken,
       description: ([weights.configuration.table] + files).joined(separator: "\n"))
+  }
+}
+
+extension ModelFiles {
+  /// Where a model lies, by its form.
+  enum Place {
+    /// A GGUF file.
+    case gguf(URL)
+    /// A Hugging Face folder.
+    case huggingFace(URL)
+
+    /// Looks at a GGUF file, a Hugging Face folder, or a folder with one GGUF file; throws `CheckpointError`
+    /// where the path is none of these.
+    init(_ path: String) throws {
+      let url = URL(fileURLWithPath: path)
+      var isFolder: ObjCBool = false
+      guard FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder) else {
+        throw CheckpointError(
+          .missing, file: path, problem: "no such file or folder",
+          remedy: "check the path, or fetch the model first")
+      }
+      guard isFolder.boolValue else {
+        self = .gguf(url)
+        return
+      }
+      if FileManager.default.fileExists(atPath: url.appendingPathComponent("config.json").path) {
+        self = .huggingFace(url)
+        return
+      }
+      let names = (try? FileManager.default.contentsOfDirectory(atPath: url.path)) ?? []
+      let models = names.filter { $0.hasSuffix(".gguf") && !$0.hasPrefix(".") }.sorted()
+      guard let only = models.first, models.count == 1 else {
+        throw CheckpointError(
+          .missing, file: path,
+          problem: models.isEmpty
+            ? "holds neither config.json nor a GGUF file"
+            : "holds \(models.count) GGUF files: \(models.prefix(4).joined(separator: ", "))",
+          remedy: "give a GGUF file or the folder of a Hugging Face model")
+      }
+      self = .gguf(url.appendingPathComponent(only))
+    }
   }
 }

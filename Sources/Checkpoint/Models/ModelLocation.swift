@@ -23,7 +23,7 @@ public struct ModelLocation: Sendable, Equatable {
   ///   - models: the folder of fetched models.
   ///   - base: the folder that a relative path in `name` counts from; `nil` for the current folder.
   /// - Throws: `CheckpointError` where there is nothing at the place, or where a fetched model has another
-  ///   length than the pinned one (an interrupted copy). The whole checksum is compared when it is fetched.
+  ///   content than the pinned one.
   public init(_ name: String, models: String = Self.defaultModels, base: String? = nil) throws {
     self.name = name
     let fetcher = ModelFetcher(models: URL(fileURLWithPath: models, isDirectory: true))
@@ -32,7 +32,7 @@ public struct ModelLocation: Sendable, Equatable {
     if !isPath, let pinned = PinnedModel.all.first(where: { $0.name == name }) {
       let file = "\(models)/\(name)/\(fetcher.file(of: pinned).lastPathComponent)"
       if FileManager.default.fileExists(atPath: file) {
-        try Self.checkLength(of: pinned, at: file)
+        try Self.check(pinned, at: file)
         path = file
         return
       }
@@ -60,11 +60,18 @@ public struct ModelLocation: Sendable, Equatable {
     return base.hasSuffix("/") ? base + name : "\(base)/\(name)"
   }
 
-  private static func checkLength(of pinned: PinnedModel, at file: String) throws {
+  /// The length first, which names an interrupted copy; then the whole content, a tenth of a second.
+  private static func check(_ pinned: PinnedModel, at file: String) throws {
+    let remedy = "run 'contexture model fetch \(pinned.name)', which replaces it"
     let attributes = try? FileManager.default.attributesOfItem(atPath: file)
-    guard let bytes = (attributes?[.size] as? NSNumber)?.intValue, bytes != pinned.modelBytes else { return }
-    throw CheckpointError(
-      .checksum, file: file, problem: "is \(bytes) bytes long, expected \(pinned.modelBytes)",
-      remedy: "run 'contexture model fetch \(pinned.name)', which replaces it")
+    if let bytes = (attributes?[.size] as? NSNumber)?.intValue, bytes != pinned.modelBytes {
+      throw CheckpointError(
+        .checksum, file: file, problem: "is \(bytes) bytes long, expected \(pinned.modelBytes)",
+        remedy: remedy)
+    }
+    guard try FileChecksum.sha256(of: URL(fileURLWithPath: file)) == pinned.modelSHA256 else {
+      throw CheckpointError(
+        .checksum, file: file, problem: "has another content than the model \(pinned.name)", remedy: remedy)
+    }
   }
 }

@@ -51,7 +51,9 @@ enum YAMLFile {
     guard bytes.count <= Cluster.maximumFileSize else {
       throw PlanningError(path, "is larger than \(Cluster.maximumFileSize >> 20) MiB", "name a YAML file")
     }
-    guard let text = String(validating: bytes, as: UTF8.self) else {
+    // A byte-order mark would shift the first line by a column.
+    let content = bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? bytes.dropFirst(3) : bytes
+    guard let text = String(validating: content, as: UTF8.self) else {
       throw PlanningError(path, "is not UTF-8 text", "save it as UTF-8")
     }
     return try decode(type, text, file: path)

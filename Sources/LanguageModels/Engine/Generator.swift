@@ -36,9 +36,9 @@ public final class Generator: @unchecked Sendable {
     memory = stage.device.allocate(byteCount: counter.byteCount)
     var planner = ArenaPlanner(memory: memory)
     stores = plan(&planner)
-    // One sequence cannot be sharded: its products use all workers' threads.
-    let threads = stage.device.workerCount
-    worker = StageWorker(stage, rows: capacity, adapter: adapter, backward: false, threads: threads)
+    // One thread: several would wait for one another some two hundred times a token, and on a busy machine for
+    // long. Whoever has several prompts gives each a generator and a thread of its own.
+    worker = StageWorker(stage, rows: capacity, adapter: adapter, backward: false)
     activations = StageActivations(stage, rows: capacity, adapter: adapter, keepsActivations: false)
   }
 

@@ -123,6 +123,6 @@ public struct PackedBatch: Sendable, Equatable {
   /// The number of rows that are computed: rounded up so that matrix products come in few shapes. The
   /// rows beyond ``rowCount`` are zero from end to end.
   public var paddedRowCount: Int { Self.padded(tokens.count) }
-  /// `rows` rounded up.
-  public static func padded(_ rows: Int) -> Int { (rows + 15) / 16 * 16 }
+  /// `rows` rounded up; the few rows of generation stay as they are.
+  public static func padded(_ rows: Int) -> Int { rows <= 4 ? rows : (rows + 15) / 16 * 16 }
 }

@@ -26,7 +26,7 @@ struct DataMakeCommand: ParsableCommand {
         \(ExitStatus.manual)
         """)
 
-    @Option(help: "How many episodes, 10 to 20000.")
+    @Option(help: ArgumentHelp("How many episodes, 10 to \(IoVWorld.maximumEpisodes)."))
     var episodes = 1000
 
     @Option(help: "What the random choices start from.")
@@ -45,9 +45,7 @@ struct DataMakeCommand: ParsableCommand {
       let noise = try shares()
       try OutputFolder.refuseContents(out)
       let splits = try IoVWorld.splits(episodes: episodes, seed: seed, noise: noise)
-      try OutputFolder.leavingNothing(at: out) {
-        try AtomicFolder.write(to: URL(fileURLWithPath: out)) { folder in try write(splits, into: folder) }
-      }
+      try AtomicFolder.write(to: URL(fileURLWithPath: out)) { folder in try write(splits, into: folder) }
       try Console.print(summary(splits))
     }
 

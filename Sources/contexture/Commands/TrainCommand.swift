@@ -27,7 +27,8 @@ struct TrainCommand: ParsableCommand {
       EXAMPLE
         contexture train Examples/iov.yaml --out runs/iov
         contexture train Examples/iov.yaml --out runs/iov --resume
-        contexture train Examples/iov.yaml --out runs/frozen --set training.frozenRatio=1
+        contexture train Examples/iov.yaml --out runs/frozen \\
+          --set training.frozenRatio=1
         contexture train Examples/iov.yaml --out runs/lab --cluster lab.yaml
 
       \(ExitStatus.manual)

@@ -22,6 +22,7 @@ enum ExitStatus {
       0  done
       1  an error of the program itself: please report it
       2  wrong input: a message on standard error says where, what and the remedy
+      130  ended at once by Ctrl-C (the second one, where the first asks to stop)
     """
 
   static let failure: Int32 = 1

@@ -1,8 +1,6 @@
-import Checkpoint
 import Foundation
-import Glibc
 
-/// A folder that a command makes: it appears complete or not at all.
+/// A folder that a command makes, with `AtomicFolder`.
 enum OutputFolder {
   /// Refuses a path that holds something already, before any work is done.
   static func refuseContents(_ path: String, option: String = "--out") throws(InputError) {
@@ -17,25 +15,6 @@ enum OutputFolder {
       throw InputError(
         place: path, problem: "is not empty (it holds \(contents.sorted()[0]))",
         remedy: "give \(option) a new or empty folder, or remove this one")
-    }
-  }
-
-  /// Runs `body`, which makes something at `path`; where it throws, the folders above `path` that were not
-  /// there before are removed again.
-  @discardableResult
-  static func leavingNothing<T>(at path: String, _ body: () throws -> T) throws -> T {
-    var missing: [String] = []
-    var folder = URL(fileURLWithPath: path)
-    while !FileManager.default.fileExists(atPath: folder.path) {
-      missing.append(folder.path)
-      folder = folder.deletingLastPathComponent()
-    }
-    do {
-      return try body()
-    } catch {
-      // Only empty folders go: what somebody else has put there meanwhile stays.
-      for path in missing { rmdir(path) }
-      throw error
     }
   }
 }

@@ -56,6 +56,11 @@ struct ScoreReport: Encodable {
     }
 
     let logits = try Generator(stage, adapter: nil, capacity: request.prompt.count).feed(request.prompt)
+    guard logits.allSatisfy(\.isFinite) else {
+      throw InputError(
+        place: path, problem: "its logits are not numbers: weights are damaged",
+        remedy: "fetch or convert the model again")
+    }
     next = Self.best(top, logits).map {
       Token(
         id: Int32($0.index), text: tokenizer.decode([Int32($0.index)], skipSpecial: false),

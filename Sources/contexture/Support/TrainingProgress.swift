@@ -11,6 +11,7 @@ final class TrainingProgress {
   private let phases: Int
   private let isTerminal: Bool
   private var done = 0
+  private var hasTrained = false
   private var phaseSteps = 0
   private var lossSum = 0.0
   private var lossCount = 0
@@ -51,8 +52,12 @@ final class TrainingProgress {
     case .resumed(let steps):
       done = steps
       try Console.print("\(Self.resumed)\(steps)")
-    case .training(let training, let allSteps): try show(training, allSteps)
-    case .finished(let adapter): try Console.print("Adapter written to \(adapter.relativePath)")
+    case .training(let training, let allSteps):
+      hasTrained = true
+      try show(training, allSteps)
+    case .finished(let adapter):
+      if !hasTrained { try Console.print("Every step was done already: nothing was trained") }
+      try Console.print("Adapter written to \(adapter.relativePath)")
     }
   }
 

@@ -1,0 +1,31 @@
+import ArgumentParser
+import Checkpoint
+import Foundation
+
+/// How the program ends: with the codes of `contexture`.
+enum ExitStatus {
+  private static let failure: Int32 = 1
+  private static let wrongInput: Int32 = 2
+
+  /// Says what went wrong, in one message on standard error, and ends the program.
+  ///
+  /// Help requests come this way too; they go to standard output and end with 0.
+  static func end(after error: any Error) -> Never {
+    if error is CheckpointError {
+      complain("parity: \(error)")
+      exit(wrongInput)
+    }
+    let status = Parity.exitCode(for: error)
+    let message = Parity.fullMessage(for: error)
+    if status.isSuccess {
+      print(message)
+      exit(0)
+    }
+    complain(message)
+    exit(status == .validationFailure ? wrongInput : failure)
+  }
+
+  private static func complain(_ message: String) {
+    FileHandle.standardError.write(Data((message + "\n").utf8))
+  }
+}

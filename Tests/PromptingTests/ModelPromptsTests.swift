@@ -1,0 +1,18 @@
+import Checkpoint
+import Prompting
+import TestSupport
+import Testing
+
+/// What a model's files bring along for prompts.
+struct ModelPromptsTests {
+  @Test("a tokenizer.json that is none is named itself, not its folder")
+  func tokenizer() throws {
+    let files = try ModelFiles.open(Fixtures.url("checkpoint/tiny-llama").path)
+    do {
+      _ = try ModelPrompts.tokenizer(files)
+      Issue.record("accepted")
+    } catch {
+      #expect("\(error)".contains("/tiny-llama/tokenizer.json: field 'model': is missing"), "\(error)")
+    }
+  }
+}

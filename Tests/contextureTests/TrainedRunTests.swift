@@ -1,0 +1,111 @@
+import Checkpoint
+import Foundation
+import ProjectFixtures
+import TestSupport
+import Testing
+
+/// What is done with a run once it is trained.
+@Suite("contexture evaluate and export") struct TrainedRunTests {
+  /// The tiny project with a trained run in the folder `run`.
+  private func withRun(_ settings: String..., body: (TinyProject) throws -> Void) throws {
+    try TinyProject.with { project in
+      let words = ["train", "workflow.yaml", "--out", "run"] + settings.flatMap { ["--set", $0] }
+      let training = try Program.run(words, in: project.folder)
+      try #require(training.status == 0, "\(training)")
+      try body(project)
+    }
+  }
+
+  private func files(_ project: TinyProject, _ folder: String) throws -> [String] {
+    try FileManager.default.contentsOfDirectory(
+      atPath: project.folder.appendingPathComponent(folder).path
+    ).sorted()
+  }
+
+  private func exists(_ project: TinyProject, _ path: String) -> Bool {
+    FileManager.default.fileExists(atPath: project.folder.appendingPathComponent(path).path)
+  }
+
+  @Test func reportAndShortcutsAreOneObject() throws {
+    try withRun { project in
+      func evaluate(_ options: String...) throws -> [String: Any] {
+        let outcome = try Program.run(["evaluate", "run", "--format", "json"] + options, in: project.folder)
+        #expect(outcome.status == 0, "\(outcome)")
+        let object = try JSONSerialization.jsonObject(with: Data(outcome.output.utf8))
+        return try #require(object as? [String: Any])
+      }
+      func taskCount(_ part: Any?) -> Int? { ((part as? [String: Any])?["tasks"] as? [Any])?.count }
+      let alone = try evaluate()
+      #expect(taskCount(alone) == 3 && alone["workflow"] as? String == "tiny")
+      let both = try evaluate("--shortcuts", "--limit", "4")
+      #expect(both.keys.sorted() == ["report", "shortcuts"])
+      #expect(taskCount(both["report"]) == 3 && taskCount(both["shortcuts"]) == 3)
+      #expect((both["report"] as? [String: Any])?["episodes"] as? Int == 4)
+    }
+  }
+
+  @Test func anExportGoesIntoTheRunFolderWhereNoOtherPlaceIsNamed() throws {
+    try withRun { project in
+      func export(_ format: String) throws -> Program.Outcome {
+        try Program.run(["export", "run", "--task", "mood", "--format", format], in: project.folder)
+      }
+      let peft = try export("peft")
+      #expect(peft.status == 0 && peft.output.hasSuffix(": written to run/export/mood\n"), "\(peft)")
+      #expect(
+        try files(project, "run/export/mood")
+          == ["README.md", "adapter_config.json", "adapter_model.safetensors"])
+      let gguf = try export("gguf")
+      #expect(gguf.status == 0 && gguf.output.hasSuffix(": written to run/export/mood.gguf\n"), "\(gguf)")
+      #expect(try files(project, "run/export") == ["mood", "mood.gguf"])
+      for (format, problem) in [
+        ("peft", "run/export/mood: is not empty (it holds README.md); give --out a new"),
+        ("gguf", "run/export/mood.gguf: is there already; give --out another name"),
+      ] {
+        let again = try export(format)
+        #expect(again.status == 2 && again.errors.hasPrefix("contexture: \(problem)"), "\(again)")
+      }
+    }
+  }
+
+  @Test func anExportThatFailsLeavesNothing() throws {
+    try withRun { project in
+      for (format, out, file) in [
+        ("peft", "new/deep/mood", "new/deep/mood/adapter_model.safetensors"),
+        ("gguf", "new/deep/mood.gguf", "new/deep/mood.gguf"),
+      ] {
+        let words = ["export", "run", "--task", "mood", "--format", format, "--out", out]
+        // A limit on the size of files stands in for a full disk.
+        let failed = try Program.run(words, in: project.folder, shell: "trap '' XFSZ; ulimit -f 8")
+        #expect(failed.status == 2 && failed.output.isEmpty, "\(failed)")
+        #expect(failed.errors.hasPrefix("contexture: \(file): cannot write "), "\(failed)")
+        #expect(!exists(project, "new"))
+        let done = try Program.run(words, in: project.folder)
+        #expect(done.status == 0 && exists(project, out), "\(done)")
+        try FileManager.default.removeItem(at: project.folder.appendingPathComponent("new"))
+      }
+    }
+  }
+
+  @Test func everythingInARunFolderIsDocumented() throws {
+    let page = try String(
+      contentsOf: Fixtures.packageRoot.appendingPathComponent("docs/run-folder.md"), encoding: .utf8)
+    func check(_ names: some Sequence<String>, of file: String) {
+      for name in names { #expect(page.contains("| `\(name)` |"), "\(file): \(name)") }
+    }
+    try withRun("training.frozenRatio=adaptive") { project in
+      let run = project.folder.appendingPathComponent("run")
+      let names = try files(project, "run")
+      #expect(names.contains("metrics.jsonl") && names.contains("decisions.jsonl"))
+      check(names, of: "run")
+      for file in ["run.json", "metrics.jsonl", "decisions.jsonl"] {
+        let text = try String(contentsOf: run.appendingPathComponent(file), encoding: .utf8)
+        let value = file.hasSuffix("l") ? text.prefix { $0 != "\n" } : text[...]
+        let object = try JSONSerialization.jsonObject(with: Data(value.utf8))
+        check(try #require(object as? [String: Any]).keys, of: file)
+      }
+      for file in ["adapter.safetensors", "checkpoint.safetensors"] {
+        check(try SafetensorsFile(run.appendingPathComponent(file)).metadata.keys, of: file)
+      }
+    }
+  }
+}
