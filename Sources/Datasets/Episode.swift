@@ -51,6 +51,8 @@ public enum Answer: Sendable, Equatable {
   case option(Int)
   /// The answer itself, for items without options.
   case text(String)
+  /// None is recorded: the item is only asked.
+  case unknown
 }
 
 /// One question with its options and recorded answer.
@@ -82,15 +84,23 @@ public struct TaskItem: Sendable, Equatable {
     self.answer = .text(answer)
   }
 
-  /// The words of the recorded answer, whichever kind it is.
+  /// An item without a recorded answer; free text where there are no options.
+  public init(question: String, options: [String]) {
+    self.question = question
+    self.options = options
+    answer = .unknown
+  }
+
+  /// The words of the recorded answer, whichever kind it is; empty where there is none.
   public var answerText: String {
     switch answer {
     case .option(let index): options[index]
     case .text(let text): text
+    case .unknown: ""
     }
   }
 
-  /// The index of the right option; `nil` for a free-text item.
+  /// The index of the right option; `nil` for a free-text item, and where no answer is recorded.
   public var answerIndex: Int? {
     if case .option(let index) = answer { index } else { nil }
   }

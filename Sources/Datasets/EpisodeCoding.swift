@@ -3,6 +3,8 @@ struct EpisodeDecoder {
   let path: String
   let tasks: [String]
   let inputs: [String: [String]]
+  /// Whether items may come without an answer.
+  var answersOptional = false
 
   func decode(_ line: UnsafeRawBufferPointer, number: Int) throws(EpisodeFileError) -> Episode {
     let root = LineCursor(path: path, line: number)
@@ -43,9 +45,11 @@ struct EpisodeDecoder {
       throw cursor.error(.unknownField(unknown.key))
     }
     let question = try cursor.at("question").string(cursor.member("question", of: members))
-    let answer = try cursor.member("answer", of: members)
+    let isAsked = answersOptional && !members.contains { $0.key == "answer" }
+    let answer = isAsked ? JSONValue.null : try cursor.member("answer", of: members)
     let answerCursor = cursor.at("answer")
     guard let list = members.first(where: { $0.key == "options" })?.value else {
+      if isAsked { return TaskItem(question: question, options: []) }
       guard case .string(let text) = answer else {
         throw answerCursor.error(
           .wrongType(expected: "a string, because the item has no options,", found: answer.kind))
@@ -53,6 +57,7 @@ struct EpisodeDecoder {
       return TaskItem(question: question, answer: text)
     }
     let options = try self.options(list, at: cursor.at("options"))
+    if isAsked { return TaskItem(question: question, options: options) }
     guard case .integer(let index) = answer else {
       throw answerCursor.error(
         .wrongType(expected: "the index of an option (a whole number)", found: answer.kind))
@@ -149,20 +154,24 @@ enum EpisodeEncoder {
   }
 
   private static func append(_ item: TaskItem, to buffer: inout [UInt8]) {
-    buffer += #"{"answer":"#.utf8
+    buffer.append(UInt8(ascii: "{"))
     switch item.answer {
     case .text(let text):
+      buffer += #""answer":"#.utf8
       append(text, to: &buffer)
-    case .option(let index):
-      buffer += "\(index)".utf8
-      buffer += #","options":["#.utf8
+      buffer.append(UInt8(ascii: ","))
+    case .option(let index): buffer += #""answer":\#(index),"#.utf8
+    case .unknown: break
+    }
+    if !item.options.isEmpty {
+      buffer += #""options":["#.utf8
       for (place, option) in item.options.enumerated() {
         if place > 0 { buffer.append(UInt8(ascii: ",")) }
         append(option, to: &buffer)
       }
-      buffer.append(UInt8(ascii: "]"))
+      buffer += "],".utf8
     }
-    buffer += #","question":"#.utf8
+    buffer += #""question":"#.utf8
     append(item.question, to: &buffer)
     buffer.append(UInt8(ascii: "}"))
   }

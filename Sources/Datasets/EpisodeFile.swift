@@ -2,18 +2,24 @@ import Foundation
 
 /// Files of episodes in JSONL: UTF-8, one JSON object a line, blank lines allowed.
 public enum EpisodeFile {
+  /// The path that stands for standard input, which is read to its end.
+  public static let standardInput = "-"
+
   /// All episodes of a file, in its order.
   ///
   /// - Parameters:
-  ///   - path: The file.
+  ///   - path: The file, or ``standardInput``.
   ///   - tasks: The tasks that every episode must have. Others may be there too; they are checked and kept.
   ///   - inputs: For each task, the inputs it reads, which every episode must have.
+  ///   - answersOptional: Whether items may come without an answer, to be asked only.
   /// - Throws: `EpisodeFileError` at the first problem.
   public static func read(
-    _ path: String, tasks: [String] = [], inputs: [String: [String]] = [:]
+    _ path: String, tasks: [String] = [], inputs: [String: [String]] = [:], answersOptional: Bool = false
   ) throws(EpisodeFileError) -> [Episode] {
     var episodes: [Episode] = []
-    try forEach(in: path, tasks: tasks, inputs: inputs) { episodes.append($0) }
+    try forEach(in: path, tasks: tasks, inputs: inputs, answersOptional: answersOptional) {
+      episodes.append($0)
+    }
     return episodes
   }
 
@@ -23,10 +29,12 @@ public enum EpisodeFile {
   /// - Parameters: as for `read(_:tasks:inputs:)`; `body` is called in the order of the lines.
   /// - Throws: `EpisodeFileError` at the first problem; `body` has seen the episodes before it.
   public static func forEach(
-    in path: String, tasks: [String] = [], inputs: [String: [String]] = [:], _ body: (Episode) -> Void
+    in path: String, tasks: [String] = [], inputs: [String: [String]] = [:], answersOptional: Bool = false,
+    _ body: (Episode) -> Void
   ) throws(EpisodeFileError) {
     let data = try load(path)
-    let decoder = EpisodeDecoder(path: path, tasks: tasks, inputs: inputs)
+    let decoder = EpisodeDecoder(
+      path: path, tasks: tasks, inputs: inputs, answersOptional: answersOptional)
     var firstLines: [String: Int] = [:]
     let failure = data.withUnsafeBytes { (bytes: UnsafeRawBufferPointer) -> EpisodeFileError? in
       do throws(EpisodeFileError) {
@@ -70,6 +78,12 @@ public enum EpisodeFile {
   }
 
   private static func load(_ path: String) throws(EpisodeFileError) -> Data {
+    if path == standardInput {
+      // Not /dev/stdin: to open a pipe again waits for another writer.
+      do { return try FileHandle.standardInput.readToEnd() ?? Data() } catch {
+        throw EpisodeFileError(path: path, problem: .unreadable(reason(error)))
+      }
+    }
     var isFolder: ObjCBool = false
     guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
       throw EpisodeFileError(path: path, problem: .missing)

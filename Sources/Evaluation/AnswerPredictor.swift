@@ -110,11 +110,14 @@ public final class AnswerPredictor: Sendable {
         prompt: prompt,
         continuations: tokens.count == room(after: prompt) ? [tokens] : stops.sorted().map { tokens + [$0] })
     }
-    return zip(generated, try scorer.score(requests, adapter: view)).map { tokens, scores in
+    return zip(requests, zip(generated, try scorer.score(requests, adapter: view))).map {
+      request, generated in
+      let (tokens, scores) = generated
       let sums = scores.map { $0.reduce(0) { $0 + Double($1) } }
       let text = self.prompts.tokenizer.decode(tokens, skipSpecial: true)
       return TaskAnswer(
-        text: String(text.trimmingWhitespace), probability: exponential(sums.max() ?? 0), choice: nil)
+        text: String(text.trimmingWhitespace), probability: exponential(sums.max() ?? 0), choice: nil,
+        isCut: tokens.count == room(after: request.prompt))
     }
   }
 

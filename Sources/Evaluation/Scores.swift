@@ -41,6 +41,7 @@ public struct Scores: Sendable, Equatable, Codable {
       switch item.answer {
       case .text(let expected):
         correct += AnswerMatching.matches(answer.text, expected) ? 1 : 0
+      case .unknown: break
       case .option(let index):
         guard let choice = answer.choice, let letter = choice.letter, let text = choice.text,
           let perCharacter = choice.textPerCharacter

@@ -7,9 +7,12 @@ public struct TaskAnswer: Sendable, Equatable, Codable {
   public var probability: Double
   /// How the options were scored; `nil` for free text.
   public var choice: Choice?
+  /// Whether free text ended because it had grown to the most tokens, and not by itself.
+  public var isCut: Bool
 
   /// Takes the parts.
-  public init(text: String, probability: Double, choice: Choice?) {
+  public init(text: String, probability: Double, choice: Choice?, isCut: Bool = false) {
+    self.isCut = isCut
     self.text = text
     self.probability = probability
     self.choice = choice

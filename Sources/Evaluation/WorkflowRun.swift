@@ -12,16 +12,16 @@ public struct AnsweredTask: Sendable, Equatable, Codable {
   public var parents: [ParentAnswer]
   /// Its answer.
   public var answer: TaskAnswer
-  /// The recorded answer's text.
-  public var expected: String
-  /// Whether the answer is the recorded one; free text by normalised exact match.
-  public var isRight: Bool
+  /// The recorded answer's text; `nil` where none is recorded.
+  public var expected: String?
+  /// Whether the answer is the recorded one; free text by normalised exact match. `nil` where none is recorded.
+  public var isRight: Bool?
   /// Wall time in seconds, with rendering and tokenising.
   public var seconds: Double
 
   /// Takes the parts.
   public init(
-    task: String, parents: [ParentAnswer], answer: TaskAnswer, expected: String, isRight: Bool,
+    task: String, parents: [ParentAnswer], answer: TaskAnswer, expected: String?, isRight: Bool?,
     seconds: Double
   ) {
     self.task = task
@@ -70,7 +70,12 @@ public struct WorkflowRun: Sendable, Equatable, Codable {
       lines.append("")
       lines.append("\(task.task): \(task.answer.text)")
       for parent in task.parents { lines.append("  read \(parent.task): \(parent.text)") }
-      lines.append("  recorded: " + (task.isRight ? "the same" : task.expected))
+      if let expected = task.expected {
+        lines.append("  recorded: " + (task.isRight == true ? "the same" : expected))
+      }
+      if task.answer.isCut {
+        lines.append("  cut: it had not ended after the most tokens that an answer has")
+      }
       lines.append(
         String(format: "  probability %.3f, %.1f ms", task.answer.probability, 1000 * task.seconds))
     }
@@ -101,14 +106,16 @@ extension WorkflowEvaluator {
         throw PromptError.missing(task: name, episode: episode.id, what: "task '\(name)'")
       }
       texts[name] = answer.text
-      let isRight =
+      let isRight: Bool? =
         switch item.answer {
+        case .unknown: nil
         case .option(let index): answer.choice?.reply.best == index
         case .text(let expected): AnswerMatching.matches(answer.text, expected)
         }
       tasks.append(
         AnsweredTask(
-          task: name, parents: parents, answer: answer, expected: item.answerText, isRight: isRight,
+          task: name, parents: parents, answer: answer, expected: isRight == nil ? nil : item.answerText,
+          isRight: isRight,
           seconds: Double(elapsed.seconds) + Double(elapsed.attoseconds) * 1e-18))
     }
     return WorkflowRun(workflow: workflow.name, episode: episode.id, tasks: tasks)

@@ -162,11 +162,12 @@ public struct PromptRenderer: Sendable {
     workflow.training.answerForm == .letter ? item.options[index] : reply(item, option: index)
   }
 
-  /// The right reply, of an option or as free text.
+  /// The right reply, of an option or as free text; empty where no answer is recorded.
   public func reply(_ item: TaskItem) -> String {
     switch item.answer {
     case .option(let index): reply(item, option: index)
     case .text(let text): text
+    case .unknown: ""
     }
   }
 

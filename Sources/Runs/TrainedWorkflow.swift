@@ -76,13 +76,13 @@ public struct TrainedWorkflow: Sendable {
       split, tasks: workflow.tasks.map(\.name), inputs: workflow.inputsByTask)
   }
 
-  /// Reads one file of episodes.
+  /// Reads one file of episodes, which need not record answers.
   ///
   /// - Throws: `EpisodeFileError` naming file, line and remedy.
   public func episodes(file path: String) throws -> [Episode] {
     let workflow = loaded.workflow
     return try EpisodeFile.read(
-      path, tasks: workflow.tasks.map(\.name), inputs: workflow.inputsByTask)
+      path, tasks: workflow.tasks.map(\.name), inputs: workflow.inputsByTask, answersOptional: true)
   }
 
   /// The columns a task sees, as modules of an adapter that knows no tasks.

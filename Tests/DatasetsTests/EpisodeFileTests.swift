@@ -180,6 +180,23 @@ struct Case: CustomTestStringConvertible {
     #expect(episodes.allSatisfy { $0.origin?.description.contains("/data.jsonl:") == true })
   }
 
+  @Test func answersMayBeMissingWhereTheyAreOnlyAsked() throws {
+    let lines = [
+      #"{"question":"q","options":["u","v"]}"#, #"{"question":"q"}"#,
+      #"{"answer":1,"options":["u","v"],"question":"q"}"#,
+    ].enumerated().map { line(item: $1, id: "\($0)") }
+    try Fixtures.withTemporaryDirectory { folder in
+      let path = folder.appendingPathComponent("asked.jsonl").path
+      try lines.joined(separator: "\n").write(toFile: path, atomically: true, encoding: .utf8)
+      let episodes = try EpisodeFile.read(path, tasks: ["t"], answersOptional: true)
+      #expect(episodes.map { $0.tasks["t"]?.answer } == [.unknown, .unknown, .option(1)])
+      #expect(episodes[0].tasks["t"]?.options == ["u", "v"] && episodes[0].tasks["t"]?.answerText == "")
+      try EpisodeFile.write(episodes, to: path)
+      #expect(try EpisodeFile.read(path, tasks: ["t"], answersOptional: true) == episodes)
+      #expect(throws: EpisodeFileError.self) { try EpisodeFile.read(path, tasks: ["t"]) }
+    }
+  }
+
   @Test func readsAsManyOptionsAsThereAreLetters() throws {
     let options = (0..<26).map { #""option \#($0)""# }.joined(separator: ", ")
     let item = #"{"question": "q", "options": [\#(options)], "answer": 25}"#

@@ -77,7 +77,7 @@ struct ChainTests {
       #expect(task.seconds > 0 && task.answer.probability > 0 && task.answer.probability <= 1)
       answered[task.task] = task.answer.text
     }
-    #expect(run.tasks[0].isRight == false && run.tasks[1].isRight)
+    #expect(run.tasks[0].isRight == false && run.tasks[1].isRight == true)
     #expect(run.tasks[0].expected == episode.tasks["a"]?.answerText)
   }
 

@@ -86,6 +86,34 @@ import Testing
     }
   }
 
+  /// What is deployed knows no answers, comes through a pipe, and runs in any folder.
+  @Test func whatHasNoAnswerYetIsAnsweredFromAPipe() throws {
+    try withRun { project in
+      let asked =
+        #"{"id":"new","inputs":{"scene":"a blue thing"},"tasks":{"colour":{"question":"Which?","options":"#
+        + #"["red","blue"]},"mood":{"question":"How?","options":["calm","wild"]},"note":{"question":"What?"}}}"#
+      let other = project.folder.appendingPathComponent("elsewhere")
+      try FileManager.default.createDirectory(at: other, withIntermediateDirectories: true)
+      try asked.write(to: other.appendingPathComponent("in"), atomically: true, encoding: .utf8)
+      func piped(_ options: String...) throws -> Program.Outcome {
+        try Program.run(
+          ["run", "../run", "--episode", "-"] + options, in: other,
+          under: ["sh", "-c", #"cat in | "$0" "$@""#])
+      }
+      let outcome = try piped("--format", "json")
+      #expect(outcome.status == 0, "\(outcome)")
+      let object = try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any]
+      let tasks = try #require(object?["tasks"] as? [[String: Any]])
+      #expect(tasks.map { $0["task"] as? String } == ["colour", "mood", "note"])
+      #expect(tasks.allSatisfy { $0["expected"] == nil && $0["isRight"] == nil })
+
+      let text = try piped()
+      #expect(text.status == 0 && !text.output.contains("recorded:"), "\(text)")
+      let evaluated = try Program.run(["evaluate", "../run", "--limit", "2"], in: other)
+      #expect(evaluated.status == 0 && evaluated.output.contains("test split of /"), "\(evaluated)")
+    }
+  }
+
   @Test func everythingInARunFolderIsDocumented() throws {
     let page = try String(
       contentsOf: Fixtures.packageRoot.appendingPathComponent("docs/run-folder.md"), encoding: .utf8)

@@ -60,7 +60,8 @@ struct EvaluateCommand: ParsableCommand {
     case .table:
       let what = base ? "The base model, zero-shot" : "The trained workflow"
       let state = trained.isComplete || base ? "" : " (training not finished: the last checkpoint)"
-      try Console.print("\(what)\(state), \(split.rawValue) split: " + report.text)
+      let source = "\(split.rawValue) split of \(trained.data(data).path)"
+      try Console.print("\(what)\(state), \(source): " + report.text)
       if let baselines { try Console.print("\nWhat shortcuts reach\n\n" + baselines.text) }
     }
   }

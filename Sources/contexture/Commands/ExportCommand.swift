@@ -56,7 +56,8 @@ struct ExportCommand: ParsableCommand {
     } catch let error as CheckpointError {
       throw error.naming(out, for: url.path)
     }
-    try Console.print("Task \(task), \(rank) columns, alpha \(alpha): written to \(out)")
+    let state = trained.isComplete ? "" : " (training not finished: the last checkpoint)"
+    try Console.print("Task \(task), \(rank) columns, alpha \(alpha)\(state): written to \(out)")
   }
 
   /// In the run folder, named after the task.

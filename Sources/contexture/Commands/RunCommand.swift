@@ -12,7 +12,7 @@ struct RunCommand: ParsableCommand {
     discussion: """
       Each task reads the model's own answers of its parents. Shown are each task's answer, its \
       probability, the time it took, and what it read from its parents. FILE holds one episode a line, in \
-      the format of the training data.
+      the format of the training data; answers need not be there. '-' reads standard input.
 
       EXAMPLE
         contexture run runs/iov --episode data/iov/test.jsonl --limit 1
