@@ -1,10 +1,10 @@
 import Foundation
 
-/// The three parts of a data set: what is trained on, what is watched meanwhile, and what is reported.
+/// The three parts of a data set: what is trained on, what is held back meanwhile, and what is reported.
 public struct DatasetSplits: Sendable, Equatable {
   /// The episodes to train on.
   public var train: [Episode]
-  /// The episodes to watch while training.
+  /// Held back from training; adaptive freezing looks at their losses.
   public var valid: [Episode]
   /// The episodes for the final figures.
   public var test: [Episode]
@@ -36,7 +36,7 @@ public struct DatasetFolder: Sendable, Equatable {
   public enum Split: String, Sendable, CaseIterable {
     /// What is trained on.
     case train
-    /// What is watched while training.
+    /// What is held back meanwhile.
     case valid
     /// What is reported.
     case test

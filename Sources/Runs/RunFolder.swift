@@ -15,6 +15,7 @@ import Workflows
 /// | `plan.json` | the plan it was last trained by, where several devices trained it |
 /// | `figures.jsonl` | over several devices: per phase and rank, step time, waiting and bytes, planned and measured |
 /// | `adapter.safetensors` | the trained adapter; there when training is done |
+/// | `export/` | what `contexture export` writes where no other place is named |
 public struct RunFolder: Sendable {
   /// The folder.
   public let url: URL
