@@ -22,6 +22,8 @@ package final class Promise<Value: Sendable>: Sendable {
 
   /// The value, or `nil` when the time is over first.
   package func wait(seconds: Double) -> Value? {
+    // The semaphore is raised a moment after the value is there: whoever has seen it kept must not time out.
+    if let value = value.withLock({ $0 }) { return value }
     guard kept.wait(seconds: seconds) else { return nil }
     kept.signal()
     return value.withLock { $0 }
