@@ -30,6 +30,7 @@ public struct TrainedWorkflow: Sendable {
         folder.workflow.path, "is not the workflow this run was trained with", "restore it, or train again")
     }
     let place = FileManager.default.fileExists(atPath: manifest.modelPath) ? manifest.modelPath : nil
+    if let place { try ModelLocation.verify(manifest.model, at: place) }
     loaded = try LoadedWorkflow(
       place.map { try workflow.applying(overrides: ["model=\($0)"]) } ?? workflow, models: models, base: nil,
       use: .forward)

@@ -13,6 +13,8 @@ struct LogitsCommand: ParsableCommand {
   @Option(help: "Token ids, separated by commas.") var tokens: String
   @Option(help: "float32 or bfloat16.") var precision: ElementType = .float32
 
+  func validate() throws { try precision.refuseUnlessComputed() }
+
   func run() throws {
     let ids = try tokens.split(separator: ",").map { text -> Int32 in
       guard let id = Int32(text.trimmingCharacters(in: .whitespaces)), id >= 0 else {
@@ -36,3 +38,12 @@ struct LogitsCommand: ParsableCommand {
 }
 
 extension ElementType: ExpressibleByArgument {}
+
+extension ElementType {
+  /// Refuses what this processor does not compute in.
+  func refuseUnlessComputed() throws {
+    guard CPUDevice.canCompute(self) else {
+      throw ValidationError("--precision: this processor does not compute in \(rawValue); use float32")
+    }
+  }
+}

@@ -45,6 +45,7 @@ struct ThroughputCommand: ParsableCommand {
   }
 
   func validate() throws {
+    try precision?.refuseUnlessComputed()
     let numbers = [
       ("--batch", batch, 1), ("--length", length, 1), ("--rank", rank, 1), ("--steps", steps, 1),
       ("--warmup", warmup, 0), ("--micro-batch", microBatch, 1), ("--workers", workers ?? 1, 1),

@@ -60,6 +60,17 @@ public struct ModelLocation: Sendable, Equatable {
     return base.hasSuffix("/") ? base + name : "\(base)/\(name)"
   }
 
+  /// Compares a fetched model's file, found again by its path, with what was fetched. Other models and other files
+  /// are not looked at.
+  ///
+  /// - Throws: `CheckpointError` where the content is another.
+  public static func verify(_ name: String, at file: String) throws {
+    guard let pinned = PinnedModel.all.first(where: { $0.name == name }),
+      file.hasSuffix("/\(name)/model.gguf")
+    else { return }
+    try check(pinned, at: file)
+  }
+
   /// The length first, which names an interrupted copy; then the whole content, a tenth of a second.
   private static func check(_ pinned: PinnedModel, at file: String) throws {
     let remedy = "run 'contexture model fetch \(pinned.name)', which replaces it"
