@@ -76,7 +76,9 @@ extension StageRunner {
       let memory = memory(pass: pass, rows: batch.rowCount)
       let h = memory.activations.hidden.rows(0..<batch.paddedRowCount)
       if stage.isFirst { try stage.embed(batch.tokens, into: h, memory.worker.operations) }
-      stage.forward(batch, memory.activations, adapter: views(for: step)[pass], memory.worker)
+      stage.forward(
+        batch, memory.activations, outputRows: batch.targetRows, adapter: views(for: step)[pass],
+        memory.worker)
       if stage.isLast { choose(operation, passing, memory.worker, h) }
     } else if stage.isLast {
       answers.set(
@@ -116,7 +118,8 @@ extension StageRunner {
       try stage.embed(
         batch.tokens, into: flight.activations.hidden.rows(0..<batch.paddedRowCount), worker.operations)
     }
-    stage.forward(batch, flight.activations, adapter: trainer.view, worker)
+    stage.forward(
+      batch, flight.activations, outputRows: batch.targetRows, adapter: trainer.view, worker)
     if stage.isLast {
       let scale = 1 / Float(max(try countTargets(operation.step), 1))
       trainer.loss += stage.loss(batch, flight.activations, scale: scale, worker)
@@ -128,8 +131,8 @@ extension StageRunner {
     let flight = held(operation)
     guard flight.batch.rowCount > 0 else { return release(operation) }
     stage.backward(
-      flight.batch, flight.activations, adapter: trainer.view, gradients: trainer.microBatchGradients,
-      worker(rows: flight.activations.rows))
+      flight.batch, flight.activations, outputRows: flight.batch.targetRows, adapter: trainer.view,
+      gradients: trainer.microBatchGradients, worker(rows: flight.activations.rows))
     trainer.addMicroBatch()
     if stage.isFirst { release(operation) }
   }

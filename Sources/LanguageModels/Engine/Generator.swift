@@ -56,9 +56,10 @@ public final class Generator: @unchecked Sendable {
       ], targets: [])
     let h = activations.hidden.rows(0..<batch.paddedRowCount)
     try stage.embed(tokens, into: h, worker.operations)
-    stage.forward(batch, activations, stores: stores, adapter: adapter, worker)
+    let last = [tokens.count - 1]
+    stage.forward(batch, activations, stores: stores, outputRows: last, adapter: adapter, worker)
     position += tokens.count
-    return stage.logits(rows: [tokens.count - 1], hidden: h, worker)
+    return stage.logits(rows: last, hidden: h, worker)
   }
 
   /// The most probable continuation of `prompt`: at most `maximumTokens`, ending before any of `stops`.

@@ -88,10 +88,12 @@ public final class GradientEngine: @unchecked Sendable {
   private func run(_ batch: PackedBatch, scale: Float, _ context: Context) throws -> Double {
     let h = context.activations.hidden.rows(0..<batch.paddedRowCount)
     try stage.embed(batch.tokens, into: h, context.worker.operations)
-    stage.forward(batch, context.activations, adapter: adapter, context.worker)
+    let rows = batch.targetRows
+    stage.forward(batch, context.activations, outputRows: rows, adapter: adapter, context.worker)
     let loss = stage.loss(batch, context.activations, scale: scale, context.worker)
     stage.backward(
-      batch, context.activations, adapter: adapter, gradients: context.gradients, context.worker)
+      batch, context.activations, outputRows: rows, adapter: adapter, gradients: context.gradients,
+      context.worker)
     return loss
   }
 }

@@ -106,7 +106,8 @@ public final class Scorer: @unchecked Sendable {
     let batch = PackedBatch(requests)
     let h = context.activations.hidden.rows(0..<batch.paddedRowCount)
     try stage.embed(batch.tokens, into: h, context.worker.operations)
-    stage.forward(batch, context.activations, adapter: adapter, context.worker)
+    stage.forward(
+      batch, context.activations, outputRows: batch.targetRows, adapter: adapter, context.worker)
     let flat = stage.logProbabilities(batch.targets, hidden: h, context.worker)
     var next = 0
     return requests.map { request in

@@ -87,6 +87,10 @@ struct LayerScratch {
   private(set) var dNormed: Matrix
   /// For the low-rank products.
   let lowRank: LowRankScratch
+  /// `[rows, hidden]` float32 and `[rows, heads * dimension]`: rows of the residual stream and of attention's
+  /// output (or of their gradients), where a block computes some of its output's rows.
+  private let selectedResidual: Matrix
+  private let selectedAttended: Matrix
 
   init(
     _ planner: inout ArenaPlanner, _ configuration: LlamaConfiguration, rows: Int, lowColumns: [Int],
@@ -102,10 +106,14 @@ struct LayerScratch {
     dAttended = planner.matrix(rows: back, columns: shape.heads * shape.dimension, type: type)
     dNormed = planner.matrix(rows: back, columns: configuration.hiddenSize, type: .float32)
     lowRank = LowRankScratch(
-      &planner, rows: back, columns: lowColumns.max() ?? 0,
-      outputs: backward
-        ? max(shape.fusedColumns, 2 * configuration.intermediateSize, configuration.hiddenSize) : 0,
-      type: type)
+      &planner, rows: back, columns: lowColumns.max() ?? 0, type: type)
+    selectedResidual = planner.matrix(rows: rows, columns: configuration.hiddenSize, type: .float32)
+    selectedAttended = planner.matrix(rows: rows, columns: shape.heads * shape.dimension, type: type)
+  }
+
+  /// Room for `rows` selected rows.
+  func selected(_ rows: Int) -> (residual: Matrix, attended: Matrix) {
+    (selectedResidual.rows(0..<rows), selectedAttended.rows(0..<rows))
   }
 
   /// The same memory for a batch of fewer rows.

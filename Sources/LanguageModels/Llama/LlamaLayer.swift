@@ -30,16 +30,17 @@ struct LayerPass {
 // Forward and backward of a block, side by side. h is the residual stream, `[rows, hidden]` float32.
 extension LlamaLayer {
   /// h becomes the block's output; `activations` and `store` keep what backward, or a later token, needs.
+  ///
+  /// Where not all rows of the output are wanted, the others of h keep what they had.
   func forward(
     _ h: Matrix, _ activations: LayerActivations, store: KeyValueStore, _ scratch: LayerScratch,
-    _ pass: LayerPass
+    outputRows: [Int]? = nil, _ pass: LayerPass
   ) {
     let operations = pass.operations
-    let epsilon = pass.configuration.rmsNormEpsilon
     operations.copy(h, into: activations.input)
     operations.rmsNorm(
-      activations.input, weight: attentionNorm.matrix, epsilon: epsilon, into: activations.attentionInput,
-      rstd: activations.inputRstd)
+      activations.input, weight: attentionNorm.matrix, epsilon: pass.configuration.rmsNormEpsilon,
+      into: activations.attentionInput, rstd: activations.inputRstd)
     project(
       activations.attentionInput, fused, .attentionInput, into: scratch.fused, accumulate: false,
       activations, pass)
@@ -48,42 +49,45 @@ extension LlamaLayer {
       cosine: pass.rotary.cosine, sine: pass.rotary.sine, queries: activations.queries, store: store,
       out: activations.attended, lse: activations.lse)
     operations.zero(activations.attended.rows(pass.rowCount..<activations.attended.rows))
-    project(
-      activations.attended, output, .attentionOutput, into: h, accumulate: true, activations, pass)
-
-    operations.copy(h, into: activations.middle)
-    operations.rmsNorm(
-      activations.middle, weight: feedForwardNorm.matrix, epsilon: epsilon,
-      into: activations.feedForwardInput, rstd: activations.middleRstd)
-    project(
-      activations.feedForwardInput, gateUp, .feedForwardInput, into: activations.gateUp, accumulate: false,
-      activations, pass)
-    operations.swiGLU(activations.gateUp, into: scratch.act)
-    project(scratch.act, down, .feedForwardOutput, into: h, accumulate: true, activations, pass)
+    guard let outputRows else {
+      return feedForward(h, attended: activations.attended, activations, scratch, pass)
+    }
+    let count = PackedBatch.padded(outputRows.count)
+    let selected = scratch.selected(count)
+    gather(h, outputRows, into: selected.residual, operations)
+    gather(activations.attended, outputRows, into: selected.attended, operations)
+    feedForward(
+      selected.residual, attended: selected.attended, activations.narrowed(to: count),
+      scratch.narrowed(to: count), pass)
+    operations.scatterRows(selected.residual.rows(0..<outputRows.count), outputRows, into: h)
   }
 
   /// dh, the gradient of the block's output, becomes that of its input (unless `inputGradient` is false:
   /// then only the gradients of the adapter are wanted below this layer's attention).
+  ///
+  /// - Precondition: `outputRows` are those of the forward pass, and dh is zero in all others.
   func backward(
     _ dh: Matrix, _ activations: LayerActivations, _ scratch: LayerScratch, gradients: GradientBuffer,
-    inputGradient: Bool, _ pass: LayerPass
+    inputGradient: Bool, outputRows: [Int]? = nil, _ pass: LayerPass
   ) {
     let operations = pass.operations
-    operations.swiGLU(activations.gateUp, into: scratch.act)
-    projectBackward(
-      entering(dh, scratch, operations), down, .feedForwardOutput, x: scratch.act, into: scratch.dAct,
-      gradients, activations, scratch, pass)
-    operations.swiGLUBackward(gateUp: activations.gateUp, dAct: scratch.dAct, into: scratch.dGateUp)
-    projectBackward(
-      scratch.dGateUp, gateUp, .feedForwardInput, x: activations.feedForwardInput, into: scratch.dNormed,
-      gradients, activations, scratch, pass)
-    operations.rmsNormBackward(
-      dy: scratch.dNormed, x: activations.middle, weight: feedForwardNorm.matrix,
-      rstd: activations.middleRstd, addTo: dh)
-
-    projectBackward(
-      entering(dh, scratch, operations), output, .attentionOutput, x: activations.attended,
-      into: scratch.dAttended, gradients, activations, scratch, pass)
+    if let outputRows {
+      let count = PackedBatch.padded(outputRows.count)
+      let selected = scratch.selected(count)
+      let narrow = scratch.narrowed(to: count)
+      gather(dh, outputRows, into: selected.residual, operations)
+      gather(activations.attended, outputRows, into: selected.attended, operations)
+      feedForwardBackward(
+        selected.residual, attended: selected.attended, activations.narrowed(to: count), narrow, gradients,
+        pass)
+      operations.scatterRows(selected.residual.rows(0..<outputRows.count), outputRows, into: dh)
+      operations.copy(narrow.dAttended, into: selected.attended)
+      operations.zero(scratch.dAttended)
+      operations.scatterRows(
+        selected.attended.rows(0..<outputRows.count), outputRows, into: scratch.dAttended)
+    } else {
+      feedForwardBackward(dh, attended: activations.attended, activations, scratch, gradients, pass)
+    }
     operations.attentionBackward(
       pass.configuration.attentionShape, segments: pass.segments, dOut: scratch.dAttended,
       queries: activations.queries, store: activations.store, out: activations.attended,
@@ -97,6 +101,54 @@ extension LlamaLayer {
         dy: scratch.dNormed, x: activations.input, weight: attentionNorm.matrix,
         rstd: activations.inputRstd, addTo: dh)
     }
+  }
+
+  /// What comes after attention, row by row: its output projection and the feed-forward part, added to h.
+  private func feedForward(
+    _ h: Matrix, attended: Matrix, _ activations: LayerActivations, _ scratch: LayerScratch, _ pass: LayerPass
+  ) {
+    let operations = pass.operations
+    project(attended, output, .attentionOutput, into: h, accumulate: true, activations, pass)
+    operations.copy(h, into: activations.middle)
+    operations.rmsNorm(
+      activations.middle, weight: feedForwardNorm.matrix, epsilon: pass.configuration.rmsNormEpsilon,
+      into: activations.feedForwardInput, rstd: activations.middleRstd)
+    project(
+      activations.feedForwardInput, gateUp, .feedForwardInput, into: activations.gateUp, accumulate: false,
+      activations, pass)
+    operations.swiGLU(activations.gateUp, into: scratch.act)
+    project(scratch.act, down, .feedForwardOutput, into: h, accumulate: true, activations, pass)
+  }
+
+  /// dh becomes the gradient of the residual stream before attention's output was added; that of the output
+  /// itself goes to `scratch.dAttended`.
+  private func feedForwardBackward(
+    _ dh: Matrix, attended: Matrix, _ activations: LayerActivations, _ scratch: LayerScratch,
+    _ gradients: GradientBuffer, _ pass: LayerPass
+  ) {
+    let operations = pass.operations
+    operations.swiGLU(activations.gateUp, into: scratch.act)
+    projectBackward(
+      entering(dh, scratch, operations), down, .feedForwardOutput, x: scratch.act, into: scratch.dAct,
+      gradients, activations, scratch, pass)
+    operations.swiGLUBackward(gateUp: activations.gateUp, dAct: scratch.dAct, into: scratch.dGateUp)
+    projectBackward(
+      scratch.dGateUp, gateUp, .feedForwardInput, x: activations.feedForwardInput, into: scratch.dNormed,
+      gradients, activations, scratch, pass)
+    operations.rmsNormBackward(
+      dy: scratch.dNormed, x: activations.middle, weight: feedForwardNorm.matrix,
+      rstd: activations.middleRstd, addTo: dh)
+    projectBackward(
+      entering(dh, scratch, operations), output, .attentionOutput, x: attended, into: scratch.dAttended,
+      gradients, activations, scratch, pass)
+  }
+
+  /// The rows `indices` of `source`; the rows beyond them become zero.
+  private func gather(
+    _ source: Matrix, _ indices: [Int], into target: Matrix, _ operations: any TensorOperations
+  ) {
+    operations.gatherRows(source, indices, into: target)
+    operations.zero(target.rows(indices.count..<target.rows))
   }
 
   /// y = x Wᵀ + scale · (x Aᵀ) Bᵀ.

@@ -118,11 +118,14 @@ public struct PackedBatch: Sendable, Equatable {
     return segments.reduce(0) { lookedAt.contains($1.keyRow) ? $0 : $0 + $1.position + $1.count }
   }
 
+  /// The rows from which a token is to be predicted, each once.
+  public var targetRows: [Int] { Set(targets.map(\.row)).sorted() }
+
   /// The number of rows with a token.
   public var rowCount: Int { tokens.count }
-  /// The number of rows that are computed: rounded up so that matrix products come in few shapes. The
-  /// rows beyond ``rowCount`` are zero from end to end.
+  /// The number of rows that are computed: a few more, as matrix products take them in fours. The rows beyond
+  /// ``rowCount`` are zero from end to end.
   public var paddedRowCount: Int { Self.padded(tokens.count) }
   /// `rows` rounded up; the few rows of generation stay as they are.
-  public static func padded(_ rows: Int) -> Int { rows <= 4 ? rows : (rows + 15) / 16 * 16 }
+  public static func padded(_ rows: Int) -> Int { rows <= 4 ? rows : (rows + 3) / 4 * 4 }
 }

@@ -84,9 +84,12 @@ extension LlamaStage {
   /// on the first stage, with the previous stage's output on the others.
   ///
   /// Keys and values go to `stores`, one a layer, where given: that is how later tokens see them.
+  ///
+  /// `outputRows` are the rows of the model's output that are wanted, such as those that predict a label; the
+  /// model's last block then computes no others, which hold no meaning. `nil` wants all.
   public func forward(
     _ batch: PackedBatch, _ activations: StageActivations, stores: [KeyValueStore]? = nil,
-    adapter: AdapterView?, _ worker: StageWorker
+    outputRows: [Int]? = nil, adapter: AdapterView?, _ worker: StageWorker
   ) {
     let pass = layerPass(batch, adapter, worker)
     let scratch = worker.scratch.narrowed(to: batch.paddedRowCount)
@@ -95,15 +98,17 @@ extension LlamaStage {
         .narrowed(to: batch.paddedRowCount)
       block.forward(
         activations.hidden.rows(0..<batch.paddedRowCount), layer, store: stores?[place] ?? layer.store,
-        scratch, pass)
+        scratch, outputRows: isModelsLast(block) ? outputRows : nil, pass)
     }
   }
 
   /// Runs the layers backward over `activations.hiddenGradient`, which holds the gradient of the stage's
   /// output and then that of its input (on the first stage it is left unfinished: nothing there trains).
   /// Every trainable gradient of this stage is written once.
+  ///
+  /// - Precondition: `outputRows` are those of the forward pass.
   public func backward(
-    _ batch: PackedBatch, _ activations: StageActivations, adapter: AdapterView,
+    _ batch: PackedBatch, _ activations: StageActivations, outputRows: [Int]? = nil, adapter: AdapterView,
     gradients: GradientBuffer, _ worker: StageWorker
   ) {
     let pass = layerPass(batch, adapter, worker)
@@ -111,9 +116,11 @@ extension LlamaStage {
       block.backward(
         activations.hiddenGradient.rows(0..<batch.paddedRowCount), layer.narrowed(to: batch.paddedRowCount),
         worker.scratch.narrowed(to: batch.paddedRowCount), gradients: gradients,
-        inputGradient: block.index > 0, pass)
+        inputGradient: block.index > 0, outputRows: isModelsLast(block) ? outputRows : nil, pass)
     }
   }
+
+  private func isModelsLast(_ block: LlamaLayer) -> Bool { block.index == configuration.layerCount - 1 }
 
   /// The sum of -log p over the batch's targets, from the stage's output; writes
   /// `activations.hiddenGradient` = `scale` times its gradient. Only on the last stage.

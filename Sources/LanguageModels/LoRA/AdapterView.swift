@@ -15,37 +15,30 @@ enum InputGroup: Int, CaseIterable {
   }
 }
 
-/// The active columns of one input group of one layer, as two dense matrices.
+/// The active columns of one input group of one layer: the A of all members as one dense matrix, and each
+/// member's B.
 ///
-/// The columns of all members stand side by side: first every member's frozen columns, then every member's
-/// trainable ones. `b` is block-diagonal: a member's columns are zero in the rows of the others, so that one
-/// product serves all members.
+/// The members' columns stand side by side, a member's frozen ones before its trainable ones.
 struct AdaptedGroup {
   /// One adapted layer of the group.
   struct Member {
     /// Its place in the adapter's sites.
     let site: Int
-    /// The rows of `b` that are its own: its columns of the group's fused output.
+    /// Its columns of the group's fused output.
     let outputs: Range<Int>
+    /// Its rows of `a`, and columns of x Aᵀ: frozen and trainable.
+    let active: Range<Int>
+    /// Those of them that train.
+    let trainable: Range<Int>
+    /// `[outputs, active]`, times the adapter's scale.
+    let b: Matrix
   }
   /// `[members * active, inputs]`.
   let a: Matrix
-  /// `[fused outputs, members * active]`, times the adapter's scale.
-  let b: Matrix
   /// In the order of the adapter's sites, which is consecutive.
   let members: [Member]
   /// Trainable columns of each member.
   let trainable: Int
-
-  /// The trainable columns of all members.
-  var trainableColumns: Range<Int> { a.rows - members.count * trainable..<a.rows }
-
-  /// Where the column at `place` of the compact order of member `member` stands.
-  func column(_ place: Int, of member: Int) -> Int {
-    let frozen = a.rows / members.count - trainable
-    return place < frozen
-      ? member * frozen + place : members.count * frozen + member * trainable + place - frozen
-  }
 }
 
 /// The columns that one task computes with, compact and in the device's compute type, as the workers read
@@ -93,8 +86,13 @@ public final class AdapterView: @unchecked Sendable {
           return AdaptedGroup(
             a: planner.matrix(
               rows: members.count * rank, columns: sites[first.site].inputs, type: type),
-            b: planner.matrix(rows: start, columns: members.count * rank, type: type),
-            members: members.map { AdaptedGroup.Member(site: $0.site, outputs: $0.outputs) },
+            members: members.enumerated().map { place, member in
+              let end = (place + 1) * rank
+              return AdaptedGroup.Member(
+                site: member.site, outputs: member.outputs, active: place * rank..<end,
+                trainable: end - columns.trainable.count..<end,
+                b: planner.matrix(rows: member.outputs.count, columns: rank, type: type))
+            },
             trainable: columns.trainable.count)
         }
       }
@@ -106,22 +104,24 @@ public final class AdapterView: @unchecked Sendable {
     groups = plan(&planner)
     let operations = device.makeOperations(threads: 1)
     for case let group? in groups.joined() {
-      for member in group.members.indices { write(adapter, group, member, operations) }
+      for member in group.members { write(adapter, group, member, operations) }
     }
   }
 
   private func write(
-    _ adapter: LoRAAdapter, _ group: AdaptedGroup, _ member: Int, _ operations: any TensorOperations
+    _ adapter: LoRAAdapter, _ group: AdaptedGroup, _ member: AdaptedGroup.Member,
+    _ operations: any TensorOperations
   ) {
-    let pair = adapter.pairs[group.members[member].site]
-    let outputs = group.members[member].outputs
+    let pair = adapter.pairs[member.site]
     let inputs = group.a.columns
     for (place, column) in columns.active.enumerated() {
-      let target = group.column(place, of: member)
+      let row = member.active.lowerBound + place
       let a = Array(pair.a[column * inputs..<(column + 1) * inputs])
-      operations.write(a, scale: 1, into: group.a.rows(target..<target + 1))
-      let b = outputs.indices.map { pair.b[($0 - outputs.lowerBound) * adapter.rank + column] }
-      operations.write(b, scale: scale, into: group.b.rows(outputs).columns(target..<target + 1))
+      operations.write(a, scale: 1, into: group.a.rows(row..<row + 1))
+      let b = member.outputs.indices.map {
+        pair.b[($0 - member.outputs.lowerBound) * adapter.rank + column]
+      }
+      operations.write(b, scale: scale, into: member.b.columns(place..<place + 1))
     }
   }
 
@@ -138,13 +138,12 @@ public final class AdapterView: @unchecked Sendable {
     guard count > 0 else { return }
     for layer in stride(from: part, to: groups.count, by: parts) {
       for case let group? in groups[layer] {
-        for (place, member) in group.members.enumerated() {
-          let first = group.trainableColumns.lowerBound + place * count
-          let own = first..<first + count
-          operations.write(flat + layout.aOffsets[member.site], scale: 1, into: group.a.rows(own))
+        for member in group.members {
+          operations.write(
+            flat + layout.aOffsets[member.site], scale: 1, into: group.a.rows(member.trainable))
           operations.write(
             flat + layout.bOffsets[member.site], scale: scale,
-            into: group.b.rows(member.outputs).columns(own))
+            into: member.b.columns(member.active.count - count..<member.active.count))
         }
       }
     }

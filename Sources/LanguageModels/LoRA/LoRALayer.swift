@@ -2,10 +2,14 @@ import Tensor
 
 // One adapted group, forward beside backward. Backward needs x and u.
 extension AdaptedGroup {
-  /// u `[rows, members * active]` = x Aᵀ; adds u Bᵀ to y `[rows, fused outputs]`.
+  /// u `[rows, members * active]` = x Aᵀ; adds u Bᵀ to y `[rows, fused outputs]`, each member to its own columns.
   func forward(_ x: Matrix, u: Matrix, addTo y: Matrix, _ operations: any TensorOperations) {
     operations.matmul(x, transposed: false, a, transposed: true, into: u, accumulate: false)
-    operations.matmul(u, transposed: false, b, transposed: true, into: y, accumulate: true)
+    for member in members {
+      operations.matmul(
+        u.columns(member.active), transposed: false, member.b, transposed: true,
+        into: y.columns(member.outputs), accumulate: true)
+    }
   }
 
   /// Writes the trainable columns' gradients into `gradients`, and adds to dx `[rows, inputs]`, if asked for,
@@ -17,48 +21,51 @@ extension AdaptedGroup {
     _ operations: any TensorOperations
   ) {
     let du = scratch.du(rows: dy.rows, columns: a.rows)
-    operations.matmul(dy, transposed: false, b, transposed: false, into: du, accumulate: false)
+    for member in members {
+      operations.matmul(
+        dy.columns(member.outputs), transposed: false, member.b, transposed: false,
+        into: du.columns(member.active), accumulate: false)
+    }
     if let dx {
       operations.matmul(du, transposed: false, a, transposed: false, into: dx, accumulate: true)
     }
     guard trainable > 0 else { return }
-    let trained = members.count * trainable
     operations.matmul(
-      dense(du, scratch.trainableDu(rows: dy.rows, columns: trained), operations), transposed: true, x,
-      transposed: false, into: gradients.a(members.map(\.site)), accumulate: false)
-    let db = scratch.db(rows: dy.columns, columns: trained)
-    operations.matmul(
-      dy, transposed: true, dense(u, scratch.trainableU(rows: dy.rows, columns: trained), operations),
-      transposed: false, into: db, accumulate: false)
-    // Only the diagonal blocks are gradients of parameters.
-    for (place, member) in members.enumerated() {
-      operations.copy(
-        db.rows(member.outputs).columns(place * trainable..<(place + 1) * trainable),
-        into: gradients.b(member.site))
+      trainableColumns(of: du, scratch, operations), transposed: true, x, transposed: false,
+      into: gradients.a(members.map(\.site)), accumulate: false)
+    for member in members {
+      let trained = scratch.trainable(rows: dy.rows, columns: trainable)
+      operations.copy(u.columns(member.trainable), into: trained)
+      operations.matmul(
+        dy.columns(member.outputs), transposed: true, trained, transposed: false,
+        into: gradients.b(member.site), accumulate: false)
     }
   }
 
-  /// The trainable columns of u or du without gaps: products of matrices with gaps are slow.
-  private func dense(_ matrix: Matrix, _ copy: Matrix, _ operations: any TensorOperations) -> Matrix {
-    if trainableColumns.count == matrix.columns { return matrix }
-    operations.copy(matrix.columns(trainableColumns), into: copy)
-    return copy
+  /// The trainable columns of all members without gaps: products of matrices with gaps are slow.
+  private func trainableColumns(
+    of du: Matrix, _ scratch: LowRankScratch, _ operations: any TensorOperations
+  ) -> Matrix {
+    let count = members.count * trainable
+    if count == du.columns { return du }
+    let trained = scratch.trainable(rows: du.rows, columns: count)
+    for (place, member) in members.enumerated() {
+      operations.copy(
+        du.columns(member.trainable), into: trained.columns(place * trainable..<(place + 1) * trainable))
+    }
+    return trained
   }
 }
 
 /// A worker's memory for low-rank products, cut to the shape of each group in turn.
 struct LowRankScratch {
   private let gradient: Matrix
-  private let trainableGradient: Matrix
-  private let trainableLow: Matrix
-  private let outputGradient: Matrix
+  private let trainable: Matrix
 
-  /// For groups of at most `columns` columns and `outputs` fused outputs.
-  init(_ planner: inout ArenaPlanner, rows: Int, columns: Int, outputs: Int, type: ElementType) {
+  /// For groups of at most `columns` columns.
+  init(_ planner: inout ArenaPlanner, rows: Int, columns: Int, type: ElementType) {
     gradient = planner.matrix(rows: rows, columns: columns, type: type)
-    trainableGradient = planner.matrix(rows: rows, columns: columns, type: type)
-    trainableLow = planner.matrix(rows: rows, columns: columns, type: type)
-    outputGradient = planner.matrix(rows: outputs, columns: columns, type: .float32)
+    trainable = planner.matrix(rows: rows, columns: columns, type: type)
   }
 
   private func cut(_ matrix: Matrix, _ rows: Int, _ columns: Int) -> Matrix {
@@ -67,9 +74,7 @@ struct LowRankScratch {
   }
 
   func du(rows: Int, columns: Int) -> Matrix { cut(gradient, rows, columns) }
-  func trainableDu(rows: Int, columns: Int) -> Matrix { cut(trainableGradient, rows, columns) }
-  func trainableU(rows: Int, columns: Int) -> Matrix { cut(trainableLow, rows, columns) }
-  func db(rows: Int, columns: Int) -> Matrix { cut(outputGradient, rows, columns) }
+  func trainable(rows: Int, columns: Int) -> Matrix { cut(trainable, rows, columns) }
 }
 
 /// Gradients of the trainable columns: one flat float32 vector in the order of a ``TrainableLayout``.
