@@ -10,8 +10,8 @@ import Testing
 
   static func workload(passes: Int, samples: Int, refined: Int = 0) -> Workload {
     Workload(
-      forwardOnly: (0..<passes).map { Workload.Pass(task: "p\($0)", tokens: 10, labels: 0) },
-      trained: Workload.Pass(task: "t", tokens: 10, labels: 0), samples: samples, trainedColumns: 1,
+      forwardOnly: (0..<passes).map { Workload.Pass(task: "p\($0)", tokens: 10, labels: 10) },
+      trained: Workload.Pass(task: "t", tokens: 10, labels: 10), samples: samples, trainedColumns: 1,
       refinedColumns: refined, wireBytes: 1)
   }
 
@@ -173,7 +173,7 @@ import Testing
       name: "d", memory: 1 << 40, speed: .measured(MeasuredTimes(layer: points)))
     func step(_ tokens: Double) -> Double {
       var work = Self.workload(passes: 0, samples: 1)
-      work.trained.tokens = tokens
+      (work.trained.tokens, work.trained.labels) = (tokens, tokens)
       let cluster = Cluster(name: "one", devices: [device])
       return Self.run(
         Self.plan(.oneForwardOneBackward, trained: [0..<2], samples: 1), work, cluster
@@ -183,6 +183,18 @@ import Testing
     for (tokens, seconds) in [(10, 1.0), (15, 1.25), (30, 2.5), (50, 4.5), (4, 0.7), (1, 0.55)] {
       #expect(Self.close(step(Double(tokens)), seconds), "\(tokens)")
     }
+  }
+
+  /// One of ten rows is labelled: the part after attention is computed for it alone.
+  @Test func theLastLayerComputesTheLabelledRowsOnly() {
+    var work = Self.workload(passes: 1, samples: 1)
+    work.trained.labels = 1
+    let shape = Self.shape
+    let share = Double(shape.hidden * (10 + 3 * shape.feedForward)) / Double(shape.layerParameters)
+    let result = Self.run(
+      Self.plan(.oneForwardOneBackward, trained: [0..<2], samples: 1, shared: 1), work, Self.cluster(1))
+    // The forward-only pass with every row labelled, then forward and backward less what is saved.
+    #expect(Self.close(result.makespan, 2 + 6 - share * 0.9 * 3))
   }
 
   @Test func manyDevicesAndManyEvents() {

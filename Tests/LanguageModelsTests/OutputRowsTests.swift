@@ -15,7 +15,9 @@ struct OutputRowsTests {
     let sites = AdapterSite.all(stage.configuration, layers: stage.layers, targets: Set(Projection.allCases))
     var adapter = LoRAAdapter(sites: sites, rank: 4, scale: 1.5, seed: 4)
     for site in adapter.pairs.indices {
-      for index in adapter.pairs[site].b.indices { adapter.pairs[site].b[index] = Float(index % 7 - 3) * 0.05 }
+      for index in adapter.pairs[site].b.indices {
+        adapter.pairs[site].b[index] = Float(index % 7 - 3) * 0.05
+      }
     }
     let view = AdapterView(
       adapter, columns: ColumnView(frozen: [0], trainable: [1, 3]), configuration: stage.configuration,

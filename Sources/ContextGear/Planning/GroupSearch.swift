@@ -75,34 +75,44 @@ package final class GroupSearch {
     }
   }
 
-  /// For each subset of devices (a bit each) and number of layers, the least busy time of its slowest member
-  /// over all ways to give each member at least one layer: below the price of any order. Dynamic programming;
-  /// the entry of a subset and `n` layers is at `subset * (layers + 1) + n`.
+  /// For each subset of devices (a bit each) and number of layers, the model's last among them, the least busy
+  /// time of its slowest member over all ways to give each member at least one layer: below the price of any
+  /// order. Dynamic programming; the entry of a subset and `n` layers is at `subset * (layers + 1) + n`.
   func busyTable(_ setting: Setting, trains: Bool) -> [Double] {
     var key = Key(setting: setting, mask: 0, trains: trains)
     key.setting.order = .oneForwardOneBackward
     if let table = tables[key] { return table }
     let layers = planner.shape.layers
     let devices = planner.cluster.devices
-    let perLayer = devices.map { StageTimes($0, self, setting, trains: trains).busyPerLayer }
-    var table = [Double](repeating: .infinity, count: (1 << devices.count) * (layers + 1))
-    table[0] = 0
-    table.withUnsafeMutableBufferPointer { table in
-      for mask in 1..<(1 << devices.count) {
-        // Which member is looked at first does not matter: the others have been combined already.
-        let d = mask.trailingZeroBitCount
-        let rest = (mask & ~(1 << d)) * (layers + 1)
-        for end in 1...layers {
-          var best = Double.infinity
-          for width in 1...end {
-            let own = Double(width) * perLayer[d]
-            if own >= best { break }
-            best = min(best, max(own, table[rest + end - width]))
+    let times = devices.map { StageTimes($0, self, setting, trains: trains) }
+    let size = (1 << devices.count) * (layers + 1)
+    // Without the last stage, and with it.
+    var inner = [Double](repeating: .infinity, count: size)
+    var table = inner
+    inner[0] = 0
+    inner.withUnsafeMutableBufferPointer { inner in
+      table.withUnsafeMutableBufferPointer { table in
+        for mask in 1..<(1 << devices.count) {
+          // Which member is looked at first does not matter: the others have been combined already.
+          let d = mask.trailingZeroBitCount
+          let rest = (mask & ~(1 << d)) * (layers + 1)
+          for end in 1...layers {
+            var (least, leastWithLast) = (Double.infinity, Double.infinity)
+            for width in 1...end {
+              let own = Double(width) * times[d].busyPerLayer
+              least = min(least, max(own, inner[rest + end - width]))
+              leastWithLast = min(
+                leastWithLast, max(own, table[rest + end - width]),
+                max(own + times[d].busyEnd, inner[rest + end - width]))
+            }
+            inner[mask * (layers + 1) + end] = least
+            table[mask * (layers + 1) + end] = leastWithLast
           }
-          table[mask * (layers + 1) + end] = best
         }
       }
     }
+    // Sums of the same terms in another order.
+    table = table.map { $0 * (1 - 1e-12) }
     tables[key] = table
     return table
   }
@@ -177,10 +187,9 @@ struct StageTimes {
     func times(_ pass: Workload.Pass) -> (Double, Double, Double, Double, Double) {
       let rows = pass.rows(samples: k)
       let layer = device.layer(shape, tokens: rows, context: pass.tokens)
-      let head = device.head(shape, labels: k * pass.labels)
+      let end = device.end(shape, pass, samples: k)
       return (
-        layer.forward, layer.backward, device.embedding(shape, tokens: rows), head.forward,
-        head.backward
+        layer.forward, layer.backward, device.embedding(shape, tokens: rows), end.forward, end.backward
       )
     }
     (forward, backward, firstForward, lastForward, lastBackward) = times(workload.trained)
@@ -194,6 +203,8 @@ struct StageTimes {
     self.trains = trains
   }
 
+  /// Seconds of a step for what the last stage does beyond its layers; may be negative.
+  var busyEnd: Double { extraLast + (trains ? count * (lastForward + lastBackward) : 0) }
   /// Seconds of a step for one layer.
   var busyPerLayer: Double { extraLayer + (trains ? count * (forward + backward) : 0) }
 }

@@ -162,13 +162,17 @@ package struct PlanSearch {
       Set(there.map(\.medium)).count == 1 && there[0].medium >= 0
       ? 1 : min(trained.count, forward.count)
     let bytes = shape.layers * workload.refinedColumns * shape.columnValues * 4
+    let k = Double(setting.microBatch)
+    let layers = forward.map { d in
+      workload.forwardOnly.map { pass in
+        let device = planner.cluster.devices[d]
+        let layer = device.layer(shape, tokens: pass.rows(samples: k), context: pass.tokens).forward
+        return (one: layer, last: layer + device.end(shape, pass, samples: k).forward)
+      }
+    }
     let passes =
-      forward.map { d in
-        workload.forwardOnly.reduce(0) { sum, pass in
-          let rows = pass.rows(samples: Double(setting.microBatch))
-          return sum + planner.cluster.devices[d].layer(shape, tokens: rows, context: pass.tokens).forward
-        } * Double(shape.layers)
-      }.min() ?? 0
+      Double(shape.layers - 1) * (layers.map { $0.reduce(0) { $0 + $1.one } }.min() ?? 0)
+      + (layers.map { $0.reduce(0) { $0 + $1.last } }.min() ?? 0)
     var own = setting
     own.shared = 0
     own.order = .oneForwardOneBackward

@@ -23,6 +23,21 @@ extension Device {
     }
   }
 
+  /// Seconds that the model's end takes beyond its layers, each counted whole: those of the head, less what the
+  /// last layer saves, whose part after attention computes the labelled rows only. May be negative.
+  func end(_ shape: ModelShape, _ pass: Workload.Pass, samples: Double) -> (forward: Double, backward: Double)
+  {
+    let labels = samples * pass.labels
+    let rows = pass.rows(samples: samples)
+    let head = head(shape, labels: labels)
+    let all = layer(shape, tokens: rows, context: pass.tokens)
+    let labelled = layer(shape, tokens: min(labels, rows), context: pass.tokens)
+    return (
+      head.forward - shape.shareAfterAttention * (all.forward - labelled.forward),
+      head.backward - shape.shareAfterAttention * (all.backward - labelled.backward)
+    )
+  }
+
   /// Seconds of the token embedding: rows are copied, nothing is computed.
   func embedding(_ shape: ModelShape, tokens: Double) -> Double {
     switch speed {

@@ -81,6 +81,11 @@ public struct ModelShape: Codable, Hashable, Sendable {
     hidden * (2 * queryWidth + 2 * keyValueWidth + 3 * feedForward + 2)
   }
 
+  /// The share of a layer's products that come after attention: its output projection and the feed-forward part.
+  var shareAfterAttention: Double {
+    Double(hidden * (queryWidth + 3 * feedForward)) / Double(layerParameters)
+  }
+
   /// Values that one rank column has in one layer: `in + out` of the seven adapted matrices.
   public var columnValues: Int {
     2 * (hidden + queryWidth) + 2 * (hidden + keyValueWidth) + 3 * (hidden + feedForward)

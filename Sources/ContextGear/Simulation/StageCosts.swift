@@ -23,9 +23,9 @@ struct StageCosts {
       backward = layer.backward * Double(layers.count)
       if layers.lowerBound == 0 { seconds += device.embedding(shape, tokens: rows) }
       if isLast {
-        let head = device.head(shape, labels: k * pass.labels)
-        seconds += head.forward
-        backward += head.backward
+        let end = device.end(shape, pass, samples: k)
+        seconds += end.forward
+        backward += end.backward
       }
       return seconds
     }
