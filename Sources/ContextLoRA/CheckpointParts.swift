@@ -2,13 +2,11 @@ import LanguageModels
 
 /// A checkpoint is whole in its file and in parts where several processes hold layers.
 extension TrainingCheckpoint {
-  /// The part of some adapted layers.
+  /// The part of some adapted layers, perhaps of none.
   ///
   /// - Precondition: `sites` are consecutive among the adapter's.
   public func part(of sites: [AdapterSite]) -> TrainingCheckpoint {
-    guard let first = sites.first, let start = adapter.sites.firstIndex(of: first) else {
-      preconditionFailure("a part of no layers")
-    }
+    let start = sites.first.flatMap { adapter.sites.firstIndex(of: $0) } ?? 0
     let own = start..<start + sites.count
     precondition(Array(adapter.sites[own]) == sites, "a part of layers that are not consecutive")
     let layout = TrainableLayout(sites: adapter.sites, columns: position.trainable.count)

@@ -54,6 +54,7 @@ struct EpisodeDecoder {
         throw answerCursor.error(
           .wrongType(expected: "a string, because the item has no options,", found: answer.kind))
       }
+      if text.allSatisfy(\.isWhitespace) { throw answerCursor.error(.emptyText) }
       return TaskItem(question: question, answer: text)
     }
     let options = try self.options(list, at: cursor.at("options"))

@@ -32,19 +32,55 @@ public enum EpisodeFile {
     in path: String, tasks: [String] = [], inputs: [String: [String]] = [:], answersOptional: Bool = false,
     _ body: (Episode) -> Void
   ) throws(EpisodeFileError) {
+    try visit(path, tasks, inputs, answersOptional: answersOptional, body) {
+      (mistake) throws(EpisodeFileError) in throw mistake
+    }
+  }
+
+  /// What is wrong in a file: the first problem of each line that has one, or that it cannot be read.
+  ///
+  /// - Parameters: as for `read(_:tasks:inputs:)`; `limit` is the most problems that are looked for.
+  public static func mistakes(
+    in path: String, tasks: [String] = [], inputs: [String: [String]] = [:], limit: Int = .max
+  ) -> [EpisodeFileError] {
+    var mistakes: [EpisodeFileError] = []
+    do throws(EpisodeFileError) {
+      try visit(path, tasks, inputs, answersOptional: false) { _ in
+      } onMistake: { (mistake) throws(EpisodeFileError) in
+        if mistakes.count == limit - 1 { throw mistake }
+        mistakes.append(mistake)
+      }
+    } catch {
+      mistakes.append(error)
+    }
+    return mistakes
+  }
+
+  /// Hands over each line's episode, or what is wrong with it; ends with what `onMistake` throws.
+  private static func visit(
+    _ path: String, _ tasks: [String], _ inputs: [String: [String]], answersOptional: Bool,
+    _ body: (Episode) -> Void, onMistake: (EpisodeFileError) throws(EpisodeFileError) -> Void
+  ) throws(EpisodeFileError) {
     let data = try load(path)
     let decoder = EpisodeDecoder(
       path: path, tasks: tasks, inputs: inputs, answersOptional: answersOptional)
     var firstLines: [String: Int] = [:]
+    var holdsLines = false
     let failure = data.withUnsafeBytes { (bytes: UnsafeRawBufferPointer) -> EpisodeFileError? in
       do throws(EpisodeFileError) {
         try forEachLine(of: bytes) { (line, number) throws(EpisodeFileError) in
-          let episode = try decoder.decode(line, number: number)
-          if let first = firstLines.updateValue(number, forKey: episode.id) {
-            throw EpisodeFileError(
-              path: path, line: number, field: "id", problem: .duplicateID(episode.id, firstLine: first))
+          holdsLines = true
+          do throws(EpisodeFileError) {
+            let episode = try decoder.decode(line, number: number)
+            if let first = firstLines[episode.id] {
+              throw EpisodeFileError(
+                path: path, line: number, field: "id", problem: .duplicateID(episode.id, firstLine: first))
+            }
+            firstLines[episode.id] = number
+            body(episode)
+          } catch {
+            try onMistake(error)
           }
-          body(episode)
         }
         return nil
       } catch {
@@ -52,7 +88,7 @@ public enum EpisodeFile {
       }
     }
     if let failure { throw failure }
-    if firstLines.isEmpty { throw EpisodeFileError(path: path, problem: .empty) }
+    if !holdsLines { throw EpisodeFileError(path: path, problem: .empty) }
   }
 
   /// Writes episodes, one a line, keys sorted by their UTF-8 bytes and slashes unescaped: equal episodes give

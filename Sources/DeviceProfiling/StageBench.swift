@@ -45,7 +45,8 @@ final class StageBench {
       let forward = seconds { stage.forward(batch, activations, adapter: view, worker) }
       fill(activations.hiddenGradient, gradient, batch)
       let backward = seconds {
-        stage.backward(batch, activations, adapter: view, gradients: own, worker)
+        stage.backward(
+          batch, activations, inputGradient: true, adapter: view, gradients: own, worker)
         worker.operations.add(own.flat, to: sum.flat)
       }
       return [forward, backward]

@@ -29,20 +29,23 @@ public struct EvaluationReport: Sendable, Equatable, Codable {
   public var workflow: String
   /// Episodes evaluated.
   public var episodes: Int
+  /// Episodes of which every task was answered right, each reading the model's own answers of its parents.
+  public var allRight: Int
   /// In the order of the workflow.
   public var tasks: [TaskReport]
 
   /// Takes the scores.
-  public init(workflow: String, episodes: Int, tasks: [TaskReport]) {
+  public init(workflow: String, episodes: Int, allRight: Int, tasks: [TaskReport]) {
     self.workflow = workflow
     self.episodes = episodes
+    self.allRight = allRight
     self.tasks = tasks
   }
 
   /// A table for people, shares in percent: a row a task, and one more where its parents' answers are the
   /// model's own.
   public var text: String {
-    var rows = [["task", "parents", "right", "answer", "95 %", "letter", "text", "text/char", "gap"]]
+    var rows = [["task", "parents", "right", "answer", "95 %", "letter", "text", "text/char", "gap, points"]]
     for task in tasks {
       let isRoot = task.parents.isEmpty
       rows.append(Self.row(task.task, isRoot ? "none" : "gold", task.gold, gap: nil))
@@ -50,6 +53,7 @@ public struct EvaluationReport: Sendable, Equatable, Codable {
     }
     return "\(workflow), \(episodes) episode\(episodes == 1 ? "" : "s"), accuracies in %\n\n"
       + Self.table(rows, leading: 2)
+      + "\nEvery task right, chained: \(allRight)/\(episodes)\n"
   }
 
   private static func row(_ task: String, _ parents: String, _ scores: Scores, gap: Double?) -> [String] {
@@ -85,7 +89,7 @@ public struct EvaluationReport: Sendable, Equatable, Codable {
   /// The report as one JSON object: what is coded, and the accuracies, intervals and gaps beside the counts.
   public var json: String {
     let object: [String: Any] = [
-      "workflow": workflow, "episodes": episodes,
+      "workflow": workflow, "episodes": episodes, "allRight": allRight,
       "tasks": tasks.map { task in
         [
           "task": task.task, "parents": task.parents, "gold": Self.object(task.gold),

@@ -23,17 +23,23 @@ public struct WorkflowEvaluator: Sendable {
   /// Where the model's own answers of the parents are the recorded ones, or there are no parents, the prompt is
   /// the same, and the answer with recorded parents' answers stands for both.
   ///
-  /// - Parameter onTask: told before each pass over the episodes: the task's name, whether its parents'
-  ///   answers are the model's own, and how many of all passes are done. What it throws ends the evaluation.
+  /// - Parameters:
+  ///   - onTask: told before each pass over the episodes: the task's name, whether its parents' answers are the
+  ///     model's own, and how many of all passes are done. What it throws ends the evaluation.
+  ///   - onAnswers: given each task's answers, one an episode, with recorded parents' answers and with the
+  ///     model's own, and what the latter read of each parent.
   /// - Throws: `PromptError` where an episode cannot be rendered, or what the model's file throws.
   public func evaluate(
-    _ episodes: [Episode], onTask: (_ task: String, _ chained: Bool, _ done: Int, _ all: Int) throws -> Void
+    _ episodes: [Episode], onTask: (_ task: String, _ chained: Bool, _ done: Int, _ all: Int) throws -> Void,
+    onAnswers: (_ task: String, _ gold: [TaskAnswer], _ chained: [TaskAnswer], _ read: [[String: String]])
+      -> Void = { _, _, _, _ in }
   ) throws -> EvaluationReport {
     let order = workflow.graph.topologicalOrder
     let passes = order.count + order.filter { !workflow.graph.parents(of: $0).isEmpty }.count
     var done = 0
     var chainedTexts = [[String: String]](repeating: [:], count: episodes.count)
     var reports: [String: TaskReport] = [:]
+    var isAllRight = [Bool](repeating: true, count: episodes.count)
     for name in order {
       let parents = workflow.graph.parents(of: name)
       let taskView = view(name)
@@ -42,10 +48,10 @@ public struct WorkflowEvaluator: Sendable {
       let gold = try predictor.answers(
         task: name, episodes: episodes, parentAnswers: goldTexts, view: taskView)
       done += 1
+      let ownTexts = chainedTexts.map { texts in texts.filter { parents.contains($0.key) } }
       var chained = gold
       if !parents.isEmpty {
         try onTask(name, true, done, passes)
-        let ownTexts = chainedTexts.map { texts in texts.filter { parents.contains($0.key) } }
         let others = episodes.indices.filter { ownTexts[$0] != goldTexts[$0] }
         let answers = try predictor.answers(
           task: name, episodes: others.map { episodes[$0] }, parentAnswers: others.map { ownTexts[$0] },
@@ -53,13 +59,17 @@ public struct WorkflowEvaluator: Sendable {
         for (place, answer) in zip(others, answers) { chained[place] = answer }
         done += 1
       }
-      for (index, answer) in chained.enumerated() { chainedTexts[index][name] = answer.text }
+      onAnswers(name, gold, chained, ownTexts)
+      for (index, answer) in chained.enumerated() {
+        chainedTexts[index][name] = answer.text
+        isAllRight[index] = isAllRight[index] && episodes[index].isRight(answer, task: name) == true
+      }
       reports[name] = TaskReport(
         task: name, parents: parents, gold: Scores(gold, task: name, episodes: episodes),
         chained: Scores(chained, task: name, episodes: episodes))
     }
     return EvaluationReport(
       workflow: workflow.name, episodes: episodes.count,
-      tasks: workflow.tasks.compactMap { reports[$0.name] })
+      allRight: isAllRight.count { $0 }, tasks: workflow.tasks.compactMap { reports[$0.name] })
   }
 }

@@ -83,6 +83,18 @@ public struct WorkflowRun: Sendable, Equatable, Codable {
   }
 }
 
+extension Episode {
+  /// Whether an answer to `task` is the recorded one, free text by normalised exact match; `nil` where none is
+  /// recorded.
+  func isRight(_ answer: TaskAnswer, task: String) -> Bool? {
+    switch tasks[task]?.answer {
+    case .unknown, nil: nil
+    case .option(let index): answer.choice?.reply.best == index
+    case .text(let expected): AnswerMatching.matches(answer.text, expected)
+    }
+  }
+}
+
 extension WorkflowEvaluator {
   /// Answers one episode task by task, each child reading its parents' answers.
   ///
@@ -106,12 +118,7 @@ extension WorkflowEvaluator {
         throw PromptError.missing(task: name, episode: episode.id, what: "task '\(name)'")
       }
       texts[name] = answer.text
-      let isRight: Bool? =
-        switch item.answer {
-        case .unknown: nil
-        case .option(let index): answer.choice?.reply.best == index
-        case .text(let expected): AnswerMatching.matches(answer.text, expected)
-        }
+      let isRight = episode.isRight(answer, task: name)
       tasks.append(
         AnsweredTask(
           task: name, parents: parents, answer: answer, expected: isRight == nil ? nil : item.answerText,

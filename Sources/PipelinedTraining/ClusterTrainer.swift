@@ -194,8 +194,8 @@ public final class ClusterTrainer {
     let stage = try stage(layers, trains ? .forwardAndBackward : .forward)
     let sites = adapter.sites.filter { layers.contains($0.layer) }
     let runner = try StageRunner(
-      link, work: work, stage: stage, adapter: adapter.part(sites), trains: trains, place: place,
-      samples: samples)
+      link, work: work, stage: stage, adapter: adapter.part(sites), allSites: adapter.sites, trains: trains,
+      place: place, samples: samples)
     let part = resume.map { $0.part(of: sites) }
     if let part, let state = part.optimizer {
       runner.trainer?.state = state
@@ -332,11 +332,9 @@ public struct WindowFigures: Sendable, Codable, Equatable {
 }
 
 extension LoRAAdapter {
-  /// Of some consecutive layers.
+  /// Of some consecutive layers, perhaps of none.
   func part(_ part: [AdapterSite]) -> LoRAAdapter {
-    guard let first = part.first.flatMap({ sites.firstIndex(of: $0) }) else {
-      preconditionFailure("a part of no layers")
-    }
+    let first = part.first.flatMap { sites.firstIndex(of: $0) } ?? 0
     return LoRAAdapter(
       sites: part, rank: rank, scale: scale, pairs: Array(pairs[first..<first + part.count]))
   }

@@ -38,6 +38,7 @@ struct RefinedColumns {
 
   /// The values of consecutive layers before a step.
   func values(before step: Int, sites: [AdapterSite]) -> [Float] {
+    if sites.isEmpty { return [] }
     guard let first = sites.first.flatMap({ layout.sites.firstIndex(of: $0) }), let flat = before[step]
     else { preconditionFailure("no columns before step \(step)") }
     return layout.part(flat, sites: first..<first + sites.count)
@@ -45,7 +46,7 @@ struct RefinedColumns {
 
   /// Writes what step `step` predicts with into an adapter.
   func scatter(for step: Int, into adapter: inout LoRAAdapter) {
-    guard !columns.isEmpty else { return }
+    guard !columns.isEmpty, !layout.sites.isEmpty else { return }
     guard let values = before[source(of: step)] else {
       preconditionFailure("no columns before step \(source(of: step)) for step \(step)")
     }

@@ -167,10 +167,4 @@ extension StageRunner {
     let other = stageLayers(of: operation.peer)
     return adapter.sites.filter { other.contains($0.layer) }
   }
-
-  var allSites: [AdapterSite] {
-    let projections = Set(adapter.sites.map(\.projection))
-    let layers = stage.configuration.layerCount
-    return AdapterSite.all(stage.configuration, layers: 0..<layers, targets: projections)
-  }
 }

@@ -131,7 +131,8 @@ extension StageRunner {
     let flight = held(operation)
     guard flight.batch.rowCount > 0 else { return release(operation) }
     stage.backward(
-      flight.batch, flight.activations, outputRows: flight.batch.targetRows, adapter: trainer.view,
+      flight.batch, flight.activations, outputRows: flight.batch.targetRows,
+      inputGradient: allSites.contains { $0.layer < stage.layers.lowerBound }, adapter: trainer.view,
       gradients: trainer.microBatchGradients, worker(rows: flight.activations.rows))
     trainer.addMicroBatch()
     if stage.isFirst { release(operation) }

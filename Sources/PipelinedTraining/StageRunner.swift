@@ -37,6 +37,8 @@ final class StageRunner {
   let samples: any WorkflowSamples
   /// The stage's layers of the adapter; trained columns as of the phase's start.
   let adapter: LoRAAdapter
+  /// The adapted layers of the whole model; the adapter has those of this stage, perhaps none.
+  let allSites: [AdapterSite]
   /// `nil` at a stage of `D_f`.
   let trainer: StageTrainer?
   var refined: RefinedColumns
@@ -81,10 +83,11 @@ final class StageRunner {
   }
 
   init(
-    _ link: StageLink, work: PhaseWork, stage: LlamaStage, adapter: LoRAAdapter, trains: Bool, place: Int,
-    samples: any WorkflowSamples
+    _ link: StageLink, work: PhaseWork, stage: LlamaStage, adapter: LoRAAdapter, allSites: [AdapterSite],
+    trains: Bool, place: Int, samples: any WorkflowSamples
   ) throws {
     (self.link, self.work, self.stage, self.adapter) = (link, work, stage, adapter)
+    self.allSites = allSites
     (self.samples, self.place) = (samples, place)
     guard let index = work.pipelineIndex(of: link.transport.rank) else {
       preconditionFailure("a rank without a part in the plan")

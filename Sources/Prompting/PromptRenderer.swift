@@ -66,16 +66,7 @@ public struct PromptRenderer: Sendable {
   /// - Throws: `PromptError` naming the episode and what it lacks.
   public func prompt(task name: String, episode: Episode, parentAnswers: [String: String]) throws -> [Int32] {
     let content = try text(task: name, episode: episode, parentAnswers: parentAnswers)
-    var messages = [ChatMessage(role: "user", content: content)]
-    if let system = workflow.system { messages.insert(ChatMessage(role: "system", content: system), at: 0) }
-    let rendered: String
-    do {
-      rendered = try template.render(
-        messages: messages, addGenerationPrompt: true, specialTokens: specialTokens)
-    } catch {
-      throw PromptError.template(
-        task: name, episode: episode.id, reason: error.description, at: episode.origin)
-    }
+    let rendered = try rendered(content, task: name, episode: episode)
     guard let tokens = tokens(of: rendered, content: content) else {
       throw PromptError.controlToken(task: name, episode: episode.id, at: episode.origin)
     }
@@ -84,6 +75,30 @@ public struct PromptRenderer: Sendable {
         task: name, episode: episode.id, length: tokens.count, limit: contextLength, at: episode.origin)
     }
     return tokens
+  }
+
+  /// A task's prompt as text: the user's message in the model's chat template, up to where the reply begins.
+  ///
+  /// - Parameter parentAnswers: by parent's name, the text of its answer.
+  /// - Throws: `PromptError` naming the episode and what it lacks.
+  public func renderedPrompt(task name: String, episode: Episode, parentAnswers: [String: String]) throws
+    -> String
+  {
+    try rendered(
+      text(task: name, episode: episode, parentAnswers: parentAnswers), task: name, episode: episode)
+  }
+
+  private func rendered(_ content: String, task name: String, episode: Episode) throws(PromptError) -> String
+  {
+    var messages = [ChatMessage(role: "user", content: content)]
+    if let system = workflow.system { messages.insert(ChatMessage(role: "system", content: system), at: 0) }
+    do {
+      return try template.render(
+        messages: messages, addGenerationPrompt: true, specialTokens: specialTokens)
+    } catch {
+      throw PromptError.template(
+        task: name, episode: episode.id, reason: error.description, at: episode.origin)
+    }
   }
 
   /// The tokens of a rendered prompt. Control tokens are the template's alone: where the user's message

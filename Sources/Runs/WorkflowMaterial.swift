@@ -27,6 +27,12 @@ public struct WorkflowMaterial: Sendable {
     modelPath = try ModelLocation(workflow.model, models: models, base: base).path
     let files = try ModelFiles.open(modelPath)
     weights = files.weights
+    guard workflow.lora.firstLayer < weights.configuration.layerCount else {
+      throw RunError(
+        workflow.file,
+        "lora.firstLayer: \(workflow.lora.firstLayer) is none of the \(weights.configuration.layerCount) layers of "
+          + modelPath, "give one from 0 to \(weights.configuration.layerCount - 1)")
+    }
     modelIdentity = try ModelIdentity.of(files.weights)
     let material = try ModelPrompts(files)
     prompts = try PromptRenderer(
@@ -60,13 +66,14 @@ public struct WorkflowMaterial: Sendable {
   public func stage(
     _ layers: Range<Int>? = nil, on device: any ComputeDevice, use: FrozenUse
   ) throws -> LlamaStage {
-    try LlamaStage(weights, layers: layers, device: device, use: use)
+    try LlamaStage(
+      weights, layers: layers, device: device, use: use, firstAdapted: workflow.lora.firstLayer)
   }
 
   /// The adapted layers of the whole model.
   public var sites: [AdapterSite] {
     AdapterSite.all(
-      configuration, layers: 0..<configuration.layerCount,
+      configuration, layers: workflow.lora.firstLayer..<configuration.layerCount,
       targets: Set(workflow.lora.targets.compactMap { LanguageModels.Projection(rawValue: $0.rawValue) }))
   }
 

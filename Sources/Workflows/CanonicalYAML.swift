@@ -17,7 +17,8 @@ extension Workflow {
     }
     lines += [
       "lora:", "  rank: \(lora.rank)", "  alpha: \(lora.alpha)", "  rankStabilized: \(lora.rankStabilized)",
-      "  targets: [\(lora.targets.map(\.rawValue).joined(separator: ", "))]", "training:",
+      "  targets: [\(lora.targets.map(\.rawValue).joined(separator: ", "))]",
+      "  firstLayer: \(lora.firstLayer)", "training:",
     ]
     lines += training.canonicalFields.map { "  \($0): \($1)" }
     return lines.joined(separator: "\n") + "\n"

@@ -28,6 +28,9 @@ extension Workflow {
     public let rankStabilized: Bool
     /// The layers that are adapted, in the order of `Projection.allCases`. Default: all seven.
     public let targets: [Projection]
+    /// The first transformer block that is adapted; those below stay the base model's, and the backward pass ends
+    /// above them. Default 0: all.
+    public let firstLayer: Int
 
     /// The factor `s` of the adapter's output.
     public var scale: Double {

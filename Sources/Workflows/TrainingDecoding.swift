@@ -1,7 +1,7 @@
 import TaskGraph
 
 extension Workflow.LoRA {
-  static let fields = ["rank", "alpha", "rankStabilized", "targets"]
+  static let fields = ["rank", "alpha", "rankStabilized", "targets", "firstLayer"]
 
   /// Reads the `lora` mapping.
   ///
@@ -12,7 +12,11 @@ extension Workflow.LoRA {
       try fields["alpha"]?.number("not above 0", "use a finite number above 0, such as 32") { $0 > 0 } ?? 32
     rankStabilized = try fields["rankStabilized"]?.boolean() ?? false
     targets = try fields["targets"].map(Self.targets) ?? Projection.allCases
+    firstLayer = try fields["firstLayer"]?.integer(0...Self.mostLayers) ?? 0
   }
+
+  /// No model is deeper; that it is inside the workflow's own model is checked when that is opened.
+  private static let mostLayers = 1_000_000
 
   private static func targets(_ field: Field) throws(WorkflowError) -> [Projection] {
     let items = try field.list("[q_proj, v_proj]")

@@ -21,9 +21,9 @@ struct Contexture: ParsableCommand {
       """,
     version: version,
     subcommands: [
-      ModelCommand.self, GraphCommand.self, DataCommand.self, TrainCommand.self, EvaluateCommand.self,
-      RunCommand.self, ExportCommand.self, ScoreCommand.self, PlanCommand.self, SimulateCommand.self,
-      ClusterCommand.self,
+      ModelCommand.self, GraphCommand.self, DataCommand.self, PromptCommand.self, TrainCommand.self,
+      EvaluateCommand.self, RunCommand.self, ExportCommand.self, ScoreCommand.self, PlanCommand.self,
+      SimulateCommand.self, ClusterCommand.self,
     ])
 
   static func main() {

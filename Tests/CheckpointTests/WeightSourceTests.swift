@@ -35,6 +35,14 @@ private func weights(of source: any WeightSource) throws -> [WeightName: [Float]
     #expect(try JSONDecoder().decode(LlamaConfiguration.self, from: data) == gguf.configuration)
   }
 
+  @Test func forgottenPagesAreReadAgain() throws {
+    for source in [gguf, folder] {
+      let before = try weights(of: source)
+      source.forgetPages()
+      #expect(try weights(of: source) == before)
+    }
+  }
+
   @Test func everyRowRangeOfPermutedWeightsIsRight() throws {
     for name in [WeightName.query(layer: 1), .key(layer: 0), .value(layer: 1)] {
       let whole = try folder.float32(name)

@@ -97,6 +97,25 @@ import Testing
     }
   }
 
+  /// Layers that have no backward pass stand lowest, wherever that puts them.
+  @Test(arguments: 1...4, [1, 3]) func searchKnowsWhichLayersAreAdapted(devices: Int, firstAdapted: Int) {
+    for layers in (firstAdapted + 1)...5 {
+      for wires in SmallCases.Wires.allCases {
+        var cluster = SmallCases.cluster(devices, seed: UInt64(layers), wires: wires)
+        let shape = SmallCases.shape(layers: layers, firstAdapted: firstAdapted)
+        let workload = SmallCases.workload()
+        for memory in [1 << 40, 1_500_000] {
+          cluster.devices[0].memory = memory
+          let expected = Self.bruteForce(cluster, shape, workload)
+          let found = PlanSearch(Planner(cluster, shape: shape), workload).run(below: .infinity)
+          #expect(found.exact)
+          #expect(
+            expected == .infinity ? found.plan == nil : abs(found.lowerBound - expected) <= 1e-9 * expected)
+        }
+      }
+    }
+  }
+
   @Test(arguments: 2...4) func twinsAndLittleMemoryChangeNothing(devices: Int) {
     let shape = SmallCases.shape(layers: 4)
     let workload = SmallCases.workload()

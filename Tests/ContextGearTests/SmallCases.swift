@@ -4,10 +4,10 @@ import ContextGear
 
 /// Small models, workloads and clusters, drawn with a seed.
 enum SmallCases {
-  static func shape(layers: Int) -> ModelShape {
+  static func shape(layers: Int, firstAdapted: Int = 0) -> ModelShape {
     ModelShape(
       layers: layers, hidden: 64, heads: 4, keyValueHeads: 2, headDimension: 16, feedForward: 128,
-      vocabulary: 512, rank: 8)
+      vocabulary: 512, rank: 8, firstAdapted: firstAdapted)
   }
 
   static func workload(passes: Int = 2, samples: Int = 4, refined: Int = 2) -> Workload {

@@ -72,7 +72,7 @@ struct ReportTests {
 
   private var report: EvaluationReport {
     EvaluationReport(
-      workflow: "iov", episodes: 10,
+      workflow: "iov", episodes: 10, allRight: 4,
       tasks: [
         TaskReport(task: "perceive", parents: [], gold: scores(8, of: 10), chained: scores(8, of: 10)),
         TaskReport(
@@ -87,10 +87,12 @@ struct ReportTests {
       report.text == """
         iov, 10 episodes, accuracies in %
 
-        task      parents  right  answer        95 %  letter  text  text/char   gap
+        task      parents  right  answer        95 %  letter  text  text/char  gap, points
         perceive  none      8/10    80.0   49.0–94.3    10.0  80.0       20.0
         say       gold     10/10   100.0  72.2–100.0       -     -          -
-                  chained   5/10    50.0   23.7–76.3       -     -          -  50.0
+                  chained   5/10    50.0   23.7–76.3       -     -          -         50.0
+
+        Every task right, chained: 4/10
 
         """)
   }

@@ -26,6 +26,8 @@ struct RunShape: Sendable, CustomTestStringConvertible {
   var microBatch: Int
   var order: Plan.Order
   var overlap: Bool
+  /// Those below it have no adapter.
+  var firstAdaptedLayer = 0
 
   /// One pipeline.
   init(
@@ -129,8 +131,11 @@ private struct Outcome: Equatable, Sendable {
     name: "4 replicas",
     replicas: (0..<4).map { .init(trained: [(rank: $0, layers: 0..<3)], samples: 1) }, microBatch: 1)
 
-  private static func workflow(_ frozenRatio: Double, _ rule: FreezeRule = .leading) throws -> TinyWorkflow {
-    try TinyWorkflow(frozenRatio: frozenRatio, freezeRule: rule, workers: 1)
+  private static func workflow(_ frozenRatio: Double, _ shape: RunShape, _ rule: FreezeRule) throws
+    -> TinyWorkflow
+  {
+    try TinyWorkflow(
+      frozenRatio: frozenRatio, freezeRule: rule, workers: 1, firstLayer: shape.firstAdaptedLayer)
   }
 
   private static func options(_ base: TinyWorkflow, _ shape: RunShape, staleness: Int) -> TrainingOptions {
@@ -145,7 +150,7 @@ private struct Outcome: Equatable, Sendable {
     _ frozenRatio: Double, _ shape: RunShape, share: Double, staleness: Int, rule: FreezeRule = .leading,
     in folder: URL
   ) throws -> Outcome {
-    let base = try workflow(frozenRatio, rule)
+    let base = try workflow(frozenRatio, shape, rule)
     let trainer = ContextLoRATrainer(
       base.stage, schedule: base.schedule, adapter: base.adapter,
       data: TinyChoices(base, share: share, wholeModel: true),
@@ -188,7 +193,7 @@ private struct Outcome: Equatable, Sendable {
     _ endpoint: InProcessTransport, _ frozenRatio: Double, _ shape: RunShape, share: Double, staleness: Int,
     rule: FreezeRule, stopAfter: Int?, from checkpoint: URL?, wire: WireFormat, to file: URL
   ) throws -> Outcome {
-    let base = try workflow(frozenRatio, rule)
+    let base = try workflow(frozenRatio, shape, rule)
     let options = options(base, shape, staleness: staleness)
     let plan = shape.plan
     let configuration = base.stage.configuration
@@ -237,6 +242,17 @@ private struct Outcome: Equatable, Sendable {
       let one = try Self.single(0.5, shape, share: 0.6, staleness: steps, rule: .importance, in: folder)
       let many = try Self.cluster(0.5, shape, share: 0.6, staleness: steps, rule: .importance, in: folder)
       #expect(many == one)
+    }
+  }
+
+  /// Stages that hold no adapted layer, or begin below the first of them.
+  @Test(arguments: shapes, [1, 2])
+  func layersThatAreNotAdapted(_ shape: RunShape, _ first: Int) throws {
+    try Fixtures.withTemporaryDirectory { folder in
+      var shape = shape
+      shape.firstAdaptedLayer = first
+      let one = try Self.single(0.5, shape, share: 0.6, staleness: 1, in: folder)
+      #expect(try Self.cluster(0.5, shape, share: 0.6, staleness: 1, in: folder) == one)
     }
   }
 

@@ -19,7 +19,7 @@ package final class TinyWorkflow: TrainingData {
 
   package init(
     frozenRatio: Double, freezeRule: FreezeRule = .leading, rounds: Int = 1, workers: Int = 2,
-    usesPredictions: Bool = false, layers: Range<Int>? = nil
+    usesPredictions: Bool = false, layers: Range<Int>? = nil, firstLayer: Int = 0
   ) throws {
     let weights = try ModelFiles.open(Fixtures.url("training/models/grouped").path).weights
     stage = try LlamaStage(
@@ -32,7 +32,8 @@ package final class TinyWorkflow: TrainingData {
       graph: graph, blocks: RankBlocks(tasks: graph.tasks, rank: 8), frozenRatio: frozenRatio,
       prerequisiteRule: .ancestors, freezeRule: freezeRule, rounds: rounds)
     let sites = AdapterSite.all(
-      weights.configuration, layers: stage.layers, targets: Set(Projection.allCases))
+      weights.configuration, layers: max(firstLayer, stage.layers.lowerBound)..<stage.layers.upperBound,
+      targets: Set(Projection.allCases))
     adapter = LoRAAdapter(sites: sites, rank: 8, scale: 2, seed: 11)
     self.usesPredictions = usesPredictions
   }

@@ -27,6 +27,7 @@ import Workflows
           alpha: 24.5
           rankStabilized: true
           targets: [q_proj, v_proj]
+          firstLayer: 0
         training:
           rounds: 2
           epochs: 3

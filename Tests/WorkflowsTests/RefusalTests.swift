@@ -231,7 +231,7 @@ import Workflows
     #expect(
       Samples.refusal(Samples.short + "\nlora: 16\n")
         == "iov.yaml:10: field 'lora': expected a mapping of fields, found '16'; "
-        + "use these fields: rank, alpha, rankStabilized, targets")
+        + "use these fields: rank, alpha, rankStabilized, targets, firstLayer")
     #expect(
       Samples.refusal(Samples.short + "\nlora: {rank: 3}\n")
         == "iov.yaml:10: field 'lora.rank': rank 3 does not divide by 2 tasks; use 2 or 4, "

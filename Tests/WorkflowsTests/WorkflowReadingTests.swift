@@ -31,6 +31,15 @@ import Workflows
     #expect(workflow.dataFolder == "dir/data/iov")
   }
 
+  @Test func firstAdaptedLayer() throws {
+    #expect(try Workflow(yaml: Samples.full, file: "iov.yaml").lora.firstLayer == 0)
+    let workflow = try Workflow(yaml: Samples.full, file: "iov.yaml", overrides: ["lora.firstLayer=12"])
+    #expect(workflow.lora.firstLayer == 12)
+    #expect(throws: WorkflowError.self) {
+      try Workflow(yaml: Samples.full, file: "iov.yaml", overrides: ["lora.firstLayer=-1"])
+    }
+  }
+
   @Test func everyField() throws {
     let workflow = try Workflow(yaml: Samples.full, file: "iov.yaml")
     #expect(workflow.system == "You help drivers.\nBe brief.")

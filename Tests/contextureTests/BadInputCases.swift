@@ -103,7 +103,7 @@ enum BadInputCases {
     Case(
       name: "no such data", arguments: ["data", "check", "none", "--workflow", "w.yaml"],
       files: ["w.yaml": workflow()],
-      expected: ["contexture: none/train.jsonl: no such file; check the path, or make the data first"]),
+      expected: ["contexture: none: no such file; check the path, or make the data first"]),
     Case(
       name: "an output folder that is not empty", arguments: ["data", "make", "iov", "--out", "full"],
       files: ["full/a": "x"],

@@ -39,6 +39,28 @@ import Testing
     }
   }
 
+  @Test func tellsEveryLinesFirstMistake() throws {
+    try Fixtures.withTemporaryDirectory { folder in
+      let out = folder.appendingPathComponent("iov")
+      #expect(try Program.run(["data", "make", "iov", "--episodes", "60", "--out", out.path]).status == 0)
+      let train = out.appendingPathComponent("train.jsonl")
+      var lines = try String(contentsOf: train, encoding: .utf8).split(separator: "\n").map(String.init)
+      lines[1] = "{"
+      lines[4] = lines[3]
+      try lines.joined(separator: "\n").write(to: train, atomically: true, encoding: .utf8)
+      try "".write(to: out.appendingPathComponent("valid.jsonl"), atomically: true, encoding: .utf8)
+      let outcome = try Program.run(["data", "check", out.path, "--workflow", "Examples/iov.yaml"])
+      #expect(outcome.status == 2 && outcome.output.isEmpty)
+      let told = outcome.errors.split(separator: "\n").map(String.init)
+      #expect(told.count == 3, "\(told)")
+      for (line, part) in zip(
+        told, ["train.jsonl:2: not JSON", "train.jsonl:5: id: ", "valid.jsonl: holds no episode"])
+      {
+        #expect(line.contains(part))
+      }
+    }
+  }
+
   @Test func saysWhatTestSharesWithTrain() throws {
     try Fixtures.withTemporaryDirectory { folder in
       let out = folder.appendingPathComponent("iov")

@@ -1,4 +1,5 @@
 import Checkpoint
+import Evaluation
 import Foundation
 import ProjectFixtures
 import TestSupport
@@ -41,6 +42,42 @@ import Testing
       #expect(both.keys.sorted() == ["report", "shortcuts"])
       #expect(taskCount(both["report"]) == 3 && taskCount(both["shortcuts"]) == 3)
       #expect((both["report"] as? [String: Any])?["episodes"] as? Int == 4)
+    }
+  }
+
+  @Test func everyAnswerCanBeReadBesideTheRecordedOne() throws {
+    try withRun { project in
+      let outcome = try Program.run(
+        ["evaluate", "run", "--limit", "4", "--format", "json", "--predictions", "answers.jsonl"],
+        in: project.folder)
+      #expect(outcome.status == 0, "\(outcome)")
+      let report = try JSONDecoder().decode(EvaluationReport.self, from: Data(outcome.output.utf8))
+      let text = try String(
+        contentsOf: project.folder.appendingPathComponent("answers.jsonl"), encoding: .utf8)
+      let lines = try text.split(separator: "\n").map {
+        try JSONDecoder().decode(TaskPrediction.self, from: Data($0.utf8))
+      }
+      for task in report.tasks {
+        for (kind, scores) in [(TaskPrediction.Parents.gold, task.gold), (.chained, task.chained)] {
+          let own = lines.filter { $0.task == task.task && $0.parents == kind }
+          if task.parents.isEmpty, kind == .chained {
+            #expect(own.isEmpty)
+          } else {
+            #expect(own.count == 4 && own.count { $0.right } == scores.correct)
+            #expect(own.allSatisfy { $0.read.keys.sorted() == task.parents.sorted() })
+          }
+        }
+      }
+      // What a child read is what its parent answered.
+      for line in lines where line.parents == .chained {
+        for (parent, read) in line.read {
+          let answers = lines.filter { $0.episode == line.episode && $0.task == parent }
+          #expect(answers.last?.answer == read)
+        }
+      }
+      let nowhere = try Program.run(
+        ["evaluate", "run", "--predictions", "no/where.jsonl"], in: project.folder)
+      #expect(nowhere.status == 2 && nowhere.errors.contains("no/where.jsonl: there is no folder for it"))
     }
   }
 

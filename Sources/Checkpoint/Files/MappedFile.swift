@@ -17,6 +17,8 @@ public final class MappedFile: @unchecked Sendable {
   package let bytes: UnsafeRawBufferPointer
 
   private let release: @Sendable (UnsafeRawBufferPointer) -> Void
+  /// Whether the bytes can be read again from a file.
+  private let isBacked: Bool
 
   /// Maps the file at `url`.
   ///
@@ -38,6 +40,7 @@ public final class MappedFile: @unchecked Sendable {
     guard length > 0 else {
       bytes = UnsafeRawBufferPointer(start: nil, count: 0)
       release = { _ in }
+      isBacked = false
       return
     }
     let address = mmap(nil, length, PROT_READ, MAP_PRIVATE, descriptor, 0)
@@ -45,6 +48,7 @@ public final class MappedFile: @unchecked Sendable {
       throw SystemError.describe(errno, path: url.path, action: "map into memory")
     }
     bytes = UnsafeRawBufferPointer(start: address, count: length)
+    isBacked = true
     release = { bytes in
       guard let start = bytes.baseAddress else { return }
       munmap(UnsafeMutableRawPointer(mutating: start), bytes.count)
@@ -59,6 +63,7 @@ public final class MappedFile: @unchecked Sendable {
     self.bytes = bytes
     self.path = path
     self.release = release
+    isBacked = false
   }
 
   deinit { release(bytes) }
@@ -66,6 +71,13 @@ public final class MappedFile: @unchecked Sendable {
   /// Calls `body` with the file's bytes, which stay mapped until it returns.
   public func withBytes<T>(_ body: (UnsafeRawBufferPointer) throws -> T) rethrows -> T {
     try withExtendedLifetime(self) { try body(bytes) }
+  }
+
+  /// Lets the system have back the memory of the pages read so far; what is touched later is read again. Only
+  /// advice: the bytes stay what they are.
+  public func forgetPages() {
+    guard isBacked, let start = bytes.baseAddress else { return }
+    madvise(UnsafeMutableRawPointer(mutating: start), bytes.count, MADV_DONTNEED)
   }
 
   /// The file's length in bytes.

@@ -40,6 +40,9 @@ public final class GGUFWeightSource: WeightSource {
   /// The weight's shape.
   public func shape(of name: WeightName) throws -> [Int] { try tensor(name).shape }
 
+  /// Lets the system have back the memory of what was read so far.
+  public func forgetPages() { file.file.forgetPages() }
+
   /// Writes rows as float32.
   public func readFloat32(
     _ name: WeightName, rows: Range<Int>, into target: UnsafeMutablePointer<Float>

@@ -56,6 +56,9 @@ public final class HuggingFaceWeightSource: WeightSource {
   /// The weight's shape.
   public func shape(of name: WeightName) throws -> [Int] { try find(name).tensor.shape }
 
+  /// Lets the system have back the memory of what was read so far.
+  public func forgetPages() { files.values.forEach { $0.forgetPages() } }
+
   /// Writes rows as float32.
   public func readFloat32(
     _ name: WeightName, rows: Range<Int>, into target: UnsafeMutablePointer<Float>

@@ -59,6 +59,8 @@ public protocol WeightSource: Sendable {
   func readFloat32(_ name: WeightName, rows: Range<Int>, into target: UnsafeMutablePointer<Float>) throws
   /// Writes rows as bfloat16, rounded to nearest even; otherwise as `readFloat32`.
   func readBFloat16(_ name: WeightName, rows: Range<Int>, into target: UnsafeMutablePointer<UInt16>) throws
+  /// Lets the system have back the memory of what was read so far; a later read fetches it from the file again.
+  func forgetPages()
 }
 
 extension WeightSource {

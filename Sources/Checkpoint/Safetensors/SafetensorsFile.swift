@@ -34,6 +34,9 @@ public final class SafetensorsFile: Sendable {
     index = Dictionary(uniqueKeysWithValues: header.tensors.enumerated().map { ($1.name, $0) })
   }
 
+  /// Lets the system have back the memory of what was read so far.
+  public func forgetPages() { file.forgetPages() }
+
   /// The tensors' names, sorted.
   public var names: [String] { index.keys.sorted() }
 

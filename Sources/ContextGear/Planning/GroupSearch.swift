@@ -85,6 +85,21 @@ package final class GroupSearch {
     let layers = planner.shape.layers
     let devices = planner.cluster.devices
     let times = devices.map { StageTimes($0, self, setting, trains: trains) }
+    let below = planner.shape.firstAdapted
+    var table = busyTable(times, unadapted: 0)
+    if below > 0, trains {
+      // The layers below the first adapted one are among those of every larger number, with one member or another.
+      let lowest = busyTable(times, unadapted: below)
+      for entry in table.indices where entry % (layers + 1) > layers - below { table[entry] = lowest[entry] }
+    }
+    tables[key] = table
+    return table
+  }
+
+  /// The table where up to so many of a member's layers have no backward pass.
+  private func busyTable(_ times: [StageTimes], unadapted: Int) -> [Double] {
+    let layers = planner.shape.layers
+    let devices = planner.cluster.devices
     let size = (1 << devices.count) * (layers + 1)
     // Without the last stage, and with it.
     var inner = [Double](repeating: .infinity, count: size)
@@ -99,7 +114,7 @@ package final class GroupSearch {
           for end in 1...layers {
             var (least, leastWithLast) = (Double.infinity, Double.infinity)
             for width in 1...end {
-              let own = Double(width) * times[d].busyPerLayer
+              let own = times[d].busy(width, adapted: max(width - unadapted, 0))
               least = min(least, max(own, inner[rest + end - width]))
               leastWithLast = min(
                 leastWithLast, max(own, table[rest + end - width]),
@@ -112,9 +127,7 @@ package final class GroupSearch {
       }
     }
     // Sums of the same terms in another order.
-    table = table.map { $0 * (1 - 1e-12) }
-    tables[key] = table
-    return table
+    return table.map { $0 * (1 - 1e-12) }
   }
 
   /// The least price of a group, or any that is at most `enough`; `nil` where none is below `limit`.
@@ -205,6 +218,9 @@ struct StageTimes {
 
   /// Seconds of a step for what the last stage does beyond its layers; may be negative.
   var busyEnd: Double { extraLast + (trains ? count * (lastForward + lastBackward) : 0) }
-  /// Seconds of a step for one layer.
-  var busyPerLayer: Double { extraLayer + (trains ? count * (forward + backward) : 0) }
+  /// Seconds of a step for some layers, of which so many have a backward pass.
+  func busy(_ layers: Int, adapted: Int) -> Double {
+    Double(layers) * (extraLayer + (trains ? count * forward : 0))
+      + (trains ? Double(adapted) * count * backward : 0)
+  }
 }

@@ -67,10 +67,11 @@ struct LeafEnumeration {
       let inFlight = Plan.inFlight(setting.order, stage: s, stages: stages, count: Int(count))
       for device in devices {
         let shape = search.planner.shape.stored(on: device)
-        // A stage's memory grows with its layers; where it stands counts for the first and the last alone.
+        // A stage's memory grows with its layers. It is least where the stage begins as low as it can, with layers
+        // that are not adapted; where it begins higher, `fits` looks again.
         var width = layers - stages + 1
         while width > 0 {
-          let first = s == 0 ? 0 : s == stages - 1 ? layers - width : 1
+          let first = s == stages - 1 ? layers - width : s
           let needed = StageCosts.memory(
             shape, workload, layers: first..<first + width, microBatch: setting.microBatch,
             trains: trains, inFlight: inFlight)
@@ -116,7 +117,10 @@ struct LeafEnumeration {
           return
         }
         if let uniform, uniform[s] != width { continue }
-        let own = times[d].stage(width, isFirst: s == 0, isLast: isLast)
+        guard fits(s, d, first..<first + width) else { break }
+        let own = times[d].stage(
+          width, adapted: search.planner.shape.adapted(first..<first + width), isFirst: s == 0,
+          isLast: isLast)
         var here = max(bound, own.extra)
         var update = update
         if trains {
@@ -150,16 +154,34 @@ struct LeafEnumeration {
     found.append(GroupSearch.Leaf(bound: bound, order: order, widths: widths))
   }
 
+  /// Whether a stage has room on a device where not all layers are adapted.
+  private func fits(_ s: Int, _ d: Int, _ own: Range<Int>) -> Bool {
+    let shape = search.planner.shape
+    if shape.firstAdapted == 0 { return true }
+    let device = search.planner.cluster.devices[d]
+    let inFlight = Plan.inFlight(setting.order, stage: s, stages: stages, count: Int(count))
+    return StageCosts.memory(
+      shape.stored(on: device), search.workload, layers: own, microBatch: setting.microBatch, trains: trains,
+      inFlight: inFlight) <= device.memory
+  }
+
   private func update(_ d: Int, _ width: Int) -> Double {
-    search.planner.cluster.devices[d].update(
-      search.planner.shape, layers: width, columns: search.workload.trainedColumns)
+    let shape = search.planner.shape
+    return search.planner.cluster.devices[d].update(
+      shape, layers: shape.adapted(0..<width), columns: search.workload.trainedColumns)
   }
 
   /// The bound from micro-batches in flight, over all stages of the complete group.
   private func roundTrips(_ update: Double) -> Double {
-    func both(_ s: Int) -> Double {
-      times[order[s]].stage(widths[s], isFirst: s == 0, isLast: s == stages - 1).both
+    let shape = search.planner.shape
+    var first = 0
+    let each = (0..<stages).map { s in
+      defer { first += widths[s] }
+      return times[order[s]].stage(
+        widths[s], adapted: shape.adapted(first..<first + widths[s]), isFirst: s == 0, isLast: s == stages - 1
+      ).both
     }
+    func both(_ s: Int) -> Double { each[s] }
     func link(_ s: Int) -> Double { exchange[order[s] * times.count + order[s + 1]] }
     var all = both(stages - 1)
     for s in 0..<(stages - 1) { all += both(s) + link(s) }
@@ -194,9 +216,11 @@ struct LeafEnumeration {
 extension StageTimes {
   /// Seconds of a stage of some layers: a micro-batch of the trained pass there and back, and a step's
   /// forward-only work.
-  func stage(_ width: Int, isFirst: Bool, isLast: Bool) -> (both: Double, extra: Double) {
+  ///
+  /// - Parameter adapted: how many of the layers have a backward pass.
+  func stage(_ width: Int, adapted: Int, isFirst: Bool, isLast: Bool) -> (both: Double, extra: Double) {
     (
-      Double(width) * (forward + backward) + (isFirst ? firstForward : 0)
+      Double(width) * forward + Double(adapted) * backward + (isFirst ? firstForward : 0)
         + (isLast ? lastForward + lastBackward : 0),
       Double(width) * extraLayer + (isFirst ? extraFirst : 0) + (isLast ? extraLast : 0)
     )

@@ -32,7 +32,7 @@ extension Plan {
   /// Bytes of gradients of a stage on their way between replicas: one message of each direction and the values
   /// that it is made of.
   private func exchangedBytes(_ stage: Stage, _ shape: ModelShape, _ workload: Workload) -> Int {
-    3 * 4 * stage.layers.count * shape.columnValues * workload.trainedColumns
+    3 * 4 * shape.adapted(stage.layers) * shape.columnValues * workload.trainedColumns
   }
 
   /// Whether every stage fits into its device.

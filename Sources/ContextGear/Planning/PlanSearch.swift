@@ -161,7 +161,7 @@ package struct PlanSearch {
     let ports =
       Set(there.map(\.medium)).count == 1 && there[0].medium >= 0
       ? 1 : min(trained.count, forward.count)
-    let bytes = shape.layers * workload.refinedColumns * shape.columnValues * 4
+    let bytes = shape.adapted(0..<shape.layers) * workload.refinedColumns * shape.columnValues * 4
     let k = Double(setting.microBatch)
     let layers = forward.map { d in
       workload.forwardOnly.map { pass in

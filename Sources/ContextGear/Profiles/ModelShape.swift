@@ -22,11 +22,14 @@ public struct ModelShape: Codable, Hashable, Sendable {
   public var trainingCopies: Int
   /// Rank columns of every adapted linear layer (all seven of a transformer layer).
   public var rank: Int
+  /// The first layer that is adapted: those below it train nothing and need no backward pass.
+  public var firstAdapted: Int
 
   /// Takes the sizes.
   public init(
     layers: Int, hidden: Int, heads: Int, keyValueHeads: Int, headDimension: Int, feedForward: Int,
-    vocabulary: Int, tiedHead: Bool = true, valueBytes: Int = 2, trainingCopies: Int = 2, rank: Int = 16
+    vocabulary: Int, tiedHead: Bool = true, valueBytes: Int = 2, trainingCopies: Int = 2, rank: Int = 16,
+    firstAdapted: Int = 0
   ) {
     self.layers = layers
     self.hidden = hidden
@@ -39,11 +42,12 @@ public struct ModelShape: Codable, Hashable, Sendable {
     self.valueBytes = valueBytes
     self.trainingCopies = trainingCopies
     self.rank = rank
+    self.firstAdapted = firstAdapted
   }
 
   enum CodingKeys: String, CodingKey, CaseIterable {
     case layers, hidden, heads, keyValueHeads, headDimension, feedForward, vocabulary, tiedHead, valueBytes
-    case trainingCopies, rank
+    case trainingCopies, rank, firstAdapted
   }
 
   /// Reads the fields strictly.
@@ -68,6 +72,12 @@ public struct ModelShape: Codable, Hashable, Sendable {
     valueBytes = try size(.valueBytes, default: 2)
     trainingCopies = try size(.trainingCopies, default: 2)
     rank = try size(.rank, default: 16)
+    firstAdapted = fields.contains(.firstAdapted) ? try fields.decode(Int.self, forKey: .firstAdapted) : 0
+    guard (0..<layers).contains(firstAdapted) else {
+      throw decoder.refusal(
+        decoder.codingPath + [CodingKeys.firstAdapted], "\(firstAdapted) is outside 0..<\(layers)",
+        "use the number of a layer, from 0")
+    }
   }
 
   /// Tells shapes apart: `30x576x1536x49152`. Measured times hold for one of them.
@@ -89,6 +99,11 @@ public struct ModelShape: Codable, Hashable, Sendable {
   /// Values that one rank column has in one layer: `in + out` of the seven adapted matrices.
   public var columnValues: Int {
     2 * (hidden + queryWidth) + 2 * (hidden + keyValueWidth) + 3 * (hidden + feedForward)
+  }
+
+  /// How many of some layers are adapted.
+  func adapted(_ layers: Range<Int>) -> Int {
+    max(layers.upperBound - max(layers.lowerBound, firstAdapted), 0)
   }
 
   /// Bytes of the token embedding, and of a head of its own.
@@ -120,9 +135,9 @@ public struct ModelShape: Codable, Hashable, Sendable {
   /// FLOPs of the head in one direction for labelled tokens.
   public func headFLOPs(labels: Double) -> Double { 2 * labels * Double(vocabulary * hidden) }
 
-  /// Bytes one token of one layer keeps for the backward pass: two residual streams in float32, two
-  /// normalised inputs, queries, keys, values, attention's output, gate and up, and the adapters' `A x`.
+  /// Bytes one token of one layer keeps for the backward pass: two residual streams in float32,
+  /// queries, keys, values, attention's output, gate and up, and the adapters' `A x`.
   public var activationBytes: Int {
-    8 * hidden + valueBytes * (2 * hidden + 2 * queryWidth + 2 * keyValueWidth + 2 * feedForward + 7 * rank)
+    8 * hidden + valueBytes * (2 * queryWidth + 2 * keyValueWidth + 2 * feedForward + 7 * rank)
   }
 }

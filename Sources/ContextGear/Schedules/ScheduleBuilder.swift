@@ -66,11 +66,11 @@ private struct ScheduleBuilder {
       let parent = (child - 1) / 2
       for (s, own) in plan.pipelines[child].trained.enumerated() {
         for (t, other) in plan.pipelines[parent].trained.enumerated() {
-          let shared = own.layers.clamped(to: other.layers).count
-          guard shared > 0 else { continue }
+          let shared = own.layers.clamped(to: other.layers)
+          guard !shared.isEmpty else { continue }
           edgesOf[child].append(edges.count)
           edgesOf[parent].append(edges.count)
-          edges.append((child, s, t, shared))
+          edges.append((child, s, t, shape.adapted(shared)))
         }
       }
     }
@@ -253,14 +253,14 @@ private struct ScheduleBuilder {
     let pipeline = plan.pipelines[p]
     let base = tail(p)
     for t in trained.map({ $0..<$0 + 1 }) ?? pipeline.trained.indices {
-      let layers = pipeline.trained[t].layers.clamped(to: pipeline.forward[f].layers).count
-      guard layers > 0 else { continue }
+      let layers = pipeline.trained[t].layers.clamped(to: pipeline.forward[f].layers)
+      guard !layers.isEmpty else { continue }
       let other = receives ? pipeline.trained[t] : pipeline.forward[f]
       message(
         receives ? .receive : .send, .columns, step: receives ? update + 1 + workload.staleness : update,
         peer: other.device, id: base + (update * pipeline.trained.count + t) * pipeline.forward.count + f,
         // In float32, so that the passes see what one process would.
-        bytes: 4 * layers * workload.refinedColumns * shape.columnValues)
+        bytes: 4 * shape.adapted(layers) * workload.refinedColumns * shape.columnValues)
     }
   }
 
@@ -300,7 +300,7 @@ private struct ScheduleBuilder {
   /// Up go a stage's loss and the squared norm of each of its seven linear layers a block, down the loss and
   /// the norm of all.
   private mutating func norm(_ s: Int, step: Int) {
-    func up(_ stage: Plan.Stage) -> Int { 8 * (1 + 7 * stage.layers.count) }
+    func up(_ stage: Plan.Stage) -> Int { 8 * (1 + 7 * shape.adapted(stage.layers)) }
     let group = plan.pipelines[0].trained
     let base = tail(0) + steps * group.count * plan.pipelines[0].forward.count
     func id(_ s: Int, down: Bool) -> Int { base + 2 * (step * group.count + s) + (down ? 1 : 0) }

@@ -20,7 +20,7 @@ struct StageCosts {
       let rows = pass.rows(samples: k)
       let layer = device.layer(shape, tokens: rows, context: pass.tokens)
       var seconds = layer.forward * Double(layers.count)
-      backward = layer.backward * Double(layers.count)
+      backward = layer.backward * Double(shape.adapted(layers))
       if layers.lowerBound == 0 { seconds += device.embedding(shape, tokens: rows) }
       if isLast {
         let end = device.end(shape, pass, samples: k)
@@ -30,7 +30,7 @@ struct StageCosts {
       return seconds
     }
     self.backward = backward
-    update = device.update(shape, layers: layers.count, columns: workload.trainedColumns)
+    update = device.update(shape, layers: shape.adapted(layers), columns: workload.trainedColumns)
   }
 
   /// The same, every time so many times as long.
@@ -48,14 +48,15 @@ struct StageCosts {
     _ shape: ModelShape, _ workload: Workload, layers: Range<Int>, microBatch: Int, trains: Bool,
     inFlight: Int
   ) -> Int {
-    var bytes = layers.count * shape.layerBytes * (trains ? shape.trainingCopies : 1)
+    let adapted = shape.adapted(layers)
+    var bytes = (layers.count + (trains ? adapted * (shape.trainingCopies - 1) : 0)) * shape.layerBytes
     let isFirst = layers.lowerBound == 0
     let isLast = layers.upperBound == shape.layers
     if isFirst { bytes += shape.embeddingBytes }
     if isLast, !(shape.tiedHead && isFirst) { bytes += shape.embeddingBytes }
-    bytes += layers.count * shape.columnValues * 4 * shape.rank
-    if trains { bytes += layers.count * shape.columnValues * 12 * workload.trainedColumns }
-    let kept = trains ? inFlight * layers.count : 0
+    bytes += adapted * shape.columnValues * 4 * shape.rank
+    if trains { bytes += adapted * shape.columnValues * 12 * workload.trainedColumns }
+    let kept = trains ? inFlight * adapted : 0
     let trained = workload.trained.rows(samples: Double(microBatch))
     let longest = workload.forwardOnly.map { $0.rows(samples: Double(microBatch)) }.max() ?? 0
     let working = max(longest, trains ? trained : 0)

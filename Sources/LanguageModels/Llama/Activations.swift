@@ -10,9 +10,6 @@ struct LayerActivations {
   /// 1 / root mean square of `input` and of `middle`, `[rows, 1]` float32.
   private(set) var inputRstd: Matrix
   private(set) var middleRstd: Matrix
-  /// The normalised inputs of attention and of the feed-forward part, `[rows, hidden]`.
-  private(set) var attentionInput: Matrix
-  private(set) var feedForwardInput: Matrix
   /// Rotated queries, `[rows * heads, dimension]`, and the log-sum-exp of their scores.
   private(set) var queries: Matrix
   private(set) var lse: Matrix
@@ -35,8 +32,6 @@ struct LayerActivations {
     middle = planner.matrix(rows: rows, columns: hidden, type: .float32)
     inputRstd = planner.matrix(rows: rows, columns: 1, type: .float32)
     middleRstd = planner.matrix(rows: rows, columns: 1, type: .float32)
-    attentionInput = planner.matrix(rows: rows, columns: hidden, type: type)
-    feedForwardInput = planner.matrix(rows: rows, columns: hidden, type: type)
     queries = planner.matrix(rows: rows * shape.heads, columns: shape.dimension, type: type)
     lse = planner.matrix(rows: 1, columns: rows * shape.heads, type: .float32)
     let keyRows = rows * shape.keyValueHeads
@@ -61,8 +56,6 @@ struct LayerActivations {
     view.middle = middle.rows(0..<rows)
     view.inputRstd = inputRstd.rows(0..<rows)
     view.middleRstd = middleRstd.rows(0..<rows)
-    view.attentionInput = attentionInput.rows(0..<rows)
-    view.feedForwardInput = feedForwardInput.rows(0..<rows)
     view.attended = attended.rows(0..<rows)
     view.gateUp = gateUp.rows(0..<rows)
     view.low = low.map { $0.rows(0..<rows) }
@@ -72,6 +65,8 @@ struct LayerActivations {
 
 /// A worker's memory that no pass leaves anything in. Shapes for `rows` rows.
 struct LayerScratch {
+  /// The normalised input of attention or of the feed-forward part, `[rows, hidden]`; backward computes it anew.
+  private(set) var normed: Matrix
   /// `[rows, fusedColumns]`: queries, keys and values before rotation, or their gradient.
   private(set) var fused: Matrix
   /// `[rows, intermediate]`: silu(gate) ∘ up, and its gradient.
@@ -98,6 +93,7 @@ struct LayerScratch {
   ) {
     let shape = configuration.attentionShape
     let back = backward ? rows : 0
+    normed = planner.matrix(rows: rows, columns: configuration.hiddenSize, type: type)
     fused = planner.matrix(rows: rows, columns: shape.fusedColumns, type: type)
     act = planner.matrix(rows: rows, columns: configuration.intermediateSize, type: type)
     dAct = planner.matrix(rows: back, columns: configuration.intermediateSize, type: type)
@@ -119,6 +115,7 @@ struct LayerScratch {
   /// The same memory for a batch of fewer rows.
   func narrowed(to rows: Int) -> LayerScratch {
     var view = self
+    view.normed = normed.rows(0..<rows)
     view.fused = fused.rows(0..<rows)
     view.act = act.rows(0..<rows)
     guard dAct.rows > 0 else { return view }

@@ -38,12 +38,9 @@ extension LlamaLayer {
   ) {
     let operations = pass.operations
     operations.copy(h, into: activations.input)
-    operations.rmsNorm(
-      activations.input, weight: attentionNorm.matrix, epsilon: pass.configuration.rmsNormEpsilon,
-      into: activations.attentionInput, rstd: activations.inputRstd)
+    attentionNorm.apply(to: activations.input, into: scratch.normed, rstd: activations.inputRstd, pass)
     project(
-      activations.attentionInput, fused, .attentionInput, into: scratch.fused, accumulate: false,
-      activations, pass)
+      scratch.normed, fused, .attentionInput, into: scratch.fused, accumulate: false, activations, pass)
     operations.attention(
       pass.configuration.attentionShape, segments: pass.segments, fused: scratch.fused,
       cosine: pass.rotary.cosine, sine: pass.rotary.sine, queries: activations.queries, store: store,
@@ -93,8 +90,9 @@ extension LlamaLayer {
       queries: activations.queries, store: activations.store, out: activations.attended,
       lse: activations.lse, cosine: pass.rotary.cosine, sine: pass.rotary.sine, into: scratch.fused)
     operations.zero(scratch.fused.rows(pass.rowCount..<scratch.fused.rows))
+    attentionNorm.apply(to: activations.input, into: scratch.normed, rstd: activations.inputRstd, pass)
     projectBackward(
-      scratch.fused, fused, .attentionInput, x: activations.attentionInput,
+      scratch.fused, fused, .attentionInput, x: scratch.normed,
       into: inputGradient ? scratch.dNormed : nil, gradients, activations, scratch, pass)
     if inputGradient {
       operations.rmsNormBackward(
@@ -110,12 +108,10 @@ extension LlamaLayer {
     let operations = pass.operations
     project(attended, output, .attentionOutput, into: h, accumulate: true, activations, pass)
     operations.copy(h, into: activations.middle)
-    operations.rmsNorm(
-      activations.middle, weight: feedForwardNorm.matrix, epsilon: pass.configuration.rmsNormEpsilon,
-      into: activations.feedForwardInput, rstd: activations.middleRstd)
+    feedForwardNorm.apply(to: activations.middle, into: scratch.normed, rstd: activations.middleRstd, pass)
     project(
-      activations.feedForwardInput, gateUp, .feedForwardInput, into: activations.gateUp, accumulate: false,
-      activations, pass)
+      scratch.normed, gateUp, .feedForwardInput, into: activations.gateUp, accumulate: false, activations,
+      pass)
     operations.swiGLU(activations.gateUp, into: scratch.act)
     project(scratch.act, down, .feedForwardOutput, into: h, accumulate: true, activations, pass)
   }
@@ -132,9 +128,10 @@ extension LlamaLayer {
       entering(dh, scratch, operations), down, .feedForwardOutput, x: scratch.act, into: scratch.dAct,
       gradients, activations, scratch, pass)
     operations.swiGLUBackward(gateUp: activations.gateUp, dAct: scratch.dAct, into: scratch.dGateUp)
+    feedForwardNorm.apply(to: activations.middle, into: scratch.normed, rstd: activations.middleRstd, pass)
     projectBackward(
-      scratch.dGateUp, gateUp, .feedForwardInput, x: activations.feedForwardInput, into: scratch.dNormed,
-      gradients, activations, scratch, pass)
+      scratch.dGateUp, gateUp, .feedForwardInput, x: scratch.normed, into: scratch.dNormed, gradients,
+      activations, scratch, pass)
     operations.rmsNormBackward(
       dy: scratch.dNormed, x: activations.middle, weight: feedForwardNorm.matrix,
       rstd: activations.middleRstd, addTo: dh)
@@ -191,5 +188,11 @@ final class NormWeight: Sendable {
     memory = device.allocate(byteCount: values.count * 4)
     matrix = memory.matrix(rows: 1, columns: values.count, type: .float32)
     device.makeOperations(threads: 1).write(values, scale: 1, into: matrix)
+  }
+
+  /// y and rstd of x `[rows, hidden]`.
+  func apply(to x: Matrix, into y: Matrix, rstd: Matrix, _ pass: LayerPass) {
+    pass.operations.rmsNorm(
+      x, weight: matrix, epsilon: pass.configuration.rmsNormEpsilon, into: y, rstd: rstd)
   }
 }

@@ -27,10 +27,14 @@ public final class LlamaStage: Sendable {
 
   /// Loads the weights of `layers`.
   ///
+  /// - Parameters:
+  ///   - use: whether backward passes follow.
+  ///   - firstAdapted: the lowest layer of the model that they go through; those below it are laid out for
+  ///     forward passes alone.
   /// - Throws: what the source throws for a missing or damaged tensor.
   public init(
     _ source: any WeightSource, layers: Range<Int>? = nil, device: any ComputeDevice,
-    contextLength: Int? = nil, use: FrozenUse = .forwardAndBackward
+    contextLength: Int? = nil, use: FrozenUse = .forwardAndBackward, firstAdapted: Int = 0
   ) throws {
     let configuration = source.configuration
     let layers = layers ?? 0..<configuration.layerCount
@@ -63,7 +67,8 @@ public final class LlamaStage: Sendable {
         do {
           if item < layers.count {
             let layer = layers.lowerBound + item
-            let block = try LlamaLayer(source, index: layer, device: device, use: use)
+            let block = try LlamaLayer(
+              source, index: layer, device: device, use: layer < firstAdapted ? .forward : use)
             loaded.withLock { $0.blocks[layer] = block }
           } else {
             let rows = chunks[item - layers.count]
@@ -80,6 +85,8 @@ public final class LlamaStage: Sendable {
     blocks = layers.compactMap { result.blocks[$0] }
     head = chunks.compactMap { result.head[$0.lowerBound] }
     finalNorm = isLast ? try NormWeight(source, .finalNorm, device: device) : nil
+    // The device holds its own layout now; of the file only the embedding's rows are read again.
+    source.forgetPages()
   }
 
   private struct Loaded {

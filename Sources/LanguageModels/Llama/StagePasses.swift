@@ -8,23 +8,32 @@ public final class StageActivations: @unchecked Sendable {
   public let rows: Int
   private let memory: DeviceMemory
   let layers: [LayerActivations]
-  let keepsActivations: Bool
   /// The residual stream, `[rows, hidden]` float32: the input of the stage before the forward pass, its
   /// output afterwards.
   public let hidden: Matrix
   /// Its gradient, `[rows, hidden]` float32.
   public let hiddenGradient: Matrix
 
-  /// Room for a stage's activations of at most `rows` rows; for one layer's only, used again by each, where
-  /// no backward pass follows.
+  /// Room for a stage's activations of at most `rows` rows: of each layer from the lowest adapted one on; the
+  /// layers below it, and all where no backward pass follows, use one layer's room in turn.
   public init(_ stage: LlamaStage, rows: Int, adapter: AdapterView?, keepsActivations: Bool = true) {
     let rows = PackedBatch.padded(rows)
     func plan(_ planner: inout ArenaPlanner) -> ([LayerActivations], Matrix, Matrix) {
-      let count = keepsActivations ? stage.layers.count : 1
-      let layers = (0..<count).map { _ in
+      func room(_ planner: inout ArenaPlanner) -> LayerActivations {
         LayerActivations(
           &planner, stage.configuration, rows: rows, lowColumns: adapter.lowColumns(layers: stage.layers),
           type: stage.device.computeType)
+      }
+      // Without an adapter all gradients may be asked for; one without sites here stands above this stage.
+      let lowest =
+        keepsActivations
+        ? adapter.map { $0.sites.first?.layer ?? stage.layers.upperBound } ?? 0 : stage.layers.upperBound
+      var passing: LayerActivations?
+      let layers = stage.layers.map { layer in
+        if layer >= lowest { return room(&planner) }
+        let shared = passing ?? room(&planner)
+        passing = shared
+        return shared
       }
       let hidden = stage.configuration.hiddenSize
       return (
@@ -37,7 +46,6 @@ public final class StageActivations: @unchecked Sendable {
     memory = stage.device.allocate(byteCount: counter.byteCount)
     var planner = ArenaPlanner(memory: memory)
     self.rows = rows
-    self.keepsActivations = keepsActivations
     (layers, hidden, hiddenGradient) = plan(&planner)
   }
 
@@ -94,8 +102,7 @@ extension LlamaStage {
     let pass = layerPass(batch, adapter, worker)
     let scratch = worker.scratch.narrowed(to: batch.paddedRowCount)
     for (place, block) in blocks.enumerated() {
-      let layer = activations.layers[activations.keepsActivations ? place : 0]
-        .narrowed(to: batch.paddedRowCount)
+      let layer = activations.layers[place].narrowed(to: batch.paddedRowCount)
       block.forward(
         activations.hidden.rows(0..<batch.paddedRowCount), layer, store: stores?[place] ?? layer.store,
         scratch, outputRows: isModelsLast(block) ? outputRows : nil, pass)
@@ -103,20 +110,23 @@ extension LlamaStage {
   }
 
   /// Runs the layers backward over `activations.hiddenGradient`, which holds the gradient of the stage's
-  /// output and then that of its input (on the first stage it is left unfinished: nothing there trains).
-  /// Every trainable gradient of this stage is written once.
+  /// output and then, with `inputGradient`, that of its input; without, the pass ends at the lowest layer of the
+  /// stage that is adapted. Every trainable gradient of this stage is written once.
   ///
+  /// - Parameter inputGradient: whether layers below this stage are adapted.
   /// - Precondition: `outputRows` are those of the forward pass.
   public func backward(
-    _ batch: PackedBatch, _ activations: StageActivations, outputRows: [Int]? = nil, adapter: AdapterView,
-    gradients: GradientBuffer, _ worker: StageWorker
+    _ batch: PackedBatch, _ activations: StageActivations, outputRows: [Int]? = nil,
+    inputGradient: Bool = false, adapter: AdapterView, gradients: GradientBuffer, _ worker: StageWorker
   ) {
     let pass = layerPass(batch, adapter, worker)
-    for (block, layer) in zip(blocks, activations.layers).reversed() {
+    let lowest = inputGradient ? layers.lowerBound : adapter.sites.first?.layer ?? layers.upperBound
+    for (block, layer) in zip(blocks, activations.layers).reversed() where block.index >= lowest {
       block.backward(
         activations.hiddenGradient.rows(0..<batch.paddedRowCount), layer.narrowed(to: batch.paddedRowCount),
         worker.scratch.narrowed(to: batch.paddedRowCount), gradients: gradients,
-        inputGradient: block.index > 0, outputRows: isModelsLast(block) ? outputRows : nil, pass)
+        inputGradient: inputGradient || block.index > lowest,
+        outputRows: isModelsLast(block) ? outputRows : nil, pass)
     }
   }
 

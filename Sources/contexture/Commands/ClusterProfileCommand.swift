@@ -83,16 +83,7 @@ struct ClusterProfileCommand: ParsableCommand {
   }
 
   /// Refuses an output file that could not be written in the end.
-  func checkOutput() throws(InputError) {
-    var isFolder: ObjCBool = false
-    if FileManager.default.fileExists(atPath: out, isDirectory: &isFolder), isFolder.boolValue {
-      throw InputError(place: out, problem: "is a folder", remedy: "give --out a file's name")
-    }
-    let folder = URL(fileURLWithPath: out).deletingLastPathComponent().path
-    guard FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder), isFolder.boolValue else {
-      throw InputError(place: out, problem: "there is no folder for it", remedy: "make \(folder) first")
-    }
-  }
+  func checkOutput() throws(InputError) { try OutputFile.check(out) }
 
   /// Writes the cluster file and shows what is in it.
   func finish(_ profile: ClusterProfile, places: [Hosts.Place], hosts: Hosts?) throws {

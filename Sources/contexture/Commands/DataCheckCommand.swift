@@ -9,7 +9,8 @@ struct DataCheckCommand: ParsableCommand {
     commandName: "check", abstract: "Checks a data folder against a workflow, and how far guessing gets.",
     discussion: """
       Reads train.jsonl, valid.jsonl and test.jsonl as training would: every line must hold the inputs and \
-      items that the workflow's tasks need. Then fits guessers without understanding to train and measures \
+      items that the workflow's tasks need; of each line that does not the first mistake is told, up to \
+      \(DatasetMistakes.limit) of a file. Then fits guessers without understanding to train and measures \
       them on test, in percent: a task on which one of them does well can be guessed, and a model's accuracy \
       on it says little.
 
@@ -42,9 +43,10 @@ struct DataCheckCommand: ParsableCommand {
   func run() throws {
     let tasks = try Workflow(contentsOf: workflow).datasetTasks
     let data = DatasetFolder(path: folder)
-    let splits = try data.read(
-      tasks: tasks.map(\.name),
-      inputs: Dictionary(tasks.map { ($0.name, $0.inputs) }, uniquingKeysWith: { first, _ in first }))
+    let names = tasks.map(\.name)
+    let inputs = Dictionary(tasks.map { ($0.name, $0.inputs) }, uniquingKeysWith: { first, _ in first })
+    try DatasetMistakes.refuse(in: data, tasks: names, inputs: inputs)
+    let splits = try data.read(tasks: names, inputs: inputs)
     let report = Report(
       episodes: ["train": splits.train.count, "valid": splits.valid.count, "test": splits.test.count],
       repeatedInTest: repeats(splits),
@@ -57,6 +59,9 @@ struct DataCheckCommand: ParsableCommand {
           + "episodes; every line has what the \(tasks.count) tasks of \(workflow) need", "",
         report.baselines.text,
       ]
+      for name in names where isMixed(name, splits) {
+        lines += ["", "Note: \(name) has options in some episodes and none in others."]
+      }
       if report.repeatedInTest > 0 {
         lines += [
           "",
@@ -73,6 +78,12 @@ struct DataCheckCommand: ParsableCommand {
     let episodes: [String: Int]
     let repeatedInTest: Int
     let baselines: BaselineReport
+  }
+
+  /// Whether a task is multiple choice in some episodes and free text in others.
+  private func isMixed(_ task: String, _ splits: DatasetSplits) -> Bool {
+    let episodes = splits.train + splits.valid + splits.test
+    return Set(episodes.map { $0.tasks[task]?.options.isEmpty ?? true }).count > 1
   }
 
   /// How many test episodes have the inputs of a training episode.

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Checkpoint
 import Datasets
 import Evaluation
 import Foundation
@@ -21,10 +22,14 @@ struct EvaluateCommand: ParsableCommand {
       guessed without understanding: the majority answer, a place in the list, word counts. Where --format \
       json prints both, they are the members `report` and `shortcuts` of one object.
 
+      --predictions writes every answer beside the recorded one, one JSON object a line: what to read when \
+      a figure is lower than hoped for.
+
       EXAMPLE
         contexture evaluate runs/iov
         contexture evaluate runs/iov --split valid --format json
         contexture evaluate runs/iov --base --limit 100
+        contexture evaluate runs/iov --predictions answers.jsonl
 
       \(ExitStatus.manual)
       """)
@@ -36,6 +41,8 @@ struct EvaluateCommand: ParsableCommand {
   @Option(help: "At most so many episodes.") var limit: Int?
   @Flag(help: "Measure the base model without the adapter.") var base = false
   @Flag(help: "Also show what shortcuts reach on this data.") var shortcuts = false
+  @Option(help: ArgumentHelp("A file for every answer, JSON lines.", valueName: "file"))
+  var predictions: String?
   @Option(help: "How to show it.") var format = Format.table
 
   func validate() throws {
@@ -50,9 +57,17 @@ struct EvaluateCommand: ParsableCommand {
     if let limit { episodes = Array(episodes.prefix(limit)) }
     // Read before the work is done, so that a file that is missing is told at once.
     let train = shortcuts ? try trained.episodes(.train, data: data) : nil
+    if let predictions { try OutputFile.check(predictions, option: "--predictions") }
+    let graph = trained.loaded.workflow.graph
+    var answers: [TaskPrediction] = []
     let report = try trained.evaluator(base: base).evaluate(episodes) { task, chained, done, all in
       Console.complain("[\(done + 1)/\(all)] \(task)\(chained ? ", chained" : "")")
+    } onAnswers: { task, gold, chained, read in
+      answers += TaskPrediction.lines(
+        task: task, parents: graph.parents(of: task), episodes: episodes, gold: gold, chained: chained,
+        read: read)
     }
+    if let predictions { try AtomicFile.write(answers.jsonLines(), to: URL(fileURLWithPath: predictions)) }
     let tasks = trained.loaded.workflow.datasetTasks
     let baselines = train.map { ShortcutBaselines.measure(train: $0, test: episodes, tasks: tasks) }
     switch format {

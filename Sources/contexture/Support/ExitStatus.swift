@@ -56,7 +56,7 @@ enum ExitStatus {
   /// Whether the error's description is one line that names a file or field and a remedy.
   static func isAboutInput(_ error: any Error) -> Bool {
     error is CheckpointError || error is WorkflowError || error is TaskGraphError
-      || error is EpisodeFileError || error is IoVError || error is TokenizerError
+      || error is EpisodeFileError || error is DatasetMistakes || error is IoVError || error is TokenizerError
       || error is ChatTemplateError || error is InputError || error is OutputError || error is RunError
       || error is PromptError || error is TrainingError || error is PlanningError
       || error is LaunchError || error is JobRefusal || error is TransportError

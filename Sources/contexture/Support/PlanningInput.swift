@@ -57,6 +57,13 @@ struct PlanningInput: ParsableArguments {
       found = ModelShape(try ModelFiles.open(path).weights.configuration)
     }
     found.rank = workflow.rankBlocks.rank
+    found.firstAdapted = workflow.lora.firstLayer
+    guard found.firstAdapted < found.layers else {
+      throw InputError(
+        place: workflow.file,
+        problem: "lora.firstLayer: \(found.firstAdapted) is none of the model's \(found.layers) layers",
+        remedy: "give one from 0 to \(found.layers - 1)")
+    }
     return found
   }
 

@@ -1,0 +1,29 @@
+import Foundation
+
+/// Everything that is wrong in the files of a data set.
+public struct DatasetMistakes: Error, Sendable, Equatable, CustomStringConvertible {
+  /// Of each line the first problem, file by file, so many of a file at most.
+  public let mistakes: [EpisodeFileError]
+
+  /// The most problems of one file that are told.
+  public static let limit = 20
+
+  /// Looks through all three files of a folder.
+  ///
+  /// - Parameters: as for `EpisodeFile.read(_:tasks:inputs:)`.
+  /// - Throws: itself, where anything is wrong.
+  public static func refuse(
+    in folder: DatasetFolder, tasks: [String], inputs: [String: [String]]
+  ) throws(DatasetMistakes) {
+    guard FileManager.default.fileExists(atPath: folder.path) else {
+      throw DatasetMistakes(mistakes: [EpisodeFileError(path: folder.path, problem: .missing)])
+    }
+    let mistakes = DatasetFolder.Split.allCases.flatMap {
+      EpisodeFile.mistakes(in: folder.file($0), tasks: tasks, inputs: inputs, limit: limit)
+    }
+    if !mistakes.isEmpty { throw DatasetMistakes(mistakes: mistakes) }
+  }
+
+  /// A line a problem; that of each names file, line, field and remedy.
+  public var description: String { mistakes.map(\.description).joined(separator: "\n") }
+}

@@ -1,0 +1,72 @@
+import Checkpoint
+import LanguageModels
+import Tensor
+import TestSupport
+import Testing
+
+/// Where the lower layers are not adapted, the backward pass ends above them, and changes no result.
+struct FirstLayerTests {
+  @Test("gradients are those of an adapter whose lower layers do nothing")
+  func gradient() throws {
+    let stage = try LlamaStage(
+      ModelFiles.open(Fixtures.url("logits/gqa-tied").path).weights, device: CPUDevice(computeType: .float32))
+    let layers = stage.configuration.layerCount
+    for first in 1..<layers {
+      func adapter(_ range: Range<Int>) -> LoRAAdapter {
+        let sites = AdapterSite.all(
+          stage.configuration, layers: range, targets: Set(Projection.allCases))
+        var adapter = LoRAAdapter(sites: sites, rank: 4, scale: 1.5, seed: 4)
+        for (place, site) in sites.enumerated() where site.layer >= first {
+          for index in adapter.pairs[place].b.indices {
+            adapter.pairs[place].b[index] = Float(index % 7 - 3) * 0.05
+          }
+        }
+        return adapter
+      }
+      let all = try gradients(stage, adapter(0..<layers))
+      let upper = try gradients(stage, adapter(first..<layers))
+      #expect(abs(all.loss - upper.loss) < 1e-6 * all.loss)
+      for (site, values) in upper.bySite {
+        let expected = try #require(all.bySite[site])
+        let largest = expected.map(abs).max() ?? 0
+        let difference = zip(values, expected).map { abs($0 - $1) }.max() ?? .infinity
+        #expect(largest > 0 && difference <= 1e-5 * largest, "\(site.path): \(difference) of \(largest)")
+      }
+      #expect(upper.bySite.count == (layers - first) * Projection.allCases.count)
+    }
+  }
+
+  private func gradients(_ stage: LlamaStage, _ adapter: LoRAAdapter) throws
+    -> (loss: Double, bySite: [AdapterSite: [Float]])
+  {
+    let view = AdapterView(
+      adapter, columns: ColumnView(frozen: [0], trainable: [1, 3]), configuration: stage.configuration,
+      device: stage.device)
+    let batch = PackedBatch([
+      TokenSequence(prompt: [5, 9, 40, 2], completion: [7, 30]),
+      TokenSequence(prompt: [81, 3], completion: [1, 1, 60]),
+    ])
+    let engine = GradientEngine(stage, adapter: view, rows: 16)
+    let loss = try engine.step([batch], scale: 1)
+    var flat = [Float](repeating: 0, count: view.layout.count)
+    flat.withUnsafeMutableBufferPointer {
+      if let base = $0.baseAddress {
+        stage.device.makeOperations(threads: 1).read(engine.gradients.flat, into: base)
+      }
+    }
+    let layout = view.layout
+    return (
+      loss,
+      Dictionary(
+        uniqueKeysWithValues: adapter.sites.enumerated().map { place, site in
+          let a = layout.aOffsets[place]
+          let b = layout.bOffsets[place]
+          return (
+            site,
+            Array(
+              flat[a..<a + layout.columns * site.inputs] + flat[b..<b + layout.columns * site.outputs])
+          )
+        })
+    )
+  }
+}
