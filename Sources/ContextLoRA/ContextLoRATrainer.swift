@@ -120,11 +120,28 @@ public final class ContextLoRATrainer {
 
   /// Trains to the end, or until `shouldStop` says so after a step; then a checkpoint is written.
   ///
+  /// While it runs, the stage's weights may hold frozen columns too; afterwards they are the model's own.
+  ///
   /// - Returns: whether all phases are done.
   /// - Throws: what the data, the model's file or the disk throw. The last checkpoint stays as it is.
   public func run(
     from checkpoint: TrainingCheckpoint? = nil, to destination: Destination?,
     shouldStop: () -> Bool = { false }, onEvent: (TrainingEvent) throws -> Void
+  ) throws -> Bool {
+    let isDone: Bool
+    do {
+      isDone = try trainPhases(from: checkpoint, to: destination, shouldStop: shouldStop, onEvent: onEvent)
+    } catch {
+      try? stage.fold(adapter, columns: [])
+      throw error
+    }
+    try stage.fold(adapter, columns: [])
+    return isDone
+  }
+
+  private func trainPhases(
+    from checkpoint: TrainingCheckpoint?, to destination: Destination?, shouldStop: () -> Bool,
+    onEvent: (TrainingEvent) throws -> Void
   ) throws -> Bool {
     var resume = checkpoint
     if let checkpoint {
@@ -153,8 +170,10 @@ public final class ContextLoRATrainer {
     var phase = try resolve(index, resume)
     let steps = options.stepCount(task: phase.task, samples: data.sampleCount)
     let rows = options.microBatchRows(longest: try data.longestSequence(task: phase.task))
-    var trainer = PhaseTrainer(
-      stage, adapter: adapter, columns: phase.columnView, options: options, rows: rows)
+    // Predictions and evidence for freezing compute with other columns than the phase's.
+    let folds = !data.usesPredictions && options.adaptiveFreezing == nil
+    var trainer = try PhaseTrainer(
+      stage, adapter: adapter, columns: phase.columnView, options: options, rows: rows, folds: folds)
     var cursor = DataCursor()
     var history = History(limit: data.usesPredictions ? options.staleness : 0)
     var lossesAtStart: [String: Double] = [:]
@@ -181,7 +200,7 @@ public final class ContextLoRATrainer {
         let freezes = decisions.flatMap(\.freezes)
         if !freezes.isEmpty {
           phase = phase.freezing(phase.frozen + freezes)
-          trainer = narrowed(trainer, to: phase, rows: rows, &history)
+          trainer = try narrowed(trainer, to: phase, rows: rows, &history)
         }
         if !decisions.isEmpty { try onEvent(.decided(decisions, phase: phase)) }
       }
@@ -233,10 +252,10 @@ public final class ContextLoRATrainer {
   /// A trainer of fewer columns that goes on where `trainer` is. The columns that freeze keep their values.
   private func narrowed(
     _ trainer: PhaseTrainer, to phase: Phase, rows: Int, _ history: inout History
-  ) -> PhaseTrainer {
+  ) throws -> PhaseTrainer {
     trainer.commit(to: &adapter)
     let columns = phase.columnView
-    let narrow = PhaseTrainer(
+    let narrow = try PhaseTrainer(
       stage, adapter: adapter, columns: columns, options: options, rows: rows)
     let old = trainer.optimizerState
     narrow.optimizerState = ColumnOptimizer.State(

@@ -25,16 +25,22 @@ public final class PhaseTrainer {
   private var engine: GradientEngine
   private var rows: Int
 
-  /// - Parameter rows: the largest micro-batch expected; memory is planned for it, and only a larger one
-  ///   makes it grow.
+  /// - Parameters:
+  ///   - rows: the largest micro-batch expected; memory is planned for it, and only a larger one makes it grow.
+  ///   - folds: whether the frozen columns are added to the stage's weights, where its device stores sums. Nothing
+  ///     else may compute with the stage then, until its weights are its own again (``LlamaStage/fold(_:columns:)``).
+  /// - Throws: what the model's file throws when weights are read again.
   public init(
-    _ stage: LlamaStage, adapter: LoRAAdapter, columns: ColumnView, options: TrainingOptions, rows: Int
-  ) {
+    _ stage: LlamaStage, adapter: LoRAAdapter, columns: ColumnView, options: TrainingOptions, rows: Int,
+    folds: Bool = false
+  ) throws {
     self.stage = stage
     self.columns = columns
     self.options = options
     self.rows = rows
-    view = AdapterView(adapter, columns: columns, configuration: stage.configuration, device: stage.device)
+    let computed = folds ? columns.foldable(on: stage.device) : columns
+    try stage.fold(adapter, columns: computed == columns ? [] : columns.frozen)
+    view = AdapterView(adapter, columns: computed, configuration: stage.configuration, device: stage.device)
     optimizer = ColumnOptimizer(adapter, view: view, settings: options.adamW, device: stage.device)
     engine = GradientEngine(stage, adapter: view, rows: rows)
   }
@@ -88,6 +94,13 @@ public final class PhaseTrainer {
   public var optimizerState: ColumnOptimizer.State {
     get { optimizer.state }
     set { optimizer.state = newValue }
+  }
+}
+
+extension ColumnView {
+  /// The columns that are still computed beside the weights where the frozen ones are folded into them.
+  public func foldable(on device: any ComputeDevice) -> ColumnView {
+    device.storesSums && !frozen.isEmpty ? ColumnView(frozen: [], trainable: trainable) : self
   }
 }
 

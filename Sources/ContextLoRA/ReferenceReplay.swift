@@ -68,8 +68,8 @@ public struct ReferenceReplay {
     var outcome = Outcome(adapter: initialAdapter, losses: [], logits: [:])
     for phase in schedule {
       guard let task = specification.tasks.first(where: { $0.name == phase.task }) else { continue }
-      let trainer = PhaseTrainer(
-        stage, adapter: outcome.adapter, columns: phase.columnView, options: options, rows: 64)
+      let trainer = try PhaseTrainer(
+        stage, adapter: outcome.adapter, columns: phase.columnView, options: options, rows: 64, folds: true)
       for (index, batch) in task.batches.enumerated() {
         let result = try trainer.step(batch, learningRate: specification.learningRate)
         guard result.loss.isFinite, result.gradientNorm.isFinite else {
@@ -82,6 +82,7 @@ public struct ReferenceReplay {
       }
       trainer.commit(to: &outcome.adapter)
     }
+    try stage.fold(outcome.adapter, columns: [])
     for task in specification.tasks {
       guard let first = task.batches.first?.first else { continue }
       let view = AdapterView(

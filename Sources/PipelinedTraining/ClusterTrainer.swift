@@ -193,9 +193,14 @@ public final class ClusterTrainer {
     let layers = (trains ? pipeline.trained : pipeline.forward)[place].layers
     let stage = try stage(layers, trains ? .forwardAndBackward : .forward)
     let sites = adapter.sites.filter { layers.contains($0.layer) }
+    // As one process does: where nothing is predicted meanwhile.
+    let columns =
+      work.passes.isEmpty ? work.phase.columnView.foldable(on: stage.device) : work.phase.columnView
+    try stage.fold(
+      adapter.part(sites), columns: columns == work.phase.columnView ? [] : work.phase.columnView.frozen)
     let runner = try StageRunner(
-      link, work: work, stage: stage, adapter: adapter.part(sites), allSites: adapter.sites, trains: trains,
-      place: place, samples: samples)
+      link, work: work, stage: stage, adapter: adapter.part(sites), columns: columns,
+      allSites: adapter.sites, trains: trains, place: place, samples: samples)
     let part = resume.map { $0.part(of: sites) }
     if let part, let state = part.optimizer {
       runner.trainer?.state = state

@@ -83,8 +83,8 @@ final class StageRunner {
   }
 
   init(
-    _ link: StageLink, work: PhaseWork, stage: LlamaStage, adapter: LoRAAdapter, allSites: [AdapterSite],
-    trains: Bool, place: Int, samples: any WorkflowSamples
+    _ link: StageLink, work: PhaseWork, stage: LlamaStage, adapter: LoRAAdapter,
+    columns: ColumnView, allSites: [AdapterSite], trains: Bool, place: Int, samples: any WorkflowSamples
   ) throws {
     (self.link, self.work, self.stage, self.adapter) = (link, work, stage, adapter)
     self.allSites = allSites
@@ -98,7 +98,7 @@ final class StageRunner {
     message = ActivationMessage(wire: link.wire, hidden: stage.configuration.hiddenSize)
     trainer =
       trains
-      ? StageTrainer(stage, adapter: adapter, columns: work.phase.columnView, options: work.options) : nil
+      ? StageTrainer(stage, adapter: adapter, columns: columns, options: work.options) : nil
     refined = RefinedColumns(sites: adapter.sites, columns: work.refined, staleness: work.options.staleness)
     answers = AnswerTable(passes: work.passes.count)
     longest =

@@ -88,6 +88,22 @@ public struct PromptRenderer: Sendable {
       text(task: name, episode: episode, parentAnswers: parentAnswers), task: name, episode: episode)
   }
 
+  /// A task's prompt with names in braces in the place of what an episode brings.
+  ///
+  /// - Throws: `PromptError` where the workflow has no such task, or the template cannot render it.
+  public func promptForm(task name: String) throws -> String {
+    let inputs = workflow.task(name)?.inputs ?? []
+    let parents = workflow.task(name)?.parents ?? []
+    func braced(_ names: [String], _ text: (String) -> String) -> [String: String] {
+      Dictionary(names.map { ($0, text($0)) }, uniquingKeysWith: { $1 })
+    }
+    let episode = Episode(
+      id: "form", inputs: braced(inputs) { "{\($0)}" },
+      tasks: [name: TaskItem(question: "{question}", options: ["{an option}", "{another option}"])])
+    return try renderedPrompt(
+      task: name, episode: episode, parentAnswers: braced(parents) { "{answer of \($0)}" })
+  }
+
   private func rendered(_ content: String, task name: String, episode: Episode) throws(PromptError) -> String
   {
     var messages = [ChatMessage(role: "user", content: content)]

@@ -121,7 +121,7 @@ public struct ClusterTrainingRun {
 
   private func prepare(resume: Bool, _ makePlan: () throws -> WorkflowPlan) throws -> Prepared {
     let preparation = try RunPreparation(workflow, models: models)
-    try refuseWhatNeedsOneProcess(preparation)
+    if let refusal = workflow.needsOneProcess(preparation.examples.episodes) { throw refusal }
     let checkpoint = transport.rank == 0 ? try folder.admit(preparation, resume: resume) : nil
     let type = try preparation.material.device(workers: 1).computeType
     if transport.rank == 0, resume, let begun = try folder.computeType(), begun != type {
@@ -168,23 +168,26 @@ public struct ClusterTrainingRun {
   private func computeType(_ preparation: RunPreparation) -> ElementType {
     preparation.workflow.training.precision.computeType ?? CPUDevice.fastestType
   }
+}
 
-  private func refuseWhatNeedsOneProcess(_ preparation: RunPreparation) throws {
-    if case .adaptive = workflow.training.frozenRatio {
-      throw RunError(
-        workflow.file, "frozenRatio: adaptive needs the gradients of all layers in one process",
+extension Workflow {
+  /// Why this workflow cannot train over several devices; `nil` where it can.
+  public func needsOneProcess(_ episodes: [Episode]) -> RunError? {
+    if case .adaptive = training.frozenRatio {
+      return RunError(
+        file, "frozenRatio: adaptive needs the gradients of all layers in one process",
         "set training.frozenRatio to a number, or train without --cluster")
     }
-    guard workflow.training.parentAnswers != .gold else { return }
-    for task in workflow.tasks {
-      for pass in workflow.forwardOnlyPasses(of: task.name)
-      where preparation.examples.episodes.contains(where: { $0.tasks[pass]?.options.isEmpty ?? false }) {
-        throw RunError(
-          workflow.file,
-          "task '\(pass)' answers in free text, which a pipeline cannot generate for its children",
+    guard training.parentAnswers != .gold else { return nil }
+    for task in tasks {
+      for pass in forwardOnlyPasses(of: task.name)
+      where episodes.contains(where: { $0.tasks[pass]?.options.isEmpty ?? false }) {
+        return RunError(
+          file, "task '\(pass)' answers in free text, which a pipeline cannot generate for its children",
           "set training.parentAnswers to gold, or train without --cluster")
       }
     }
+    return nil
   }
 }
 

@@ -53,6 +53,29 @@ public final class CPUDevice: ComputeDevice {
     return CPUFrozenMatrix(plain, outputs: outputs, inputs: inputs, type: computeType, use: use)
   }
 
+  /// float32 holds weights and what is added to them; bfloat16 would round the sum away.
+  public var storesSums: Bool { computeType == .float32 }
+
+  /// Adds a product to float32 values, on the calling thread.
+  public func addProduct(
+    _ b: [Float], _ a: [Float], rows: Int, inner: Int, columns: Int, to target: UnsafeMutablePointer<Float>
+  ) {
+    precondition(b.count == rows * inner && a.count == inner * columns, "addProduct: bad shapes")
+    let operations = CPUOperations(device: self, threads: 1)
+    b.withUnsafeBytes { b in
+      a.withUnsafeBytes { a in
+        guard let b = b.baseAddress, let a = a.baseAddress else { return }
+        // Read only.
+        func matrix(_ address: UnsafeRawPointer, _ rows: Int, _ columns: Int) -> Matrix {
+          Matrix(UnsafeMutableRawPointer(mutating: address), rows: rows, columns: columns, type: .float32)
+        }
+        operations.matmul(
+          matrix(b, rows, inner), transposed: false, matrix(a, inner, columns), transposed: false,
+          into: matrix(target, rows, columns), accumulate: true)
+      }
+    }
+  }
+
   /// Zeroed memory of this machine.
   public func allocate(byteCount: Int) -> DeviceMemory { DeviceMemory(byteCount: byteCount) }
 

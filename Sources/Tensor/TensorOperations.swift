@@ -33,6 +33,12 @@ public protocol ComputeDevice: Sendable {
     outputs: Int, inputs: Int, use: FrozenUse,
     fill: (UnsafeMutablePointer<Float>) throws -> Void
   ) rethrows -> any FrozenMatrix
+  /// Whether frozen weights are stored exactly enough to hold small sums beside their own values: float32.
+  var storesSums: Bool { get }
+  /// Adds a product to float32 values of the host: target `[rows, columns]` += b `[rows, inner]` a `[inner, columns]`,
+  /// all row-major.
+  func addProduct(
+    _ b: [Float], _ a: [Float], rows: Int, inner: Int, columns: Int, to target: UnsafeMutablePointer<Float>)
   /// Zeroed memory.
   func allocate(byteCount: Int) -> DeviceMemory
   /// The operations of one worker, whose products use `threads` threads.

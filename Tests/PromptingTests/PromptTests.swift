@@ -29,6 +29,24 @@ struct PromptTests {
       """
     #expect(renderer.tokenizer.decode(tokens, skipSpecial: false) == expected)
     #expect(tokens == renderer.tokenizer.encode(expected))
+    #expect(
+      try renderer.renderedPrompt(task: "decide", episode: SmolLM2Prompts.episode, parentAnswers: parents)
+        == expected)
+  }
+
+  @Test("the form of a prompt names what an episode brings")
+  func form() throws {
+    let form = try SmolLM2Prompts.renderer().promptForm(task: "decide")
+    #expect(
+      form.contains(
+        """
+        perceive: {answer of perceive}
+        predict: {answer of predict}
+        conditions: {conditions}
+        {question}
+        A. {an option}
+        B. {another option}<|im_end|>
+        """), "\(form)")
   }
 
   @Test("a root task reads its inputs in the workflow's order and nothing of other tasks")

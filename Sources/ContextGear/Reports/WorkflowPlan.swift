@@ -57,7 +57,33 @@ public struct WorkflowPlan: Codable, Hashable, Sendable {
     ]
     paragraphs += phases.map(\.text)
     paragraphs += levels.map(\.text)
+    if let unused { paragraphs.append(unused) }
     return paragraphs.joined(separator: "\n\n") + "\n"
+  }
+
+  /// The devices without a part in any phase, those that nothing joins to the others first.
+  private var unused: String? {
+    let used = Set(phases.flatMap { $0.devices.map(\.name) })
+    let devices = cluster.devices
+    let left = devices.indices.filter { !used.contains(devices[$0].name) }
+    if left.isEmpty { return nil }
+    let routes = Simulator(cluster).routes
+    func isJoined(_ place: Int) -> Bool {
+      devices.indices.contains {
+        used.contains(devices[$0].name) && routes.route($0, place) != nil && routes.route(place, $0) != nil
+      }
+    }
+    let (joined, apart) = (left.filter(isJoined), left.filter { !isJoined($0) })
+    func names(_ places: [Int]) -> String {
+      places.prefix(16).map { devices[$0].name }.joined(separator: ", ")
+        + (places.count > 16 ? " and \(places.count - 16) more" : "")
+    }
+    var lines: [String] = []
+    if !apart.isEmpty {
+      lines.append("Not used, because no link or network joins them to the others: \(names(apart))")
+    }
+    if !joined.isEmpty { lines.append("Not used, because no plan is faster with them: \(names(joined))") }
+    return lines.joined(separator: "\n")
   }
 }
 
@@ -72,7 +98,7 @@ extension PlannedPhase {
         + (workload.forwardOnly.isEmpty ? "" : String(format: ", ρ = %.2f", pipeline.share))
         + ", C_T = \(Figures.seconds(trainedTime)), C_F = \(Figures.seconds(forwardTime))",
       "  no plan below \(Figures.seconds(lowerBound)) (\(exact ? "every plan of one pipeline covered" : "bound")), gap "
-        + Figures.percent(gap),
+        + Figures.percent(gap) + " %",
     ]
     var rows = [["device", "group", "layers", "idle %", "memory MB", "of MB"]]
     for use in devices.prefix(64) {

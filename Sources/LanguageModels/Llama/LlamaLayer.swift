@@ -2,18 +2,46 @@ import Checkpoint
 import Tensor
 
 /// The frozen weights of one transformer block.
-struct LlamaLayer: Sendable {
+///
+/// Unchecked: nothing is folded in while a pass is running.
+final class LlamaLayer: @unchecked Sendable {
   let index: Int
   let attentionNorm: NormWeight
-  /// Queries, keys and values stacked: `[fusedColumns, hidden]`.
-  let fused: any FrozenMatrix
-  /// `[hidden, heads * dimension]`.
-  let output: any FrozenMatrix
   let feedForwardNorm: NormWeight
+  /// Queries, keys and values stacked: `[fusedColumns, hidden]`.
+  private(set) var fused: any FrozenMatrix
+  /// `[hidden, heads * dimension]`.
+  private(set) var output: any FrozenMatrix
   /// Gate and up stacked: `[2 * intermediate, hidden]`.
-  let gateUp: any FrozenMatrix
+  private(set) var gateUp: any FrozenMatrix
   /// `[hidden, intermediate]`.
-  let down: any FrozenMatrix
+  private(set) var down: any FrozenMatrix
+  private let use: FrozenUse
+
+  init(_ source: any WeightSource, index: Int, device: any ComputeDevice, use: FrozenUse) throws {
+    self.index = index
+    self.use = use
+    attentionNorm = try NormWeight(source, .attentionNorm(layer: index), device: device)
+    feedForwardNorm = try NormWeight(source, .feedForwardNorm(layer: index), device: device)
+    func load(_ group: InputGroup) throws -> any FrozenMatrix {
+      try device.freeze(source, group, layer: index, use: use, adding: nil)
+    }
+    fused = try load(.attentionInput)
+    output = try load(.attentionOutput)
+    gateUp = try load(.feedForwardInput)
+    down = try load(.feedForwardOutput)
+  }
+
+  /// Reads the adapted matrices again, with `folded` added to them, one after the other in the old one's place.
+  func fold(_ folded: FoldedColumns?, _ source: any WeightSource, device: any ComputeDevice) throws {
+    func load(_ group: InputGroup) throws -> any FrozenMatrix {
+      try device.freeze(source, group, layer: index, use: use, adding: folded)
+    }
+    fused = try load(.attentionInput)
+    output = try load(.attentionOutput)
+    gateUp = try load(.feedForwardInput)
+    down = try load(.feedForwardOutput)
+  }
 }
 
 /// What all layers of a pass share.

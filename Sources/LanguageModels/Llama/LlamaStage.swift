@@ -4,7 +4,9 @@ import Tensor
 
 /// A contiguous range of a Llama model's layers with its frozen weights, on one device: the whole model, or
 /// one stage of a pipeline. The first stage holds the embedding, the last one the final norm and the head.
-public final class LlamaStage: Sendable {
+///
+/// Unchecked: nothing is folded in while a pass is running.
+public final class LlamaStage: @unchecked Sendable {
   /// The sizes of the whole model.
   public let configuration: LlamaConfiguration
   /// The transformer blocks that this stage holds.
@@ -21,6 +23,7 @@ public final class LlamaStage: Sendable {
   /// The head in chunks of the vocabulary; empty except on the last stage.
   let head: [any FrozenMatrix]
   private let source: any WeightSource
+  private var isFolded = false
 
   /// The number of vocabulary rows in one chunk of the head: its logits for a shard stay in cache.
   static let headChunk = 2048
@@ -95,6 +98,33 @@ public final class LlamaStage: Sendable {
     var failure: (any Error)?
   }
 
+  /// Adds rank columns of an adapter to the frozen weights, `W0 + s Σ B_j A_j`, in the place of those added before:
+  /// columns that do not change while others train then cost nothing. Without columns the weights are the model's
+  /// own again.
+  ///
+  /// - Precondition: no pass is running, and later ones do not compute the same columns again.
+  /// - Throws: what the source throws when the weights cannot be read again.
+  public func fold(_ adapter: LoRAAdapter, columns: [Int]) throws {
+    if columns.isEmpty, !isFolded { return }
+    let folded = columns.isEmpty ? nil : FoldedColumns(adapter, columns)
+    let lowest = adapter.sites.first?.layer ?? layers.upperBound
+    let next = Atomic<Int>(0)
+    let failure = Mutex<(any Error)?>(nil)
+    device.onEachWorker { _ in
+      while true {
+        let item = next.add(1, ordering: .relaxed).oldValue
+        guard item < blocks.count, failure.withLock({ $0 == nil }) else { return }
+        if blocks[item].index < lowest { continue }
+        do { try blocks[item].fold(folded, source, device: device) } catch {
+          failure.withLock { $0 = $0 ?? error }
+        }
+      }
+    }
+    if let failure = failure.withLock({ $0 }) { throw failure }
+    isFolded = folded != nil
+    source.forgetPages()
+  }
+
   /// Whether tokens enter here.
   public var isFirst: Bool { layers.lowerBound == 0 }
   /// Whether logits leave here.
@@ -126,19 +156,6 @@ public final class LlamaStage: Sendable {
   }
 }
 
-extension LlamaLayer {
-  init(_ source: any WeightSource, index: Int, device: any ComputeDevice, use: FrozenUse) throws {
-    self.index = index
-    attentionNorm = try NormWeight(source, .attentionNorm(layer: index), device: device)
-    feedForwardNorm = try NormWeight(source, .feedForwardNorm(layer: index), device: device)
-    fused = try device.freeze(
-      source, [.query(layer: index), .key(layer: index), .value(layer: index)], use: use)
-    output = try device.freeze(source, [.attentionOutput(layer: index)], use: use)
-    gateUp = try device.freeze(source, [.gate(layer: index), .up(layer: index)], use: use)
-    down = try device.freeze(source, [.down(layer: index)], use: use)
-  }
-}
-
 extension NormWeight {
   convenience init(_ source: any WeightSource, _ name: WeightName, device: any ComputeDevice) throws {
     self.init(try source.float32(name), device: device)
@@ -146,15 +163,19 @@ extension NormWeight {
 }
 
 extension ComputeDevice {
-  /// The weights `names`, one above the other.
-  func freeze(_ source: any WeightSource, _ names: [WeightName], use: FrozenUse) throws -> any FrozenMatrix {
+  /// The weights of linear layers that read one input, one above the other.
+  func freeze(
+    _ source: any WeightSource, _ group: InputGroup, layer: Int, use: FrozenUse, adding folded: FoldedColumns?
+  ) throws -> any FrozenMatrix {
+    let names = group.projections.map { $0.weight(layer: layer) }
     let shapes = try names.map { try source.shape(of: $0) }
     let inputs = shapes[0][1]
     let outputs = shapes.reduce(0) { $0 + $1[0] }
     return try freeze(outputs: outputs, inputs: inputs, use: use) { target in
       var row = 0
-      for (name, shape) in zip(names, shapes) {
+      for (projection, (name, shape)) in zip(group.projections, zip(names, shapes)) {
         try source.readFloat32(name, rows: 0..<shape[0], into: target + row * inputs)
+        folded?.add(to: target + row * inputs, projection, layer: layer, self)
         row += shape[0]
       }
     }

@@ -76,6 +76,9 @@ struct ExportCommand: ParsableCommand {
     if let pinned = base.pinned {
       card += "\n\nTrained on \(pinned.summary). On weights that are stored otherwise its answers can differ."
     }
+    card +=
+      "\n\nIt reads prompts of this form; a task without options ends with its question:\n\n```\n"
+      + (try trained.loaded.prompts.promptForm(task: task)) + "\n```"
     return PEFTAdapter(
       modules: modules, rank: rank, alpha: alpha, baseModel: base.name, ggufFile: base.ggufFile, card: card)
   }

@@ -1,7 +1,9 @@
 import ArgumentParser
 import Checkpoint
 import ContextGear
+import Datasets
 import Foundation
+import Runs
 import Workflows
 
 extension Baseline: ExpressibleByArgument {}
@@ -70,7 +72,15 @@ struct PlanCommand: ParsableCommand {
       let task = steps.last?.trained.task ?? ""
       let picture = chart.map { "\nThe first steps of \(task)\n\n\($0.text())" } ?? ""
       let age = cluster.measured.map { "\(cluster.name) was \($0.text(now: Date()))\n" } ?? ""
-      try Console.print(plan.text + "\n" + tokens + "\n" + age + picture)
+      let refusal = workflow.needsOneProcess(episodes(workflow)).map {
+        "Note: 'train --cluster' refuses this workflow: \($0)\n"
+      }
+      try Console.print(plan.text + "\n" + tokens + "\n" + age + (refusal ?? "") + picture)
     }
+  }
+
+  /// The training episodes, where they are there: a plan needs none.
+  private func episodes(_ workflow: Workflow) -> [Episode] {
+    (try? DatasetFolder(path: workflow.dataFolder).read(.train)) ?? []
   }
 }
