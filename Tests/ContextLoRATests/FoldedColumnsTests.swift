@@ -1,0 +1,71 @@
+import ContextLoRA
+import LanguageModels
+import Tensor
+import Testing
+import TrainingFixtures
+
+/// Frozen columns that are added to the frozen weights change no result, and leave nothing behind.
+struct FoldedColumnsTests {
+  @Test("losses, norms and parameters are those of columns computed beside the weights")
+  func sameNumbers() throws {
+    let apart = try train(folds: false)
+    let folded = try train(folds: true)
+    #expect(apart.losses.count == folded.losses.count)
+    for (a, b) in zip(apart.losses, folded.losses) { #expect(abs(a - b) < 1e-5 * a) }
+    for (a, b) in zip(apart.norms, folded.norms) { #expect(abs(a - b) < 1e-4 * a) }
+    #expect(apart.losses != folded.losses, "nothing was folded")
+    for (a, b) in zip(apart.parameters, folded.parameters) { #expect(abs(a - b) < 1e-4) }
+  }
+
+  @Test("afterwards the weights are the model's own, bit for bit")
+  func restores() throws {
+    let tiny = try TinyWorkflow(frozenRatio: 1)
+    let tokens: [Int32] = [3, 9, 27, 4]
+    let before = try tiny.stage.allLogits(tokens)
+    try tiny.stage.fold(tiny.adapterWithValues, columns: [0, 1])
+    #expect(try tiny.stage.allLogits(tokens) != before)
+    try tiny.stage.fold(tiny.adapter, columns: [])
+    #expect(try tiny.stage.allLogits(tokens) == before)
+    let trainer = tiny.trainer()
+    _ = try trainer.run(to: nil) { _ in }
+    #expect(try tiny.stage.allLogits(tokens) == before)
+  }
+
+  private struct Outcome {
+    var losses: [Double] = []
+    var norms: [Double] = []
+    var parameters: [Float] = []
+  }
+
+  private func train(folds: Bool) throws -> Outcome {
+    let tiny = try TinyWorkflow(frozenRatio: 1)
+    let trainer = try PhaseTrainer(
+      tiny.stage, adapter: tiny.adapterWithValues,
+      columns: ColumnView(frozen: [0, 1, 2], trainable: [3, 4]),
+      options: tiny.options, rows: 64, folds: folds)
+    var outcome = Outcome()
+    for step in 0..<4 {
+      let sequences = tiny.sequences(
+        task: "b", samples: Array(step..<step + 4), phase: 1, epoch: 0, parentsChange: false,
+        adapter: { tiny.adapter })
+      let result = try trainer.step(sequences, learningRate: 5e-3)
+      outcome.losses.append(result.loss)
+      outcome.norms.append(result.gradientNorm)
+    }
+    outcome.parameters = trainer.parameters
+    return outcome
+  }
+}
+
+extension TinyWorkflow {
+  /// The adapter with columns that do something.
+  fileprivate var adapterWithValues: LoRAAdapter {
+    var adapter = adapter
+    for site in adapter.pairs.indices {
+      for index in adapter.pairs[site].b.indices {
+        adapter.pairs[site].b[index] = Float(index % 5 - 2) * 0.03
+      }
+    }
+    return adapter
+  }
+}
