@@ -25,5 +25,10 @@ public struct DatasetMistakes: Error, Sendable, Equatable, CustomStringConvertib
   }
 
   /// A line a problem; that of each names file, line, field and remedy.
-  public var description: String { mistakes.map(\.description).joined(separator: "\n") }
+  public var description: String {
+    let lines = mistakes.map(\.description)
+    let isCut = Dictionary(grouping: mistakes, by: \.path).values.contains { $0.count == Self.limit }
+    return (lines + (isCut ? ["and perhaps more: \(Self.limit) of a file are told"] : [])).joined(
+      separator: "\n")
+  }
 }

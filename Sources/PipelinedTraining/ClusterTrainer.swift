@@ -195,7 +195,8 @@ public final class ClusterTrainer {
     let sites = adapter.sites.filter { layers.contains($0.layer) }
     // As one process does: where nothing is predicted meanwhile.
     let columns =
-      work.passes.isEmpty ? work.phase.columnView.foldable(on: stage.device) : work.phase.columnView
+      trains && work.passes.isEmpty
+      ? work.phase.columnView.foldable(on: stage.device) : work.phase.columnView
     try stage.fold(
       adapter.part(sites), columns: columns == work.phase.columnView ? [] : work.phase.columnView.frozen)
     let runner = try StageRunner(

@@ -18,8 +18,10 @@ extension Workflow {
     lines += [
       "lora:", "  rank: \(lora.rank)", "  alpha: \(lora.alpha)", "  rankStabilized: \(lora.rankStabilized)",
       "  targets: [\(lora.targets.map(\.rawValue).joined(separator: ", "))]",
-      "  firstLayer: \(lora.firstLayer)", "training:",
     ]
+    // Left out where it is the default, so that the text of older runs stays what it was.
+    if lora.firstLayer > 0 { lines.append("  firstLayer: \(lora.firstLayer)") }
+    lines.append("training:")
     lines += training.canonicalFields.map { "  \($0): \($1)" }
     return lines.joined(separator: "\n") + "\n"
   }

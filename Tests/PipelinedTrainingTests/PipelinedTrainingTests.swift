@@ -205,7 +205,9 @@ private struct Outcome: Equatable, Sendable {
         headDimension: 1, feedForward: 1, vocabulary: 1),
       adapter: base.adapter, samples: TinyChoices(base, share: share, wholeModel: false), options: options
     ) { layers, _ in
-      try TinyWorkflow(frozenRatio: frozenRatio, workers: 1, layers: layers).stage
+      try TinyWorkflow(
+        frozenRatio: frozenRatio, workers: 1, layers: layers, firstLayer: shape.firstAdaptedLayer
+      ).stage
     }
     var own = Outcome()
     let resume =
@@ -251,9 +253,42 @@ private struct Outcome: Equatable, Sendable {
     try Fixtures.withTemporaryDirectory { folder in
       var shape = shape
       shape.firstAdaptedLayer = first
-      let one = try Self.single(0.5, shape, share: 0.6, staleness: 1, in: folder)
-      #expect(try Self.cluster(0.5, shape, share: 0.6, staleness: 1, in: folder) == one)
+      for share in [0, 0.6] {
+        let one = try Self.single(0.5, shape, share: share, staleness: 1, in: folder)
+        #expect(try Self.cluster(0.5, shape, share: share, staleness: 1, in: folder) == one)
+      }
     }
+  }
+
+  /// A plan's memory is no less than what the engine takes for the trained pass.
+  @Test(arguments: [0, 1, 2], [0..<1, 0..<3, 1..<3])
+  func plannedMemoryIsEnough(_ first: Int, _ layers: Range<Int>) throws {
+    let tiny = try TinyWorkflow(frozenRatio: 1, layers: layers, firstLayer: first)
+    let (stage, rows) = (tiny.stage, 32)
+    let view = AdapterView(
+      tiny.adapter, columns: ColumnView(frozen: [], trainable: Array(0..<8)),
+      configuration: stage.configuration, device: stage.device)
+    let inFlight = 3
+    let taken =
+      inFlight * StageActivations(stage, rows: rows, adapter: view).byteCount
+      + StageWorker(stage, rows: rows, adapter: view).byteCount
+    let model = stage.configuration
+    var shape = ModelShape(
+      layers: model.layerCount, hidden: model.hiddenSize, heads: model.headCount,
+      keyValueHeads: model.keyValueHeadCount, headDimension: model.headDimension,
+      feedForward: model.intermediateSize, vocabulary: model.vocabularySize, valueBytes: 4, rank: 8)
+    func planned(_ tokens: Double) -> Int {
+      StageCosts.memory(
+        shape,
+        Workload(
+          forwardOnly: [], trained: Workload.Pass(task: "t", tokens: tokens, labels: 1), samples: inFlight,
+          trainedColumns: 8),
+        layers: layers, microBatch: 1, trains: true, inFlight: inFlight)
+    }
+    shape.firstAdapted = first
+    let activations = planned(Double(rows)) - planned(0)
+    #expect(activations >= taken - 64 * 100, "\(activations) planned, \(taken) taken")
+    #expect(activations < 2 * taken)
   }
 
   @Test func aDeepTreeOfReplicasIsCloseAndResumes() throws {
@@ -265,18 +300,19 @@ private struct Outcome: Equatable, Sendable {
       for (a, b) in zip(many.losses, one.losses) { #expect(abs(a - b) < 1e-4 * b) }
       for (a, b) in zip(many.norms, one.norms) { #expect(abs(a - b) < 1e-3 * b) }
     }
-    try resumed(Self.deepTree)
+    try resumed(Self.deepTree, share: 1)
   }
 
-  @Test(arguments: shapes)
-  func resumed(_ shape: RunShape) throws {
+  /// With predicted answers, and with recorded ones, whose frozen columns stand in the weights.
+  @Test(arguments: shapes, [1, 0])
+  func resumed(_ shape: RunShape, share: Double) throws {
     try Fixtures.withTemporaryDirectory { folder in
-      let whole = try Self.cluster(0.5, shape, share: 1, staleness: 2, in: folder)
-      let before = try Self.cluster(0.5, shape, share: 1, staleness: 2, stopAfter: 10, in: folder)
+      let whole = try Self.cluster(0.5, shape, share: share, staleness: 2, in: folder)
+      let before = try Self.cluster(0.5, shape, share: share, staleness: 2, stopAfter: 10, in: folder)
       #expect(before.losses.count < 20)
       let file = folder.appendingPathComponent("stopped.safetensors")
       try before.checkpoint?.write(to: file)
-      let after = try Self.cluster(0.5, shape, share: 1, staleness: 2, from: file, in: folder)
+      let after = try Self.cluster(0.5, shape, share: share, staleness: 2, from: file, in: folder)
       #expect(before.losses + after.losses == whole.losses)
       #expect(after.checkpoint == whole.checkpoint)
       #expect(after.bits == whole.bits)

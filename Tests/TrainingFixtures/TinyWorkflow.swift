@@ -23,7 +23,8 @@ package final class TinyWorkflow: TrainingData {
   ) throws {
     let weights = try ModelFiles.open(Fixtures.url("training/models/grouped").path).weights
     stage = try LlamaStage(
-      weights, layers: layers, device: CPUDevice(computeType: .float32, workers: workers))
+      weights, layers: layers, device: CPUDevice(computeType: .float32, workers: workers),
+      firstAdapted: firstLayer)
     let graph = try TaskDependencyGraph([
       (name: "a", parents: []), (name: "b", parents: ["a"]), (name: "c", parents: ["a"]),
       (name: "d", parents: ["b", "c"]),
@@ -32,7 +33,9 @@ package final class TinyWorkflow: TrainingData {
       graph: graph, blocks: RankBlocks(tasks: graph.tasks, rank: 8), frozenRatio: frozenRatio,
       prerequisiteRule: .ancestors, freezeRule: freezeRule, rounds: rounds)
     let sites = AdapterSite.all(
-      weights.configuration, layers: max(firstLayer, stage.layers.lowerBound)..<stage.layers.upperBound,
+      weights.configuration,
+      layers: min(
+        max(firstLayer, stage.layers.lowerBound), stage.layers.upperBound)..<stage.layers.upperBound,
       targets: Set(Projection.allCases))
     adapter = LoRAAdapter(sites: sites, rank: 8, scale: 2, seed: 11)
     self.usesPredictions = usesPredictions

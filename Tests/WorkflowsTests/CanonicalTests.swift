@@ -27,7 +27,6 @@ import Workflows
           alpha: 24.5
           rankStabilized: true
           targets: [q_proj, v_proj]
-          firstLayer: 0
         training:
           rounds: 2
           epochs: 3

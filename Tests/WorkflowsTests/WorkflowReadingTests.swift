@@ -35,6 +35,7 @@ import Workflows
     #expect(try Workflow(yaml: Samples.full, file: "iov.yaml").lora.firstLayer == 0)
     let workflow = try Workflow(yaml: Samples.full, file: "iov.yaml", overrides: ["lora.firstLayer=12"])
     #expect(workflow.lora.firstLayer == 12)
+    #expect(try Workflow(yaml: workflow.canonicalYAML(), file: "iov.yaml").lora.firstLayer == 12)
     #expect(throws: WorkflowError.self) {
       try Workflow(yaml: Samples.full, file: "iov.yaml", overrides: ["lora.firstLayer=-1"])
     }

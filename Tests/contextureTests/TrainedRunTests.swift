@@ -81,6 +81,23 @@ import Testing
     }
   }
 
+  /// From the workflow file to an adapter that other programs load.
+  @Test func lowerLayersMayGoWithoutAnAdapter() throws {
+    try withRun("lora.firstLayer=1") { project in
+      let report = try Program.run(["evaluate", "run", "--limit", "2"], in: project.folder)
+      #expect(report.status == 0 && report.output.contains("Every task right, chained: "), "\(report)")
+      let export = try Program.run(["export", "run", "--task", "mood"], in: project.folder)
+      #expect(export.status == 0, "\(export)")
+      let file = try SafetensorsFile(
+        project.folder.appendingPathComponent("run/export/mood/adapter_model.safetensors"))
+      #expect(!file.names.isEmpty && file.names.allSatisfy { $0.contains(".layers.1.") }, "\(file.names)")
+      let beyond = try Program.run(
+        ["train", "workflow.yaml", "--out", "other", "--set", "lora.firstLayer=2"], in: project.folder)
+      #expect(beyond.status == 2 && beyond.errors.contains("lora.firstLayer: 2 is none of the 2 layers of "))
+      #expect(!exists(project, "other"))
+    }
+  }
+
   @Test func anExportGoesIntoTheRunFolderWhereNoOtherPlaceIsNamed() throws {
     try withRun { project in
       func export(_ format: String) throws -> Program.Outcome {

@@ -143,21 +143,44 @@ public struct Planner: Sendable {
     }
   }
 
-  /// No plan is faster: all devices share the work of a step without waiting, each at its best micro-batch.
+  /// No plan is faster: all devices share the work of a step without waiting, each at its best micro-batch and
+  /// with the parts that it does best.
+  ///
+  /// With `n` parts of a kind, `t` seconds of one on a device, and any weights `y`, a step takes at least
+  /// `Σ n y / Σ_devices max(y / t)` a sample (the dual of sharing the parts out); the weights are the mean times.
   func workBound(_ workload: Workload) -> Double {
-    let sizes = Workload.microBatchSizes(workload.samples)
-    var rates: [Device.Speed: Double] = [:]
-    let sum = cluster.devices.reduce(0.0) { sum, device in
-      if let known = rates[device.speed] { return sum + known }
-      let seconds = sizes.map { k in
-        let costs = StageCosts(device, shape, workload, layers: 0..<shape.layers, microBatch: k)
-        return (costs.forward.reduce(0, +) + costs.backward) / Double(k)
-      }.min()
-      let rate = seconds.map { 1 / max($0, .leastNormalMagnitude) } ?? 0
-      rates[device.speed] = rate
-      return sum + rate
+    let counts = [shape.firstAdapted, shape.layers - shape.firstAdapted - 1, 1].map(Double.init)
+    var known: [Device.Speed: [Double]] = [:]
+    let times = cluster.devices.map { device in
+      let times = known[device.speed] ?? partTimes(device, workload)
+      known[device.speed] = times
+      return times
     }
-    return Double(workload.samples) / sum
+    let weights = counts.indices.map { part in times.reduce(0) { $0 + $1[part] } / Double(times.count) }
+    let demand = zip(counts, weights).reduce(0) { $0 + $1.0 * $1.1 }
+    let supply = times.reduce(0) { sum, own in
+      sum
+        + (counts.indices.filter { counts[$0] > 0 }.map { weights[$0] / max(own[$0], .leastNormalMagnitude) }
+          .max() ?? 0)
+    }
+    return Double(workload.samples) * demand / supply
+  }
+
+  /// Seconds a sample of a layer that is not adapted, of one that is, and of the last one with the head.
+  private func partTimes(_ device: Device, _ workload: Workload) -> [Double] {
+    let all = Workload.microBatchSizes(workload.samples).map { samples -> [Double] in
+      let k = Double(samples)
+      var (forward, end) = (0.0, 0.0)
+      for pass in workload.forwardOnly + [workload.trained] {
+        forward += device.layer(shape, tokens: pass.rows(samples: k), context: pass.tokens).forward
+        end += device.end(shape, pass, samples: k).forward
+      }
+      let trained = workload.trained
+      let backward = device.layer(shape, tokens: trained.rows(samples: k), context: trained.tokens).backward
+      let last = forward + end + backward + device.end(shape, trained, samples: k).backward
+      return [forward / k, (forward + backward) / k, last / k]
+    }
+    return (0..<3).map { part in all.map { $0[part] }.min() ?? 0 }
   }
 
   /// Why there is no plan: the cut by memory with the smallest micro-batches, and where it breaks.

@@ -135,9 +135,22 @@ public struct ModelShape: Codable, Hashable, Sendable {
   /// FLOPs of the head in one direction for labelled tokens.
   public func headFLOPs(labels: Double) -> Double { 2 * labels * Double(vocabulary * hidden) }
 
-  /// Bytes one token of one layer keeps for the backward pass: two residual streams in float32,
-  /// queries, keys, values, attention's output, gate and up, and the adapters' `A x`.
+  /// Bytes one token of one layer keeps for the backward pass: two residual streams in float32
+  /// with their norms, queries, keys, values, attention's output with the sums of its softmax, gate and up, and the
+  /// adapters' `A x`.
   public var activationBytes: Int {
-    8 * hidden + valueBytes * (2 * queryWidth + 2 * keyValueWidth + 2 * feedForward + 7 * rank)
+    8 * hidden + 4 * (heads + 2) + valueBytes
+      * (2 * queryWidth + 2 * keyValueWidth + 2 * feedForward + 7 * rank)
+  }
+
+  /// Bytes that one token needs while it goes through a layer, whatever the number of layers: a normalised
+  /// input, queries, keys and values before rotation, the product of gate and up, rows that are selected in the
+  /// last layer; with a backward pass also the gradients of these, of gate and up, and of what enters and leaves a
+  /// projection.
+  func scratchBytes(backward: Bool) -> Int {
+    let forward =
+      4 * hidden + valueBytes * (hidden + 2 * queryWidth + 2 * keyValueWidth + feedForward)
+    let gradients = 4 * hidden + valueBytes * (hidden + queryWidth + 3 * feedForward + 6 * rank)
+    return backward ? forward + gradients : forward
   }
 }

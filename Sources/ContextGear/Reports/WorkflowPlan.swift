@@ -63,7 +63,8 @@ public struct WorkflowPlan: Codable, Hashable, Sendable {
 
   /// The devices without a part in any phase, those that nothing joins to the others first.
   private var unused: String? {
-    let used = Set(phases.flatMap { $0.devices.map(\.name) })
+    let sideBySide = levels.flatMap { $0.lanes.flatMap { $0.phases } }
+    let used = Set((phases + sideBySide).flatMap { $0.devices.map(\.name) })
     let devices = cluster.devices
     let left = devices.indices.filter { !used.contains(devices[$0].name) }
     if left.isEmpty { return nil }
@@ -82,7 +83,7 @@ public struct WorkflowPlan: Codable, Hashable, Sendable {
     if !apart.isEmpty {
       lines.append("Not used, because no link or network joins them to the others: \(names(apart))")
     }
-    if !joined.isEmpty { lines.append("Not used, because no plan is faster with them: \(names(joined))") }
+    if !joined.isEmpty { lines.append("Not used by this plan: \(names(joined))") }
     return lines.joined(separator: "\n")
   }
 }

@@ -1,5 +1,5 @@
 /// Seconds and bytes of one stage on its device.
-struct StageCosts {
+package struct StageCosts {
   /// Seconds of a micro-batch's forward pass, for each forward-only pass and then the trained one.
   var forward: [Double]
   /// Seconds of its backward pass.
@@ -43,8 +43,9 @@ struct StageCosts {
   }
 
   /// Bytes a stage needs: weights, adapter (values in float32; gradient and two moments of what trains),
-  /// activations of the micro-batches in flight, and one layer's working memory.
-  static func memory(
+  /// activations of the micro-batches in flight (of the layers that are not adapted one room together), and the
+  /// working memory of one pass.
+  package static func memory(
     _ shape: ModelShape, _ workload: Workload, layers: Range<Int>, microBatch: Int, trains: Bool,
     inFlight: Int
   ) -> Int {
@@ -56,10 +57,14 @@ struct StageCosts {
     if isLast, !(shape.tiedHead && isFirst) { bytes += shape.embeddingBytes }
     bytes += adapted * shape.columnValues * 4 * shape.rank
     if trains { bytes += adapted * shape.columnValues * 12 * workload.trainedColumns }
-    let kept = trains ? inFlight * adapted : 0
+    let kept = trains ? inFlight * (adapted + (adapted < layers.count ? 1 : 0)) : 1
     let trained = workload.trained.rows(samples: Double(microBatch))
     let longest = workload.forwardOnly.map { $0.rows(samples: Double(microBatch)) }.max() ?? 0
     let working = max(longest, trains ? trained : 0)
-    return bytes + Int(Double(shape.activationBytes) * (trained * Double(kept) + working))
+    let streams = (trains ? 2 * inFlight : 1) * 4 * shape.hidden
+    return bytes
+      + Int(
+        Double(shape.activationBytes * kept + streams) * (trains ? trained : longest)
+          + Double(shape.scratchBytes(backward: trains)) * working)
   }
 }

@@ -32,15 +32,17 @@ final class LlamaLayer: @unchecked Sendable {
     down = try load(.feedForwardOutput)
   }
 
-  /// Reads the adapted matrices again, with `folded` added to them, one after the other in the old one's place.
-  func fold(_ folded: FoldedColumns?, _ source: any WeightSource, device: any ComputeDevice) throws {
-    func load(_ group: InputGroup) throws -> any FrozenMatrix {
-      try device.freeze(source, group, layer: index, use: use, adding: folded)
+  /// Reads the adapted matrices again, with `folded` added to them. Old and new are there together, one matrix at
+  /// a time.
+  func fold(_ folded: FoldedColumns, _ source: any WeightSource, device: any ComputeDevice) throws {
+    func load(_ group: InputGroup, _ old: any FrozenMatrix) throws -> any FrozenMatrix {
+      guard folded.isEmpty || folded.adapts(group, layer: index) else { return old }
+      return try device.freeze(source, group, layer: index, use: use, adding: folded)
     }
-    fused = try load(.attentionInput)
-    output = try load(.attentionOutput)
-    gateUp = try load(.feedForwardInput)
-    down = try load(.feedForwardOutput)
+    fused = try load(.attentionInput, fused)
+    output = try load(.attentionOutput, output)
+    gateUp = try load(.feedForwardInput, gateUp)
+    down = try load(.feedForwardOutput, down)
   }
 }
 

@@ -23,7 +23,8 @@ public final class LlamaStage: @unchecked Sendable {
   /// The head in chunks of the vocabulary; empty except on the last stage.
   let head: [any FrozenMatrix]
   private let source: any WeightSource
-  private var isFolded = false
+  /// The lowest layer whose weights hold columns of an adapter; `nil` where none does.
+  private var lowestFolded: Int?
 
   /// The number of vocabulary rows in one chunk of the head: its logits for a shard stay in cache.
   static let headChunk = 2048
@@ -88,7 +89,8 @@ public final class LlamaStage: @unchecked Sendable {
     blocks = layers.compactMap { result.blocks[$0] }
     head = chunks.compactMap { result.head[$0.lowerBound] }
     finalNorm = isLast ? try NormWeight(source, .finalNorm, device: device) : nil
-    // The device holds its own layout now; of the file only the embedding's rows are read again.
+    // The device holds its own layout now; of the file the embedding's rows are read again, and the layers' weights
+    // where columns are folded into them.
     source.forgetPages()
   }
 
@@ -102,12 +104,14 @@ public final class LlamaStage: @unchecked Sendable {
   /// columns that do not change while others train then cost nothing. Without columns the weights are the model's
   /// own again.
   ///
-  /// - Precondition: no pass is running, and later ones do not compute the same columns again.
-  /// - Throws: what the source throws when the weights cannot be read again.
+  /// - Precondition: columns that were added before are of the same adapted layers; no pass is running, and later ones do not compute the same columns again.
+  /// - Throws: what the source throws when the weights cannot be read again. Some layers then hold the columns and
+  ///   some do not: fold again, or without columns, before the stage computes.
   public func fold(_ adapter: LoRAAdapter, columns: [Int]) throws {
-    if columns.isEmpty, !isFolded { return }
-    let folded = columns.isEmpty ? nil : FoldedColumns(adapter, columns)
-    let lowest = adapter.sites.first?.layer ?? layers.upperBound
+    if columns.isEmpty, lowestFolded == nil { return }
+    let folded = FoldedColumns(adapter, columns)
+    let lowest = min(adapter.sites.first?.layer ?? layers.upperBound, lowestFolded ?? layers.upperBound)
+    lowestFolded = lowest
     let next = Atomic<Int>(0)
     let failure = Mutex<(any Error)?>(nil)
     device.onEachWorker { _ in
@@ -121,7 +125,7 @@ public final class LlamaStage: @unchecked Sendable {
       }
     }
     if let failure = failure.withLock({ $0 }) { throw failure }
-    isFolded = folded != nil
+    if columns.isEmpty { lowestFolded = nil }
     source.forgetPages()
   }
 

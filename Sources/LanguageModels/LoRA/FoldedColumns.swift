@@ -11,11 +11,19 @@ struct FoldedColumns: Sendable {
     self.columns = columns
   }
 
+  /// Without columns the weights become the model's own.
+  var isEmpty: Bool { columns.isEmpty }
+
+  /// Whether the adapter has any of a group's layers.
+  func adapts(_ group: InputGroup, layer: Int) -> Bool {
+    adapter.sites.contains { $0.layer == layer && group.projections.contains($0.projection) }
+  }
+
   /// Adds `s Σ B_j A_j` over the columns `j` to a weight `[outputs, inputs]`; nothing where it is not adapted.
   func add(
     to weight: UnsafeMutablePointer<Float>, _ projection: Projection, layer: Int, _ device: any ComputeDevice
   ) {
-    guard
+    guard !columns.isEmpty,
       let place = adapter.sites.firstIndex(where: { $0.layer == layer && $0.projection == projection })
     else { return }
     let (site, pair) = (adapter.sites[place], adapter.pairs[place])

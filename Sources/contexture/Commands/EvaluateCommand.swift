@@ -67,7 +67,6 @@ struct EvaluateCommand: ParsableCommand {
         task: task, parents: graph.parents(of: task), episodes: episodes, gold: gold, chained: chained,
         read: read)
     }
-    if let predictions { try AtomicFile.write(answers.jsonLines(), to: URL(fileURLWithPath: predictions)) }
     let tasks = trained.loaded.workflow.datasetTasks
     let baselines = train.map { ShortcutBaselines.measure(train: $0, test: episodes, tasks: tasks) }
     switch format {
@@ -79,6 +78,7 @@ struct EvaluateCommand: ParsableCommand {
       try Console.print("\(what)\(state), \(source): " + report.text)
       if let baselines { try Console.print("\nWhat shortcuts reach\n\n" + baselines.text) }
     }
+    if let predictions { try AtomicFile.write(answers.jsonLines(), to: URL(fileURLWithPath: predictions)) }
   }
 
   /// Both as one JSON object.

@@ -13,7 +13,7 @@ struct PromptCommand: ParsableCommand {
     discussion: """
       Prints the prompt of a task as training renders it: the instruction, the recorded answers of its \
       parents, its inputs, the question and the options, in the model's own chat template; and behind it, \
-      between marks, the reply that is learnt. Of the model only the tokenizer and the template are read.
+      between marks, the reply that is learnt. The model's weights are not loaded.
 
       EXAMPLE
         contexture prompt Examples/iov.yaml --task decide
