@@ -90,6 +90,8 @@ import Testing
       #expect(export.status == 0, "\(export)")
       let file = try SafetensorsFile(
         project.folder.appendingPathComponent("run/export/mood/adapter_model.safetensors"))
+      let shown = try Program.run(["model", "inspect", "run/export/mood"], in: project.folder)
+      #expect(shown.status == 0 && shown.output.contains("layers.1.mlp.up_proj.lora_A.weight"), "\(shown)")
       #expect(!file.names.isEmpty && file.names.allSatisfy { $0.contains(".layers.1.") }, "\(file.names)")
       let beyond = try Program.run(
         ["train", "workflow.yaml", "--out", "other", "--set", "lora.firstLayer=2"], in: project.folder)

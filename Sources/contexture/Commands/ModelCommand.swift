@@ -58,7 +58,8 @@ struct ModelCommand: ParsableCommand {
       abstract: "Prints what a model file or folder holds.",
       discussion: """
         Prints the configuration, the metadata, and every tensor with its type and shape, then totals. Reads \
-        GGUF files, safetensors files, adapters in either format, and Hugging Face folders; opening one \
+        GGUF files, safetensors files, adapters in either format or as PEFT's folder, and Hugging Face folders; \
+        opening one \
         checks all offsets and shapes against the file's length, so this is also a check for damage. No \
         weights are loaded.
 
@@ -75,9 +76,18 @@ struct ModelCommand: ParsableCommand {
     @OptionGroup var folder: ModelsFolder
 
     func run() throws {
-      let isTensorFile = file.hasSuffix(".safetensors")
-      let path = isTensorFile ? file : try ModelLocation(file, models: folder.models).path
-      try Console.print(try FileInspection.describe(path))
+      try Console.print(try FileInspection.describe(try path))
+    }
+
+    private var path: String {
+      get throws {
+        if file.hasSuffix(".safetensors") { return file }
+        // An adapter as PEFT writes it has no model beside it.
+        let adapter = "\(file)/adapter_model.safetensors"
+        let isModel = FileManager.default.fileExists(atPath: "\(file)/config.json")
+        if !isModel, FileManager.default.fileExists(atPath: adapter) { return adapter }
+        return try ModelLocation(file, models: folder.models).path
+      }
     }
   }
 }
