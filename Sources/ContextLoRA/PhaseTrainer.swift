@@ -38,8 +38,7 @@ public final class PhaseTrainer {
     self.columns = columns
     self.options = options
     self.rows = rows
-    let computed = folds ? columns.foldable(on: stage.device) : columns
-    try stage.fold(adapter, columns: computed == columns ? [] : columns.frozen)
+    let computed = try stage.folding(columns, of: adapter, folds: folds)
     view = AdapterView(adapter, columns: computed, configuration: stage.configuration, device: stage.device)
     optimizer = ColumnOptimizer(adapter, view: view, settings: options.adamW, device: stage.device)
     engine = GradientEngine(stage, adapter: view, rows: rows)
@@ -97,10 +96,16 @@ public final class PhaseTrainer {
   }
 }
 
-extension ColumnView {
-  /// The columns that are still computed beside the weights where the frozen ones are folded into them.
-  public func foldable(on device: any ComputeDevice) -> ColumnView {
-    device.storesSums && !frozen.isEmpty ? ColumnView(frozen: [], trainable: trainable) : self
+extension LlamaStage {
+  /// Adds the frozen ones of some columns to the weights, where that is wanted and the device stores sums; the
+  /// weights are the model's own otherwise.
+  ///
+  /// - Returns: the columns that are still to be computed beside the weights.
+  /// - Throws: what the model's file throws when weights are read again.
+  public func folding(_ columns: ColumnView, of adapter: LoRAAdapter, folds: Bool) throws -> ColumnView {
+    let folds = folds && device.storesSums
+    try fold(adapter, columns: folds ? columns.frozen : [])
+    return folds ? ColumnView(frozen: [], trainable: columns.trainable) : columns
   }
 }
 

@@ -194,11 +194,8 @@ public final class ClusterTrainer {
     let stage = try stage(layers, trains ? .forwardAndBackward : .forward)
     let sites = adapter.sites.filter { layers.contains($0.layer) }
     // As one process does: where nothing is predicted meanwhile.
-    let columns =
-      trains && work.passes.isEmpty
-      ? work.phase.columnView.foldable(on: stage.device) : work.phase.columnView
-    try stage.fold(
-      adapter.part(sites), columns: columns == work.phase.columnView ? [] : work.phase.columnView.frozen)
+    let columns = try stage.folding(
+      work.phase.columnView, of: adapter.part(sites), folds: trains && work.passes.isEmpty)
     let runner = try StageRunner(
       link, work: work, stage: stage, adapter: adapter.part(sites), columns: columns,
       allSites: adapter.sites, trains: trains, place: place, samples: samples)

@@ -129,11 +129,6 @@ extension String {
 }
 
 extension Workflow {
-  /// The inputs that each task names.
-  var inputsByTask: [String: [String]] {
-    Dictionary(tasks.map { ($0.name, $0.inputs) }, uniquingKeysWith: { $1 })
-  }
-
   /// The settings as the trainer takes them.
   var trainingOptions: TrainingOptions {
     var options = training.options

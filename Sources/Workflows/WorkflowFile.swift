@@ -12,6 +12,11 @@ extension Workflow {
     try self.init(yaml: text, file: path, overrides: overrides)
   }
 
+  /// The inputs that each task names.
+  public var inputsByTask: [String: [String]] {
+    Dictionary(tasks.map { ($0.name, $0.inputs) }, uniquingKeysWith: { $1 })
+  }
+
   /// The folder with `train.jsonl`, `valid.jsonl` and `test.jsonl`, as a path that can be opened.
   public var dataFolder: String { resolved(data) }
 

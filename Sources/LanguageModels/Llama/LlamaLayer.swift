@@ -8,14 +8,9 @@ final class LlamaLayer: @unchecked Sendable {
   let index: Int
   let attentionNorm: NormWeight
   let feedForwardNorm: NormWeight
-  /// Queries, keys and values stacked: `[fusedColumns, hidden]`.
-  private(set) var fused: any FrozenMatrix
-  /// `[hidden, heads * dimension]`.
-  private(set) var output: any FrozenMatrix
-  /// Gate and up stacked: `[2 * intermediate, hidden]`.
-  private(set) var gateUp: any FrozenMatrix
-  /// `[hidden, intermediate]`.
-  private(set) var down: any FrozenMatrix
+  /// By input group, its members stacked: queries, keys and values `[fusedColumns, hidden]`; attention's output
+  /// `[hidden, heads * dimension]`; gate and up `[2 * intermediate, hidden]`; down `[hidden, intermediate]`.
+  private var weights: [any FrozenMatrix]
   private let use: FrozenUse
 
   init(_ source: any WeightSource, index: Int, device: any ComputeDevice, use: FrozenUse) throws {
@@ -23,27 +18,21 @@ final class LlamaLayer: @unchecked Sendable {
     self.use = use
     attentionNorm = try NormWeight(source, .attentionNorm(layer: index), device: device)
     feedForwardNorm = try NormWeight(source, .feedForwardNorm(layer: index), device: device)
-    func load(_ group: InputGroup) throws -> any FrozenMatrix {
-      try device.freeze(source, group, layer: index, use: use, adding: nil)
+    weights = try InputGroup.allCases.map {
+      try device.freeze(source, $0, layer: index, use: use, adding: nil)
     }
-    fused = try load(.attentionInput)
-    output = try load(.attentionOutput)
-    gateUp = try load(.feedForwardInput)
-    down = try load(.feedForwardOutput)
   }
 
   /// Reads the adapted matrices again, with `folded` added to them. Old and new are there together, one matrix at
   /// a time.
   func fold(_ folded: FoldedColumns, _ source: any WeightSource, device: any ComputeDevice) throws {
-    func load(_ group: InputGroup, _ old: any FrozenMatrix) throws -> any FrozenMatrix {
-      guard folded.isEmpty || folded.adapts(group, layer: index) else { return old }
-      return try device.freeze(source, group, layer: index, use: use, adding: folded)
+    for group in InputGroup.allCases where folded.isEmpty || folded.adapts(group, layer: index) {
+      weights[group.rawValue] = try device.freeze(source, group, layer: index, use: use, adding: folded)
     }
-    fused = try load(.attentionInput, fused)
-    output = try load(.attentionOutput, output)
-    gateUp = try load(.feedForwardInput, gateUp)
-    down = try load(.feedForwardOutput, down)
   }
+
+  /// Bytes of the weights as laid out.
+  var weightBytes: Int { weights.reduce(0) { $0 + $1.byteCount } }
 }
 
 /// What all layers of a pass share.
@@ -70,7 +59,7 @@ extension LlamaLayer {
     operations.copy(h, into: activations.input)
     attentionNorm.apply(to: activations.input, into: scratch.normed, rstd: activations.inputRstd, pass)
     project(
-      scratch.normed, fused, .attentionInput, into: scratch.fused, accumulate: false, activations, pass)
+      scratch.normed, .attentionInput, into: scratch.fused, accumulate: false, activations, pass)
     operations.attention(
       pass.configuration.attentionShape, segments: pass.segments, fused: scratch.fused,
       cosine: pass.rotary.cosine, sine: pass.rotary.sine, queries: activations.queries, store: store,
@@ -122,7 +111,7 @@ extension LlamaLayer {
     operations.zero(scratch.fused.rows(pass.rowCount..<scratch.fused.rows))
     attentionNorm.apply(to: activations.input, into: scratch.normed, rstd: activations.inputRstd, pass)
     projectBackward(
-      scratch.fused, fused, .attentionInput, x: scratch.normed,
+      scratch.fused, .attentionInput, x: scratch.normed,
       into: inputGradient ? scratch.dNormed : nil, gradients, activations, scratch, pass)
     if inputGradient {
       operations.rmsNormBackward(
@@ -136,14 +125,14 @@ extension LlamaLayer {
     _ h: Matrix, attended: Matrix, _ activations: LayerActivations, _ scratch: LayerScratch, _ pass: LayerPass
   ) {
     let operations = pass.operations
-    project(attended, output, .attentionOutput, into: h, accumulate: true, activations, pass)
+    project(attended, .attentionOutput, into: h, accumulate: true, activations, pass)
     operations.copy(h, into: activations.middle)
     feedForwardNorm.apply(to: activations.middle, into: scratch.normed, rstd: activations.middleRstd, pass)
     project(
-      scratch.normed, gateUp, .feedForwardInput, into: activations.gateUp, accumulate: false, activations,
+      scratch.normed, .feedForwardInput, into: activations.gateUp, accumulate: false, activations,
       pass)
     operations.swiGLU(activations.gateUp, into: scratch.act)
-    project(scratch.act, down, .feedForwardOutput, into: h, accumulate: true, activations, pass)
+    project(scratch.act, .feedForwardOutput, into: h, accumulate: true, activations, pass)
   }
 
   /// dh becomes the gradient of the residual stream before attention's output was added; that of the output
@@ -155,18 +144,18 @@ extension LlamaLayer {
     let operations = pass.operations
     operations.swiGLU(activations.gateUp, into: scratch.act)
     projectBackward(
-      entering(dh, scratch, operations), down, .feedForwardOutput, x: scratch.act, into: scratch.dAct,
+      entering(dh, scratch, operations), .feedForwardOutput, x: scratch.act, into: scratch.dAct,
       gradients, activations, scratch, pass)
     operations.swiGLUBackward(gateUp: activations.gateUp, dAct: scratch.dAct, into: scratch.dGateUp)
     feedForwardNorm.apply(to: activations.middle, into: scratch.normed, rstd: activations.middleRstd, pass)
     projectBackward(
-      scratch.dGateUp, gateUp, .feedForwardInput, x: scratch.normed, into: scratch.dNormed, gradients,
+      scratch.dGateUp, .feedForwardInput, x: scratch.normed, into: scratch.dNormed, gradients,
       activations, scratch, pass)
     operations.rmsNormBackward(
       dy: scratch.dNormed, x: activations.middle, weight: feedForwardNorm.matrix,
       rstd: activations.middleRstd, addTo: dh)
     projectBackward(
-      entering(dh, scratch, operations), output, .attentionOutput, x: attended, into: scratch.dAttended,
+      entering(dh, scratch, operations), .attentionOutput, x: attended, into: scratch.dAttended,
       gradients, activations, scratch, pass)
   }
 
@@ -180,21 +169,21 @@ extension LlamaLayer {
 
   /// y = x Wᵀ + scale · (x Aᵀ) Bᵀ.
   private func project(
-    _ x: Matrix, _ weight: any FrozenMatrix, _ group: InputGroup, into y: Matrix, accumulate: Bool,
+    _ x: Matrix, _ group: InputGroup, into y: Matrix, accumulate: Bool,
     _ activations: LayerActivations, _ pass: LayerPass
   ) {
-    pass.operations.project(x, weight, into: y, accumulate: accumulate)
+    pass.operations.project(x, weights[group.rawValue], into: y, accumulate: accumulate)
     guard let adapted = pass.adapter?.group(group, layer: index) else { return }
     adapted.forward(x, u: activations.low(group, columns: adapted.a.rows), addTo: y, pass.operations)
   }
 
   /// dx = dy W + scale · (dy B) A, and the gradients of A and B.
   private func projectBackward(
-    _ dy: Matrix, _ weight: any FrozenMatrix, _ group: InputGroup, x: Matrix, into dx: Matrix?,
+    _ dy: Matrix, _ group: InputGroup, x: Matrix, into dx: Matrix?,
     _ gradients: GradientBuffer, _ activations: LayerActivations, _ scratch: LayerScratch,
     _ pass: LayerPass
   ) {
-    if let dx { pass.operations.projectBackward(dy, weight, into: dx, accumulate: false) }
+    if let dx { pass.operations.projectBackward(dy, weights[group.rawValue], into: dx, accumulate: false) }
     guard let adapted = pass.adapter?.group(group, layer: index) else { return }
     adapted.backward(
       dy: dy, x: x, u: activations.low(group, columns: adapted.a.rows), addTo: dx, gradients: gradients,

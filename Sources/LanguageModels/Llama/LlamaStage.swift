@@ -136,9 +136,7 @@ public final class LlamaStage: @unchecked Sendable {
 
   /// Bytes of the frozen weights as laid out.
   public var weightBytes: Int {
-    blocks.reduce(0) {
-      $0 + $1.fused.byteCount + $1.output.byteCount + $1.gateUp.byteCount + $1.down.byteCount
-    } + head.reduce(0) { $0 + $1.byteCount }
+    blocks.reduce(0) { $0 + $1.weightBytes } + head.reduce(0) { $0 + $1.byteCount }
   }
 
   /// h `[rows, hidden]` float32 = the embeddings of `tokens`; rows beyond them become zero.

@@ -41,12 +41,18 @@ struct DataCheckCommand: ParsableCommand {
   var format = Format.table
 
   func run() throws {
-    let tasks = try Workflow(contentsOf: workflow).datasetTasks
-    let data = DatasetFolder(path: folder)
+    let described = try Workflow(contentsOf: workflow)
+    let tasks = described.datasetTasks
     let names = tasks.map(\.name)
-    let inputs = Dictionary(tasks.map { ($0.name, $0.inputs) }, uniquingKeysWith: { first, _ in first })
-    try DatasetMistakes.refuse(in: data, tasks: names, inputs: inputs)
-    let splits = try data.read(tasks: names, inputs: inputs)
+    let data = DatasetFolder(path: folder)
+    let splits: DatasetSplits
+    do {
+      splits = try data.read(tasks: names, inputs: described.inputsByTask)
+    } catch {
+      // Reading ends at the first mistake; all are wanted.
+      try DatasetMistakes.refuse(in: data, tasks: names, inputs: described.inputsByTask)
+      throw error
+    }
     let report = Report(
       episodes: ["train": splits.train.count, "valid": splits.valid.count, "test": splits.test.count],
       repeatedInTest: repeats(splits),

@@ -48,8 +48,7 @@ struct PromptCommand: ParsableCommand {
     let path = episode ?? DatasetFolder(path: workflow.dataFolder).file(split)
     let episodes = try EpisodeFile.read(
       path, tasks: workflow.tasks.map(\.name),
-      inputs: Dictionary(
-        workflow.tasks.map { ($0.name, $0.inputs) }, uniquingKeysWith: { first, _ in first }))
+      inputs: workflow.inputsByTask)
     guard number >= 1, episodes.indices.contains(number - 1) else {
       throw InputError(
         place: "--number", problem: "\(path) has \(episodes.count) episodes, not \(number)",

@@ -56,11 +56,7 @@ struct ScoreCommand: ParsableCommand {
     guard top >= 0 else {
       throw InputError(place: "--top", problem: "\(top) is below 0", remedy: "give 0 or a number above it")
     }
-    if let type = precision.computeType, !CPUDevice.canCompute(type) {
-      throw InputError(
-        place: "--precision", problem: "this processor does not compute in \(type.rawValue)",
-        remedy: "use auto or float32")
-    }
+    try precision.refuseUnlessComputed()
     let files = try ModelFiles.open(try ModelLocation(model, models: folder.models).path)
     let tokenizer = try ModelPrompts.tokenizer(files)
     let request = try ScoreRequest(

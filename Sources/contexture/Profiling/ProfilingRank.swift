@@ -46,11 +46,7 @@ struct ProfilingRank {
         try options.checkOutput()
         _ = try handStartedPlaces(Array(repeating: host, count: transport.size))
       }
-      if let type = options.precision.computeType, !CPUDevice.canCompute(type) {
-        throw InputError(
-          place: "--precision", problem: "this processor does not compute in \(type.rawValue)",
-          remedy: "use auto or float32")
-      }
+      try options.precision.refuseUnlessComputed()
       let opened = try ModelFiles.open(
         try ModelLocation(options.model, models: options.models.models).path
       ).weights

@@ -159,7 +159,7 @@ struct PlanningInput: ParsableArguments {
       specialTokens: material.specialTokens, contextLength: files.weights.configuration.maximumPositions)
     let episodes = try folder.read(
       .train, tasks: workflow.tasks.map(\.name),
-      inputs: Dictionary(workflow.tasks.map { ($0.name, $0.inputs) }, uniquingKeysWith: { $1 })
+      inputs: workflow.inputsByTask
     ).prefix(Self.countedEpisodes)
     guard !episodes.isEmpty else { return nil }
     var result: [String: TaskTokens] = [:]
