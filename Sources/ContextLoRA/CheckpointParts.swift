@@ -19,6 +19,7 @@ extension TrainingCheckpoint {
         secondMoment: layout.part($0.secondMoment, sites: own), step: $0.step)
     }
     part.history = history.map { layout.part($0, sites: own) }
+    part.best = best.map { layout.part($0, sites: own) }
     return part
   }
 
@@ -44,7 +45,8 @@ extension TrainingCheckpoint {
         else { return nil }
         return ColumnOptimizer.State(firstMoment: m, secondMoment: v, step: state.step)
       },
-      history: first.history.indices.compactMap { index in joined { $0.history[index] } })
+      history: first.history.indices.compactMap { index in joined { $0.history[index] } },
+      best: joined(\.best))
   }
 }
 

@@ -24,14 +24,23 @@ public protocol TrainingData: AnyObject {
   ///
   /// - Throws: what the data cannot be made into sequences for.
   func heldBack(task: String) throws -> [TokenSequence]
+  /// What phases are validated on; asked for only where the options say that they are.
+  var validation: (any ValidationEpisodes)? { get }
+}
+
+extension TrainingData {
+  /// Nothing is validated.
+  public var validation: (any ValidationEpisodes)? { nil }
 }
 
 /// What a training run tells while it runs.
 public enum TrainingEvent: Sendable {
   /// A phase starts, or goes on at `step`; `bytes` is its planned memory.
   case phaseStarted(Phase, step: Int, steps: Int, bytes: Int)
-  /// An optimiser step is done.
+  /// An optimiser step is done, and validated where that was due.
   case step(StepRecord)
+  /// A phase fails, or has failed, in a way that no step shows.
+  case warning(TrainingWarning, totalStep: Int)
   /// Columns were, or were not, frozen from gradient evidence; `phase` holds its columns from now on.
   case decided([FreezeDecision], phase: Phase)
   /// A phase is done.
@@ -64,12 +73,15 @@ public struct StepRecord: Sendable, Equatable, Codable {
   public var targets: Int
   /// Wall time of the step, predictions included.
   public var seconds: Double
+  /// What the state after the step reaches on validation episodes, where that was due.
+  public var validation: ValidationReport?
 
   /// Takes the figures.
   public init(
     phase: Int, round: Int, task: String, step: Int, totalStep: Int, loss: Double, gradientNorm: Double,
-    learningRate: Double, tokens: Int, targets: Int, seconds: Double
+    learningRate: Double, tokens: Int, targets: Int, seconds: Double, validation: ValidationReport? = nil
   ) {
+    self.validation = validation
     (self.phase, self.round, self.task) = (phase, round, task)
     (self.step, self.totalStep) = (step, totalStep)
     (self.loss, self.gradientNorm, self.learningRate) = (loss, gradientNorm, learningRate)
@@ -168,23 +180,34 @@ public final class ContextLoRATrainer {
     onEvent: (TrainingEvent) throws -> Void
   ) throws -> Bool {
     var phase = try resolve(index, resume)
-    let steps = options.stepCount(task: phase.task, samples: data.sampleCount)
     let rows = options.microBatchRows(longest: try data.longestSequence(task: phase.task))
-    // Predictions and evidence for freezing compute with other columns than the phase's.
-    let folds = !data.usesPredictions && options.adaptiveFreezing == nil
+    let validation = options.validation == nil ? nil : data.validation
+    // Predictions, evidence for freezing, and the validation of refined prerequisites compute with other columns
+    // than the phase's.
+    let folds =
+      !data.usesPredictions && options.adaptiveFreezing == nil
+      && (validation == nil || phase.refinedPrerequisites.isEmpty)
     var trainer = try PhaseTrainer(
       stage, adapter: adapter, columns: phase.columnView, options: options, rows: rows, folds: folds)
     var cursor = DataCursor()
     var history = History(limit: data.usesPredictions ? options.staleness : 0)
     var lossesAtStart: [String: Double] = [:]
+    var best: [Float]?
+    var progress = PhaseProgress(
+      options.pace(task: phase.task, samples: data.sampleCount), values: trainer.parameters)
     if let resume, let state = resume.optimizer {
       trainer.optimizerState = state
       cursor = DataCursor(epoch: resume.position.epoch, position: resume.position.sample)
       history.values = resume.history
       lossesAtStart = resume.position.lossesAtStart
+      (progress, best) = (resume.position.progress ?? progress, resume.best)
+    } else if let validation {
+      progress.prerequisites = try scores(of: phase.refinedPrerequisites, adapter, validation)
     }
-    try onEvent(.phaseStarted(phase, step: trainer.stepCount, steps: steps, bytes: trainer.byteCount))
-    while trainer.stepCount < steps {
+    try onEvent(
+      .phaseStarted(phase, step: trainer.stepCount, steps: progress.pace.end, bytes: trainer.byteCount))
+    var stops = false
+    while trainer.stepCount < progress.pace.end {
       let start = ContinuousClock.now
       let step = trainer.stepCount + 1
       let epoch = cursor.epoch
@@ -201,36 +224,91 @@ public final class ContextLoRATrainer {
         if !freezes.isEmpty {
           phase = phase.freezing(phase.frozen + freezes)
           trainer = try narrowed(trainer, to: phase, rows: rows, &history)
+          best = nil
+          progress.forgetBest()
         }
         if !decisions.isEmpty { try onEvent(.decided(decisions, phase: phase)) }
       }
       history.record(trainer)
-      let rate = options.learningRate.rate(step: step, total: steps)
+      let rate = options.learningRate.rate(step: step, progress.pace)
       let result = try trainer.step(sequences, learningRate: rate)
       totalSteps += 1
-      try onEvent(
-        .step(
-          StepRecord(
-            phase: index, round: phase.round, task: phase.task, step: step, totalStep: totalSteps,
-            loss: result.loss, gradientNorm: result.gradientNorm, learningRate: rate, tokens: result.tokens,
-            targets: result.targets, seconds: (ContinuousClock.now - start).inSeconds)))
+      var record = StepRecord(
+        phase: index, round: phase.round, task: phase.task, step: step, totalStep: totalSteps,
+        loss: result.loss, gradientNorm: result.gradientNorm, learningRate: rate, tokens: result.tokens,
+        targets: result.targets, seconds: (ContinuousClock.now - start).inSeconds)
+      progress.spend(tokens: record.tokens, seconds: record.seconds, options)
       guard result.loss.isFinite, result.gradientNorm.isFinite else {
+        try onEvent(.step(record))
         throw TrainingError.diverged(task: phase.task, step: step)
       }
-      let stop = shouldStop()
-      if stop || (step % options.checkpointEvery == 0 && step < steps) {
+      if let validation, progress.pace.isDue(step, options.validation) {
+        let start = ContinuousClock.now
+        let score = try score(phase.task, trainer.view, validation)
+        let (report, warnings) = progress.record(
+          score, task: phase.task, step: step, majority: validation.majority(task: phase.task),
+          seconds: (ContinuousClock.now - start).inSeconds, options)
+        if report.isBest { best = trainer.parameters }
+        record.validation = report
+        for warning in warnings { try onEvent(.warning(warning, totalStep: totalSteps)) }
+      }
+      try onEvent(.step(record))
+      let isOver = step >= progress.pace.end
+      stops = shouldStop()
+      if (stops || step % options.checkpointEvery == 0) && !isOver {
         trainer.commit(to: &adapter)
         try save(
-          phase: index, trainer, cursor, phase.columnView, history.values, lossesAtStart, to: destination,
-          onEvent: onEvent)
+          phase: index, trainer, cursor, phase.columnView, history.values, lossesAtStart, progress, best,
+          to: destination, onEvent: onEvent)
+        if stops { return false }
       }
-      if stop { return false }
     }
     trainer.commit(to: &adapter)
-    try save(phase: index + 1, nil, DataCursor(), nil, [], [:], to: destination, onEvent: onEvent)
+    if let best { trainer.scatter(best, into: &adapter) }
+    for warning in try closing(phase, trainer, progress, validation) {
+      try onEvent(.warning(warning, totalStep: totalSteps))
+    }
+    try save(phase: index + 1, nil, DataCursor(), nil, [], [:], nil, nil, to: destination, onEvent: onEvent)
     try onEvent(.phaseFinished(phase))
-    return true
+    return !stops || index + 1 == schedule.count
   }
+
+  // MARK: Validation
+
+  /// What the columns of a view reach on a task's validation episodes.
+  private func score(_ task: String, _ view: AdapterView, _ validation: any ValidationEpisodes) throws
+    -> ValidationScore
+  {
+    let scorer = Scorer(stage)
+    return validation.score(
+      task: task, try scorer.tokenScores(validation.questions(task: task), adapter: view))
+  }
+
+  /// What some tasks reach, each with its own columns.
+  private func scores(
+    of tasks: [String], _ adapter: LoRAAdapter, _ validation: any ValidationEpisodes
+  ) throws -> [String: ValidationScore] {
+    var scores: [String: ValidationScore] = [:]
+    for task in tasks {
+      let view = AdapterView(
+        adapter, columns: .inference(schedule.viewColumns(of: task)), configuration: stage.configuration,
+        device: stage.device)
+      scores[task] = try score(task, view, validation)
+    }
+    return scores
+  }
+
+  private func closing(
+    _ phase: Phase, _ trainer: PhaseTrainer, _ progress: PhaseProgress,
+    _ validation: (any ValidationEpisodes)?
+  ) throws -> [TrainingWarning] {
+    guard let validation else { return [] }
+    return progress.closing(
+      task: phase.task, values: trainer.parameters, majority: validation.majority(task: phase.task),
+      prerequisites: try scores(of: progress.prerequisites.keys.sorted(), adapter, validation))
+  }
+
+  // MARK: Columns and checkpoints
 
   private func decide(
     _ adaptive: AdaptiveFreezing, _ phase: Phase, _ trainer: PhaseTrainer, _ sequences: [TokenSequence],
@@ -271,16 +349,17 @@ public final class ContextLoRATrainer {
 
   private func save(
     phase: Int, _ trainer: PhaseTrainer?, _ cursor: DataCursor, _ columns: ColumnView?, _ history: [[Float]],
-    _ lossesAtStart: [String: Double], to destination: Destination?, onEvent: (TrainingEvent) throws -> Void
+    _ lossesAtStart: [String: Double], _ progress: PhaseProgress?, _ best: [Float]?,
+    to destination: Destination?, onEvent: (TrainingEvent) throws -> Void
   ) throws {
     guard let destination else { return }
     let checkpoint = TrainingCheckpoint(
       position: TrainingCheckpoint.Position(
         phase: phase, step: trainer?.stepCount ?? 0, epoch: cursor.epoch, sample: cursor.position,
         trainable: columns?.trainable ?? [], frozen: columns?.frozen ?? [], totalSteps: totalSteps,
-        lossesAtStart: lossesAtStart, workflow: destination.workflow, model: destination.model),
-      adapter: adapter,
-      optimizer: trainer?.optimizerState, history: history)
+        lossesAtStart: lossesAtStart, progress: progress, workflow: destination.workflow,
+        model: destination.model),
+      adapter: adapter, optimizer: trainer?.optimizerState, history: history, best: best)
     try checkpoint.write(to: destination.url)
     try onEvent(.checkpoint(destination.url, checkpoint.position))
   }

@@ -1,7 +1,8 @@
 import Foundation
 
-/// The learning rate over the optimiser steps of one phase: a linear warm-up, then a constant rate or a
-/// half cosine (Loshchilov and Hutter, arXiv 1608.03983, without restarts).
+/// The learning rate over the optimiser steps of one phase: a linear warm-up, then a constant rate, a half cosine
+/// (Loshchilov and Hutter, arXiv 1608.03983), or a constant rate with a linear cool-down (warm-up, stable, decay;
+/// Hu et al., arXiv 2404.06395).
 public struct LearningRateSchedule: Sendable, Equatable {
   /// What follows the warm-up.
   public enum Shape: String, Sendable, Codable {
@@ -9,31 +10,58 @@ public struct LearningRateSchedule: Sendable, Equatable {
     case constant
     /// A half cosine from the peak down to `minimumRatio` of it.
     case cosine
+    /// The peak rate, then in the last part a line down to `minimumRatio` of it.
+    case wsd
   }
 
   /// The highest rate.
   public var peak: Double
   /// What follows the warm-up.
   public var shape: Shape
-  /// The share of the steps with a linearly rising rate, 0...1.
+  /// The share of the planned steps with a linearly rising rate, 0...1.
   public var warmup: Double
-  /// Where the cosine ends, as a share of the peak.
+  /// Where the rate ends, as a share of the peak.
   public var minimumRatio: Double
+  /// With `wsd`, the share of the steps in which the rate falls, 0..<1.
+  public var cooldown: Double
 
   /// A constant rate by default.
-  public init(peak: Double, shape: Shape = .constant, warmup: Double = 0, minimumRatio: Double = 0) {
+  public init(
+    peak: Double, shape: Shape = .constant, warmup: Double = 0, minimumRatio: Double = 0,
+    cooldown: Double = 0
+  ) {
     self.peak = peak
     self.shape = shape
     self.warmup = warmup
     self.minimumRatio = minimumRatio
+    self.cooldown = shape == .wsd ? cooldown : 0
   }
 
-  /// The rate of step `step` of `total`, both counted from 1.
+  /// The rate of a step of a phase that takes `total` steps as planned, both counted from 1.
   public func rate(step: Int, total: Int) -> Double {
-    let rising = Int((warmup * Double(total)).rounded())
-    if step <= rising { return peak * Double(step) / Double(rising) }
-    guard shape == .cosine, total > rising + 1 else { return peak }
-    let progress = Double(step - rising - 1) / Double(total - rising - 1)
-    return peak * (minimumRatio + (1 - minimumRatio) * 0.5 * (1 + cos(.pi * min(1, progress))))
+    rate(step: step, PhasePace(planned: total, cooldown: cooldown))
   }
+
+  /// The rate of a step, counted from 1, of a phase with this pace. Steps beyond the plan of a cosine run through
+  /// it again from the peak, without a warm-up.
+  public func rate(step: Int, _ pace: PhasePace) -> Double {
+    let rising = Int((warmup * Double(pace.planned)).rounded())
+    if step <= rising { return peak * Double(step) / Double(rising) }
+    switch shape {
+    case .constant: return peak
+    case .cosine:
+      let isFirst = step <= pace.planned
+      let start = isFirst ? rising : 0
+      let place = isFirst ? step : (step - 1) % pace.planned + 1
+      guard pace.planned > start + 1 else { return peak }
+      return peak
+        * falling(0.5 * (1 + cos(.pi * Double(place - start - 1) / Double(pace.planned - start - 1))))
+    case .wsd:
+      guard step > pace.stableEnd, pace.end > pace.stableEnd else { return peak }
+      return peak * falling(1 - Double(step - pace.stableEnd) / Double(pace.end - pace.stableEnd))
+    }
+  }
+
+  /// From 1 at the peak to `minimumRatio` at 0.
+  private func falling(_ share: Double) -> Double { minimumRatio + (1 - minimumRatio) * max(0, share) }
 }

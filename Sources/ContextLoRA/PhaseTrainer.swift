@@ -19,7 +19,8 @@ public final class PhaseTrainer {
   /// The columns the phase computes with, and those it trains.
   public let columns: ColumnView
   private let stage: LlamaStage
-  private let view: AdapterView
+  /// The phase's columns as computed now; frozen ones that are added to the weights are not among them.
+  let view: AdapterView
   private let optimizer: ColumnOptimizer
   private let options: TrainingOptions
   private var engine: GradientEngine
@@ -110,6 +111,9 @@ extension LlamaStage {
 }
 
 extension Phase {
+  /// The prerequisites of whose columns some are refined.
+  public var refinedPrerequisites: [String] { prerequisites.filter { !$0.trainable.isEmpty }.map(\.task) }
+
   /// The phase's columns as a model computes them.
   public var columnView: ColumnView { ColumnView(frozen: frozen, trainable: trainable) }
 

@@ -5,8 +5,8 @@ import LanguageModels
 /// Everything a run needs to go on exactly: one safetensors file, written atomically.
 ///
 /// Beside the adapter's tensors it holds `optimizer.first_moment`, `optimizer.second_moment` (flat, in the
-/// order of `TrainableLayout`) and `history.N`, the trainable parameters of the last steps, oldest first,
-/// where predicted answers need them. The metadata entry `state` is JSON, and `sha256` the checksum of
+/// order of `TrainableLayout`), `history.N`, the trainable parameters of the last steps, oldest first,
+/// where predicted answers need them, and `best`, those of the phase's best validated state. The metadata entry `state` is JSON, and `sha256` the checksum of
 /// all tensors and metadata.
 public struct TrainingCheckpoint: Sendable, Equatable {
   /// Where the run is.
@@ -27,6 +27,8 @@ public struct TrainingCheckpoint: Sendable, Equatable {
     public var totalSteps: Int
     /// The prerequisites' held-back losses when the phase began, for adaptive freezing.
     public var lossesAtStart: [String: Double]
+    /// How far the phase in progress is; `nil` between phases.
+    public var progress: PhaseProgress?
     /// Identifies the workflow's text with all its settings.
     public var workflow: String
     /// Identifies the base model.
@@ -35,11 +37,12 @@ public struct TrainingCheckpoint: Sendable, Equatable {
     /// Takes the parts as they are.
     public init(
       phase: Int, step: Int, epoch: Int, sample: Int, trainable: [Int], frozen: [Int], totalSteps: Int,
-      lossesAtStart: [String: Double], workflow: String, model: String
+      lossesAtStart: [String: Double], progress: PhaseProgress? = nil, workflow: String, model: String
     ) {
       (self.phase, self.step, self.epoch, self.sample) = (phase, step, epoch, sample)
       (self.trainable, self.frozen) = (trainable, frozen)
       (self.totalSteps, self.lossesAtStart) = (totalSteps, lossesAtStart)
+      self.progress = progress
       (self.workflow, self.model) = (workflow, model)
     }
   }
@@ -52,17 +55,21 @@ public struct TrainingCheckpoint: Sendable, Equatable {
   public var optimizer: ColumnOptimizer.State?
   /// Trainable parameters after earlier steps, oldest first.
   public var history: [[Float]]
+  /// The trainable parameters of the phase's best validated state; `nil` before the first one.
+  public var best: [Float]?
 
   private static let format = "contexture-checkpoint-1"
 
   /// Takes the parts as they are.
   public init(
-    position: Position, adapter: LoRAAdapter, optimizer: ColumnOptimizer.State?, history: [[Float]]
+    position: Position, adapter: LoRAAdapter, optimizer: ColumnOptimizer.State?, history: [[Float]],
+    best: [Float]? = nil
   ) {
     self.position = position
     self.adapter = adapter
     self.optimizer = optimizer
     self.history = history
+    self.best = best
   }
 
   /// Writes the file atomically: it is complete or absent.
@@ -82,6 +89,9 @@ public struct TrainingCheckpoint: Sendable, Equatable {
     for (index, values) in history.enumerated() {
       tensors.append(
         SafetensorsWriter.Tensor(name: "history.\(index)", shape: [values.count], elements: .float32(values)))
+    }
+    if let best {
+      tensors.append(SafetensorsWriter.Tensor(name: "best", shape: [best.count], elements: .float32(best)))
     }
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys]
@@ -125,5 +135,10 @@ public struct TrainingCheckpoint: Sendable, Equatable {
       optimizer = nil
     }
     history = try (0..<max(0, historyCount)).map { try file.float32("history.\($0)") }
+    best = position.progress?.pace.best == nil ? nil : try file.float32("best")
+    let layout = TrainableLayout(sites: sites, columns: position.trainable.count)
+    guard position.progress?.isSound ?? true, best.map({ $0.count == layout.count }) ?? true else {
+      throw refuse("its phase's progress contradicts itself")
+    }
   }
 }

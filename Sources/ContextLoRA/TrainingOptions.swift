@@ -4,10 +4,16 @@ import Tensor
 public struct TrainingOptions: Sendable, Equatable {
   /// Passes over the data in each phase.
   public var epochs = 1
-  /// At most so many optimiser steps a phase; `nil` for no limit.
+  /// Planned optimiser steps of a phase; `nil` for as many as the epochs give.
+  public var plannedSteps: Int?
+  /// The same for some tasks.
+  public var plannedStepsByTask: [String: Int] = [:]
+  /// The most optimiser steps of a phase; `nil` for no limit.
   public var maximumSteps: Int?
-  /// At most so many optimiser steps a phase of these tasks.
+  /// The same for some tasks.
   public var maximumStepsByTask: [String: Int] = [:]
+  /// Measures phases while they train; `nil` for never.
+  public var validation: Validation?
   /// Sequences of one optimiser step.
   public var batchSize = 16
   /// Tokens packed into one micro-batch, about: what one worker computes at a time.
@@ -33,6 +39,36 @@ public struct TrainingOptions: Sendable, Equatable {
   /// The defaults.
   public init() {}
 
+  /// How validation steers a phase.
+  public struct Validation: Sendable, Equatable {
+    /// Optimiser steps between validations.
+    public var every: Int
+    /// Validations without an improvement that end a phase early; `nil` for never.
+    public var patience: Int?
+    /// What a phase may cost that needs more than its planned steps.
+    public var budget: Budget
+
+    /// Validation every `every` steps.
+    public init(every: Int, patience: Int? = nil, budget: Budget = Budget()) {
+      (self.every, self.patience, self.budget) = (every, patience, budget)
+    }
+  }
+
+  /// The most that one phase may cost. All limits hold; its planned steps are never cut.
+  public struct Budget: Sendable, Hashable {
+    /// Optimiser steps; `nil` for three times the planned ones.
+    public var steps: Int?
+    /// Tokens of the samples.
+    public var tokens: Int?
+    /// Minutes of training.
+    public var minutes: Double?
+
+    /// A budget.
+    public init(steps: Int? = nil, tokens: Int? = nil, minutes: Double? = nil) {
+      (self.steps, self.tokens, self.minutes) = (steps, tokens, minutes)
+    }
+  }
+
   /// Each phase sees the samples in an order of its own.
   public func seed(phase: Int) -> UInt64 { seed &+ UInt64(phase) &* 0x9E37_79B9_7F4A_7C15 }
 
@@ -45,9 +81,24 @@ public struct TrainingOptions: Sendable, Equatable {
     min(batchSize * longest, microBatchSamples.map { $0 * longest } ?? microBatchTokens + longest)
   }
 
-  /// The optimiser steps of a phase of `task` over `samples` samples.
+  /// The planned optimiser steps of a phase of `task` over `samples` samples.
   public func stepCount(task: String, samples: Int) -> Int {
     let all = epochs * ((samples + batchSize - 1) / batchSize)
-    return min(all, maximumSteps ?? all, maximumStepsByTask[task] ?? all)
+    return min(
+      plannedStepsByTask[task] ?? plannedSteps ?? all, maximumSteps ?? .max, maximumStepsByTask[task] ?? .max)
+  }
+
+  /// The plan of a phase of `task` over `samples` samples.
+  public func pace(task: String, samples: Int) -> PhasePace {
+    PhasePace(planned: stepCount(task: task, samples: samples), cooldown: learningRate.cooldown)
+  }
+
+  /// The most steps that a phase of `task` takes, however it learns.
+  public func stepLimit(task: String, planned: Int) -> Int {
+    guard let validation else { return planned }
+    return max(
+      planned,
+      min(
+        validation.budget.steps ?? 3 * planned, maximumSteps ?? .max, maximumStepsByTask[task] ?? .max))
   }
 }

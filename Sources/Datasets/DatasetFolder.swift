@@ -4,7 +4,7 @@ import Foundation
 public struct DatasetSplits: Sendable, Equatable {
   /// The episodes to train on.
   public var train: [Episode]
-  /// Held back from training; adaptive freezing looks at their losses.
+  /// Held back from training, which measures itself on them.
   public var valid: [Episode]
   /// The episodes for the final figures.
   public var test: [Episode]

@@ -1,3 +1,4 @@
+import Datasets
 import Foundation
 
 /// One task's scores.
@@ -10,6 +11,15 @@ public struct TaskReport: Sendable, Equatable, Codable {
   public var gold: Scores
   /// With the model's own answers of its parents; those of `gold` where it has none.
   public var chained: Scores
+
+  /// The accuracy of always giving the answer that is most frequent in training; `nil` where it is not known.
+  public var majority: Double?
+
+  /// Whether the answers with gold parents are better than the most frequent answer by more than chance; `nil` where
+  /// that one is not known.
+  public var isLearnt: Bool? {
+    majority.map { MajorityTest.isBetter(correct: gold.correct, of: gold.count, than: $0) }
+  }
 
   /// What is lost where the parents' answers are the model's own: gold minus chained accuracy.
   public var compositionGap: Double { gold.accuracy - chained.accuracy }
@@ -54,6 +64,16 @@ public struct EvaluationReport: Sendable, Equatable, Codable {
     return "\(workflow), \(episodes) episode\(episodes == 1 ? "" : "s"), accuracies in %\n\n"
       + Self.table(rows, leading: 2)
       + "\nEvery task right, chained: \(allRight)/\(episodes)\n"
+      + tasks.map(Self.notLearnt).joined()
+  }
+
+  /// A line where a task was not learnt.
+  private static func notLearnt(_ task: TaskReport) -> String {
+    guard let majority = task.majority, task.isLearnt == false else { return "" }
+    func whole(_ share: Double) -> String { String(format: "%.0f %%", 100 * share) }
+    return
+      "\(task.task): \(whole(task.gold.accuracy)), the majority answer has \(whole(majority)): not learnt; "
+      + "train it longer (tasks.\(task.task).steps, training.budget) or with a higher training.learningRate\n"
   }
 
   private static func row(_ task: String, _ parents: String, _ scores: Scores, gap: Double?) -> [String] {
@@ -90,11 +110,14 @@ public struct EvaluationReport: Sendable, Equatable, Codable {
   public var json: String {
     let object: [String: Any] = [
       "workflow": workflow, "episodes": episodes, "allRight": allRight,
-      "tasks": tasks.map { task in
-        [
+      "tasks": tasks.map { task -> [String: Any] in
+        var object: [String: Any] = [
           "task": task.task, "parents": task.parents, "gold": Self.object(task.gold),
           "chained": Self.object(task.chained), "compositionGap": task.compositionGap,
-        ] as [String: Any]
+        ]
+        object["majority"] = task.majority
+        object["learnt"] = task.isLearnt
+        return object
       },
     ]
     guard

@@ -3,7 +3,7 @@ import Foundation
 import LanguageModels
 
 /// A checkpoint, or a rank's part of one, as bytes: the length of a JSON header, the header, then the pairs of
-/// the adapted layers, A before B, the moments and the history, all float32.
+/// the adapted layers, A before B, the moments, the history and the best state, all float32.
 enum CheckpointMessage {
   private struct Header: Codable {
     var position: TrainingCheckpoint.Position
@@ -12,6 +12,7 @@ enum CheckpointMessage {
     /// The optimiser's step; `nil` between phases.
     var step: Int?
     var history: Int
+    var hasBest: Bool
   }
 
   static func bytes(_ part: TrainingCheckpoint) throws -> [UInt8] {
@@ -20,10 +21,11 @@ enum CheckpointMessage {
     let header = try encoder.encode(
       Header(
         position: part.position, rank: part.adapter.rank, scale: part.adapter.scale,
-        step: part.optimizer?.step, history: part.history.count))
+        step: part.optimizer?.step, history: part.history.count, hasBest: part.best != nil))
     var vectors = part.adapter.pairs.flatMap { [$0.a, $0.b] }
     if let optimizer = part.optimizer { vectors += [optimizer.firstMoment, optimizer.secondMoment] }
     vectors += part.history
+    if let best = part.best { vectors.append(best) }
     var bytes = Plain.bytes([UInt64(header.count)]) + Array(header)
     bytes.reserveCapacity(bytes.count + 4 * vectors.reduce(0) { $0 + $1.count })
     for vector in vectors { vector.withUnsafeBytes { bytes.append(contentsOf: $0) } }
@@ -54,7 +56,8 @@ enum CheckpointMessage {
     let checkpoint = TrainingCheckpoint(
       position: header.position,
       adapter: LoRAAdapter(sites: sites, rank: header.rank, scale: header.scale, pairs: pairs),
-      optimizer: optimizer, history: (0..<header.history).map { _ in next(count) })
+      optimizer: optimizer, history: (0..<header.history).map { _ in next(count) },
+      best: header.hasBest ? next(count) : nil)
     precondition(offset == bytes.count, "a checkpoint's part is too long")
     return checkpoint
   }

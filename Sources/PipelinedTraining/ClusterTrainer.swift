@@ -1,5 +1,6 @@
 import ContextGear
 import ContextLoRA
+import Foundation
 import LanguageModels
 import TaskGraph
 import Tensor
@@ -88,17 +89,39 @@ public final class ClusterTrainer {
   ) throws -> Bool {
     let phase = try schedule[index].resolved(adapter, frozen: resume?.position.frozen)
     let work = try self.work(phase)
-    let runner = try runner(work, resume)
+    let layout = TrainableLayout(sites: adapter.sites, columns: phase.trainable.count)
+    let validation = options.validation == nil ? nil : samples.validation
+    var progress =
+      resume?.position.progress
+      ?? PhaseProgress(
+        options.pace(task: phase.task, samples: samples.sampleCount),
+        values: layout.gather(adapter, columns: phase.trainable))
+    let runner = try runner(work, resume, pace: progress.pace, validates: validation != nil)
     let leader = work.root.trained[0].device
     var cursor = DataCursorPosition(resume)
     var step = resume?.optimizer?.step ?? 0
+    let refined = validation == nil ? [] : phase.refinedPrerequisites
+    if resume == nil, let validation {
+      progress.prerequisites = try scores(of: refined, work, runner, validation)
+    }
     if writes {
       try onEvent(
-        .phaseStarted(phase, step: step, steps: work.steps, bytes: runner?.byteCount ?? 0))
+        .phaseStarted(phase, step: step, steps: progress.pace.end, bytes: runner?.byteCount ?? 0))
     }
-    while step < work.steps {
-      let end = min(work.steps, (step / options.checkpointEvery + 1) * options.checkpointEvery)
+    while step < progress.pace.end {
+      let end = min(
+        progress.pace.nextStop(after: step, options.validation),
+        (step / options.checkpointEvery + 1) * options.checkpointEvery)
+      let isDue = validation != nil && progress.pace.isDue(end, options.validation)
       let window = cursor.take(step..<end, samples: samples.sampleCount, phase: index, options)
+      // The record of a step that is validated waits for its score.
+      var held: StepRecord?
+      func report(_ figures: StepFigures) throws {
+        let record = try self.record(figures, phase, progress.pace)
+        progress.spend(tokens: record.tokens, seconds: record.seconds, options)
+        if isDue, record.step == end { held = record } else { try onEvent(.step(record)) }
+      }
+      runner?.pace = progress.pace
       var reports = writes && rank != leader ? StepReports(link, from: leader, count: window.count) : nil
       if let runner {
         let schedule = plan(work, steps: window.count)
@@ -108,7 +131,7 @@ public final class ClusterTrainer {
           try runner.run(schedule.operations(of: place), window: window) { figures in
             guard rank == leader else { return }
             if writes {
-              try report(figures, work, onEvent)
+              try report(figures)
             } else {
               sends.append(StepReports.send(figures, link))
             }
@@ -121,54 +144,84 @@ public final class ClusterTrainer {
               seconds: (ContinuousClock.now - start).inSeconds))
         }
       }
-      for figures in try reports?.take(all: true) ?? [] { try report(figures, work, onEvent) }
+      for figures in try reports?.take(all: true) ?? [] { try report(figures) }
       reports = nil
       totalSteps += writes ? 0 : window.count
       step = end
-      let isOver = step == work.steps
+      if isDue, let validation {
+        let start = ContinuousClock.now
+        let score = try score(
+          phase.task, work, runner, runner?.trainer?.view, validation)
+        if let score {
+          let (report, warnings) = progress.record(
+            score, task: phase.task, step: step, majority: validation.majority(task: phase.task),
+            seconds: (ContinuousClock.now - start).inSeconds, options)
+          for warning in warnings { try onEvent(.warning(warning, totalStep: totalSteps)) }
+          held?.validation = report
+        }
+        progress = try share(progress)
+        if progress.pace.best?.step == step, let trainer = runner?.trainer {
+          runner?.best = trainer.parameters
+        }
+      }
+      if let held { try onEvent(.step(held)) }
+      let isOver = step >= progress.pace.end
+      let isCheckpoint = isOver || step % options.checkpointEvery == 0
+      // Between checkpoints only the validation was due; the next window's predictions may need columns all the same.
+      if !isCheckpoint, work.refined.isEmpty { continue }
       let whole = try collect(
-        work, runner, position: position(isOver ? index + 1 : index, step, cursor, phase, destination, isOver)
-      )
-      if let whole, let destination {
-        adapter = whole.adapter
+        work, runner,
+        position: position(isOver ? index + 1 : index, step, cursor, phase, progress, destination, isOver))
+      if let whole { adapter = whole.adapter }
+      if isOver {
+        try shareAdapter(phase)
+        if let validation {
+          let after = try scores(of: refined, work, runner, validation)
+          if writes {
+            let values = layout.gather(adapter, columns: phase.trainable)
+            for warning in progress.closing(
+              task: phase.task, values: values, majority: validation.majority(task: phase.task),
+              prerequisites: after)
+            {
+              try onEvent(.warning(warning, totalStep: totalSteps))
+            }
+          }
+        }
+      }
+      if let whole, let destination, isCheckpoint {
         try whole.write(to: destination.url)
         try onEvent(.checkpoint(destination.url, whole.position))
-      } else if let whole {
-        adapter = whole.adapter
       }
       if isOver { break }
-      let stop = try link.transport.broadcast([writes && shouldStop() ? 1 : 0], seconds: link.deadline)
-      if stop == [1] { return false }
+      if isCheckpoint {
+        let stop = try link.transport.broadcast([writes && shouldStop() ? 1 : 0], seconds: link.deadline)
+        if stop == [1] { return false }
+      }
       try shareColumns(work, runner, whole, step: step)
     }
-    try shareAdapter(phase)
     if writes { try onEvent(.phaseFinished(phase)) }
     return true
   }
 
-  private func report(
-    _ figures: StepFigures, _ work: PhaseWork, _ onEvent: (TrainingEvent) throws -> Void
-  ) throws {
+  private func record(_ figures: StepFigures, _ phase: Phase, _ pace: PhasePace) throws -> StepRecord {
     totalSteps += 1
-    let phase = work.phase
     let record = StepRecord(
       phase: phase.index, round: phase.round, task: phase.task, step: figures.step + 1,
       totalStep: totalSteps, loss: figures.loss / Double(max(figures.targets, 1)),
       gradientNorm: figures.norm,
-      learningRate: options.learningRate.rate(step: figures.step + 1, total: work.steps),
+      learningRate: options.learningRate.rate(step: figures.step + 1, pace),
       tokens: figures.tokens, targets: figures.targets, seconds: figures.seconds)
-    try onEvent(.step(record))
     guard record.loss.isFinite, record.gradientNorm.isFinite else {
       throw TrainingError.diverged(task: phase.task, step: record.step)
     }
+    return record
   }
 
   private func work(_ phase: Phase) throws -> PhaseWork {
     guard let plan = plans[phase.task] else { preconditionFailure("no plan for task '\(phase.task)'") }
     return PhaseWork(
       phase: phase, plan: plan,
-      passes: samples.passes(of: phase.task).map { ($0, schedule.viewColumns(of: $0)) }, options: options,
-      steps: options.stepCount(task: phase.task, samples: samples.sampleCount))
+      passes: samples.passes(of: phase.task).map { ($0, schedule.viewColumns(of: $0)) }, options: options)
   }
 
   /// The phase's schedule over some steps.
@@ -183,7 +236,9 @@ public final class ClusterTrainer {
   }
 
   /// This rank's part of the phase; `nil` where it has none.
-  private func runner(_ work: PhaseWork, _ resume: TrainingCheckpoint?) throws -> StageRunner? {
+  private func runner(
+    _ work: PhaseWork, _ resume: TrainingCheckpoint?, pace: PhasePace, validates: Bool
+  ) throws -> StageRunner? {
     guard let index = work.pipelineIndex(of: rank) else { return nil }
     let pipeline = work.plan.pipelines[index]
     let trained = pipeline.trained.firstIndex { $0.device == rank }
@@ -193,16 +248,19 @@ public final class ClusterTrainer {
     let layers = (trains ? pipeline.trained : pipeline.forward)[place].layers
     let stage = try stage(layers, trains ? .forwardAndBackward : .forward)
     let sites = adapter.sites.filter { layers.contains($0.layer) }
-    // As one process does: where nothing is predicted meanwhile.
+    // As one process does: where nothing else is computed meanwhile.
     let columns = try stage.folding(
-      work.phase.columnView, of: adapter.part(sites), folds: trains && work.passes.isEmpty)
+      work.phase.columnView, of: adapter.part(sites),
+      folds: trains && work.passes.isEmpty && !(validates && !work.phase.refinedPrerequisites.isEmpty))
     let runner = try StageRunner(
       link, work: work, stage: stage, adapter: adapter.part(sites), columns: columns,
-      allSites: adapter.sites, trains: trains, place: place, samples: samples)
+      allSites: adapter.sites, trains: trains, place: place, samples: samples,
+      pace: pace)
     let part = resume.map { $0.part(of: sites) }
     if let part, let state = part.optimizer {
       runner.trainer?.state = state
       runner.history = part.history
+      runner.best = part.best
     }
     recordColumns(
       runner, adapter: adapter.part(sites), history: part?.history ?? [], step: part?.optimizer?.step ?? 0)
@@ -233,16 +291,66 @@ public final class ClusterTrainer {
     runner.refined.record(runner.refined.layout.gather(adapter, columns: refined), before: step)
   }
 
+  // MARK: Validation
+
+  /// What a task reaches on its validation episodes with the columns of `view`; on rank 0, `nil` elsewhere.
+  private func score(
+    _ task: String, _ work: PhaseWork, _ runner: StageRunner?, _ view: AdapterView?,
+    _ validation: any ValidationEpisodes
+  ) throws -> ValidationScore? {
+    let tag = StageLink.Control.score.tag
+    var own: ValidationScore?
+    if let runner, runner.validates, let view,
+      let scores = try runner.scores(try validation.questions(task: task), adapter: view)
+    {
+      own = validation.score(task: task, scores)
+    }
+    let last = work.root.trained[work.root.trained.count - 1].device
+    if let own, rank != 0 {
+      let values = [own.loss, Double(own.correct), Double(own.count)]
+      try link.transport.sendCounted(Plain.bytes(values), to: 0, tag: tag, seconds: link.deadline)
+    }
+    guard writes, last != 0 else { return writes ? own : nil }
+    let values = Plain.values(
+      try link.transport.receiveCounted(from: last, tag: tag, seconds: link.deadline), as: Double.self)
+    return ValidationScore(loss: values[0], correct: Int(values[1]), count: Int(values[2]))
+  }
+
+  /// What some tasks reach, each with its own columns as of now; on rank 0, empty elsewhere.
+  private func scores(
+    of tasks: [String], _ work: PhaseWork, _ runner: StageRunner?, _ validation: any ValidationEpisodes
+  ) throws -> [String: ValidationScore] {
+    var scores: [String: ValidationScore] = [:]
+    for task in tasks {
+      let view = runner.flatMap { runner in
+        runner.validates
+          ? AdapterView(
+            adapter.part(runner.adapter.sites), columns: .inference(schedule.viewColumns(of: task)),
+            configuration: runner.stage.configuration, device: runner.stage.device) : nil
+      }
+      scores[task] = try score(task, work, runner, view, validation)
+    }
+    return scores
+  }
+
+  /// Rank 0's progress on every rank.
+  private func share(_ progress: PhaseProgress) throws -> PhaseProgress {
+    let own = writes ? Array(try JSONEncoder().encode(progress)) : []
+    let bytes = try link.transport.broadcast(own, seconds: link.deadline)
+    return try JSONDecoder().decode(PhaseProgress.self, from: Data(bytes))
+  }
+
   // MARK: Between windows
 
   private func position(
-    _ phase: Int, _ step: Int, _ cursor: DataCursorPosition, _ columns: Phase,
+    _ phase: Int, _ step: Int, _ cursor: DataCursorPosition, _ columns: Phase, _ progress: PhaseProgress,
     _ destination: ContextLoRATrainer.Destination?, _ isOver: Bool
   ) -> TrainingCheckpoint.Position {
     TrainingCheckpoint.Position(
       phase: phase, step: isOver ? 0 : step, epoch: isOver ? 0 : cursor.epoch,
       sample: isOver ? 0 : cursor.sample, trainable: isOver ? [] : columns.columnView.trainable,
       frozen: isOver ? [] : columns.columnView.frozen, totalSteps: totalSteps, lossesAtStart: [:],
+      progress: isOver ? nil : progress,
       workflow: destination?.workflow ?? "", model: destination?.model ?? "")
   }
 
@@ -256,9 +364,10 @@ public final class ClusterTrainer {
       var part = runner.adapter
       trainer.commit(to: &part)
       let isOver = position.trainable.isEmpty
+      if isOver, let best = runner.best { trainer.scatter(best, into: &part) }
       own = TrainingCheckpoint(
         position: position, adapter: part, optimizer: isOver ? nil : trainer.state,
-        history: isOver ? [] : runner.history)
+        history: isOver ? [] : runner.history, best: isOver ? nil : runner.best)
     }
     let tag = StageLink.Control.checkpoint.tag
     guard writes else {

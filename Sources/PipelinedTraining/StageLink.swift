@@ -16,9 +16,9 @@ public struct StageLink: Sendable {
     self.deadline = deadline
   }
 
-  /// Messages that no schedule knows: reports, checkpoints, decisions.
+  /// Messages that no schedule knows: reports, checkpoints, decisions, validation.
   enum Control: Int {
-    case report, checkpoint, columns
+    case report, checkpoint, columns, validation, score
     var tag: Tag { Tag(Tag.maximum - rawValue) }
   }
 

@@ -93,12 +93,7 @@ extension StageRunner {
     let range = range(operation)
     let flat = stage.logProbabilities(passing.batch.targets, hidden: h, worker)
     var options = Array(repeating: AnswerTable.recorded, count: range.count)
-    var next = 0
-    for (place, request) in passing.asked {
-      let scores = request.continuations.map { continuation in
-        defer { next += continuation.count }
-        return Array(flat[next..<next + continuation.count])
-      }
+    for ((place, _), scores) in zip(passing.asked, ScoreRequest.split(flat, passing.asked.map(\.request))) {
       options[place] = Int16(
         samples.choice(
           work.passes[Int(operation.pass)].task, sample: step.samples[range.lowerBound + place],
@@ -158,7 +153,7 @@ extension StageRunner {
       history = Array((history + [trainer.parameters]).suffix(work.options.staleness))
     }
     trainer.update(
-      norm: total.norm, learningRate: work.options.learningRate.rate(step: step + 1, total: work.steps))
+      norm: total.norm, learningRate: work.options.learningRate.rate(step: step + 1, pace))
     recordColumns(before: step + 1)
     answers.remove(step: step)
   }

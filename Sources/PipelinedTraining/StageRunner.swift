@@ -14,9 +14,6 @@ struct PhaseWork {
   /// The forward-only passes with the columns each computes with.
   let passes: [(task: String, columns: [Int])]
   let options: TrainingOptions
-  /// Optimiser steps of the phase.
-  let steps: Int
-
   /// The pipeline whose first stage knows the loss and the norm of a step.
   var root: Plan.Pipeline { plan.pipelines[0] }
 
@@ -44,6 +41,10 @@ final class StageRunner {
   var refined: RefinedColumns
   /// All trained columns before the last steps, for checkpoints.
   var history: [[Float]] = []
+  /// How long the phase trains, as of the window's start.
+  var pace: PhasePace
+  /// The trained columns of the phase's best validated state.
+  var best: [Float]?
   /// What was sent and how long was computed since the window began.
   var figures = StageFigures()
 
@@ -84,8 +85,10 @@ final class StageRunner {
 
   init(
     _ link: StageLink, work: PhaseWork, stage: LlamaStage, adapter: LoRAAdapter,
-    columns: ColumnView, allSites: [AdapterSite], trains: Bool, place: Int, samples: any WorkflowSamples
+    columns: ColumnView, allSites: [AdapterSite], trains: Bool, place: Int, samples: any WorkflowSamples,
+    pace: PhasePace
   ) throws {
+    self.pace = pace
     (self.link, self.work, self.stage, self.adapter) = (link, work, stage, adapter)
     self.allSites = allSites
     (self.samples, self.place) = (samples, place)

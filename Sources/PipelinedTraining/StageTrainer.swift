@@ -96,4 +96,11 @@ final class StageTrainer {
   }
 
   func commit(to adapter: inout LoRAAdapter) { optimizer.commit(to: &adapter) }
+
+  /// Writes flat trainable parameters, of this or an earlier step, into an adapter of the same layers.
+  func scatter(_ flat: [Float], into adapter: inout LoRAAdapter) {
+    flat.withUnsafeBufferPointer {
+      if let base = $0.baseAddress { layout.scatter(base, into: &adapter, columns: optimizer.columns) }
+    }
+  }
 }

@@ -1,3 +1,4 @@
+import ContextLoRA
 import LanguageModels
 
 /// Where the ranks get a workflow's samples from. Every rank has the same data and makes the same token rows
@@ -30,6 +31,9 @@ public protocol WorkflowSamples: AnyObject {
   /// - Throws: what cannot be rendered.
   func sequence(_ task: String, sample: Int, answers: [String: Int]?) throws -> TokenSequence
 
+  /// What phases are validated on; asked for only where the options say that they are.
+  var validation: (any ValidationEpisodes)? { get }
+
   /// No question of a task takes more rows, whatever its parents answer.
   ///
   /// - Throws: what cannot be rendered.
@@ -39,6 +43,11 @@ public protocol WorkflowSamples: AnyObject {
   ///
   /// - Throws: what cannot be rendered.
   func longestSequence(_ task: String) throws -> Int
+}
+
+extension WorkflowSamples {
+  /// Nothing is validated.
+  public var validation: (any ValidationEpisodes)? { nil }
 }
 
 /// The samples of one optimiser step.

@@ -1,3 +1,4 @@
+import ContextLoRA
 import Datasets
 import Evaluation
 import LanguageModels
@@ -10,7 +11,14 @@ final class ClusterSamples: WorkflowSamples {
   /// By task, so that later phases need not render every question again.
   private var longestQuestions: [String: Int] = [:]
 
-  init(_ examples: WorkflowExamples) { self.examples = examples }
+  private let validationEpisodes: WorkflowValidation
+
+  var validation: (any ValidationEpisodes)? { validationEpisodes }
+
+  init(_ examples: WorkflowExamples, validation: [Episode]) {
+    self.examples = examples
+    validationEpisodes = WorkflowValidation(examples, episodes: validation)
+  }
 
   private var workflow: Workflow { examples.workflow }
   var sampleCount: Int { examples.episodes.count }

@@ -74,6 +74,7 @@ public struct ClusterTrainingRun {
       if !resume { try folder.create(preparation, precision: device.computeType.rawValue) }
       try AtomicFile.write(own, to: folder.plan)
       metrics = try MetricsFile(folder.metrics, keeping: checkpoint?.position.totalSteps ?? 0)
+      try folder.keepWarnings(upTo: checkpoint?.position.totalSteps ?? 0)
       try onEvent(
         .joined(
           model: preparation.material.modelPath, precision: device.computeType, ranks: transport.size,
@@ -85,7 +86,8 @@ public struct ClusterTrainingRun {
       plans: Dictionary(
         plan.phases.map { ($0.workload.trained.task, $0.plan) }, uniquingKeysWith: { first, _ in first }),
       shape: plan.shape, adapter: preparation.material.freshAdapter,
-      samples: ClusterSamples(preparation.examples), options: workflow.trainingOptions
+      samples: ClusterSamples(preparation.examples, validation: preparation.validation ?? []),
+      options: workflow.trainingOptions
     ) { layers, use in try preparation.material.stage(layers, on: device, use: use) }
     let allSteps = preparation.allSteps
     var windows: [WindowFigures] = []
@@ -93,6 +95,7 @@ public struct ClusterTrainingRun {
       from: checkpoint, to: preparation.destination(folder), shouldStop: shouldStop
     ) { event in
       if case .step(let record) = event { try metrics?.append(record) }
+      if case .warning(let warning, let step) = event { try folder.log(warning, totalStep: step) }
       if case .checkpoint = event { try metrics?.synchronize() }
       try onEvent(.training(event, allSteps: allSteps))
     } onWindow: {
@@ -130,6 +133,9 @@ public struct ClusterTrainingRun {
         "resume it on processors like those it was begun on, or train into a new folder")
     }
     try preparation.examples.check()
+    if workflow.training.validateEvery != nil {
+      try WorkflowValidation(preparation.examples, episodes: preparation.validation ?? []).check()
+    }
     guard transport.rank == 0 else { return (preparation, nil, Data()) }
     let plan = try makePlan()
     try plan.check(preparation, ranks: transport.size)
@@ -158,6 +164,7 @@ public struct ClusterTrainingRun {
       JobAgreement.Fact("the program", options.program, remedy: "install the same build on every host"),
       JobAgreement.Fact("the workflow", preparation.workflowIdentity, remedy: copy),
       JobAgreement.Fact("the training data", preparation.dataIdentity, remedy: copy),
+      JobAgreement.Fact("the validation data", preparation.validationIdentity ?? "none", remedy: copy),
       JobAgreement.Fact("the model", preparation.material.modelIdentity, remedy: copy),
       JobAgreement.Fact(
         "the number format", computeType(preparation).rawValue,

@@ -28,6 +28,8 @@ final class MetricsFile {
   func append(_ record: StepRecord) throws {
     // JSON has no infinities: a step that diverged is told by the error that follows.
     guard record.loss.isFinite, record.gradientNorm.isFinite else { return }
+    var record = record
+    if record.validation?.score.loss.isFinite == false { record.validation = nil }
     do {
       try handle.write(contentsOf: try encoder.encode(record) + Data([10]))
     } catch {

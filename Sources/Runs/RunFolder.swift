@@ -10,6 +10,7 @@ import Workflows
 /// | `run.json` | which workflow, model and data the run belongs to |
 /// | `workflow.yaml` | the workflow with every setting, as it was trained |
 /// | `metrics.jsonl` | one line an optimiser step |
+/// | `warnings.jsonl` | phases that failed in a way that no step shows |
 /// | `decisions.jsonl` | with `frozenRatio: adaptive`, why which columns froze |
 /// | `checkpoint.safetensors` | everything needed to go on |
 /// | `plan.json` | the plan it was last trained by, where several devices trained it |
@@ -33,6 +34,8 @@ public struct RunFolder: Sendable {
   public var figures: URL { url.appendingPathComponent("figures.jsonl") }
   /// See the type's table.
   public var decisions: URL { url.appendingPathComponent("decisions.jsonl") }
+  /// See the type's table.
+  public var warnings: URL { url.appendingPathComponent("warnings.jsonl") }
   /// See the type's table.
   public var checkpoint: URL { url.appendingPathComponent("checkpoint.safetensors") }
   /// Whether there is something to go on from.
@@ -58,6 +61,8 @@ public struct RunFolder: Sendable {
     public var workflowIdentity: String
     /// The SHA-256 of the training data.
     public var dataIdentity: String
+    /// The SHA-256 of the validation data; `nil` where training does not look at it.
+    public var validationIdentity: String?
     /// float32 or bfloat16.
     public var precision: String
   }

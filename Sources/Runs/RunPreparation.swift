@@ -11,8 +11,12 @@ struct RunPreparation {
   let material: WorkflowMaterial
   let data: DatasetFolder
   let examples: WorkflowExamples
+  /// Episodes that no phase trains on; `nil` where nothing asks for them.
+  let validation: [Episode]?
   let workflowIdentity: String
   let dataIdentity: String
+  /// Of the validation episodes' file.
+  let validationIdentity: String?
 
   /// Reads data and model; writes nothing. The examples are still to be checked.
   ///
@@ -20,8 +24,26 @@ struct RunPreparation {
   init(_ workflow: Workflow, models: String) throws {
     workflowIdentity = FileChecksum.sha256(of: Data(workflow.canonicalYAML().utf8))
     data = DatasetFolder(path: workflow.dataFolder)
-    let episodes = try data.read(
-      .train, tasks: workflow.tasks.map(\.name), inputs: workflow.inputsByTask)
+    let tasks = workflow.tasks.map(\.name)
+    let episodes = try data.read(.train, tasks: tasks, inputs: workflow.inputsByTask)
+    if workflow.needsValidation {
+      let file = data.file(.valid)
+      guard FileManager.default.fileExists(atPath: file) else {
+        throw RunError(
+          file, "is not there, and training measures itself on it",
+          "write some episodes there that train.jsonl does not have, or set training.validateEvery to 0")
+      }
+      let episodes = try data.read(.valid, tasks: tasks, inputs: workflow.inputsByTask)
+      guard !episodes.isEmpty else {
+        throw RunError(
+          file, "has no episodes, and training measures itself on them",
+          "write some episodes there that train.jsonl does not have, or set training.validateEvery to 0")
+      }
+      validation = episodes
+      validationIdentity = try FileChecksum.sha256(of: URL(fileURLWithPath: file))
+    } else {
+      (validation, validationIdentity) = (nil, nil)
+    }
     dataIdentity = try FileChecksum.sha256(of: URL(fileURLWithPath: data.file(.train)))
     material = try WorkflowMaterial(workflow, models: models, base: nil)
     examples = WorkflowExamples(workflow: workflow, episodes: episodes, prompts: material.prompts)
@@ -66,6 +88,12 @@ extension RunFolder {
         preparation.data.file(.train), "is not the data this run was started with",
         "restore it, or train into a new folder")
     }
+    guard manifest.validationIdentity == nil || manifest.validationIdentity == preparation.validationIdentity
+    else {
+      throw RunError(
+        preparation.data.file(.valid), "is not the validation data this run was started with",
+        "restore it, or train into a new folder")
+    }
     guard manifest.modelIdentity == preparation.material.modelIdentity else {
       throw RunError(
         preparation.material.modelPath, "is not the model this run was started with (\(manifest.modelPath))",
@@ -105,7 +133,7 @@ extension RunFolder {
       model: preparation.workflow.model, modelPath: preparation.material.modelPath.fromRoot,
       modelIdentity: preparation.material.modelIdentity, dataPath: preparation.workflow.dataFolder.fromRoot,
       workflowIdentity: preparation.workflowIdentity, dataIdentity: preparation.dataIdentity,
-      precision: precision)
+      validationIdentity: preparation.validationIdentity, precision: precision)
     try AtomicFolder.write(to: url) { temporary in
       let folder = RunFolder(temporary.path)
       try AtomicFile.write(preparation.workflow.canonicalYAML(), to: folder.workflow)
@@ -129,10 +157,19 @@ extension String {
 }
 
 extension Workflow {
+  /// Whether training looks at validation episodes.
+  var needsValidation: Bool {
+    if case .adaptive = training.frozenRatio { return true }
+    return training.validateEvery != nil
+  }
+
   /// The settings as the trainer takes them.
   var trainingOptions: TrainingOptions {
     var options = training.options
-    for task in tasks { options.maximumStepsByTask[task.name] = task.maxSteps }
+    for task in tasks {
+      options.plannedStepsByTask[task.name] = task.steps
+      options.maximumStepsByTask[task.name] = task.maxSteps
+    }
     return options
   }
 }
@@ -141,13 +178,19 @@ extension Workflow.Training {
   fileprivate var options: TrainingOptions {
     var options = TrainingOptions()
     options.epochs = epochs
+    options.plannedSteps = steps
     options.maximumSteps = maxSteps
+    options.validation = validateEvery.map {
+      TrainingOptions.Validation(
+        every: $0, patience: patience,
+        budget: TrainingOptions.Budget(steps: budget.steps, tokens: budget.tokens, minutes: budget.minutes))
+    }
     options.batchSize = batchSize
     options.microBatchTokens = microBatchTokens
     options.microBatchSamples = microBatchSamples
     options.learningRate = LearningRateSchedule(
-      peak: learningRate, shape: schedule == .cosine ? .cosine : .constant, warmup: warmup,
-      minimumRatio: minimumRateRatio)
+      peak: learningRate, shape: LearningRateSchedule.Shape(rawValue: schedule.rawValue) ?? .constant,
+      warmup: warmup, minimumRatio: minimumRateRatio, cooldown: cooldown)
     options.adamW = AdamWSettings(
       beta1: beta1, beta2: beta2, epsilon: epsilon, weightDecay: weightDecay)
     options.clipNorm = clipNorm

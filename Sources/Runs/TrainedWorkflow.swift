@@ -25,7 +25,8 @@ public struct TrainedWorkflow: Sendable {
     folder = RunFolder(path)
     manifest = try folder.readManifest()
     let workflow = try Workflow(contentsOf: folder.workflow.path)
-    guard FileChecksum.sha256(of: Data(workflow.canonicalYAML().utf8)) == manifest.workflowIdentity else {
+    // The file's own bytes: a run of an older version has fewer settings in it.
+    guard try FileChecksum.sha256(of: folder.workflow) == manifest.workflowIdentity else {
       throw RunError(
         folder.workflow.path, "is not the workflow this run was trained with", "restore it, or train again")
     }

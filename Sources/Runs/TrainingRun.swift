@@ -51,9 +51,11 @@ public struct TrainingRun {
     let loaded = try LoadedWorkflow(
       preparation.material, use: .forwardAndBackward, type: resume ? try folder.computeType() : nil)
     let training = WorkflowTrainingData(
-      preparation.examples, validation: try validation(preparation.data), stage: loaded.stage)
+      preparation.examples, validation: preparation.validation ?? [], stage: loaded.stage)
+    if workflow.training.validateEvery != nil { try training.checkValidation() }
     if !resume { try folder.create(preparation, precision: loaded.stage.device.computeType.rawValue) }
     let metrics = try MetricsFile(folder.metrics, keeping: checkpoint?.position.totalSteps ?? 0)
+    try folder.keepWarnings(upTo: checkpoint?.position.totalSteps ?? 0)
     try onEvent(
       .loaded(
         model: loaded.modelPath, precision: loaded.stage.device.computeType,
@@ -70,6 +72,7 @@ public struct TrainingRun {
       from: checkpoint, to: preparation.destination(folder), shouldStop: shouldStop
     ) { event in
       if case .step(let record) = event { try metrics.append(record) }
+      if case .warning(let warning, let step) = event { try folder.log(warning, totalStep: step) }
       if case .decided(let decisions, _) = event { try folder.log(decisions) }
       if case .checkpoint = event { try metrics.synchronize() }
       try onEvent(.training(event, allSteps: allSteps))
@@ -79,12 +82,5 @@ public struct TrainingRun {
       try onEvent(.finished(folder.adapter))
     }
     return done
-  }
-
-  /// Held-back episodes, where adaptive freezing needs them.
-  private func validation(_ data: DatasetFolder) throws -> [Episode] {
-    guard case .adaptive = workflow.training.frozenRatio else { return [] }
-    return try data.read(
-      .valid, tasks: workflow.tasks.map(\.name), inputs: workflow.inputsByTask)
   }
 }

@@ -10,7 +10,8 @@ import Workflows
 final class WorkflowTrainingData: TrainingData {
   private let examples: WorkflowExamples
   /// Episodes that no phase trains on.
-  private let validation: [Episode]
+  private let heldBack: [Episode]
+  private let validationEpisodes: WorkflowValidation
   private let stage: LlamaStage
   private let predictor: AnswerPredictor
   /// Predicted answers while the parents stay as they are: by task and sample.
@@ -18,20 +19,25 @@ final class WorkflowTrainingData: TrainingData {
   private var predictedPhase = -1
 
   init(_ examples: WorkflowExamples, validation: [Episode], stage: LlamaStage) {
-    (self.examples, self.validation, self.stage) = (examples, validation, stage)
+    (self.examples, self.heldBack, self.stage) = (examples, validation, stage)
+    validationEpisodes = WorkflowValidation(examples, episodes: validation)
     predictor = AnswerPredictor(stage, prompts: examples.prompts)
   }
 
   private var workflow: Workflow { examples.workflow }
   var sampleCount: Int { examples.episodes.count }
   var usesPredictions: Bool { examples.usesPredictions }
+  var validation: (any ValidationEpisodes)? { validationEpisodes }
+
+  /// Renders every validation question, so that what cannot be rendered shows before training starts.
+  func checkValidation() throws { try validationEpisodes.check() }
 
   /// Held-back samples that one decision looks at.
   private static let heldBackCount = 16
 
   func heldBack(task: String) throws -> [TokenSequence] {
     let parents = workflow.graph.parents(of: task)
-    return try validation.prefix(Self.heldBackCount).map {
+    return try heldBack.prefix(Self.heldBackCount).map {
       let example = try examples.prompts.example(
         task: task, episode: $0, parentAnswers: $0.goldAnswers(of: parents))
       return TokenSequence(prompt: example.prompt, completion: example.completion)

@@ -17,10 +17,14 @@ extension CPUOperations {
     precondition(column == logits.columns, "logits: the head has \(column) rows, not \(logits.columns)")
   }
 
-  func logProbabilities(_ x: Matrix, head: [any FrozenMatrix], tokens: [Int32]) -> [Float] {
+  func tokenScores(_ x: Matrix, head: [any FrozenMatrix], tokens: [Int32]) -> [TokenScore] {
     let statistics = HeadStatistics(self, rows: x.rows, chunks: head.count)
     let targets = forward(x, head: head, tokens: tokens, exponentials: nil, statistics)
-    return (0..<x.rows).map { statistics.logProbability($0, logit: targets[$0]) }
+    return (0..<x.rows).map { row in
+      TokenScore(
+        logProbability: statistics.logProbability(row, logit: targets[row]),
+        isTop: targets[row] >= statistics.runningMax[row])
+    }
   }
 
   func crossEntropy(

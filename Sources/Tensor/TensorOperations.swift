@@ -147,6 +147,20 @@ public struct TargetToken: Sendable, Equatable {
   }
 }
 
+/// How probable a token is in its place.
+public struct TokenScore: Sendable, Equatable {
+  /// The natural logarithm of its probability.
+  public var logProbability: Float
+  /// Whether no token of the vocabulary is more probable: greedy decoding would choose it, or one as probable.
+  public var isTop: Bool
+
+  /// A token's score.
+  public init(logProbability: Float, isTop: Bool) {
+    self.logProbability = logProbability
+    self.isTop = isTop
+  }
+}
+
 /// The constants of AdamW.
 public struct AdamWSettings: Sendable, Equatable, Codable {
   /// Decay of the running mean of gradients.
@@ -248,8 +262,9 @@ public protocol TensorOperations: AnyObject {
 
   /// The logits of hidden states: x `[rows, hidden]` -> logits `[rows, vocabulary]` float32.
   func logits(_ x: Matrix, head: [any FrozenMatrix], into logits: Matrix)
-  /// Per row the log-probability of `tokens[row]`: x `[rows, hidden]`, head in chunks of the vocabulary.
-  func logProbabilities(_ x: Matrix, head: [any FrozenMatrix], tokens: [Int32]) -> [Float]
+  /// Per row the log-probability of `tokens[row]`, and whether it is the most probable token: x `[rows, hidden]`,
+  /// head in chunks of the vocabulary.
+  func tokenScores(_ x: Matrix, head: [any FrozenMatrix], tokens: [Int32]) -> [TokenScore]
   /// Cross-entropy of `tokens`, one a row, forward and backward:
   /// returns the sum over the rows of -log p, and writes dx `[rows, hidden]` float32 =
   /// `scale` times its gradient with respect to x.

@@ -12,7 +12,8 @@ extension Workflow {
       lines += [
         "  - name: \(yamlString(task.name))", "    instruction: \(yamlString(task.instruction))",
         "    inputs: \(yamlList(task.inputs))", "    parents: \(yamlList(task.parents))",
-        "    rank: \(yamlOptional(task.rank))", "    maxSteps: \(yamlOptional(task.maxSteps))",
+        "    rank: \(yamlOptional(task.rank))", "    steps: \(yamlOptional(task.steps))",
+        "    maxSteps: \(yamlOptional(task.maxSteps))",
       ]
     }
     lines += [
@@ -31,7 +32,8 @@ extension Workflow.Training {
   /// Every field with its value as YAML.
   fileprivate var canonicalFields: [(String, String)] {
     var fields = [
-      ("rounds", "\(rounds)"), ("epochs", "\(epochs)"), ("maxSteps", yamlOptional(maxSteps)),
+      ("rounds", "\(rounds)"), ("epochs", "\(epochs)"), ("steps", yamlOptional(steps)),
+      ("maxSteps", yamlOptional(maxSteps)),
       ("batchSize", "\(batchSize)"), ("microBatchTokens", "\(microBatchTokens)"),
       ("microBatchSamples", yamlOptional(microBatchSamples)),
       ("prerequisites", prerequisites.rawValue),
@@ -46,9 +48,17 @@ extension Workflow.Training {
     fields += [
       ("freeze", freeze.rawValue), ("parentAnswers", parentAnswers.text), ("staleness", "\(staleness)"),
       ("answerForm", answerForm.rawValue), ("learningRate", "\(learningRate)"),
-      ("schedule", schedule.rawValue), ("warmup", "\(warmup)"), ("minimumRateRatio", "\(minimumRateRatio)"),
+      ("schedule", schedule.rawValue), ("warmup", "\(warmup)"), ("cooldown", "\(cooldown)"),
+      ("minimumRateRatio", "\(minimumRateRatio)"),
       ("weightDecay", "\(weightDecay)"), ("betas", "[\(beta1), \(beta2)]"), ("epsilon", "\(epsilon)"),
-      ("clipNorm", yamlOptional(clipNorm)), ("checkpointEvery", "\(checkpointEvery)"), ("seed", "\(seed)"),
+      ("clipNorm", yamlOptional(clipNorm)), ("validateEvery", yamlOptional(validateEvery)),
+      ("validationEpisodes", "\(validationEpisodes)"), ("patience", yamlOptional(patience)),
+      (
+        "budget",
+        "{steps: \(yamlOptional(budget.steps)), tokens: \(yamlOptional(budget.tokens)), "
+          + "minutes: \(yamlOptional(budget.minutes))}"
+      ),
+      ("checkpointEvery", "\(checkpointEvery)"), ("seed", "\(seed)"),
       ("precision", precision.rawValue),
     ]
     return fields

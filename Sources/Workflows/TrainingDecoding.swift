@@ -38,10 +38,12 @@ extension Workflow.LoRA {
 
 extension Workflow.Training {
   static let fields = [
-    "rounds", "epochs", "maxSteps", "batchSize", "microBatchTokens", "microBatchSamples", "prerequisites",
+    "rounds", "epochs", "steps", "maxSteps", "batchSize", "microBatchTokens", "microBatchSamples",
+    "prerequisites",
     "frozenRatio",
     "adaptive",
     "freeze", "parentAnswers", "staleness", "answerForm", "learningRate", "schedule", "warmup",
+    "cooldown", "validateEvery", "validationEpisodes", "patience", "budget",
     "minimumRateRatio", "weightDecay", "betas", "epsilon", "clipNorm", "checkpointEvery", "seed", "precision",
   ]
 
@@ -67,7 +69,22 @@ extension Workflow.Training {
         field.node.isNull ? nil : try field.integer(1...Self.maximumCount)
       }
     }
+    steps = try optionalCount("steps")
     maxSteps = try optionalCount("maxSteps")
+    /// A count of which 0 and null say that there is none.
+    func switchable(_ key: String, default value: Int) throws(WorkflowError) -> Int? {
+      guard let field = fields[key] else { return value }
+      let count = field.node.isNull ? 0 : try field.integer(0...Self.maximumCount)
+      return count == 0 ? nil : count
+    }
+    validateEvery = try switchable("validateEvery", default: 25)
+    validationEpisodes = try count("validationEpisodes", default: 64)
+    patience = try switchable("patience", default: 4)
+    budget = try Self.budget(fields)
+    cooldown =
+      try fields["cooldown"]?.number("outside 0...0.9", "give a share of a phase's steps, such as 0.2") {
+        (0...0.9).contains($0)
+      } ?? 0.2
     batchSize = try count("batchSize", default: 16)
     microBatchTokens = try count("microBatchTokens", default: 256)
     microBatchSamples = try optionalCount("microBatchSamples")
@@ -78,7 +95,7 @@ extension Workflow.Training {
     staleness = try count("staleness", from: 0, default: 1)
     answerForm = try fields["answerForm"]?.choice() ?? .letterText
     learningRate = try positive("learningRate", default: 1e-3)
-    schedule = try fields["schedule"]?.choice() ?? .cosine
+    schedule = try fields["schedule"]?.choice() ?? .wsd
     warmup = try share("warmup", "give a share of a phase's steps, such as 0.05", default: 0.05)
     minimumRateRatio = try share(
       "minimumRateRatio", "give a share of the learning rate, such as 0.1", default: 0.1)
@@ -90,6 +107,20 @@ extension Workflow.Training {
     checkpointEvery = try count("checkpointEvery", default: 50)
     seed = try fields["seed"]?.integer(0...Int.max) ?? 0
     precision = try fields["precision"]?.choice() ?? .auto
+  }
+
+  private static func budget(_ fields: StrictFields) throws(WorkflowError) -> Budget {
+    let own = try fields.mapping("budget", known: ["steps", "tokens", "minutes"])
+    func count(_ key: String) throws(WorkflowError) -> Int? {
+      try own[key].flatMap { field throws(WorkflowError) in
+        field.node.isNull ? nil : try field.integer(1...maximumCount)
+      }
+    }
+    let minutes = try own["minutes"].flatMap { field throws(WorkflowError) -> Double? in
+      field.node.isNull
+        ? nil : try field.number("not above 0", "use a finite number above 0, such as 30") { $0 > 0 }
+    }
+    return Budget(steps: try count("steps"), tokens: try count("tokens"), minutes: minutes)
   }
 
   private static func frozenRatio(_ fields: StrictFields) throws(WorkflowError) -> FrozenRatio {

@@ -42,6 +42,9 @@ public enum RateSchedule: String, Sendable, Hashable, CaseIterable {
   case cosine
   /// Stays.
   case constant
+  /// Stays, and falls linearly to `minimumRateRatio` of the peak in the last part, `cooldown`: warm-up, stable,
+  /// decay.
+  case wsd
 }
 
 /// The number format of the frozen base weights.
@@ -54,6 +57,21 @@ public enum Precision: String, Sendable, Hashable, CaseIterable {
   case bfloat16
 }
 
+/// The most that one phase may cost. All limits hold; its planned steps are never cut.
+public struct Budget: Sendable, Hashable {
+  /// Optimiser steps; `nil` for three times the planned ones.
+  public let steps: Int?
+  /// Tokens of the samples.
+  public let tokens: Int?
+  /// Minutes of training.
+  public let minutes: Double?
+
+  /// A budget.
+  public init(steps: Int?, tokens: Int?, minutes: Double?) {
+    (self.steps, self.tokens, self.minutes) = (steps, tokens, minutes)
+  }
+}
+
 extension Workflow {
   /// How the adapter is trained. Each phase has its own optimiser state and its own rate schedule.
   public struct Training: Sendable, Hashable {
@@ -61,7 +79,9 @@ extension Workflow {
     public let rounds: Int
     /// Passes over `train.jsonl` in each phase. Default 1.
     public let epochs: Int
-    /// The most optimiser steps a phase takes. Default `nil`: as many as the epochs give.
+    /// The planned optimiser steps of a phase. Default `nil`: as many as the epochs give.
+    public let steps: Int?
+    /// The most optimiser steps a phase takes, however it learns. Default `nil`: no limit but the budget.
     public let maxSteps: Int?
     /// Sequences in one optimiser step. Default 16.
     public let batchSize: Int
@@ -86,11 +106,13 @@ extension Workflow {
     public let answerForm: AnswerForm
     /// The peak learning rate, above 0. Default 1e-3.
     public let learningRate: Double
-    /// How the rate goes on after the warm-up. Default `cosine`.
+    /// How the rate goes on after the warm-up. Default `wsd`.
     public let schedule: RateSchedule
+    /// With `wsd`, the share of a phase's steps in which the rate falls, 0 to 0.9. Default 0.2.
+    public let cooldown: Double
     /// The share of a phase's steps in which the rate rises linearly, in `0...1`. Default 0.05.
     public let warmup: Double
-    /// The share of the peak rate at which `cosine` ends, in `0...1`. Default 0.1.
+    /// The share of the peak rate at which `cosine` and `wsd` end, in `0...1`. Default 0.1.
     public let minimumRateRatio: Double
     /// AdamW's decoupled weight decay, at least 0. Default 0.
     public let weightDecay: Double
@@ -103,6 +125,15 @@ extension Workflow {
     /// The norm to which all gradients together are clipped; `nil` (0 or null in the file) clips nothing.
     /// Default 1.
     public let clipNorm: Double?
+    /// Optimiser steps between validations of a phase; `nil` (0 or null in the file) validates nothing. Default 25.
+    public let validateEvery: Int?
+    /// Episodes of `valid.jsonl` that a validation asks, from the first on. Default 64.
+    public let validationEpisodes: Int
+    /// Validations without an improvement after which a phase ends early; `nil` (0 or null in the file) for never.
+    /// Default 4.
+    public let patience: Int?
+    /// What a phase may cost that needs more than its planned steps. Default: three times these.
+    public let budget: Budget
     /// Optimiser steps between checkpoints. Default 50.
     public let checkpointEvery: Int
     /// The seed of everything random. Default 0.

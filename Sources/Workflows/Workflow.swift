@@ -18,8 +18,10 @@ public struct Workflow: Sendable {
     public let parents: [String]
     /// The rank columns that belong to the task. Default `nil`: an equal share of what is left of the rank.
     public let rank: Int?
-    /// The most optimiser steps of each of the task's phases, below what `training` gives all tasks: an easy
-    /// task needs fewer than a hard one. Default `nil`: as `training` says.
+    /// The planned optimiser steps of each of the task's phases: an easy task needs fewer than a hard one. Default
+    /// `nil`: as `training` says.
+    public let steps: Int?
+    /// The most optimiser steps of each of the task's phases, however it learns. Default `nil`: as `training` says.
     public let maxSteps: Int?
   }
 

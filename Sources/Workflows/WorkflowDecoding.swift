@@ -86,7 +86,7 @@ private struct TaskList {
     }
     return try StrictFields(
       Field(file: item.file, path: path, node: item.node),
-      known: ["name", "instruction", "inputs", "parents", "rank", "maxSteps"])
+      known: ["name", "instruction", "inputs", "parents", "rank", "steps", "maxSteps"])
   }
 
   private static func task(_ fields: StrictFields) throws(WorkflowError) -> Workflow.Task {
@@ -117,9 +117,12 @@ private struct TaskList {
       rank: try fields["rank"].flatMap { field throws(WorkflowError) in
         field.node.isNull ? nil : try field.integer(1...RankBlocks.maximumRank)
       },
-      maxSteps: try fields["maxSteps"].flatMap { field throws(WorkflowError) in
-        field.node.isNull ? nil : try field.integer(1...1_000_000_000)
-      })
+      steps: try stepCount(fields["steps"]), maxSteps: try stepCount(fields["maxSteps"]))
+  }
+
+  private static func stepCount(_ field: Field?) throws(WorkflowError) -> Int? {
+    guard let field, !field.node.isNull else { return nil }
+    return try field.integer(1...Workflow.Training.maximumCount)
   }
 
   /// The rank blocks from `lora.rank` and the tasks' own ranks.

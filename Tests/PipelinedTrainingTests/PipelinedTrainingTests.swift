@@ -76,6 +76,8 @@ private struct Outcome: Equatable, Sendable {
   var checkpoint: Data?
   var bits: [UInt32] = []
   var events = 0
+  var validations: [ValidationReport] = []
+  var warnings: [TrainingWarning] = []
 }
 
 @Suite struct PipelinedTrainingTests {
@@ -138,8 +140,15 @@ private struct Outcome: Equatable, Sendable {
       frozenRatio: frozenRatio, freezeRule: rule, workers: 1, firstLayer: shape.firstAdaptedLayer)
   }
 
-  private static func options(_ base: TinyWorkflow, _ shape: RunShape, staleness: Int) -> TrainingOptions {
+  private static func options(
+    _ base: TinyWorkflow, _ shape: RunShape, staleness: Int, validates: Bool
+  ) -> TrainingOptions {
     var options = base.options
+    if validates {
+      // Windows end at validations and at checkpoints, and phases at other steps than planned.
+      options.validation = TrainingOptions.Validation(every: 3, patience: 2)
+      options.learningRate = LearningRateSchedule(peak: 2e-2, shape: .wsd, minimumRatio: 0.1, cooldown: 0.3)
+    }
     options.microBatchSamples = shape.microBatch
     options.staleness = staleness
     options.checkpointEvery = 4
@@ -148,13 +157,13 @@ private struct Outcome: Equatable, Sendable {
 
   private static func single(
     _ frozenRatio: Double, _ shape: RunShape, share: Double, staleness: Int, rule: FreezeRule = .leading,
-    in folder: URL
+    validates: Bool = false, in folder: URL
   ) throws -> Outcome {
     let base = try workflow(frozenRatio, shape, rule)
     let trainer = ContextLoRATrainer(
       base.stage, schedule: base.schedule, adapter: base.adapter,
       data: TinyChoices(base, share: share, wholeModel: true),
-      options: options(base, shape, staleness: staleness))
+      options: options(base, shape, staleness: staleness, validates: validates))
     let file = folder.appendingPathComponent("single.safetensors")
     var outcome = Outcome()
     _ = try trainer.run(to: destination(file)) { outcome.take($0) }
@@ -169,14 +178,15 @@ private struct Outcome: Equatable, Sendable {
 
   private static func cluster(
     _ frozenRatio: Double, _ shape: RunShape, share: Double, staleness: Int, rule: FreezeRule = .leading,
-    stopAfter: Int? = nil, from checkpoint: URL? = nil, wire: WireFormat = .float32, in folder: URL
+    stopAfter: Int? = nil, from checkpoint: URL? = nil, wire: WireFormat = .float32, validates: Bool = false,
+    in folder: URL
   ) throws -> Outcome {
     let file = folder.appendingPathComponent("cluster.safetensors")
     let results = onEveryRank(InProcessTransport.job(size: shape.ranks)) { endpoint in
       do {
         return try Self.rank(
           endpoint, frozenRatio, shape, share: share, staleness: staleness, rule: rule, stopAfter: stopAfter,
-          from: checkpoint, wire: wire, to: file)
+          from: checkpoint, wire: wire, validates: validates, to: file)
       } catch {
         endpoint.abort("\(error)", code: 1)
         throw error
@@ -191,10 +201,10 @@ private struct Outcome: Equatable, Sendable {
 
   private static func rank(
     _ endpoint: InProcessTransport, _ frozenRatio: Double, _ shape: RunShape, share: Double, staleness: Int,
-    rule: FreezeRule, stopAfter: Int?, from checkpoint: URL?, wire: WireFormat, to file: URL
+    rule: FreezeRule, stopAfter: Int?, from checkpoint: URL?, wire: WireFormat, validates: Bool, to file: URL
   ) throws -> Outcome {
     let base = try workflow(frozenRatio, shape, rule)
-    let options = options(base, shape, staleness: staleness)
+    let options = options(base, shape, staleness: staleness, validates: validates)
     let plan = shape.plan
     let configuration = base.stage.configuration
     let trainer = ClusterTrainer(
@@ -319,6 +329,29 @@ private struct Outcome: Equatable, Sendable {
     }
   }
 
+  /// Phases that are measured while they train take the same steps, and end with the same best states.
+  @Test(arguments: shapes, [0, 0.6])
+  func validated(_ shape: RunShape, share: Double) throws {
+    try Fixtures.withTemporaryDirectory { folder in
+      for ratio in [0.5, 1] {
+        let one = try Self.single(ratio, shape, share: share, staleness: 1, validates: true, in: folder)
+        #expect(one.validations.contains { $0.change != .none }, "no phase differs from its plan")
+        #expect(one.validations.contains { !$0.isBest })
+        let many = try Self.cluster(ratio, shape, share: share, staleness: 1, validates: true, in: folder)
+        #expect(many == one)
+        let before = try Self.cluster(
+          ratio, shape, share: share, staleness: 1, stopAfter: 10, validates: true, in: folder)
+        let file = folder.appendingPathComponent("stopped.safetensors")
+        try before.checkpoint?.write(to: file)
+        let after = try Self.cluster(
+          ratio, shape, share: share, staleness: 1, from: file, validates: true, in: folder)
+        #expect(before.losses + after.losses == one.losses)
+        #expect(before.validations + after.validations == one.validations)
+        #expect(after.checkpoint == one.checkpoint)
+      }
+    }
+  }
+
   /// Fewer bytes on the wire change the numbers, but not much.
   @Test(arguments: [WireFormat.bfloat16, .int8])
   func wireFormats(_ wire: WireFormat) throws {
@@ -339,6 +372,11 @@ extension Outcome {
       losses.append(record.loss)
       norms.append(record.gradientNorm)
       tokens.append(record.tokens)
+      if var report = record.validation {
+        report.seconds = 0
+        validations.append(report)
+      }
     }
+    if case .warning(let warning, _) = event { warnings.append(warning) }
   }
 }

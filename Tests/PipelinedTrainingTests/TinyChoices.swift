@@ -5,12 +5,13 @@ import LanguageModels
 import PipelinedTraining
 import SeededRandom
 import TaskGraph
+import Tensor
 import TestSupport
 import TrainingFixtures
 
 /// The tiny workflow's diamond with tasks of three options, whose prompts hold their parents' answers: as one
 /// process sees it, and as the ranks of a pipeline do.
-final class TinyChoices: TrainingData, WorkflowSamples {
+final class TinyChoices: TrainingData, WorkflowSamples, ValidationEpisodes {
   let base: TinyWorkflow
   let sampleCount = 10
   /// The share of samples that read the model's own answers.
@@ -76,6 +77,27 @@ final class TinyChoices: TrainingData, WorkflowSamples {
 
   func longestQuestion(_ task: String) -> Int { 24 }
   func longestSequence(_ task: String) -> Int { 24 }
+
+  // MARK: Validation
+
+  var validation: (any ValidationEpisodes)? { self }
+
+  private var heldOut: Range<Int> { 50..<90 }
+
+  func questions(task: String) -> [ScoreRequest] { heldOut.map { question(task, sample: $0, answers: [:]) } }
+
+  func score(task: String, _ scores: [[[TokenScore]]]) -> ValidationScore {
+    var score = ValidationScore(loss: 0, correct: 0, count: heldOut.count)
+    for (sample, options) in zip(heldOut, scores) {
+      let right = recorded(task, sample)
+      score.loss -= Double(options[right].reduce(0) { $0 + $1.logProbability }) / Double(heldOut.count)
+      score.correct +=
+        choice(task, sample: sample, scores: options.map { $0.map(\.logProbability) }) == right ? 1 : 0
+    }
+    return score
+  }
+
+  func majority(task: String) -> Double { 0.35 }
 
   // MARK: As one process sees it
 

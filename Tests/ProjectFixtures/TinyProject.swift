@@ -48,6 +48,7 @@ package struct TinyProject {
         learningRate: 5e-3
         weightDecay: 0.01
         checkpointEvery: 2
+        validateEvery: 0
         precision: float32
       """
     try text.write(toFile: workflowFile, atomically: true, encoding: .utf8)

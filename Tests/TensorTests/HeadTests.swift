@@ -144,3 +144,9 @@ struct HeadTests {
       test.bench.operations.crossEntropy(none, head: test.head, tokens: [], scale: 1, dx: dx) == 0)
   }
 }
+
+extension TensorOperations {
+  fileprivate func logProbabilities(_ x: Matrix, head: [any FrozenMatrix], tokens: [Int32]) -> [Float] {
+    tokenScores(x, head: head, tokens: tokens).map(\.logProbability)
+  }
+}

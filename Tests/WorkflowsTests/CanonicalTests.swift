@@ -15,12 +15,14 @@ import Workflows
             inputs: ["scene", "weather"]
             parents: []
             rank: 4
+            steps: null
             maxSteps: null
           - name: "next move"
             instruction: "Choose what to do."
             inputs: ["request"]
             parents: ["perceive"]
             rank: null
+            steps: null
             maxSteps: null
         lora:
           rank: 12
@@ -30,6 +32,7 @@ import Workflows
         training:
           rounds: 2
           epochs: 3
+          steps: 90
           maxSteps: 100
           batchSize: 8
           microBatchTokens: 512
@@ -44,11 +47,16 @@ import Workflows
           learningRate: 0.0002
           schedule: constant
           warmup: 0.1
+          cooldown: 0.3
           minimumRateRatio: 0.2
           weightDecay: 0.01
           betas: [0.8, 0.95]
           epsilon: 1e-06
           clipNorm: null
+          validateEvery: 20
+          validationEpisodes: 40
+          patience: null
+          budget: {steps: 500, tokens: null, minutes: 2.5}
           checkpointEvery: 10
           seed: 7
           precision: float32

@@ -34,7 +34,7 @@ import Workflows
     ),
     (
       "name: perceive", "title: x",
-      ":9: field 'tasks.0.title': not a known field; use one of: name, instruction, inputs, parents, rank, maxSteps"
+      ":9: field 'tasks.0.title': not a known field; use one of: name, instruction, inputs, parents, rank, steps, maxSteps"
     ),
     ("name: perceive", "rank: 4", ":9: the key 'rank' stands twice in one mapping; remove one of them"),
     (
@@ -216,6 +216,22 @@ import Workflows
     (
       "clipNorm: -1", "clipNorm", "-1 is below 0; use a finite number above 0, or 0 to switch clipping off"
     ),
+    ("validateEvery: -1", "validateEvery", "-1 is outside 0...1000000000; \(range)"),
+    ("validationEpisodes: 0", "validationEpisodes", "0 is outside 1...1000000000; \(range)"),
+    (
+      "patience: many", "patience",
+      "expected a whole number, found 'many'; use a whole number in 0...1000000000"
+    ),
+    (
+      "budget: 300", "budget",
+      "expected a mapping of fields, found '300'; use these fields: steps, tokens, minutes"
+    ),
+    ("budget: {hours: 1}", "budget.hours", "not a known field; use one of: steps, tokens, minutes"),
+    (
+      "budget: {minutes: 0}", "budget.minutes", "0 is not above 0; use a finite number above 0, such as 30"
+    ),
+    ("cooldown: 1", "cooldown", "1 is outside 0...0.9; give a share of a phase's steps, such as 0.2"),
+    ("steps: 0", "steps", "0 is outside 1...1000000000; \(range)"),
     ("checkpointEvery: 0", "checkpointEvery", "0 is outside 1...1000000000; \(range)"),
     ("seed: -1", "seed", "-1 is outside 0...9223372036854775807; \(range)"),
     ("precision: float16", "precision", "'float16' is not known; did you mean 'bfloat16'?"),
@@ -254,7 +270,7 @@ import Workflows
     #expect(
       Samples.refusal(head + "tasks: [a]")
         == "iov.yaml:4: field 'tasks.0': expected a mapping of fields, found 'a'; "
-        + "use these fields: name, instruction, inputs, parents, rank, maxSteps")
+        + "use these fields: name, instruction, inputs, parents, rank, steps, maxSteps")
     #expect(
       Samples.refusal(Samples.short + "\nlora:\n  rank: 8\n", ["tasks.0.rank=3", "tasks.1.rank=4"])
         == "iov.yaml:11: field 'lora.rank': the ranks of the tasks add up to 7, but the total rank is 8; "

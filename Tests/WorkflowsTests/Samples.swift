@@ -44,6 +44,7 @@ enum Samples {
     training:
       rounds: 2
       epochs: 3
+      steps: 90
       maxSteps: 100
       batchSize: 8
       microBatchTokens: 512
@@ -57,11 +58,16 @@ enum Samples {
       learningRate: 2e-4
       schedule: constant
       warmup: 0.1
+      cooldown: 0.3
       minimumRateRatio: 0.2
       weightDecay: 0.01
       betas: [0.8, 0.95]
       epsilon: 1e-6
       clipNorm: null
+      validateEvery: 20
+      validationEpisodes: 40
+      patience: 0
+      budget: {steps: 500, minutes: 2.5}
       checkpointEvery: 10
       seed: 7
       precision: float32

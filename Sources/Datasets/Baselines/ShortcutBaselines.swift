@@ -26,6 +26,27 @@ public enum ShortcutBaselines {
       })
   }
 
+  /// The accuracy, 0...1, of always giving the answer to `task` that is the most frequent in `train` among those
+  /// offered, as ``TaskBaselines/majority``.
+  public static func majority(task: String, train: [Episode], test: [Episode]) -> Double {
+    let named = DatasetTask(name: task, inputs: [], parents: [])
+    let (train, test) = (samples(of: named, in: train), samples(of: named, in: test))
+    return majority(frequencies(train), test)
+  }
+
+  private static func frequencies(_ samples: [Sample]) -> [String: Double] {
+    Dictionary(samples.map { ($0.item.answerText, 1.0) }, uniquingKeysWith: +)
+  }
+
+  private static func majority(_ frequencies: [String: Double], _ test: [Sample]) -> Double {
+    let answers = frequencies.keys.sorted()
+    return mean(test) { sample in
+      let candidates = sample.candidates(answers)
+      return credit(
+        candidates.map { frequencies[$0] ?? 0 }, right: candidates.firstIndex(of: sample.item.answerText))
+    }
+  }
+
   /// One item with what is read with it.
   private struct Sample {
     let item: TaskItem
@@ -52,7 +73,7 @@ public enum ShortcutBaselines {
   private static func measure(
     _ task: DatasetTask, train: [Sample], test: [Sample], oracle: Double?
   ) -> TaskBaselines {
-    let frequencies = Dictionary(train.map { ($0.item.answerText, 1.0) }, uniquingKeysWith: +)
+    let frequencies = frequencies(train)
     let positions = Dictionary(
       train.compactMap { $0.item.answerIndex }.map { ($0, 1.0) }, uniquingKeysWith: +)
     let answers = frequencies.keys.sorted()
@@ -85,7 +106,7 @@ public enum ShortcutBaselines {
     return TaskBaselines(
       task: task.name, items: test.count,
       chance: byOption { _, _ in 0 },
-      majority: byText { answer, _ in frequencies[answer] ?? 0 },
+      majority: majority(frequencies, test),
       position: byOption { index, _ in positions[index] ?? 0 },
       longest: byOption { index, sample in Double(sample.item.options[index].count) },
       shortest: byOption { index, sample in -Double(sample.item.options[index].count) },

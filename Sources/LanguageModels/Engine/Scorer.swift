@@ -31,9 +31,6 @@ public final class Scorer: @unchecked Sendable {
     let activations: StageActivations
   }
 
-  /// Requests are packed into passes of about this many rows.
-  private static let passRows = 256
-
   /// - Precondition: the stage is a whole model.
   public init(_ stage: LlamaStage) {
     precondition(stage.isFirst && stage.isLast, "Scorer: part of a model")
@@ -45,7 +42,18 @@ public final class Scorer: @unchecked Sendable {
   ///
   /// - Throws: what the weight source throws when embeddings cannot be read.
   public func score(_ requests: [ScoreRequest], adapter: AdapterView?) throws -> [[[Float]]] {
-    let passes = pack(requests)
+    try tokenScores(requests, adapter: adapter).map { $0.map { $0.map(\.logProbability) } }
+  }
+
+  /// Per request and continuation the score of each of its tokens, as ``score(_:adapter:)``.
+  ///
+  /// - Throws: what the weight source throws when embeddings cannot be read.
+  public func tokenScores(_ requests: [ScoreRequest], adapter: AdapterView?) throws -> [[[TokenScore]]] {
+    precondition(
+      requests.allSatisfy { request in
+        request.continuations.allSatisfy { request.prompt.count + $0.count - 1 <= stage.contextLength }
+      }, "Scorer: a request longer than the context")
+    let passes = ScoreRequest.passes(requests)
     let rows = passes.map { pass in pass.reduce(0) { $0 + requests[$1].rowCount } }.max() ?? 0
     prepare(rows: rows, adapter: adapter)
     let next = Atomic<Int>(0)
@@ -70,25 +78,8 @@ public final class Scorer: @unchecked Sendable {
   }
 
   private struct State {
-    var scores: [[[Float]]]
+    var scores: [[[TokenScore]]]
     var failure: (any Error)?
-  }
-
-  private func pack(_ requests: [ScoreRequest]) -> [[Int]] {
-    var passes: [[Int]] = []
-    var rows = 0
-    for (index, request) in requests.enumerated() {
-      precondition(
-        request.continuations.allSatisfy { request.prompt.count + $0.count - 1 <= stage.contextLength },
-        "Scorer: a request longer than the context")
-      if passes.isEmpty || rows + request.rowCount > Self.passRows {
-        passes.append([])
-        rows = 0
-      }
-      passes[passes.count - 1].append(index)
-      rows += request.rowCount
-    }
-    return passes
   }
 
   private func prepare(rows: Int, adapter: AdapterView?) {
@@ -101,14 +92,40 @@ public final class Scorer: @unchecked Sendable {
   }
 
   private func run(_ requests: [ScoreRequest], _ adapter: AdapterView?, _ context: Context) throws
-    -> [[[Float]]]
+    -> [[[TokenScore]]]
   {
     let batch = PackedBatch(requests)
     let h = context.activations.hidden.rows(0..<batch.paddedRowCount)
     try stage.embed(batch.tokens, into: h, context.worker.operations)
     stage.forward(
       batch, context.activations, outputRows: batch.targetRows, adapter: adapter, context.worker)
-    let flat = stage.logProbabilities(batch.targets, hidden: h, context.worker)
+    return ScoreRequest.split(stage.tokenScores(batch.targets, hidden: h, context.worker), requests)
+  }
+}
+
+extension ScoreRequest {
+  /// Requests are packed into passes of about this many rows.
+  private static let passRows = 256
+
+  /// The requests of each pass, in order, as indices.
+  public static func passes(_ requests: [ScoreRequest]) -> [[Int]] {
+    var passes: [[Int]] = []
+    var rows = 0
+    for (index, request) in requests.enumerated() {
+      if passes.isEmpty || rows + request.rowCount > passRows {
+        passes.append([])
+        rows = 0
+      }
+      passes[passes.count - 1].append(index)
+      rows += request.rowCount
+    }
+    return passes
+  }
+
+  /// The values of a pass's targets by request and continuation.
+  ///
+  /// - Precondition: there is one for each token of the continuations.
+  public static func split<Value>(_ flat: [Value], _ requests: [ScoreRequest]) -> [[[Value]]] {
     var next = 0
     return requests.map { request in
       request.continuations.map { continuation in

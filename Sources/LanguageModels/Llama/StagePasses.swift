@@ -166,13 +166,20 @@ extension LlamaStage {
     return loss
   }
 
+  /// How probable each of the batch's targets is, from the stage's output. Only on the last stage.
+  public func tokenScores(
+    _ targets: [TargetToken], hidden h: Matrix, _ worker: StageWorker
+  ) -> [TokenScore] {
+    withNormed(h, rows: targets.map(\.row), worker) { normed in
+      worker.operations.tokenScores(normed, head: head, tokens: targets.map(\.token))
+    }
+  }
+
   /// log p of each of the batch's targets, from the stage's output. Only on the last stage.
   public func logProbabilities(
     _ targets: [TargetToken], hidden h: Matrix, _ worker: StageWorker
   ) -> [Float] {
-    withNormed(h, rows: targets.map(\.row), worker) { normed in
-      worker.operations.logProbabilities(normed, head: head, tokens: targets.map(\.token))
-    }
+    tokenScores(targets, hidden: h, worker).map(\.logProbability)
   }
 
   /// The logits `[rows.count, vocabulary]` at some rows of the stage's output. Only on the last stage.

@@ -18,6 +18,9 @@ struct EvaluateCommand: ParsableCommand {
       `text` the option's text alone, `text/char` the same per character. The interval is that of the \
       chained accuracy.
 
+      A task that is no better than its most frequent answer is reported as not learnt, and what training \
+      noted is repeated.
+
       With --base the same for the model without the adapter (zero-shot), and with --shortcuts what can be \
       guessed without understanding: the majority answer, a place in the list, word counts. Where --format \
       json prints both, they are the members `report` and `shortcuts` of one object.
@@ -57,15 +60,23 @@ struct EvaluateCommand: ParsableCommand {
     if let limit { episodes = Array(episodes.prefix(limit)) }
     // Read before the work is done, so that a file that is missing is told at once.
     let train = shortcuts ? try trained.episodes(.train, data: data) : nil
+    // Of another data folder the training part may be missing.
+    let frequent = base ? nil : train ?? (try? trained.episodes(.train, data: data))
     if let predictions { try OutputFile.check(predictions, option: "--predictions") }
     let graph = trained.loaded.workflow.graph
     var answers: [TaskPrediction] = []
-    let report = try trained.evaluator(base: base).evaluate(episodes) { task, chained, done, all in
+    var report = try trained.evaluator(base: base).evaluate(episodes) { task, chained, done, all in
       Console.complain("[\(done + 1)/\(all)] \(task)\(chained ? ", chained" : "")")
     } onAnswers: { task, gold, chained, read in
       answers += TaskPrediction.lines(
         task: task, parents: graph.parents(of: task), episodes: episodes, gold: gold, chained: chained,
         read: read)
+    }
+    if let frequent {
+      for index in report.tasks.indices {
+        report.tasks[index].majority = ShortcutBaselines.majority(
+          task: report.tasks[index].task, train: frequent, test: episodes)
+      }
     }
     let tasks = trained.loaded.workflow.datasetTasks
     let baselines = train.map { ShortcutBaselines.measure(train: $0, test: episodes, tasks: tasks) }
@@ -76,6 +87,9 @@ struct EvaluateCommand: ParsableCommand {
       let state = trained.isComplete || base ? "" : " (training not finished: the last checkpoint)"
       let source = "\(split.rawValue) split of \(trained.data(data).path)"
       try Console.print("\(what)\(state), \(source): " + report.text)
+      for warning in base ? [] : try RunFolder(folder).loggedWarnings() {
+        try Console.print("Training noted: \(warning.text)")
+      }
       if let baselines { try Console.print("\nWhat shortcuts reach\n\n" + baselines.text) }
     }
     if let predictions { try AtomicFile.write(answers.jsonLines(), to: URL(fileURLWithPath: predictions)) }

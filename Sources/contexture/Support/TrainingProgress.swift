@@ -13,6 +13,10 @@ final class TrainingProgress {
   private var done = 0
   private var hasTrained = false
   private var phaseSteps = 0
+  /// By how many steps phases have turned out longer than planned, or shorter.
+  private var extraSteps = 0
+  /// The last validation of the phase.
+  private var validation: ValidationReport?
   private var lossSum = 0.0
   private var lossCount = 0
   private var recentTokens: [Double] = []
@@ -65,6 +69,7 @@ final class TrainingProgress {
     switch event {
     case .phaseStarted(let phase, let step, let steps, let bytes):
       phaseSteps = steps
+      validation = nil
       lossSum = 0
       lossCount = 0
       try Console.print(
@@ -74,16 +79,25 @@ final class TrainingProgress {
     case .step(let record):
       try hint(record)
       done = record.totalStep
+      if let report = record.validation {
+        extraSteps += report.end - phaseSteps
+        phaseSteps = report.end
+        validation = report
+      }
       lossSum += record.loss
       lossCount += 1
       recentTokens = (recentTokens + [Double(record.tokens)]).suffix(20)
       recentSeconds = (recentSeconds + [record.seconds]).suffix(20)
       let now = ContinuousClock.now
       let isLast = record.step == phaseSteps
-      if isTerminal || isLast || now - lastLine > .seconds(10) {
+      if isTerminal || isLast || record.validation != nil || now - lastLine > .seconds(10) {
         lastLine = now
-        try write(line(record, allSteps), ends: isLast || !isTerminal)
+        try write(line(record, allSteps + extraSteps), ends: isLast || !isTerminal)
       }
+      if let report = record.validation, let text = Self.text(report.change, record) {
+        try Console.print((isTerminal && !isLast ? "\n" : "") + text)
+      }
+    case .warning(let warning, _): try Console.print((isTerminal ? "\n" : "") + "  WARNING \(warning.text)")
     case .decided(let decisions, let phase):
       for decision in decisions where !decision.freezes.isEmpty {
         let reason = decision.isGuard ? "its held-back loss grew" : "their gradients conflict"
@@ -110,8 +124,26 @@ final class TrainingProgress {
     let rate = recentTokens.reduce(0, +) / max(seconds, 1e-9)
     let left = Double(allSteps - done) * seconds / Double(max(recentSeconds.count, 1))
     return "  step \(record.step)/\(phaseSteps)  loss \(Self.number(record.loss, 3)) "
-      + "(mean \(Self.number(lossSum / Double(max(lossCount, 1)), 3)))  \(Self.number(rate, 0)) tokens/s  "
-      + "\(Self.time(left)) left"
+      + "(mean \(Self.number(lossSum / Double(max(lossCount, 1)), 3)))  "
+      + (validation.map { Self.text($0) } ?? "") + "\(Self.number(rate, 0)) tokens/s  \(Self.time(left)) left"
+  }
+
+  /// The last validation, as a part of the line.
+  private static func text(_ report: ValidationReport) -> String {
+    let score = report.score
+    return "validation \(score.correct)/\(score.count) (loss \(number(score.loss, 3)))"
+      + (report.isBest ? " best" : "") + "  "
+  }
+
+  /// What a validation changed; `nil` where it changed nothing.
+  private static func text(_ change: PhasePace.Change, _ record: StepRecord) -> String? {
+    let end = record.validation?.end ?? 0
+    switch change {
+    case .none: return nil
+    case .extended: return "  still learning: the phase gets steps up to \(end)"
+    case .coolsDown: return "  the learning rate falls from here to step \(end)"
+    case .ends: return "  nothing improves any more: the phase ends here"
+    }
   }
 
   private func write(_ line: String, ends: Bool) throws {

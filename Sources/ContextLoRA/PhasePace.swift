@@ -1,0 +1,152 @@
+/// How long a phase trains, and at which rate: the plan at first, then what validation makes of it.
+///
+/// A phase runs at the peak rate until ``stableEnd`` and cools down until ``end`` (schedules other than `wsd` have
+/// no part of their own for that: `stableEnd` is `end`). Validation
+/// - begins the cool-down early where nothing has improved for `patience` validations,
+/// - puts it off while the task is on a plateau, or still improving, as long as the budget lasts.
+///
+/// Every decision follows from the scores alone, so that a resumed run, and every rank of a job, makes the same.
+public struct PhasePace: Sendable, Equatable, Codable {
+  /// The state that scored best so far.
+  public struct Best: Sendable, Equatable, Codable {
+    /// The optimiser step it was reached at.
+    public var step: Int
+    /// What it scored.
+    public var score: ValidationScore
+  }
+
+  /// What a validation changed.
+  public enum Change: String, Sendable, Codable {
+    /// Nothing.
+    case none
+    /// The phase gets more steps.
+    case extended
+    /// The rate falls from now on, as planned or because nothing improves.
+    case coolsDown
+    /// The phase is over before its planned end.
+    case ends
+  }
+
+  /// The planned optimiser steps.
+  public let planned: Int
+  /// The last step at the peak rate, as planned now.
+  public private(set) var stableEnd: Int
+  /// The last step, as planned now.
+  public private(set) var end: Int
+  /// Whether `end` is final.
+  public private(set) var isCooling = false
+  /// The best state so far; `nil` before the first validation.
+  public private(set) var best: Best?
+  /// What later scores must improve on, and for how many validations none has.
+  private var reference: ValidationScore?
+  private var misses = 0
+  /// Tokens trained in this phase.
+  public private(set) var tokens = 0
+  /// Seconds of this phase's steps; counted only where the budget is in minutes.
+  public private(set) var seconds = 0.0
+
+  /// The plan.
+  ///
+  /// - Parameters:
+  ///   - planned: optimiser steps.
+  ///   - cooldown: the share of them in which the rate falls, 0..<1; 0 where the schedule has no such part.
+  public init(planned: Int, cooldown: Double) {
+    self.planned = planned
+    end = planned
+    stableEnd = planned - Int((cooldown * Double(planned)).rounded())
+  }
+
+  /// Whether the numbers, read from a file, can be those of a phase.
+  var isSound: Bool {
+    let most = 1_000_000_000
+    return (1...most).contains(planned) && (0...most).contains(end) && (0...end).contains(stableEnd)
+      && (0...most).contains(misses) && tokens >= 0 && seconds.isFinite
+      && best.map { (1...most).contains($0.step) && $0.score.isSound } ?? true && reference?.isSound ?? true
+  }
+
+  /// Forgets the best state: the columns have changed, and it cannot be restored.
+  mutating func forgetBest() { best = nil }
+
+  /// Notes what a step cost.
+  mutating func spend(tokens: Int, seconds: Double, _ options: TrainingOptions.Validation?) {
+    self.tokens += tokens
+    if options?.budget.minutes != nil { self.seconds += seconds }
+  }
+
+  /// Whether the state after a step is to be validated.
+  public func isDue(_ step: Int, _ options: TrainingOptions.Validation?) -> Bool {
+    guard let options else { return false }
+    return step % options.every == 0 || step == stableEnd || step == end
+  }
+
+  /// The next step after `step` with a validation or the phase's end.
+  public func nextStop(after step: Int, _ options: TrainingOptions.Validation?) -> Int {
+    guard let options else { return end }
+    let next = (step / options.every + 1) * options.every
+    return min(next, end, step < stableEnd ? stableEnd : end)
+  }
+
+  /// Takes the score of the state after `step`.
+  ///
+  /// - Parameters:
+  ///   - majority: the accuracy of the most frequent answer, 0...1.
+  ///   - cooldown: as planned with.
+  ///   - limit: the most steps of the phase.
+  /// - Returns: whether the state is the best so far, and what changed.
+  mutating func record(
+    _ score: ValidationScore, step: Int, majority: Double, cooldown: Double, limit: Int,
+    _ options: TrainingOptions.Validation
+  ) -> (isBest: Bool, change: Change) {
+    let isBest = score.isBetter(than: best?.score)
+    if isBest { best = Best(step: step, score: score) }
+    if score.improves(on: reference) {
+      (reference, misses) = (score, 0)
+    } else {
+      misses += 1
+    }
+    if isCooling { return (isBest, .none) }
+    let isLearnt = best?.score.isLearnt(majority: majority) ?? false
+    if isLearnt, let patience = options.patience, misses >= patience, step < stableEnd {
+      return (isBest, coolDown(after: step, cooldown))
+    }
+    guard step >= stableEnd else { return (isBest, .none) }
+    let isImproving = misses < 2 && (best?.score.accuracy ?? 0) < Self.goodEnough
+    if !isLearnt || isImproving, extend(after: step, cooldown, limit, options) { return (isBest, .extended) }
+    return (isBest, coolDown(after: step, cooldown))
+  }
+
+  /// A task this accurate gets no more steps than planned.
+  private static let goodEnough = 0.98
+
+  private mutating func coolDown(after step: Int, _ cooldown: Double) -> Change {
+    isCooling = true
+    let isPlanned = step == stableEnd
+    let wasEnd = end
+    stableEnd = step
+    if cooldown == 0 {
+      end = step
+    } else if !isPlanned {
+      end = Self.whole(step, cooldown)
+    }
+    return end == step ? (step == wasEnd ? .none : .ends) : .coolsDown
+  }
+
+  /// Puts the end off by one validation, where the budget allows.
+  private mutating func extend(
+    after step: Int, _ cooldown: Double, _ limit: Int, _ options: TrainingOptions.Validation
+  ) -> Bool {
+    let stable = step + options.every
+    let whole = Self.whole(stable, cooldown)
+    let share = Double(whole) / Double(max(step, 1))
+    guard whole <= limit else { return false }
+    if let most = options.budget.tokens, Double(tokens) * share > Double(most) { return false }
+    if let most = options.budget.minutes, seconds * share > 60 * most { return false }
+    (stableEnd, end) = (stable, whole)
+    return true
+  }
+
+  /// The steps of a phase of which the first `stable` are at the peak rate.
+  private static func whole(_ stable: Int, _ cooldown: Double) -> Int {
+    cooldown == 0 ? stable : max(stable + 1, Int((Double(stable) / (1 - cooldown)).rounded()))
+  }
+}

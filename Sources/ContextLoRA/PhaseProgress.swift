@@ -1,0 +1,87 @@
+import LanguageModels
+
+/// How far a phase is: its pace, and what validation has found so far. Checkpoints hold it.
+///
+/// The same for one process and for the ranks of a job, which differ only in how they get their scores.
+public struct PhaseProgress: Sendable, Equatable, Codable {
+  /// How long the phase trains.
+  public private(set) var pace: PhasePace
+  /// The Euclidean norm of the phase's trainable values when it began.
+  public let startNorm: Double
+  /// What each prerequisite with refined columns scored when the phase began.
+  public var prerequisites: [String: ValidationScore] = [:]
+  private var hasDiverged = false
+
+  /// A phase that begins with these trainable values, flat.
+  public init(_ pace: PhasePace, values: [Float]) {
+    self.pace = pace
+    startNorm = Self.norm(values)
+  }
+
+  /// Whether the numbers, read from a file, can be those of a phase.
+  var isSound: Bool { pace.isSound && startNorm.isFinite && prerequisites.values.allSatisfy(\.isSound) }
+
+  /// Forgets the best state: the columns have changed, and it cannot be restored.
+  mutating func forgetBest() { pace.forgetBest() }
+
+  /// Notes what a step cost.
+  public mutating func spend(tokens: Int, seconds: Double, _ options: TrainingOptions) {
+    pace.spend(tokens: tokens, seconds: seconds, options.validation)
+  }
+
+  /// Takes the score of the state after a step.
+  ///
+  /// - Parameters:
+  ///   - majority: the accuracy of the most frequent answer, 0...1.
+  ///   - seconds: what the validation took.
+  /// - Returns: what it changed, and the warnings that it gives.
+  public mutating func record(
+    _ score: ValidationScore, task: String, step: Int, majority: Double, seconds: Double,
+    _ options: TrainingOptions
+  ) -> (report: ValidationReport, warnings: [TrainingWarning]) {
+    guard let validation = options.validation else { preconditionFailure("a score without validation") }
+    var warnings: [TrainingWarning] = []
+    if !hasDiverged, TrainingWarning.isDiverging(score, best: pace.best), let best = pace.best {
+      hasDiverged = true
+      warnings.append(.diverging(task: task, step: step, loss: score.loss, best: best.score.loss))
+    }
+    let (isBest, change) = pace.record(
+      score, step: step, majority: majority, cooldown: options.learningRate.cooldown,
+      limit: options.stepLimit(task: task, planned: pace.planned), validation)
+    return (
+      ValidationReport(score: score, isBest: isBest, change: change, end: pace.end, seconds: seconds),
+      warnings
+    )
+  }
+
+  /// The warnings of a phase that is over.
+  ///
+  /// - Parameters:
+  ///   - values: its trainable values, flat.
+  ///   - prerequisites: what each prerequisite with refined columns scores now.
+  public func closing(
+    task: String, values: [Float], majority: Double, prerequisites after: [String: ValidationScore]
+  ) -> [TrainingWarning] {
+    var warnings: [TrainingWarning] = []
+    if abs(Self.norm(values) - startNorm) <= Self.leastMovement * startNorm {
+      warnings.append(.columnsDidNotMove(task: task))
+    }
+    if let best = pace.best?.score, !best.isLearnt(majority: majority) {
+      warnings.append(.notLearnt(task: task, accuracy: best.accuracy, majority: majority))
+    }
+    for (name, before) in prerequisites.sorted(by: { $0.key < $1.key }) {
+      guard let now = after[name], TrainingWarning.hasDropped(from: before, to: now) else { continue }
+      warnings.append(
+        .prerequisiteDropped(task: task, prerequisite: name, before: before.accuracy, after: now.accuracy))
+    }
+    return warnings
+  }
+
+  /// By how much the norm of columns that move changes at least, relative: B begins at 0, and a step of AdamW moves
+  /// a value by about the learning rate.
+  private static let leastMovement = 1e-8
+
+  private static func norm(_ values: [Float]) -> Double {
+    values.reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot()
+  }
+}

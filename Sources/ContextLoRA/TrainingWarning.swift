@@ -1,0 +1,71 @@
+/// A way in which a phase can fail although every step succeeds, found by validation.
+public enum TrainingWarning: Sendable, Equatable, Codable {
+  /// The task is no better than its most frequent answer.
+  case notLearnt(task: String, accuracy: Double, majority: Double)
+  /// The validation loss has left its best value far behind.
+  case diverging(task: String, step: Int, loss: Double, best: Double)
+  /// A prerequisite whose columns were refined answers fewer validation episodes right than before.
+  case prerequisiteDropped(task: String, prerequisite: String, before: Double, after: Double)
+  /// The phase's own columns are what they were when it began.
+  case columnsDidNotMove(task: String)
+
+  /// A short name for logs.
+  public var name: String {
+    switch self {
+    case .notLearnt: "not learnt"
+    case .diverging: "diverging"
+    case .prerequisiteDropped: "prerequisite dropped"
+    case .columnsDidNotMove: "columns did not move"
+    }
+  }
+
+  /// The task whose phase it was.
+  public var task: String {
+    switch self {
+    case .notLearnt(let task, _, _), .diverging(let task, _, _, _), .prerequisiteDropped(let task, _, _, _),
+      .columnsDidNotMove(let task):
+      task
+    }
+  }
+
+  /// What happened and which setting to change.
+  public var text: String {
+    switch self {
+    case .notLearnt(let task, let accuracy, let majority):
+      "\(task): \(percent(accuracy)) of validation, the majority answer has \(percent(majority)): not learnt; "
+        + "give it more steps (tasks.\(task).steps, training.budget), a higher training.learningRate, or more rank"
+    case .diverging(let task, let step, let loss, let best):
+      "\(task), step \(step): diverging, the validation loss is \(rounded(loss)) where \(rounded(best)) was reached; "
+        + "lower training.learningRate"
+    case .prerequisiteDropped(let task, let prerequisite, let before, let after):
+      "\(task): prerequisite dropped, \(prerequisite) has \(percent(after)) of validation and had "
+        + "\(percent(before)) before; raise training.frozenRatio"
+    case .columnsDidNotMove(let task):
+      "\(task): its columns did not move; raise training.learningRate, and check that its episodes have answers"
+    }
+  }
+
+  private func percent(_ share: Double) -> String { "\(Int((100 * share).rounded())) %" }
+
+  private func rounded(_ value: Double) -> String {
+    guard value.isFinite else { return "no number" }
+    let hundredths = Int((min(value, 1e9) * 100).rounded())
+    let rest = hundredths % 100
+    return "\(hundredths / 100)." + (rest < 10 ? "0\(rest)" : "\(rest)")
+  }
+}
+
+extension TrainingWarning {
+  /// Whether a validation loss is far above the best one: half a nat and half as much again.
+  static func isDiverging(_ score: ValidationScore, best: PhasePace.Best?) -> Bool {
+    guard let best, score.accuracy <= best.score.accuracy else { return false }
+    return !(score.loss <= best.score.loss + 0.5 && score.loss <= 1.5 * best.score.loss + 0.5)
+  }
+
+  /// Whether an accuracy has fallen by more than chance: two standard errors of the difference.
+  static func hasDropped(from before: ValidationScore, to after: ValidationScore) -> Bool {
+    let pooled = (before.accuracy + after.accuracy) / 2
+    let error = (2 * pooled * (1 - pooled) / Double(max(after.count, 1))).squareRoot()
+    return before.accuracy - after.accuracy > max(2 * error, 0.02)
+  }
+}

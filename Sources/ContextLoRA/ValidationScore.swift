@@ -1,0 +1,45 @@
+import Datasets
+
+/// What a task reaches on validation episodes, which no phase trains on.
+public struct ValidationScore: Sendable, Equatable, Codable {
+  /// Mean cross-entropy over the tokens of the recorded replies, in nats.
+  public var loss: Double
+  /// Episodes answered right: the option whose reply is the most probable, or free text that greedy decoding
+  /// would reproduce token by token.
+  public var correct: Int
+  /// Episodes.
+  public var count: Int
+
+  /// A score of `count` episodes.
+  public init(loss: Double, correct: Int, count: Int) {
+    (self.loss, self.correct, self.count) = (loss, correct, count)
+  }
+
+  /// The share of right answers, 0...1; 0 of no episodes.
+  public var accuracy: Double { count == 0 ? 0 : Double(correct) / Double(count) }
+
+  /// Whether the numbers, read from a file, can be those of a validation.
+  var isSound: Bool { loss.isFinite && count >= 0 && (0...count).contains(correct) }
+
+  /// Whether this state is to be kept instead of the other one: by accuracy, ties by loss. A loss that is not
+  /// finite never wins.
+  public func isBetter(than other: ValidationScore?) -> Bool {
+    guard loss.isFinite else { return false }
+    guard let other else { return true }
+    return (accuracy, -loss) > (other.accuracy, -other.loss)
+  }
+
+  /// Whether training is still getting somewhere: a higher accuracy, or the same one at a loss that is lower by
+  /// more than 2 % and 0.01 nats.
+  func improves(on other: ValidationScore?) -> Bool {
+    guard loss.isFinite else { return false }
+    guard let other else { return true }
+    if accuracy != other.accuracy { return accuracy > other.accuracy }
+    return loss < other.loss - max(0.02 * other.loss, 0.01)
+  }
+
+  /// Whether the accuracy exceeds that of always giving the most frequent answer, `majority`, by more than chance.
+  public func isLearnt(majority: Double) -> Bool {
+    loss.isFinite && MajorityTest.isBetter(correct: correct, of: count, than: majority)
+  }
+}

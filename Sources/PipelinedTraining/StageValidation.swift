@@ -1,0 +1,50 @@
+import LanguageModels
+import Tensor
+import Transport
+
+/// Forward passes over validation questions, through the stages of `D_t` of the plan's first pipeline.
+///
+/// They need no schedule: each stage takes a pass's activations from the one before it, in order, and while it
+/// computes the next stage works on the pass before.
+extension StageRunner {
+  /// Whether this stage takes part.
+  var validates: Bool { trainer != nil && pipelineIndex == 0 }
+
+  /// Scores the continuations of some questions: `[question][continuation][token]`.
+  ///
+  /// - Parameter view: the columns to compute with, of this stage's layers.
+  /// - Returns: the scores on the last stage; `nil` on the others.
+  /// - Throws: the transport's errors, and what the model's file throws.
+  /// - Precondition: the stage ``validates``, and every stage that does calls it with the same questions.
+  func scores(_ requests: [ScoreRequest], adapter view: AdapterView) throws -> [[[TokenScore]]]? {
+    let passes = ScoreRequest.passes(requests).map { $0.map { requests[$0] } }
+    let rows = passes.map { $0.reduce(0) { $0 + $1.rowCount } }.max() ?? 0
+    let worker = StageWorker(
+      stage, rows: rows, adapter: view, backward: false, threads: stage.device.workerCount)
+    let activations = StageActivations(stage, rows: rows, adapter: view, keepsActivations: false)
+    let tag = StageLink.Control.validation.tag
+    var scores: [[[TokenScore]]] = []
+    var sends: [Transfer] = []
+    for pass in passes {
+      let batch = PackedBatch(pass)
+      let h = activations.hidden.rows(0..<batch.paddedRowCount)
+      if stage.isFirst {
+        try stage.embed(batch.tokens, into: h, worker.operations)
+      } else {
+        let buffer = MessageBuffer(count: message.byteCount(rows: batch.rowCount, options: 0))
+        try link.transport.receive(into: buffer, from: pipeline.trained[place - 1].device, tag: tag)
+          .wait(seconds: link.deadline)
+        message.decode(buffer, options: 0, batch: batch, into: h, worker.operations)
+      }
+      stage.forward(batch, activations, outputRows: batch.targetRows, adapter: view, worker)
+      if stage.isLast {
+        scores += ScoreRequest.split(stage.tokenScores(batch.targets, hidden: h, worker), pass)
+      } else {
+        let buffer = message.encode(h, rows: batch.rowCount, options: [], worker.operations)
+        sends.append(link.transport.send(buffer, to: pipeline.trained[place + 1].device, tag: tag))
+      }
+    }
+    for send in sends { try send.wait(seconds: link.deadline) }
+    return stage.isLast ? scores : nil
+  }
+}

@@ -1,0 +1,53 @@
+import Checkpoint
+import ContextLoRA
+import Foundation
+
+/// One line of `warnings.jsonl`.
+public struct LoggedWarning: Sendable, Equatable, Codable {
+  /// The optimiser steps of the run when it was given.
+  public var totalStep: Int
+  /// A short name of the kind, such as `not learnt`.
+  public var kind: String
+  /// The task whose phase it was.
+  public var task: String
+  /// What happened and which setting to change.
+  public var text: String
+}
+
+extension RunFolder {
+  /// The warnings of the run's training; none where the file is not there.
+  ///
+  /// - Throws: `RunError` naming the line that cannot be read.
+  public func loggedWarnings() throws -> [LoggedWarning] {
+    guard FileManager.default.fileExists(atPath: warnings.path) else { return [] }
+    let data = (try? Data(contentsOf: warnings)) ?? Data()
+    return try data.split(separator: 10).enumerated().map { index, line in
+      guard let warning = try? JSONDecoder().decode(LoggedWarning.self, from: line) else {
+        throw RunError(
+          "\(warnings.path):\(index + 1)", "is not a warning of a training", "remove the line, or the file")
+      }
+      return warning
+    }
+  }
+
+  /// Drops the warnings of steps that will be taken again.
+  func keepWarnings(upTo steps: Int) throws {
+    let all = try loggedWarnings()
+    let kept = all.filter { $0.totalStep <= steps }
+    if kept.count < all.count { try write(kept) }
+  }
+
+  /// Appends a warning.
+  func log(_ warning: TrainingWarning, totalStep: Int) throws {
+    let line = LoggedWarning(
+      totalStep: totalStep, kind: warning.name, task: warning.task, text: warning.text)
+    try write(try loggedWarnings() + [line])
+  }
+
+  private func write(_ lines: [LoggedWarning]) throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    try AtomicFile.write(
+      try lines.reduce(into: Data()) { $0 += try encoder.encode($1) + Data([10]) }, to: warnings)
+  }
+}

@@ -1,0 +1,158 @@
+import ContextLoRA
+import Testing
+
+/// What validation makes of a phase's plan.
+struct PhasePaceTests {
+  private func options(
+    every: Int = 10, patience: Int? = 3, budget: TrainingOptions.Budget = .init(), cooldown: Double = 0.2,
+    most: Int? = nil
+  ) -> TrainingOptions {
+    var options = TrainingOptions()
+    options.validation = TrainingOptions.Validation(every: every, patience: patience, budget: budget)
+    options.learningRate = LearningRateSchedule(
+      peak: 1, shape: cooldown > 0 ? .wsd : .cosine, minimumRatio: 0.1, cooldown: cooldown)
+    options.maximumSteps = most
+    return options
+  }
+
+  private struct Course {
+    var progress: PhaseProgress
+    var reports: [(step: Int, report: ValidationReport)] = []
+    var warnings: [TrainingWarning] = []
+    var end: Int { progress.pace.end }
+  }
+
+  /// Trains a phase whose state after a step scores as `score` says; the majority answer has 0.4.
+  private func course(
+    planned: Int, _ options: TrainingOptions, tokens: Int = 100, seconds: Double = 1,
+    _ score: (Int) -> (accuracy: Double, loss: Double)
+  ) -> Course {
+    let pace = PhasePace(planned: planned, cooldown: options.learningRate.cooldown)
+    var course = Course(progress: PhaseProgress(pace, values: [1]))
+    var step = 0
+    while step < course.end, step < 10_000 {
+      step += 1
+      course.progress.spend(tokens: tokens, seconds: seconds, options)
+      guard course.progress.pace.isDue(step, options.validation) else { continue }
+      let (accuracy, loss) = score(step)
+      let (report, warnings) = course.progress.record(
+        ValidationScore(loss: loss, correct: Int((accuracy * 100).rounded()), count: 100), task: "t",
+        step: step,
+        majority: 0.4, seconds: 0, options)
+      course.reports.append((step, report))
+      course.warnings += warnings
+    }
+    return course
+  }
+
+  @Test("without validation a phase takes its planned steps")
+  func plan() {
+    let pace = PhasePace(planned: 50, cooldown: 0.2)
+    #expect(pace.end == 50 && pace.stableEnd == 40)
+    #expect((1...50).allSatisfy { !pace.isDue($0, nil) })
+    #expect(pace.nextStop(after: 0, nil) == 50)
+  }
+
+  @Test("a phase that learns in time takes its planned steps, and is validated at their end")
+  func learnsInTime() {
+    let course = course(planned: 50, options()) { (min(0.97, 0.5 + Double($0) / 80), 1 / Double($0)) }
+    #expect(course.end == 50 || course.reports.contains { $0.report.change == .extended })
+    let good = self.course(planned: 50, options()) { (min(1, 0.5 + Double($0) / 60), 2 / Double($0)) }
+    #expect(good.end == 50)
+    #expect(good.reports.map(\.step) == [10, 20, 30, 40, 50])
+    #expect(good.reports[3].report.change == .coolsDown)
+  }
+
+  @Test("a phase in which nothing improves any more ends early, after a cool-down")
+  func converged() {
+    let course = course(planned: 200, options()) { $0 < 30 ? (0.5, 1) : (0.99, 0.05) }
+    // Improved last at 30; three validations later the rate begins to fall.
+    #expect(course.progress.pace.stableEnd == 60 && course.end == 75)
+    #expect(course.progress.pace.best?.step == 30)
+    let cosine = self.course(planned: 200, options(cooldown: 0)) { $0 < 30 ? (0.5, 1) : (0.99, 0.05) }
+    #expect(cosine.end == 60 && cosine.reports.last?.report.change == .ends)
+    #expect(self.course(planned: 200, options(patience: nil)) { _ in (0.99, 0.05) }.end == 200)
+  }
+
+  @Test("a phase on a plateau gets more steps until it has learnt, or the budget is spent")
+  func plateau() {
+    let late = course(planned: 50, options()) { $0 < 85 ? (0.41, 1.1) : (0.99, 0.05) }
+    #expect(late.progress.pace.stableEnd == 90 && late.end == 113)
+    #expect(late.progress.pace.best?.score.accuracy == 0.99)
+    let never = course(planned: 50, options()) { _ in (0.41, 1.1) }
+    #expect(never.end <= 150 && never.end > 130)
+    #expect(
+      never.progress.closing(task: "t", values: [2], majority: 0.4, prerequisites: [:]).map(\.name) == [
+        "not learnt"
+      ])
+    #expect(course(planned: 50, options(budget: .init(steps: 80))) { _ in (0.41, 1.1) }.end <= 80)
+    #expect(course(planned: 50, options(budget: .init(steps: 20))) { _ in (0.41, 1.1) }.end == 50)
+    #expect(course(planned: 50, options(most: 70)) { _ in (0.41, 1.1) }.end <= 70)
+    let byTokens = course(planned: 50, options(budget: .init(tokens: 9_000))) { _ in (0.41, 1.1) }
+    #expect(byTokens.progress.pace.tokens <= 9_000 && byTokens.end > 50)
+    let byMinutes = course(planned: 50, options(budget: .init(minutes: 1.5))) { _ in (0.41, 1.1) }
+    #expect(byMinutes.progress.pace.seconds <= 90 && byMinutes.end > 50)
+    // Without a budget in minutes no time is kept: a checkpoint has the same bytes whenever it is written.
+    #expect(never.progress.pace.seconds == 0)
+  }
+
+  @Test("the best state is the one of the highest accuracy, ties by loss; no number never wins")
+  func best() {
+    let scores: [Int: (Double, Double)] = [
+      10: (0.9, 0.5), 20: (0.9, 0.4), 30: (0.95, .nan), 40: (0.8, 0.1), 50: (0.9, 0.4),
+    ]
+    let course = course(planned: 50, options(patience: nil, budget: .init(steps: 50))) {
+      scores[$0] ?? (0, 9)
+    }
+    #expect(course.progress.pace.best?.step == 20)
+    #expect(course.reports.map(\.report.isBest) == [true, true, false, false, false])
+    let none = self.course(planned: 20, options(budget: .init(steps: 20))) { _ in (1, .nan) }
+    #expect(none.progress.pace.best == nil)
+  }
+
+  @Test("a loss that leaves its best value far behind is reported once")
+  func diverges() {
+    let course = course(planned: 100, options(patience: nil)) { $0 < 30 ? (0.9, 0.4) : (0.3, Double($0)) }
+    #expect(course.warnings.map(\.name) == ["diverging"])
+    #expect(course.warnings.first?.text.contains("step 30") == true)
+  }
+
+  @Test("columns that keep their norm did not move")
+  func still() {
+    let progress = PhaseProgress(PhasePace(planned: 5, cooldown: 0), values: [3, 4])
+    func names(_ values: [Float]) -> [String] {
+      progress.closing(task: "t", values: values, majority: 0.4, prerequisites: [:]).map(\.name)
+    }
+    #expect(names([3, 4]) == ["columns did not move"])
+    #expect(names([3, 4.001]).isEmpty)
+  }
+
+  @Test("a prerequisite that lost more than chance is reported")
+  func prerequisites() {
+    var progress = PhaseProgress(PhasePace(planned: 5, cooldown: 0), values: [3])
+    progress.prerequisites = [
+      "p": ValidationScore(loss: 0.1, correct: 95, count: 100),
+      "q": ValidationScore(loss: 0.1, correct: 95, count: 100),
+    ]
+    let after = [
+      "p": ValidationScore(loss: 0.9, correct: 70, count: 100),
+      "q": ValidationScore(loss: 0.1, correct: 93, count: 100),
+    ]
+    let warnings = progress.closing(task: "t", values: [4], majority: 0.4, prerequisites: after)
+    #expect(
+      warnings == [.prerequisiteDropped(task: "t", prerequisite: "p", before: 0.95, after: 0.7)])
+  }
+
+  @Test("rates: warm-up, stable, cool-down; a cosine begins again beyond its plan")
+  func rates() {
+    let wsd = LearningRateSchedule(peak: 1, shape: .wsd, warmup: 0.1, minimumRatio: 0.1, cooldown: 0.2)
+    let rates = (1...20).map { wsd.rate(step: $0, PhasePace(planned: 20, cooldown: 0.2)) }
+    #expect(rates[0] == 0.5 && rates[1...15].allSatisfy { $0 == 1 })
+    #expect(abs(rates[19] - 0.1) < 1e-12)
+    for (earlier, later) in zip(rates[15...], rates[16...]) { #expect(later < earlier) }
+    let cosine = LearningRateSchedule(peak: 1, shape: .cosine, warmup: 0.2, minimumRatio: 0.1)
+    let pace = PhasePace(planned: 10, cooldown: 0)
+    #expect(abs(cosine.rate(step: 10, pace) - 0.1) < 1e-12)
+    #expect(cosine.rate(step: 11, pace) == 1 && abs(cosine.rate(step: 20, pace) - 0.1) < 1e-12)
+  }
+}
