@@ -116,7 +116,7 @@ public struct PhasePace: Sendable, Equatable, Codable {
   }
 
   /// A task this accurate gets no more steps than planned.
-  private static let goodEnough = 0.98
+  private static let goodEnough = 0.97
 
   private mutating func coolDown(after step: Int, _ cooldown: Double) -> Change {
     isCooling = true

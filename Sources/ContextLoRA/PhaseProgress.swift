@@ -10,7 +10,10 @@ public struct PhaseProgress: Sendable, Equatable, Codable {
   public let startNorm: Double
   /// What each prerequisite with refined columns scored when the phase began.
   public var prerequisites: [String: ValidationScore] = [:]
-  private var hasDiverged = false
+  /// Validations in a row that were far from the best one.
+  private var diverging = 0
+  /// The lowest validation loss so far.
+  private var lowestLoss: Double?
 
   /// A phase that begins with these trainable values, flat.
   public init(_ pace: PhasePace, values: [Float]) {
@@ -19,7 +22,10 @@ public struct PhaseProgress: Sendable, Equatable, Codable {
   }
 
   /// Whether the numbers, read from a file, can be those of a phase.
-  var isSound: Bool { pace.isSound && startNorm.isFinite && prerequisites.values.allSatisfy(\.isSound) }
+  var isSound: Bool {
+    pace.isSound && startNorm.isFinite && (0...1_000_000_000).contains(diverging)
+      && lowestLoss?.isFinite ?? true && prerequisites.values.allSatisfy(\.isSound)
+  }
 
   /// Forgets the best state: the columns have changed, and it cannot be restored.
   mutating func forgetBest() { pace.forgetBest() }
@@ -41,10 +47,12 @@ public struct PhaseProgress: Sendable, Equatable, Codable {
   ) -> (report: ValidationReport, warnings: [TrainingWarning]) {
     guard let validation = options.validation else { preconditionFailure("a score without validation") }
     var warnings: [TrainingWarning] = []
-    if !hasDiverged, TrainingWarning.isDiverging(score, best: pace.best), let best = pace.best {
-      hasDiverged = true
-      warnings.append(.diverging(task: task, step: step, loss: score.loss, best: best.score.loss))
+    diverging = TrainingWarning.isDiverging(score, from: lowestLoss) ? diverging + 1 : 0
+    // One may be a spike that the next steps mend.
+    if diverging == 2, let lowestLoss {
+      warnings.append(.diverging(task: task, step: step, loss: score.loss, best: lowestLoss))
     }
+    if score.loss.isFinite { lowestLoss = min(lowestLoss ?? score.loss, score.loss) }
     let (isBest, change) = pace.record(
       score, step: step, majority: majority, cooldown: options.learningRate.cooldown,
       limit: options.stepLimit(task: task, planned: pace.planned), validation)

@@ -56,10 +56,11 @@ public enum TrainingWarning: Sendable, Equatable, Codable {
 }
 
 extension TrainingWarning {
-  /// Whether a validation loss is far above the best one: half a nat and half as much again.
-  static func isDiverging(_ score: ValidationScore, best: PhasePace.Best?) -> Bool {
-    guard let best, score.accuracy <= best.score.accuracy else { return false }
-    return !(score.loss <= best.score.loss + 0.5 && score.loss <= 1.5 * best.score.loss + 0.5)
+  /// Whether a validation loss is far above the lowest one: half a nat, and half as much again. One that is not
+  /// finite is.
+  static func isDiverging(_ score: ValidationScore, from lowest: Double?) -> Bool {
+    guard let lowest else { return false }
+    return !(score.loss <= 1.5 * lowest + 0.5)
   }
 
   /// Whether an accuracy has fallen by more than chance: two standard errors of the difference.

@@ -114,7 +114,7 @@ struct PhasePaceTests {
   func diverges() {
     let course = course(planned: 100, options(patience: nil)) { $0 < 30 ? (0.9, 0.4) : (0.3, Double($0)) }
     #expect(course.warnings.map(\.name) == ["diverging"])
-    #expect(course.warnings.first?.text.contains("step 30") == true)
+    #expect(course.warnings.first?.text.contains("step 40") == true)
   }
 
   @Test("columns that keep their norm did not move")
