@@ -63,12 +63,14 @@ public struct ClusterTrainingRun {
     onEnd: ([RankFigures], WorkflowPlan) throws -> Void = { _, _ in }
   ) throws -> Bool {
     let start = ContinuousClock.now
-    let (preparation, checkpoint, own) = try agree { try prepare(resume: resume, makePlan) }
+    let prepared = try agree { try prepare(resume: resume, makePlan) }
+    let (preparation, checkpoint, own) = (prepared.preparation, prepared.checkpoint, prepared.plan)
+    let type = try agreedType(prepared)
     let bytes = try transport.broadcast(Array(own), seconds: options.deadline)
     let plan = try JSONDecoder().decode(WorkflowPlan.self, from: Data(bytes))
 
-    let device = try preparation.material.device(
-      workers: options.workers ?? plan.cluster.devices[transport.rank].workers ?? options.share)
+    let device = preparation.material.device(
+      workers: options.workers ?? plan.cluster.devices[transport.rank].workers ?? options.share, type: type)
     var metrics: MetricsFile?
     if transport.rank == 0 {
       if !resume { try folder.create(preparation, precision: device.computeType.rawValue) }
@@ -120,31 +122,47 @@ public struct ClusterTrainingRun {
     }
   }
 
-  private typealias Prepared = (RunPreparation, TrainingCheckpoint?, Data)
+  private struct Prepared {
+    let preparation: RunPreparation
+    var checkpoint: TrainingCheckpoint?
+    /// The number format that a resumed run was begun in.
+    var begun: ElementType?
+    var plan = Data()
+  }
 
   private func prepare(resume: Bool, _ makePlan: () throws -> WorkflowPlan) throws -> Prepared {
     let preparation = try RunPreparation(workflow, models: models)
     if let refusal = workflow.needsOneProcess(preparation.examples.episodes) { throw refusal }
     let checkpoint = transport.rank == 0 ? try folder.admit(preparation, resume: resume) : nil
-    let type = try preparation.material.device(workers: 1).computeType
-    if transport.rank == 0, resume, let begun = try folder.computeType(), begun != type {
-      throw RunError(
-        folder.url.path, "was begun in \(begun.rawValue), and this processor computes in \(type.rawValue)",
-        "resume it on processors like those it was begun on, or train into a new folder")
-    }
+    let begun = transport.rank == 0 && resume ? try folder.computeType() : nil
     try preparation.examples.check()
     if workflow.training.validateEvery != nil {
       try WorkflowValidation(preparation.examples, episodes: preparation.validation ?? []).check()
     }
-    guard transport.rank == 0 else { return (preparation, nil, Data()) }
+    guard transport.rank == 0 else { return Prepared(preparation: preparation) }
     let plan = try makePlan()
     try plan.check(preparation, ranks: transport.size)
-    return (preparation, checkpoint, try plan.json())
+    return Prepared(
+      preparation: preparation, checkpoint: checkpoint, begun: begun, plan: try plan.json())
   }
+
+  /// The number format of all ranks. A resumed run goes on in the one it was begun in; a new one needs ranks
+  /// that choose the same.
+  private func agreedType(_ prepared: Prepared) throws -> ElementType {
+    let begun = try transport.broadcast(
+      Array((prepared.begun?.rawValue ?? "").utf8), seconds: options.deadline)
+    if let type = ElementType(rawValue: String(decoding: begun, as: UTF8.self)) { return type }
+    let type = prepared.preparation.workflow.training.precision.computeType ?? CPUDevice.fastestType
+    let fact = JobAgreement.Fact(
+      "the number format", type.rawValue, remedy: "set training.precision to float32 or bfloat16")
+    try JobAgreement(host: host, facts: [fact]).confirm(over: transport, seconds: options.deadline)
+    return type
+  }
+
+  private var host: String { ProcessInfo.processInfo.hostName }
 
   /// Lets all ranks go on only where each can, and with the same things.
   private func agree(_ prepare: () throws -> Prepared) throws -> Prepared {
-    let host = ProcessInfo.processInfo.hostName
     let prepared: Prepared
     do {
       prepared = try prepare()
@@ -152,7 +170,7 @@ public struct ClusterTrainingRun {
       try JobAgreement(host: host, problem: "\(error)").confirm(over: transport, seconds: options.deadline)
       throw error
     }
-    try JobAgreement(host: host, facts: facts(prepared.0)).confirm(
+    try JobAgreement(host: host, facts: facts(prepared.preparation)).confirm(
       over: transport, seconds: options.deadline)
     return prepared
   }
@@ -166,14 +184,7 @@ public struct ClusterTrainingRun {
       JobAgreement.Fact("the training data", preparation.dataIdentity, remedy: copy),
       JobAgreement.Fact("the validation data", preparation.validationIdentity ?? "none", remedy: copy),
       JobAgreement.Fact("the model", preparation.material.modelIdentity, remedy: copy),
-      JobAgreement.Fact(
-        "the number format", computeType(preparation).rawValue,
-        remedy: "set training.precision to float32 or bfloat16"),
     ]
-  }
-
-  private func computeType(_ preparation: RunPreparation) -> ElementType {
-    preparation.workflow.training.precision.computeType ?? CPUDevice.fastestType
   }
 }
 

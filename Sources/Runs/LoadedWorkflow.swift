@@ -27,8 +27,7 @@ public struct LoadedWorkflow: Sendable {
   /// Loads the model of some material.
   ///
   /// - Parameter type: a number format that goes before the workflow's.
-  /// - Throws: an error that names the tensor that is missing or damaged, or the format that this processor
-  ///   does not compute in.
+  /// - Throws: an error that names the tensor that is missing or damaged.
   public init(
     _ material: WorkflowMaterial, use: FrozenUse, workers: Int? = nil, type: ElementType? = nil
   ) throws {

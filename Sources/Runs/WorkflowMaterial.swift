@@ -48,16 +48,8 @@ public struct WorkflowMaterial: Sendable {
   /// - Parameters:
   ///   - workers: shards worked on at once; `nil` takes the number of processors.
   ///   - type: a number format that goes before the workflow's.
-  /// - Throws: `RunError` where this processor does not compute in that format.
-  public func device(workers: Int? = nil, type: ElementType? = nil) throws(RunError) -> CPUDevice {
-    let type = type ?? workflow.training.precision.computeType
-    if let type, !CPUDevice.canCompute(type) {
-      throw RunError(
-        workflow.file, "training.precision: this processor does not compute in \(type.rawValue)",
-        "set training.precision to auto or float32 and train into a new folder, or use a processor with AVX-512"
-      )
-    }
-    return CPUDevice(computeType: type, workers: workers)
+  public func device(workers: Int? = nil, type: ElementType? = nil) -> CPUDevice {
+    CPUDevice(computeType: type ?? workflow.training.precision.computeType, workers: workers)
   }
 
   /// Loads a range of layers, all where it is `nil`.

@@ -12,25 +12,24 @@ public final class CPUDevice: ComputeDevice {
   public let computeType: ElementType
   /// How many shards are worked on at once.
   public let workerCount: Int
+  /// Whether bfloat16 is computed in and its products are float32 products of widened values.
+  public let emulatesBFloat16: Bool
   let cache = MatmulCache()
 
   /// - Parameters:
   ///   - computeType: what weights and activations are stored in; `nil` takes ``fastestType``.
   ///   - workers: how many shards are worked on at once; `nil` takes the number of processors.
-  public init(computeType: ElementType? = nil, workers: Int? = nil) {
-    self.computeType = computeType ?? Self.fastestType
+  ///   - emulating: emulates bfloat16 even where the processor multiplies it, to compare the two.
+  public init(computeType: ElementType? = nil, workers: Int? = nil, emulating: Bool = false) {
+    let type = computeType ?? Self.fastestType
+    self.computeType = type
     workerCount = max(1, workers ?? Self.processorCount)
+    emulatesBFloat16 = Self.emulates(type) || emulating && type == .bfloat16
   }
 
   /// bfloat16 where the processor multiplies it in hardware, float32 elsewhere (emulated bfloat16 is
-  /// slower than float32).
-  public static var fastestType: ElementType { ck_has_fast_bfloat16() == 1 ? .bfloat16 : .float32 }
-
-  /// Whether this processor can compute with weights and activations of a type. float32 always; bfloat16 where
-  /// the matrix library has fast code for it.
-  public static func canCompute(_ type: ElementType) -> Bool { type == .float32 || computesBFloat16 }
-
-  private static let computesBFloat16 = PackedProduct.isFast(.bfloat16)
+  /// no faster than float32, and less exact).
+  public static var fastestType: ElementType { multipliesBFloat16 ? .bfloat16 : .float32 }
 
   /// The name of the instruction set whose kernels run: `base`, `avx2` or `avx512`.
   public static var instructionSet: String { String(cString: ck_kernels().pointee.instruction_set) }
@@ -49,8 +48,9 @@ public final class CPUDevice: ComputeDevice {
     let plain = UnsafeMutablePointer<Float>.allocate(capacity: outputs * inputs)
     defer { plain.deallocate() }
     try fill(plain)
+    if emulatesBFloat16 { ck_kernels().pointee.roundToBFloat16(plain, count: outputs * inputs) }
     OpenMP.useThreads(1)
-    return CPUFrozenMatrix(plain, outputs: outputs, inputs: inputs, type: computeType, use: use)
+    return CPUFrozenMatrix(plain, outputs: outputs, inputs: inputs, type: weightType, use: use)
   }
 
   /// float32 holds weights and what is added to them; bfloat16 would round the sum away.

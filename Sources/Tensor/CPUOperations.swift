@@ -6,12 +6,14 @@ import CKernels
 final class CPUOperations: TensorOperations {
   let computeType: ElementType
   let kernels = ck_kernels().pointee
+  private let emulatesBFloat16: Bool
   private let threads: Int
   private let matmuls: MatmulContext
   private var scratch: [Int: DeviceMemory] = [:]
 
   init(device: CPUDevice, threads: Int) {
     computeType = device.computeType
+    emulatesBFloat16 = device.emulatesBFloat16
     self.threads = threads
     matmuls = MatmulContext(cache: device.cache)
   }
@@ -33,6 +35,7 @@ final class CPUOperations: TensorOperations {
     case denseOutputGradient, delta, queriesGradient, keysGradient, valuesGradient
     case sharedKeysGradient, sharedValuesGradient
     case logits, exponentials, rowStatistics
+    case wideSource, wideWeights, wideDestination
   }
 
   // MARK: Memory
@@ -127,6 +130,12 @@ final class CPUOperations: TensorOperations {
       if !accumulate { zero(c) }
       return
     }
+    if emulatesBFloat16, a.type == .bfloat16 {
+      let (a, b) = (widened(a, .wideSource), widened(b, .wideWeights))
+      return rounding(into: c, accumulate: accumulate) {
+        matmul(a, transposed: aTransposed, b, transposed: bTransposed, into: $0, accumulate: accumulate)
+      }
+    }
     OpenMP.useThreads(threads)
     matmuls.run(
       MatmulKey(
@@ -165,6 +174,19 @@ final class CPUOperations: TensorOperations {
       x.columns == k && y.columns == n && x.rows == y.rows && x.type == computeType && x.isDense && y.isDense,
       "project: [\(x.rows), \(x.columns)] times [\(k), \(n)] into [\(y.rows), \(y.columns)]")
     guard x.rows > 0 else { return }
+    if x.type == weights.type {
+      return multiplyPacked(x, weights, k: k, n: n, into: y, accumulate: accumulate)
+    }
+    // Emulated: the weights are bfloat16 values in float32.
+    let x = widened(x, .wideSource)
+    rounding(into: y, accumulate: accumulate) {
+      multiplyPacked(x, weights, k: k, n: n, into: $0, accumulate: accumulate)
+    }
+  }
+
+  private func multiplyPacked(
+    _ x: Matrix, _ weights: PackedOperand, k: Int, n: Int, into y: Matrix, accumulate: Bool
+  ) {
     OpenMP.useThreads(threads)
     matmuls.run(
       MatmulKey(

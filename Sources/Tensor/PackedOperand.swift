@@ -5,6 +5,8 @@ final class PackedOperand: @unchecked Sendable {
   // Unchecked: written once in `init`, only read afterwards.
   let descriptor: dnnl_memory_desc_t
   let storage: DeviceMemory
+  /// What the values are stored in, and the left operand must be.
+  let type: ElementType
   /// Which of the library's primitives multiplies with this layout.
   let product: PackedProduct
 
@@ -14,6 +16,7 @@ final class PackedOperand: @unchecked Sendable {
     var plain = product.weights(k: k, n: n, strides: strides, type: dnnl_f32)
     var packed = layout
     self.product = product
+    self.type = type
     descriptor = layout
     storage = DeviceMemory(byteCount: dnnl_memory_desc_get_size(&packed))
     OneDNN.reorder(from: &plain, source, to: &packed, storage.address)
@@ -40,10 +43,12 @@ enum PackedProduct: Hashable, Sendable {
     return (.matmul, OneDNN.memory([k, n], [rowStride(n, type: type), 1], type.dnnl))
   }
 
-  /// Whether the library multiplies this type by anything but its reference loops.
-  static func isFast(_ type: ElementType) -> Bool {
-    guard let found = layout(.matmul, k: 64, n: 64, type: type) else { return false }
-    return !found.implementation.contains("ref")
+  /// Whether the library multiplies bfloat16 by the processor's own instructions for it. On AVX-512 without
+  /// them it widens in its own loops, slower than this project's emulation; on less it has reference loops or
+  /// nothing.
+  static var multipliesBFloat16: Bool {
+    guard let found = layout(.matmul, k: 64, n: 64, type: .bfloat16) else { return false }
+    return ["bf16", "amx"].contains { found.implementation.contains($0) }
   }
 
   private static func layout(_ product: PackedProduct, k: Int, n: Int, type: ElementType) -> (

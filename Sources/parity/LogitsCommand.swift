@@ -13,8 +13,6 @@ struct LogitsCommand: ParsableCommand {
   @Option(help: "Token ids, separated by commas.") var tokens: String
   @Option(help: "float32 or bfloat16.") var precision: ElementType = .float32
 
-  func validate() throws { try precision.refuseUnlessComputed() }
-
   func run() throws {
     let ids = try tokens.split(separator: ",").map { text -> Int32 in
       guard let id = Int32(text.trimmingCharacters(in: .whitespaces)), id >= 0 else {
@@ -30,6 +28,7 @@ struct LogitsCommand: ParsableCommand {
       throw ValidationError(
         "--tokens: give 1 to \(configuration.maximumPositions) ids below \(configuration.vocabularySize)")
     }
+    precision.noteEmulation()
     let stage = try LlamaStage(
       weights, device: CPUDevice(computeType: precision), contextLength: ids.count, use: .forward)
     let logits = try stage.allLogits(ids).last ?? []
@@ -40,10 +39,9 @@ struct LogitsCommand: ParsableCommand {
 extension ElementType: ExpressibleByArgument {}
 
 extension ElementType {
-  /// Refuses what this processor does not compute in.
-  func refuseUnlessComputed() throws {
-    guard CPUDevice.canCompute(self) else {
-      throw ValidationError("--precision: this processor does not compute in \(rawValue); use float32")
-    }
+  /// Writes to standard error what a person should know of this format on this processor, if anything.
+  func noteEmulation() {
+    guard let note = CPUDevice.emulationNote(self) else { return }
+    FileHandle.standardError.write(Data("note: \(note)\n".utf8))
   }
 }

@@ -17,9 +17,10 @@ struct AttentionBench {
   var shape: AttentionShape { reference.shape }
 
   init(
-    _ shape: AttentionShape, rows: Int, capacity: Int? = nil, positions: Int = 64, as type: ElementType
+    _ shape: AttentionShape, rows: Int, capacity: Int? = nil, positions: Int = 64, as type: ElementType,
+    emulating: Bool = false
   ) {
-    bench = Workbench(type)
+    bench = Workbench(type, emulating: emulating)
     reference = AttentionReference(shape, positions: positions)
     self.type = type
     self.rows = rows

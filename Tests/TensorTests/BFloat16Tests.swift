@@ -4,8 +4,7 @@ import Testing
 /// The same float32 numbers through a bfloat16 device and through a float32 device. Every stored number
 /// carries one rounding of at most 2⁻⁸, a third of that squared on average; the roundings of independent
 /// numbers add in quadrature, so that a relative error of as many roundings as there are stored operands on
-/// the way is a safe bound. Skipped where bfloat16 is not multiplied in hardware: no model runs in it there.
-@Suite(.enabled(if: CPUDevice.fastestType == .bfloat16, "needs a processor that multiplies bfloat16"))
+/// the way is a safe bound.
 struct BFloat16Tests {
   private let roundoff = ElementType.bfloat16.roundoff
 

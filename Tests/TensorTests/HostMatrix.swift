@@ -103,8 +103,6 @@ extension ElementType {
     return (value / step).rounded(.toNearestOrEven) * step
   }
 
-  /// The types whose matrix products this processor computes at speed.
-  static var computed: [ElementType] {
-    CPUDevice.fastestType == .bfloat16 ? [.float32, .bfloat16] : [.float32]
-  }
+  /// The types that models run in, bfloat16 by emulation where the processor does not multiply it.
+  static let computed: [ElementType] = [.float32, .bfloat16]
 }

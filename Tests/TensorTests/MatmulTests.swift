@@ -9,12 +9,14 @@ struct MatmulTests {
   struct Types: Sendable, CustomTestStringConvertible {
     var source: ElementType
     var destination: ElementType
-    var testDescription: String { "\(source) into \(destination)" }
+    /// Emulates bfloat16 even where the processor multiplies it.
+    var emulating = false
+    var testDescription: String { "\(source)\(emulating ? ", emulated," : "") into \(destination)" }
 
     static var all: [Types] {
       ElementType.computed.flatMap { source in
         Set([source, .float32]).map { Types(source: source, destination: $0) }
-      }
+      } + [ElementType.float32, .bfloat16].map { Types(source: .bfloat16, destination: $0, emulating: true) }
     }
   }
 
@@ -24,7 +26,7 @@ struct MatmulTests {
 
   @Test(arguments: Types.all, [false, true])
   func everyTranspositionAndLayout(_ types: Types, accumulate: Bool) {
-    let bench = Workbench(types.source)
+    let bench = Workbench(types.source, emulating: types.emulating)
     var seed: UInt64 = 1
     for (m, n, k) in Self.sizes {
       for (transposedA, transposedB) in [(false, false), (false, true), (true, false), (true, true)] {

@@ -6,9 +6,10 @@ import Testing
 struct ProjectTests {
   static let sizes = [(24, 40), (1, 9), (33, 17), (192, 64), (130, 1)]
 
-  @Test(arguments: ElementType.computed, [false, true])
-  func forwardAndBackward(_ type: ElementType, accumulate: Bool) {
-    let bench = Workbench(type)
+  @Test(arguments: [(ElementType.float32, false), (.bfloat16, false), (.bfloat16, true)], [false, true])
+  func forwardAndBackward(_ arithmetic: (type: ElementType, emulating: Bool), accumulate: Bool) {
+    let type = arithmetic.type
+    let bench = Workbench(type, emulating: arithmetic.emulating)
     var seed: UInt64 = 100
     for (outputs, inputs) in Self.sizes {
       let weight = HostMatrix.random(outputs, inputs, seed: seed, as: type)
@@ -51,9 +52,9 @@ struct ProjectTests {
   }
 
   /// A row of the identity picks a column of W: what comes out is what was stored.
-  @Test(arguments: ElementType.computed)
-  func freezingRoundsToTheNearest(_ type: ElementType) {
-    let bench = Workbench(type)
+  @Test(arguments: [(ElementType.float32, false), (.bfloat16, false), (.bfloat16, true)])
+  func freezingRoundsToTheNearest(_ type: ElementType, emulating: Bool) {
+    let bench = Workbench(type, emulating: emulating)
     let weight = HostMatrix.random(48, 31, seed: 5, in: -3...3)
     var identity = HostMatrix(rows: 31, columns: 31)
     for index in 0..<31 { identity[index, index] = 1 }

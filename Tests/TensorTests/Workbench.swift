@@ -9,8 +9,9 @@ final class Workbench {
   let operations: any TensorOperations
   private var blocks: [UnsafeMutableRawPointer: (memory: DeviceMemory, view: Matrix)] = [:]
 
-  init(_ type: ElementType = .float32, threads: Int = 1) {
-    device = CPUDevice(computeType: type, workers: 2)
+  /// - Parameter emulating: emulates bfloat16 where the processor multiplies it, too.
+  init(_ type: ElementType = .float32, threads: Int = 1, emulating: Bool = false) {
+    device = CPUDevice(computeType: type, workers: 2, emulating: emulating)
     operations = device.makeOperations(threads: threads)
   }
 

@@ -107,6 +107,41 @@ extension ClusterJobs {
       }
     }
 
+    private static let withoutBFloat16 = "export ONEDNN_MAX_CPU_ISA=AVX2"
+
+    @Test func emulatedBFloat16GivesTheBitsOfOneProcess() throws {
+      try ClusterProject.with(devices: 2) { here in
+        let settings = ["training.precision=bfloat16"]
+        let outcome = try here.train("run", settings, shell: Self.withoutBFloat16)
+        #expect(outcome.status == 0 && outcome.output.contains(" in bfloat16 over 2 devices"), "\(outcome)")
+        // Both ranks emulate; one says it.
+        #expect(outcome.errors.hasPrefix("note: bfloat16 is emulated"), "\(outcome.errors)")
+        #expect(outcome.errors.count { $0 == "\n" } == 1, "\(outcome.errors)")
+        let size = try here.plan("run").phases[0].plan.pipelines[0].microBatch
+        let alone = try here.train(
+          "alone", settings + ["training.microBatchSamples=\(size)"], [], shell: Self.withoutBFloat16)
+        #expect(alone.status == 0, "\(alone)")
+        try expectSame(here, "run")
+      }
+    }
+
+    /// As if it had been begun by other processors.
+    @Test func aRunGoesOnInTheFormatItWasBegunIn() throws {
+      try ClusterProject.with(devices: 2) { here in
+        let settings = ["training.precision=auto"]
+        let first = try here.train("run", settings, shell: Self.withoutBFloat16)
+        #expect(first.status == 0 && first.output.contains(" in float32 over 2 devices"), "\(first)")
+        let manifest = try String(contentsOfFile: here.path("run/run.json"), encoding: .utf8)
+        #expect(manifest.contains("\"float32\""))
+        try here.write(
+          manifest.replacingOccurrences(of: "\"float32\"", with: "\"bfloat16\""), to: "run/run.json")
+        let again = try here.train(
+          "run", settings, ClusterProject.exact + ["--resume"], shell: Self.withoutBFloat16)
+        #expect(again.status == 0 && again.output.contains(" in bfloat16 over 2 devices"), "\(again)")
+        #expect(again.errors.hasPrefix("note: bfloat16 is emulated"), "\(again.errors)")
+      }
+    }
+
     @Test func oneDevice() throws {
       try ClusterProject.with(devices: 1, choosesOnly: false) { here in
         try here.makePlan { $0.microBatch = 2 }

@@ -56,6 +56,7 @@ struct EvaluateCommand: ParsableCommand {
 
   func run() throws {
     let trained = try TrainedWorkflow(run: folder, models: models.models)
+    Console.noteEmulation(trained.loaded.stage.device.computeType)
     var episodes = try trained.episodes(split, data: data)
     if let limit { episodes = Array(episodes.prefix(limit)) }
     // Read before the work is done, so that a file that is missing is told at once.

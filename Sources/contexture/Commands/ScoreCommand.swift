@@ -56,7 +56,6 @@ struct ScoreCommand: ParsableCommand {
     guard top >= 0 else {
       throw InputError(place: "--top", problem: "\(top) is below 0", remedy: "give 0 or a number above it")
     }
-    try precision.refuseUnlessComputed()
     let files = try ModelFiles.open(try ModelLocation(model, models: folder.models).path)
     let tokenizer = try ModelPrompts.tokenizer(files)
     let request = try ScoreRequest(
@@ -70,9 +69,9 @@ struct ScoreCommand: ParsableCommand {
       })
     try refuse(request, for: files.weights.configuration, files.path)
     let length = request.prompt.count + (request.continuations.map(\.count).max() ?? 0)
-    let stage = try LlamaStage(
-      files.weights, device: CPUDevice(computeType: precision.computeType), contextLength: length,
-      use: .forward)
+    let device = CPUDevice(computeType: precision.computeType)
+    Console.noteEmulation(device.computeType)
+    let stage = try LlamaStage(files.weights, device: device, contextLength: length, use: .forward)
     let report = try ScoreReport(
       path: files.path, request: request, texts: completion, top: top, stage: stage, tokenizer: tokenizer)
     switch format {

@@ -2,7 +2,6 @@ import ClusterLaunch
 import ContextGear
 import DeviceProfiling
 import Foundation
-import Tensor
 import Transport
 
 /// What a rank measured of its device.
@@ -12,7 +11,10 @@ struct RankProfile: Codable {
   var machine: String
   var workers: Int
   var memory: Int
+  /// The number format, for people.
   var precision: String
+  /// Bytes of a stored weight.
+  var valueBytes: Int
   var times: MeasuredTimes
 }
 
@@ -38,7 +40,7 @@ struct ClusterProfile: Codable {
         "\(rank.precision), \(rank.workers) \(rank.workers == 1 ? "thread" : "threads"), rank \(loraRank), "
         + "sequences of \(sequenceLength) tokens"
       var times = rank.times.rounded
-      times.valueBytes = ElementType(rawValue: rank.precision)?.size
+      times.valueBytes = rank.valueBytes
       times.measured = Provenance(when: when, machine: rank.host, model: model, settings: settings)
       return Device(
         name: place.name, host: place.address, user: place.user, workers: rank.workers,

@@ -46,7 +46,6 @@ struct ProfilingRank {
         try options.checkOutput()
         _ = try handStartedPlaces(Array(repeating: host, count: transport.size))
       }
-      try options.precision.refuseUnlessComputed()
       let opened = try ModelFiles.open(
         try ModelLocation(options.model, models: options.models.models).path
       ).weights
@@ -71,6 +70,7 @@ struct ProfilingRank {
     var profiler = DeviceProfiler()
     profiler.rank = options.loraRank
     profiler.secondsPerRound = options.seconds / Double(profiler.rounds)
+    if transport.rank == 0 { Console.noteEmulation(device.computeType) }
     let machines = Set(all.map(\.machine)).count
     try say(
       transport,
@@ -87,7 +87,8 @@ struct ProfilingRank {
     }
     let rank = RankProfile(
       host: host, machine: own.machine, workers: device.workerCount, memory: share.memory,
-      precision: device.computeType.rawValue, times: times)
+      precision: device.computeType.rawValue + (device.emulatesBFloat16 ? " emulated" : ""),
+      valueBytes: device.weightType.size, times: times)
     return ClusterProfile(
       model: ModelShape(weights.configuration).signature, loraRank: profiler.rank,
       sequenceLength: profiler.sequenceLength, ranks: try shared(rank, transport),

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import Tensor
 
 /// Why standard output cannot be written.
 enum OutputError: Error, CustomStringConvertible, Equatable {
@@ -37,6 +38,11 @@ enum Console {
   /// Writes a message to standard error. Where that cannot be written nothing is left to tell.
   static func complain(_ message: String) {
     try? write(message.hasSuffix("\n") ? message : message + "\n", to: STDERR_FILENO)
+  }
+
+  /// Writes to standard error what a person should know of a number format on this processor, if anything.
+  static func noteEmulation(_ type: ElementType) {
+    if let note = CPUDevice.emulationNote(type) { complain("note: " + note) }
   }
 
   private static func write(_ text: String, to descriptor: Int32) throws(OutputError) {

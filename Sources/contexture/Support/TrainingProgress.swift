@@ -49,10 +49,12 @@ final class TrainingProgress {
       try Console.print(
         "Model \(model) in \(precision.rawValue), \(Self.megabytes(bytes)) of weights; \(episodes) training "
           + "episodes; ready after \(Self.number(seconds, 1)) s")
+      Console.noteEmulation(precision)
     case .joined(let model, let precision, let ranks, let episodes, let seconds):
       try Console.print(
         "Model \(model) in \(precision.rawValue) over \(ranks) devices; \(episodes) training episodes; ready after "
           + "\(Self.number(seconds, 1)) s")
+      Console.noteEmulation(precision)
     case .resumed(let steps):
       done = steps
       try Console.print("\(Self.resumed)\(steps)")

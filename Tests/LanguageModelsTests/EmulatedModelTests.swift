@@ -1,0 +1,62 @@
+import Checkpoint
+import Foundation
+import LanguageModels
+import Tensor
+import TestSupport
+import Testing
+
+/// A whole model in emulated bfloat16 beside one whose products the processor computes.
+@Suite(.enabled(if: CPUDevice.multipliesBFloat16, "needs a processor that multiplies bfloat16"))
+struct EmulatedModelTests {
+  private struct Pass {
+    var loss: Double
+    var gradient: [Float]
+  }
+
+  private let sequences = [
+    TokenSequence(prompt: [5, 9, 40, 2, 66, 12, 8], completion: [7, 30]),
+    TokenSequence(prompt: [81, 3], completion: [1, 1, 60]),
+  ]
+
+  private func pass(_ device: CPUDevice) throws -> Pass {
+    let stage = try LlamaStage(ModelFiles.open(Fixtures.url("logits/gqa-tied").path).weights, device: device)
+    let sites = AdapterSite.all(stage.configuration, layers: stage.layers, targets: Set(Projection.allCases))
+    var adapter = LoRAAdapter(sites: sites, rank: 4, scale: 1.5, seed: 4)
+    for site in adapter.pairs.indices {
+      for index in adapter.pairs[site].b.indices {
+        adapter.pairs[site].b[index] = Float(index % 7 - 3) * 0.05
+      }
+    }
+    let view = AdapterView(
+      adapter, columns: ColumnView(frozen: [0], trainable: [1, 3]), configuration: stage.configuration,
+      device: device)
+    let engine = GradientEngine(stage, adapter: view, rows: 16)
+    let loss = try engine.step([PackedBatch(sequences)], scale: 1)
+    var gradient = [Float](repeating: 0, count: view.layout.count)
+    gradient.withUnsafeMutableBufferPointer {
+      if let base = $0.baseAddress {
+        device.makeOperations(threads: 1).read(engine.gradients.flat, into: base)
+      }
+    }
+    return Pass(loss: loss, gradient: gradient)
+  }
+
+  private func distance(_ a: [Float], _ b: [Float]) -> Double {
+    let error = zip(a, b).reduce(0.0) { $0 + pow(Double($1.0 - $1.1), 2) }
+    return (error / b.reduce(0.0) { $0 + Double($1) * Double($1) }).squareRoot()
+  }
+
+  /// Emulated and native share every rounding but those of sums beside a middle, which are rare: in a model of a
+  /// few small layers they are far closer to each other than either is to float32, which shares none.
+  @Test("loss and gradients of a training step")
+  func trainingStep() throws {
+    let native = try pass(CPUDevice(computeType: .bfloat16))
+    let emulated = try pass(CPUDevice(computeType: .bfloat16, emulating: true))
+    let single = try pass(CPUDevice(computeType: .float32))
+    // The gradients' distance from float32 is what roundings to bfloat16 do to them.
+    let rounding = distance(native.gradient, single.gradient)
+    #expect(rounding > 1e-4, "bfloat16 was not computed in")
+    #expect(distance(emulated.gradient, native.gradient) < rounding / 10)
+    #expect(abs(emulated.loss - native.loss) < 1e-4 * native.loss)
+  }
+}
