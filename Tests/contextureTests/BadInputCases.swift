@@ -190,6 +190,10 @@ enum BadInputCases {
     usage("an unknown flag", ["graph", "w.yaml", "--fromat", "dot"], "Unknown option '--fromat'"),
     usage("a value that is none of the choices", ["graph", "w.yaml", "--format", "svg"], "'svg'", "mermaid"),
     usage("an emulated cluster for nothing", ["cluster", "emulate", "e.yaml"], "no command; write '--'"),
+    usage(
+      "a file that cannot be verified",
+      ["export", "run", "--task", "t", "--format", "gguf", "--verify"],
+      "--verify: reads PEFT folders alone; leave it out with --format gguf"),
     usage("a number that is none", ["data", "make", "iov", "--episodes", "many", "--out", "new"], "'many'"),
   ]
 }
