@@ -82,7 +82,7 @@ public struct TrainingRun {
   }
 
   /// Held-back episodes, where adaptive freezing needs them.
-  private func validation(_ data: DatasetFolder) throws -> [Episode] {
+  func validation(_ data: DatasetFolder) throws -> [Episode] {
     guard case .adaptive = workflow.training.frozenRatio else { return [] }
     return try data.read(
       .valid, tasks: workflow.tasks.map(\.name), inputs: workflow.inputsByTask)
