@@ -127,7 +127,7 @@ let package = Package(
       name: "contextureTests",
       dependencies: [
         "contexture", "parity", "Checkpoint", "ClusterEmulation", "ClusterLaunch", "ContextGear",
-        "ContextLoRA", "Evaluation", "ProjectFixtures", "TestSupport",
+        "ContextLoRA", "Evaluation", "ProjectFixtures", "Runs", "TestSupport",
       ], swiftSettings: strict),
   ],
   cLanguageStandard: .c17

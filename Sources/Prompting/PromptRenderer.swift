@@ -92,6 +92,20 @@ public struct PromptRenderer: Sendable {
   ///
   /// - Throws: `PromptError` where the workflow has no such task, or the template cannot render it.
   public func promptForm(task name: String) throws -> String {
+    let (episode, answers) = form(name)
+    return try renderedPrompt(task: name, episode: episode, parentAnswers: answers)
+  }
+
+  /// The tokens of ``promptForm(task:)``.
+  ///
+  /// - Throws: `PromptError` likewise, and where the form is longer than the context.
+  public func promptFormTokens(task name: String) throws -> [Int32] {
+    let (episode, answers) = form(name)
+    return try prompt(task: name, episode: episode, parentAnswers: answers)
+  }
+
+  /// An episode of a task, and its parents' answers, that are names in braces.
+  private func form(_ name: String) -> (Episode, parentAnswers: [String: String]) {
     let inputs = workflow.task(name)?.inputs ?? []
     let parents = workflow.task(name)?.parents ?? []
     func braced(_ names: [String], _ text: (String) -> String) -> [String: String] {
@@ -100,8 +114,7 @@ public struct PromptRenderer: Sendable {
     let episode = Episode(
       id: "form", inputs: braced(inputs) { "{\($0)}" },
       tasks: [name: TaskItem(question: "{question}", options: ["{an option}", "{another option}"])])
-    return try renderedPrompt(
-      task: name, episode: episode, parentAnswers: braced(parents) { "{answer of \($0)}" })
+    return (episode, braced(parents) { "{answer of \($0)}" })
   }
 
   private func rendered(_ content: String, task name: String, episode: Episode) throws(PromptError) -> String

@@ -16,12 +16,14 @@ public struct LoadedWorkflow: Sendable {
   ///   - models: the folder of fetched models.
   ///   - base: the folder that the model's path is relative to.
   ///   - use: whether it will train.
+  ///   - type: a number format that goes before the workflow's.
   /// - Throws: an error that names the file and what is wrong with it.
   public init(
-    _ workflow: Workflow, models: String, base: String?, use: FrozenUse, workers: Int? = nil
+    _ workflow: Workflow, models: String, base: String?, use: FrozenUse, workers: Int? = nil,
+    type: ElementType? = nil
   ) throws {
     try self.init(
-      WorkflowMaterial(workflow, models: models, base: base), use: use, workers: workers)
+      WorkflowMaterial(workflow, models: models, base: base), use: use, workers: workers, type: type)
   }
 
   /// Loads the model of some material.

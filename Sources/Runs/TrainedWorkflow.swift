@@ -5,6 +5,7 @@ import Evaluation
 import Foundation
 import LanguageModels
 import Prompting
+import Tensor
 import Workflows
 
 /// A trained workflow, ready to be measured and to answer.
@@ -20,8 +21,9 @@ public struct TrainedWorkflow: Sendable {
 
   /// Loads a run.
   ///
+  /// - Parameter type: a number format that goes before the workflow's.
   /// - Throws: an error that names what is missing and the remedy.
-  public init(run path: String, models: String) throws {
+  public init(run path: String, models: String, type: ElementType? = nil) throws {
     folder = RunFolder(path)
     manifest = try folder.readManifest()
     let workflow = try Workflow(contentsOf: folder.workflow.path)
@@ -34,7 +36,7 @@ public struct TrainedWorkflow: Sendable {
     if let place { try ModelLocation.verify(manifest.model, at: place) }
     loaded = try LoadedWorkflow(
       place.map { try workflow.applying(overrides: ["model=\($0)"]) } ?? workflow, models: models, base: nil,
-      use: .forward)
+      use: .forward, type: type)
     guard loaded.modelIdentity == manifest.modelIdentity else {
       throw RunError(
         loaded.modelPath, "is not the model this run was trained with", "restore it, or train again")

@@ -190,6 +190,26 @@ enum BadInputCases {
     usage("an unknown flag", ["graph", "w.yaml", "--fromat", "dot"], "Unknown option '--fromat'"),
     usage("a value that is none of the choices", ["graph", "w.yaml", "--format", "svg"], "'svg'", "mermaid"),
     usage("an emulated cluster for nothing", ["cluster", "emulate", "e.yaml"], "no command; write '--'"),
+    usage(
+      "a training without a folder", ["train", "w.yaml"], "--out: is missing; give the run folder to make"),
+    usage(
+      "steps of a training", ["train", "w.yaml", "--out", "run", "--steps", "2"], "--steps: is for --dry-run"),
+    usage(
+      "a training's format", ["train", "w.yaml", "--out", "run", "--format", "json"],
+      "--format: is for --dry-run"),
+    usage(
+      "a dry run over a cluster", ["train", "w.yaml", "--dry-run", "--cluster", "c.yaml"],
+      "'contexture plan --cluster' predicts"),
+    usage(
+      "a dry run that resumes", ["train", "w.yaml", "--out", "run", "--dry-run", "--resume"],
+      "leave --resume out"),
+    usage(
+      "a dry run of no steps", ["train", "w.yaml", "--dry-run", "--steps", "0"],
+      "--steps: 0 is outside 1...1000"),
+    usage(
+      "a file that cannot be verified",
+      ["export", "run", "--task", "t", "--format", "gguf", "--verify"],
+      "--verify: reads PEFT folders alone; leave it out with --format gguf"),
     usage("a number that is none", ["data", "make", "iov", "--episodes", "many", "--out", "new"], "'many'"),
   ]
 }

@@ -123,6 +123,26 @@ import Testing
     }
   }
 
+  @Test func anExportIsReadBackAndCompared() throws {
+    try withRun { project in
+      let done = try Program.run(["export", "run", "--task", "mood", "--verify"], in: project.folder)
+      #expect(done.status == 0 && done.errors.isEmpty, "\(done)")
+      let lines = done.output.split(separator: "\n")
+      #expect(lines.count == 2 && lines[0].hasSuffix(": written to run/export/mood"), "\(done)")
+      #expect(
+        lines.last?.hasPrefix(
+          "Verified with 4 test episodes, in float32: the largest difference of a logit is 0.0 (tolerance 0.0: "
+        )
+          == true, "\(done)")
+      // Data that are wrong are found before anything is written.
+      let file = project.folder.appendingPathComponent("data/test.jsonl")
+      try "{".write(to: file, atomically: true, encoding: .utf8)
+      let failed = try Program.run(["export", "run", "--task", "note", "--verify"], in: project.folder)
+      #expect(failed.status == 2 && failed.errors.contains("data/test.jsonl:1: "), "\(failed)")
+      #expect(!exists(project, "run/export/note"))
+    }
+  }
+
   @Test func anExportThatFailsLeavesNothing() throws {
     try withRun { project in
       for (format, out, file) in [

@@ -61,17 +61,18 @@ public struct PEFTAdapter: Sendable {
   public func write(to folder: URL) throws {
     try AtomicFolder.write(to: folder) { folder in
       try AtomicFile.write(
-        configuration.encoded(indent: 2) + "\n", to: folder.appendingPathComponent("adapter_config.json"))
+        configuration.encoded(indent: 2) + "\n",
+        to: folder.appendingPathComponent(PEFTFolder.configurationName))
       try SafetensorsWriter.write(
         tensors, metadata: ["format": "pt"],
-        to: folder.appendingPathComponent("adapter_model.safetensors"))
+        to: folder.appendingPathComponent(PEFTFolder.weightsName))
       try AtomicFile.write(modelCard, to: folder.appendingPathComponent("README.md"))
     }
   }
 
   private var tensors: [SafetensorsWriter.Tensor] {
     modules.flatMap { module in
-      let prefix = "base_model.model.\(module.path)"
+      let prefix = PEFTFolder.keyPrefix + module.path
       return [
         SafetensorsWriter.Tensor(
           name: "\(prefix).lora_A.weight", shape: [module.rank, module.inputs], elements: .float32(module.a)),

@@ -7,7 +7,17 @@ extension LlamaStage {
   /// - Precondition: the stage is a whole model and its context holds the tokens.
   /// - Throws: what the weight source throws when embeddings cannot be read.
   public func allLogits(_ tokens: [Int32], adapter: AdapterView? = nil) throws -> [[Float]] {
-    precondition(isFirst && isLast && tokens.count <= contextLength, "allLogits: part of a model")
+    try logits(tokens, after: Array(tokens.indices), adapter: adapter)
+  }
+
+  /// The logits `[positions.count, vocabulary]` after the tokens at some positions of one sequence, likewise.
+  ///
+  /// - Precondition: as for ``allLogits(_:adapter:)``; the positions are ascending.
+  /// - Throws: what the weight source throws when embeddings cannot be read.
+  public func logits(
+    _ tokens: [Int32], after positions: [Int], adapter: AdapterView? = nil
+  ) throws -> [[Float]] {
+    precondition(isFirst && isLast && tokens.count <= contextLength, "logits: part of a model")
     let worker = StageWorker(self, rows: tokens.count, adapter: adapter, backward: false)
     let activations = StageActivations(self, rows: tokens.count, adapter: adapter, keepsActivations: false)
     let batch = PackedBatch(
@@ -15,8 +25,8 @@ extension LlamaStage {
     let h = activations.hidden.rows(0..<batch.paddedRowCount)
     try embed(tokens, into: h, worker.operations)
     forward(batch, activations, adapter: adapter, worker)
-    let flat = logits(rows: Array(tokens.indices), hidden: h, worker)
-    return tokens.indices.map {
+    let flat = logits(rows: positions, hidden: h, worker)
+    return positions.indices.map {
       Array(flat[$0 * configuration.vocabularySize..<($0 + 1) * configuration.vocabularySize])
     }
   }

@@ -13,11 +13,16 @@ struct ExportCommand: ParsableCommand {
       for Hugging Face PEFT, `gguf` a LoRA file for llama.cpp. alpha is scaled so that alpha / r is the scale \
       the task was trained with.
 
+      --verify reads the PEFT folder back as PEFT would and compares its logits with the run's own, in \
+      float32: at the reply of the first 4 test episodes (validation episodes where there are none), or after \
+      the form of the prompt where there is no data. An export that fails stays where it is, and must not be used.
+
       EXAMPLE
-        contexture export runs/iov --task decide --format peft
+        contexture export runs/iov --task decide --format peft --verify
         contexture export runs/iov --task decide --format gguf --out decide.gguf
 
       \(ExitStatus.manual)
+        1  also: with --verify, the files do not give the run's logits
       """)
 
   @Argument(help: ArgumentHelp("A run folder.", valueName: "run")) var folder: String
@@ -29,10 +34,20 @@ struct ExportCommand: ParsableCommand {
       "The folder (peft) or file (gguf) to write; by default export/TASK or export/TASK.gguf in the run folder.",
       valueName: "path"))
   var out: String?
+  @Flag(help: "Read the PEFT folder back and compare its logits with the run's.") var verify = false
+
+  func validate() throws {
+    if verify, format != .peft {
+      throw ValidationError(
+        "--verify: reads PEFT folders alone; leave it out with --format \(format.rawValue)")
+    }
+  }
 
   func run() throws {
-    let trained = try TrainedWorkflow(run: folder, models: models.models)
+    let trained = try TrainedWorkflow(run: folder, models: models.models, type: verify ? .float32 : nil)
     let (modules, rank) = try trained.modules(task: task)
+    // Read before anything is written, so that data that are wrong leave no export that was not verified.
+    let prompts = verify ? try trained.checkPrompts(task: task) : nil
     let alpha = Double(trained.file.adapter.scale) * Double(rank)
     let out = out ?? defaultOut
     let url = URL(fileURLWithPath: out)
@@ -58,6 +73,14 @@ struct ExportCommand: ParsableCommand {
     }
     let state = trained.isComplete ? "" : " (training not finished: the last checkpoint)"
     try Console.print("Task \(task), \(rank) columns, alpha \(alpha)\(state): written to \(out)")
+    guard let prompts else { return }
+    do {
+      try Console.print(try trained.check(export: url, named: out, task: task, prompts).text)
+    } catch let error as ExportCheckError {
+      Console.complain("contexture: \(error)")
+      // The input was sound, unless the run itself is not.
+      throw ExitCode(error.reason == .runNotFinite ? ExitStatus.wrongInput : ExitStatus.failure)
+    }
   }
 
   /// In the run folder, named after the task.

@@ -8,6 +8,8 @@ import Transport
 import Workflows
 
 struct TrainCommand: ParsableCommand {
+  enum Format: String, CaseIterable, ExpressibleByArgument { case text, json }
+
   static let configuration = CommandConfiguration(
     commandName: "train", abstract: "Fine-tunes the model for a workflow, phase by phase.",
     discussion: """
@@ -24,7 +26,12 @@ struct TrainCommand: ParsableCommand {
       Program, workflow, data and model must be there on every host under the same paths. Started by mpirun \
       or srun, this command is a rank of that job. There Ctrl-C stops at the next checkpoint.
 
+      With --dry-run nothing is trained or written: the first steps of each phase are run on an adapter that is \
+      thrown away, and steps, tokens, columns, peak memory and time of the whole training are estimated from them. \
+      It makes the checks of a training, those of --out too where it is given.
+
       EXAMPLE
+        contexture train Examples/iov.yaml --dry-run
         contexture train Examples/iov.yaml --out runs/iov
         contexture train Examples/iov.yaml --out runs/iov --resume
         contexture train Examples/iov.yaml --out runs/frozen \\
@@ -40,8 +47,20 @@ struct TrainCommand: ParsableCommand {
   @OptionGroup var input: PlanningInput
   @OptionGroup var job: JobOptions
 
-  @Option(help: ArgumentHelp("The run folder to make.", valueName: "dir"))
-  var out: String
+  @Option(
+    name: .customLong("out"),
+    help: ArgumentHelp("The run folder to make; may be left out with --dry-run.", valueName: "dir"))
+  var givenOut: String?
+
+  @Flag(help: "Estimate memory and time from the first steps of each phase; train and write nothing.")
+  var dryRun = false
+
+  @Option(
+    help: "With --dry-run: optimiser steps of each phase that are timed, after one that is not (default: 3).")
+  var steps: Int?
+
+  @Option(help: "With --dry-run: how to show it.")
+  var format = Format.text
 
   @Flag(help: "Go on with the run in that folder from its last checkpoint.")
   var resume = false
@@ -51,8 +70,39 @@ struct TrainCommand: ParsableCommand {
   )
   var resumeIfBegun = false
 
+  /// The run folder; `validate()` sees to it that it was given where one is made.
+  private var out: String { givenOut ?? "" }
+
+  func validate() throws {
+    guard dryRun else {
+      if givenOut == nil {
+        throw ValidationError("--out: is missing; give the run folder to make, or --dry-run")
+      }
+      if steps != nil {
+        throw ValidationError("--steps: is for --dry-run; give that too, or set training.maxSteps")
+      }
+      if format != .text {
+        throw ValidationError("--format: is for --dry-run; give that too, or leave it out")
+      }
+      return
+    }
+    if job.cluster != nil {
+      throw ValidationError(
+        "--dry-run: runs in one process; 'contexture plan --cluster' predicts a training over several devices"
+      )
+    }
+    if resume || resumeIfBegun {
+      throw ValidationError("--dry-run: estimates a training from its start; leave --resume out")
+    }
+    if let steps, !(1...1000).contains(steps) {
+      throw ValidationError("--steps: \(steps) is outside 1...1000")
+    }
+  }
+
   func run() throws {
+    Allocation.returnLargeBlocks()
     let workflow = try source.read()
+    if dryRun { return try estimate(workflow) }
     guard job.cluster != nil else {
       try job.refuseWithoutCluster(input)
       let interrupts = Interrupts()
@@ -71,6 +121,24 @@ struct TrainCommand: ParsableCommand {
       }
     } else {
       try launch(workflow)
+    }
+  }
+
+  /// Runs the first steps and shows what the whole training would take.
+  private func estimate(_ workflow: Workflow) throws {
+    try job.refuseWithoutCluster(input)
+    let scratch = FileManager.default.temporaryDirectory.appendingPathComponent(
+      "contexture-dry-run-\(UUID().uuidString)")
+    defer { try? FileManager.default.removeItem(at: scratch) }
+    let interrupts = Interrupts()
+    let dryRun = DryRun(workflow, out: givenOut, models: input.models.models, steps: steps ?? 3)
+    let estimate = try dryRun.run(scratch: scratch, shouldStop: { interrupts.requested }) { phase, count in
+      Console.complain("[\(phase.index + 1)/\(count)] \(phase.task)")
+    }
+    guard let estimate else { throw ExitCode(ExitStatus.interrupted) }
+    switch format {
+    case .json: try Console.printJSON(estimate)
+    case .text: try Console.print(DryRunReport(estimate).text)
     }
   }
 

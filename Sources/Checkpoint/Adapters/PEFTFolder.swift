@@ -1,0 +1,101 @@
+import Foundation
+
+/// A LoRA adapter read from a folder that PEFT loads: the pairs, and where and at which scale PEFT would apply
+/// them. The table of ``PEFTAdapter`` is the format.
+public struct PEFTFolder: Sendable, Equatable {
+  /// The pairs, in the order of their paths, all of rank ``rank``. Values are as they are in the file: they may be
+  /// infinite or not numbers.
+  public let modules: [AdapterModule]
+  /// The field `r`.
+  public let rank: Int
+  /// What PEFT multiplies B A with: `lora_alpha / r`, or `lora_alpha / √r` with `use_rslora`.
+  public let scale: Double
+  /// The field `target_modules`: whole module paths, or what paths end with.
+  public let targetModules: [String]
+
+  /// The file with the settings.
+  static let configurationName = "adapter_config.json"
+  /// The file with the pairs.
+  static let weightsName = "adapter_model.safetensors"
+  /// What the keys of the pairs begin with.
+  static let keyPrefix = "base_model.model."
+
+  /// Reads a folder.
+  ///
+  /// - Throws: `CheckpointError` naming the file and the field where one is missing, damaged, or asks for something
+  ///   other than plain LoRA of one rank.
+  public init(_ folder: URL) throws {
+    let url = folder.appendingPathComponent(Self.configurationName)
+    let settings = try JSONParser.parse(MappedFile(url))
+    func refuse(_ field: String, _ problem: String) -> CheckpointError {
+      CheckpointError(
+        .malformed, file: url.path, field: field, problem: problem,
+        remedy: "give the folder of a plain LoRA adapter, or export it again")
+    }
+    guard settings["peft_type"]?.string == "LORA" else { throw refuse("peft_type", "is not LORA") }
+    guard let rank = settings["r"]?.integer, rank > 0 else {
+      throw refuse("r", "is not a whole number above 0")
+    }
+    guard let alpha = settings["lora_alpha"]?.number, alpha.isFinite else {
+      throw refuse("lora_alpha", "is not a number")
+    }
+    guard let targets = settings["target_modules"]?.array, !targets.isEmpty,
+      targets.allSatisfy({ $0.string?.isEmpty == false })
+    else { throw refuse("target_modules", "is not a list of module names") }
+    for field in ["use_dora", "fan_in_fan_out"] where settings[field]?.bool ?? false {
+      throw refuse(field, "is not computed here")
+    }
+    for field in ["rank_pattern", "alpha_pattern"] where settings[field]?.members?.isEmpty == false {
+      throw refuse(field, "is not computed here: it gives modules a rank or an alpha of their own")
+    }
+    guard settings["bias"].map({ $0.string == "none" }) ?? true else {
+      throw refuse("bias", "is not computed here")
+    }
+    self.rank = rank
+    targetModules = targets.compactMap(\.string)
+    scale = alpha / (settings["use_rslora"]?.bool ?? false ? Double(rank).squareRoot() : Double(rank))
+    modules = try Self.modules(
+      SafetensorsFile(folder.appendingPathComponent(Self.weightsName)), rank: rank)
+    for module in modules where !adapts(module.path) {
+      throw refuse(
+        "target_modules", "does not name \(module.path), which has a pair: PEFT would leave it out")
+    }
+  }
+
+  /// Whether PEFT adapts the linear layer at a module path.
+  public func adapts(_ path: String) -> Bool {
+    targetModules.contains { path == $0 || path.hasSuffix("." + $0) }
+  }
+
+  /// The pairs of a file that holds nothing else.
+  private static func modules(_ file: SafetensorsFile, rank: Int) throws -> [AdapterModule] {
+    func refuse(_ name: String, _ problem: String) -> CheckpointError {
+      CheckpointError(
+        .malformed, file: file.path, field: name, problem: problem,
+        remedy: "give the folder of a plain LoRA adapter of one rank, or export it again")
+    }
+    var paths: [String] = []
+    for name in file.names {
+      guard name.hasPrefix(keyPrefix),
+        let end = [".lora_A.weight", ".lora_B.weight"].first(where: name.hasSuffix)
+      else { throw refuse(name, "is not A or B of a linear layer") }
+      if end == ".lora_A.weight" { paths.append(String(name.dropFirst(keyPrefix.count).dropLast(end.count))) }
+    }
+    guard !paths.isEmpty, file.names.count == 2 * paths.count else {
+      throw refuse("lora_A.weight", "there is not one A for each B")
+    }
+    return try paths.map { path in
+      let names = [keyPrefix + path + ".lora_A.weight", keyPrefix + path + ".lora_B.weight"]
+      let (a, b) = (try file.require(names[0]), try file.require(names[1]))
+      guard a.shape.count == 2, a.shape[0] == rank, a.shape[1] > 0 else {
+        throw refuse(a.name, "has the shape \(a.shape), not \(rank) rows of the layer's inputs")
+      }
+      guard b.shape.count == 2, b.shape[1] == rank, b.shape[0] > 0 else {
+        throw refuse(b.name, "has the shape \(b.shape), not \(rank) columns for each of the layer's outputs")
+      }
+      return AdapterModule(
+        path: path, rank: rank, inputs: a.shape[1], outputs: b.shape[0], a: try file.float32(a.name),
+        b: try file.float32(b.name))
+    }
+  }
+}

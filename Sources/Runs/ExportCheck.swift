@@ -1,0 +1,216 @@
+import Checkpoint
+import Datasets
+import Foundation
+import LanguageModels
+import Tensor
+import Workflows
+
+/// An exported adapter that was read back from its files, beside the run it came from: the logits of both at the
+/// positions from which a task's reply is predicted.
+public struct ExportCheck: Sendable, Equatable {
+  /// The largest absolute difference of two logits that is accepted.
+  ///
+  /// It is 0. The files hold the run's float32 values; `alpha / r` gives back the run's scale, since `alpha` was
+  /// made as that scale times `r`, and both are exact in the numbers of `adapter_config.json`; and both sides
+  /// multiply and add these values on one device, in float32, in the same order. Every bit must then agree.
+  public static let tolerance: Float = 0
+
+  /// What was computed, such as "4 test episodes".
+  public let source: String
+  /// Positions at which logits were compared.
+  public let positions: Int
+  /// The largest absolute difference of two logits.
+  public let largestDifference: Float
+  /// Positions at which both sides have the same most probable token.
+  public let agreeing: Int
+
+  /// One sentence for people.
+  public var text: String {
+    "Verified with \(source), in float32: the largest difference of a logit is \(largestDifference) (tolerance "
+      + "\(Self.tolerance): the same values, multiplied and added in the same order); the most probable token is "
+      + "the same at \(agreeing) of \(positions) positions"
+  }
+}
+
+/// An exported adapter that must not be used.
+public struct ExportCheckError: Error, Sendable, Equatable, CustomStringConvertible {
+  /// Why.
+  public enum Reason: Sendable, Equatable {
+    /// The files cannot be read back as an adapter of this model; the text says what is wrong with them.
+    case unreadable(String)
+    /// The adapter from the files is not the run's.
+    case differs(String)
+    /// The run's own adapter gives logits that are not finite numbers.
+    case runNotFinite
+  }
+
+  /// The exported folder.
+  public let folder: String
+  /// Why it must not be used.
+  public let reason: Reason
+
+  /// What is wrong, where, and what to do.
+  public var description: String {
+    switch reason {
+    case .unreadable(let problem):
+      "\(folder): cannot be read back: \(problem); do not use this export: remove it and export again"
+    case .differs(let problem):
+      "\(folder): is not the run's adapter: \(problem); do not use this export: remove it and export again, and "
+        + "report the fault if that does not help"
+    case .runNotFinite:
+      "\(folder): the run's own adapter gives logits that are not finite; do not use this export: train again into "
+        + "a new folder with a lower training.learningRate"
+    }
+  }
+}
+
+/// Token sequences of a task at which two adapters are compared.
+public struct CheckPrompts: Sendable, Equatable {
+  /// A sequence, and its positions from which a token of the reply is predicted.
+  struct Prompt: Sendable, Equatable {
+    let tokens: [Int32]
+    let positions: [Int]
+  }
+
+  /// Where they come from, such as "4 test episodes".
+  public let source: String
+  let prompts: [Prompt]
+}
+
+extension TrainedWorkflow {
+  /// The prompts of a task and their recorded replies, from the first episodes of the run's test data, or of its
+  /// validation data where there are no test data; the bare form of the task's prompt where there is neither.
+  ///
+  /// - Throws: an error that names what is wrong with the data, or that there is no such task.
+  public func checkPrompts(task: String, count: Int = 4) throws -> CheckPrompts {
+    _ = try modules(task: task)
+    let splits: [DatasetFolder.Split] = [.test, .valid]
+    guard let split = splits.first(where: { FileManager.default.fileExists(atPath: data().file($0)) }) else {
+      let tokens = try loaded.prompts.promptFormTokens(task: task)
+      return CheckPrompts(
+        source: "the form of the task's prompt",
+        prompts: [CheckPrompts.Prompt(tokens: tokens, positions: [tokens.count - 1])])
+    }
+    let parents = loaded.workflow.graph.parents(of: task)
+    let prompts = try episodes(split).prefix(count).map { episode in
+      let example = try loaded.prompts.example(
+        task: task, episode: episode, parentAnswers: episode.goldAnswers(of: parents))
+      // The last token of the reply is only predicted.
+      let tokens = example.prompt + example.completion.dropLast()
+      return CheckPrompts.Prompt(tokens: tokens, positions: Array(example.prompt.count - 1..<tokens.count))
+    }
+    let noun = prompts.count == 1 ? "episode" : "episodes"
+    return CheckPrompts(source: "\(prompts.count) \(split.rawValue) \(noun)", prompts: prompts)
+  }
+
+  /// Reads an exported PEFT folder and compares it with the columns that a task of this run sees: every value, and
+  /// the logits at the positions of `prompts`.
+  ///
+  /// - Precondition: the run was loaded in float32.
+  /// - Throws: ``ExportCheckError`` where the folder must not be used, and what the model's file throws.
+  public func check(export folder: URL, named name: String, task: String, _ prompts: CheckPrompts) throws
+    -> ExportCheck
+  {
+    let stage = loaded.stage
+    precondition(stage.device.computeType == .float32, "check(export:): the run is not loaded in float32")
+    func failure(_ reason: ExportCheckError.Reason) -> ExportCheckError {
+      ExportCheckError(folder: name, reason: reason)
+    }
+    let exported: PEFTFolder
+    do { exported = try PEFTFolder(folder) } catch let error as CheckpointError {
+      throw failure(.unreadable(error.naming(name, for: folder.path).description))
+    }
+    let own = try modules(task: task).modules
+    let problem = exported.firstDifference(from: own, configuration: stage.configuration)
+    guard let run = view(task), let adapter = exported.adapter(stage.configuration) else {
+      throw failure(.differs(problem ?? "it is for another model"))
+    }
+    let other = AdapterView(
+      adapter, columns: .inference(Array(0..<adapter.rank)), configuration: stage.configuration,
+      device: stage.device)
+    var comparison = LogitsComparison()
+    for prompt in prompts.prompts {
+      comparison.add(
+        try stage.logits(prompt.tokens, after: prompt.positions, adapter: run),
+        try stage.logits(prompt.tokens, after: prompt.positions, adapter: other))
+    }
+    guard comparison.isFirstFinite else { throw failure(.runNotFinite) }
+    guard comparison.isSecondFinite, comparison.largestDifference <= ExportCheck.tolerance, problem == nil
+    else {
+      let logits =
+        comparison.isSecondFinite
+        ? "the largest difference of a logit is \(comparison.largestDifference), above the tolerance of "
+          + "\(ExportCheck.tolerance), and the most probable token is the same at \(comparison.agreeing) of "
+          + "\(comparison.positions) positions" : "its logits are not finite"
+      throw failure(.differs([problem, logits].compactMap { $0 }.joined(separator: "; ")))
+    }
+    return ExportCheck(
+      source: prompts.source, positions: comparison.positions,
+      largestDifference: comparison.largestDifference, agreeing: comparison.agreeing)
+  }
+}
+
+extension PEFTFolder {
+  /// The first module that is not as in `own`, and how; `nil` where every value agrees bit for bit.
+  fileprivate func firstDifference(from own: [AdapterModule], configuration: LlamaConfiguration) -> String? {
+    let found = Dictionary(modules.map { ($0.path, $0) }, uniquingKeysWith: { first, _ in first })
+    for module in own {
+      guard let other = found[module.path] else { return "it has no pair for \(module.path)" }
+      for (name, mine, its) in [("A", module.a, other.a), ("B", module.b, other.b)] {
+        guard mine.count == its.count else { return "\(name) of \(module.path) has another shape" }
+        let count = zip(mine, its).count { $0.bitPattern != $1.bitPattern }
+        if count > 0 { return "\(count) of \(mine.count) values differ in \(name) of \(module.path)" }
+      }
+    }
+    let names = Set(own.map(\.path))
+    if let extra = modules.first(where: { !names.contains($0.path) }) {
+      return "it has a pair for \(extra.path), which the run does not adapt"
+    }
+    // PEFT makes a fresh pair for a module that is named and not in the file.
+    let all = AdapterSite.all(
+      configuration, layers: 0..<configuration.layerCount, targets: Set(LanguageModels.Projection.allCases))
+    if let extra = all.first(where: { adapts($0.path) && !names.contains($0.path) }) {
+      return "its target_modules name \(extra.path), which the run does not adapt"
+    }
+    return nil
+  }
+
+  /// The pairs with the scale that PEFT computes; `nil` where a pair does not fit the model.
+  fileprivate func adapter(_ configuration: LlamaConfiguration) -> LoRAAdapter? {
+    let found = Dictionary(modules.map { ($0.path, $0) }, uniquingKeysWith: { first, _ in first })
+    let sites = AdapterSite.all(
+      configuration, layers: 0..<configuration.layerCount, targets: Set(LanguageModels.Projection.allCases)
+    ).filter { found[$0.path] != nil }
+    let pairs = sites.compactMap { site in
+      found[site.path].flatMap {
+        $0.inputs == site.inputs && $0.outputs == site.outputs ? LoRAPair(a: $0.a, b: $0.b) : nil
+      }
+    }
+    guard pairs.count == modules.count else { return nil }
+    return LoRAAdapter(sites: sites, rank: rank, scale: Float(scale), pairs: pairs)
+  }
+}
+
+/// Logits of two sides, position by position.
+private struct LogitsComparison {
+  var positions = 0
+  var agreeing = 0
+  var largestDifference: Float = 0
+  var isFirstFinite = true
+  var isSecondFinite = true
+
+  mutating func add(_ first: [[Float]], _ second: [[Float]]) {
+    for (a, b) in zip(first, second) {
+      positions += 1
+      isFirstFinite = isFirstFinite && a.allSatisfy(\.isFinite)
+      isSecondFinite = isSecondFinite && b.allSatisfy(\.isFinite)
+      for (x, y) in zip(a, b) { largestDifference = max(largestDifference, abs(x - y)) }
+      if Self.best(a) == Self.best(b) { agreeing += 1 }
+    }
+  }
+
+  /// The most probable token, the first of several.
+  private static func best(_ logits: [Float]) -> Int? {
+    logits.indices.max { logits[$0] < logits[$1] || (logits[$0] == logits[$1] && $0 > $1) }
+  }
+}

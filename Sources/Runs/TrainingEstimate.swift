@@ -1,0 +1,150 @@
+/// What a training takes on this machine, before it starts: memory, time, and the work of each phase.
+public struct TrainingEstimate: Sendable, Equatable, Codable {
+  /// One phase of the schedule.
+  public struct Phase: Sendable, Equatable, Codable {
+    /// The phase, from 0.
+    public var phase: Int
+    /// The round, from 1.
+    public var round: Int
+    /// The task that trains.
+    public var task: String
+    /// Columns that train.
+    public var trainable: Int
+    /// Columns that are computed and stay as they are.
+    public var frozen: Int
+    /// Columns of other tasks, which are not computed.
+    public var masked: Int
+    /// Planned optimiser steps.
+    public var steps: Int
+    /// Tokens of all steps' samples, with recorded parents' answers.
+    public var tokens: Int
+    /// Bytes of activations, gradients, moments and the compact adapter.
+    public var stepBytes: Int
+    /// Seconds of a step: the mean over the phase, with the time to predict parents' answers.
+    public var stepSeconds: Double
+    /// Seconds of the phase, with its beginning and its checkpoints.
+    public var seconds: Double
+
+    /// Takes the figures.
+    public init(
+      phase: Int, round: Int, task: String, trainable: Int, frozen: Int, masked: Int, steps: Int, tokens: Int,
+      stepBytes: Int, stepSeconds: Double, seconds: Double
+    ) {
+      (self.phase, self.round, self.task) = (phase, round, task)
+      (self.trainable, self.frozen, self.masked) = (trainable, frozen, masked)
+      (self.steps, self.tokens, self.stepBytes) = (steps, tokens, stepBytes)
+      (self.stepSeconds, self.seconds) = (stepSeconds, seconds)
+    }
+  }
+
+  /// The model's files.
+  public var model: String
+  /// What weights and activations are stored in: float32 or bfloat16.
+  public var precision: String
+  /// Bytes of the weights as laid out.
+  public var weightBytes: Int
+  /// Threads that work at once.
+  public var workers: Int
+  /// Training episodes.
+  public var episodes: Int
+  /// Optimiser steps of each phase that were timed, after one that was not; fewer where a phase has no more.
+  public var measuredSteps: Int
+  /// Every phase, in order.
+  public var phases: [Phase]
+  /// Seconds until the first phase begins.
+  public var loadSeconds: Double
+  /// Seconds after the last phase, in which the adapter is written.
+  public var endSeconds: Double
+  /// The most memory that the process held, in bytes: what the kernel counts as resident.
+  public var peakBytes: Int
+
+  /// Seconds of all phases and of what follows them.
+  public var trainingSeconds: Double { phases.reduce(endSeconds) { $0 + $1.seconds } }
+  /// Optimiser steps of all phases.
+  public var steps: Int { phases.reduce(0) { $0 + $1.steps } }
+  /// Tokens of all phases.
+  public var tokens: Int { phases.reduce(0) { $0 + $1.tokens } }
+}
+
+/// The work that a phase of the real run has.
+package struct PhaseWork: Sendable, Equatable {
+  /// Optimiser steps.
+  package var steps = 0
+  /// Tokens of their samples, with recorded parents' answers.
+  package var tokens = 0
+  /// Samples whose parents' answers are predicted: each counts once where the parents do not change.
+  package var predictions = 0
+  /// Checkpoints before the phase ends.
+  package var checkpoints = 0
+  /// Validations.
+  package var validations = 0
+  /// Decisions of adaptive freezing, the first of them in the first step.
+  package var decisions = 0
+
+  package init() {}
+}
+
+/// What the first steps of a phase took.
+package struct PhaseTimes: Sendable {
+  /// One optimiser step.
+  package struct Step: Sendable {
+    package var tokens: Int
+    /// Seconds of the step without making its samples.
+    package var seconds: Double
+    /// Seconds of making its samples, predictions included.
+    package var dataSeconds: Double
+    /// Samples whose parents' answers were predicted for it.
+    package var predictions: Int
+
+    package init(tokens: Int, seconds: Double, dataSeconds: Double = 0, predictions: Int = 0) {
+      (self.tokens, self.seconds) = (tokens, seconds)
+      (self.dataSeconds, self.predictions) = (dataSeconds, predictions)
+    }
+  }
+
+  /// Seconds before the first step: columns are merged, memory is planned.
+  package var setup = 0.0
+  package var steps: [Step] = []
+  /// Seconds of each checkpoint within the phase.
+  package var checkpoints: [Double] = []
+  /// Seconds of each validation.
+  package var validations: [Double] = []
+  /// Seconds of the checkpoint at its end.
+  package var end = 0.0
+  var stepBytes = 0
+
+  package init() {}
+
+  /// The steps that are timed: the first touches memory and code for the first time.
+  private var timed: ArraySlice<Step> { steps.count > 1 ? steps.dropFirst() : steps[...] }
+
+  /// Seconds of the steps of a phase with so much work.
+  ///
+  /// The median of seconds a token times the tokens; what the first step took beyond that, once, or with every
+  /// decision of adaptive freezing; and for predictions the mean time of one times their number.
+  package func stepSeconds(_ work: PhaseWork) -> Double {
+    guard let first = steps.first else { return 0 }
+    let perToken = Self.median(timed.map { $0.seconds / Double(max($0.tokens, 1)) })
+    let extra = max(0, first.seconds - perToken * Double(first.tokens))
+    let predicting = timed.filter { $0.predictions > 0 }
+    let rest = timed.filter { $0.predictions == 0 }
+    let predictions = predicting.reduce(0) { $0 + $1.predictions }
+    let perPrediction = predicting.reduce(0) { $0 + $1.dataSeconds } / Double(max(predictions, 1))
+    return perToken * Double(work.tokens) + extra * Double(max(work.decisions, 1))
+      + perPrediction * Double(work.predictions)
+      + Self.median(rest.map(\.dataSeconds)) * Double(work.predictions > 0 ? 0 : work.steps)
+  }
+
+  /// Seconds of a phase with so much work.
+  package func seconds(_ work: PhaseWork) -> Double {
+    setup + stepSeconds(work) + Self.median(checkpoints) * Double(work.checkpoints)
+      + Self.median(validations) * Double(work.validations) + end
+  }
+
+  /// The middle value, or the mean of the two; 0 for none.
+  static func median(_ values: [Double]) -> Double {
+    guard !values.isEmpty else { return 0 }
+    let sorted = values.sorted()
+    return (sorted[(sorted.count - 1) / 2] + sorted[sorted.count / 2]) / 2
+  }
+}
