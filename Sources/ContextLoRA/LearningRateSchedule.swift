@@ -42,9 +42,11 @@ public struct LearningRateSchedule: Sendable, Equatable {
     rate(step: step, PhasePace(planned: total, cooldown: cooldown))
   }
 
-  /// The rate of a step, counted from 1, of a phase with this pace. Steps beyond the plan of a cosine run through
-  /// it again from the peak, without a warm-up.
+  /// The rate of a step, counted from 1, of a phase with this pace. Each further cycle has half the peak of the one
+  /// before; steps beyond the end of a cosine run through it again, without a warm-up.
   public func rate(step: Int, _ pace: PhasePace) -> Double {
+    var peak = peak
+    for _ in 0..<pace.restarts { peak /= 2 }
     let rising = Int((warmup * Double(pace.planned)).rounded())
     if step <= rising { return peak * Double(step) / Double(rising) }
     switch shape {
@@ -52,10 +54,11 @@ public struct LearningRateSchedule: Sendable, Equatable {
     case .cosine:
       let isFirst = step <= pace.planned
       let start = isFirst ? rising : 0
-      let place = isFirst ? step : (step - 1) % pace.planned + 1
-      guard pace.planned > start + 1 else { return peak }
-      return peak
-        * falling(0.5 * (1 + cos(.pi * Double(place - start - 1) / Double(pace.planned - start - 1))))
+      let length = pace.restarts == 0 ? pace.planned : max(1, pace.planned / 2)
+      let place = isFirst ? step : (step - pace.cycleStart - 1) % length + 1
+      guard length > start + 1 else { return peak }
+      let progress = Double(place - start - 1) / Double(length - start - 1)
+      return peak * falling(0.5 * (1 + cos(.pi * progress)))
     case .wsd:
       guard step > pace.stableEnd, pace.end > pace.stableEnd else { return peak }
       return peak * falling(1 - Double(step - pace.stableEnd) / Double(pace.end - pace.stableEnd))

@@ -3,7 +3,9 @@
 /// A phase runs at the peak rate until ``stableEnd`` and cools down until ``end`` (schedules other than `wsd` have
 /// no part of their own for that: `stableEnd` is `end`). Validation
 /// - begins the cool-down early where nothing has improved for `patience` validations,
-/// - puts it off while the task is on a plateau, or still improving, as long as the budget lasts.
+/// - puts it off while the task is on a plateau, or still improving, as long as the budget lasts,
+/// - begins another cycle of half the planned steps, at half the peak rate, where the end has come, the task is on a
+///   plateau or has improved in this cycle, and the budget lasts: noise at a high rate hides what a lower one finds.
 ///
 /// Every decision follows from the scores alone, so that a resumed run, and every rank of a job, makes the same.
 public struct PhasePace: Sendable, Equatable, Codable {
@@ -25,6 +27,8 @@ public struct PhasePace: Sendable, Equatable, Codable {
     case coolsDown
     /// The phase is over before its planned end.
     case ends
+    /// Another cycle begins, at half the rate.
+    case restarts
   }
 
   /// The planned optimiser steps.
@@ -33,7 +37,11 @@ public struct PhasePace: Sendable, Equatable, Codable {
   public private(set) var stableEnd: Int
   /// The last step, as planned now.
   public private(set) var end: Int
-  /// Whether `end` is final.
+  /// The step after which the cycle began.
+  public private(set) var cycleStart = 0
+  /// Cycles before this one.
+  public private(set) var restarts = 0
+  /// Whether the cycle's `end` is final.
   public private(set) var isCooling = false
   /// The best state so far; `nil` before the first validation.
   public private(set) var best: Best?
@@ -60,6 +68,7 @@ public struct PhasePace: Sendable, Equatable, Codable {
   var isSound: Bool {
     let most = 1_000_000_000
     return (1...most).contains(planned) && (0...most).contains(end) && (0...end).contains(stableEnd)
+      && (0...stableEnd).contains(cycleStart) && (0...64).contains(restarts)
       && (0...most).contains(misses) && tokens >= 0 && seconds.isFinite
       && best.map { (1...most).contains($0.step) && $0.score.isSound } ?? true && reference?.isSound ?? true
   }
@@ -104,7 +113,11 @@ public struct PhasePace: Sendable, Equatable, Codable {
     } else {
       misses += 1
     }
-    if isCooling { return (isBest, .none) }
+    if isCooling {
+      return (
+        isBest, step >= end && restart(after: step, majority, cooldown, limit, options) ? .restarts : .none
+      )
+    }
     let isLearnt = best?.score.isLearnt(majority: majority) ?? false
     if isLearnt, let patience = options.patience, misses >= patience, step < stableEnd {
       return (isBest, coolDown(after: step, cooldown))
@@ -112,7 +125,9 @@ public struct PhasePace: Sendable, Equatable, Codable {
     guard step >= stableEnd else { return (isBest, .none) }
     let isImproving = misses < 2 && (best?.score.accuracy ?? 0) < Self.goodEnough
     if !isLearnt || isImproving, extend(after: step, cooldown, limit, options) { return (isBest, .extended) }
-    return (isBest, coolDown(after: step, cooldown))
+    let change = coolDown(after: step, cooldown)
+    if step >= end, restart(after: step, majority, cooldown, limit, options) { return (isBest, .restarts) }
+    return (isBest, change)
   }
 
   /// A task this accurate gets no more steps than planned.
@@ -126,7 +141,7 @@ public struct PhasePace: Sendable, Equatable, Codable {
     if cooldown == 0 {
       end = step
     } else if !isPlanned {
-      end = Self.whole(step, cooldown)
+      end = whole(step, cooldown)
     }
     return end == step ? (step == wasEnd ? .none : .ends) : .coolsDown
   }
@@ -136,17 +151,41 @@ public struct PhasePace: Sendable, Equatable, Codable {
     after step: Int, _ cooldown: Double, _ limit: Int, _ options: TrainingOptions.Validation
   ) -> Bool {
     let stable = step + options.every
-    let whole = Self.whole(stable, cooldown)
-    let share = Double(whole) / Double(max(step, 1))
-    guard whole <= limit else { return false }
-    if let most = options.budget.tokens, Double(tokens) * share > Double(most) { return false }
-    if let most = options.budget.minutes, seconds * share > 60 * most { return false }
+    let whole = whole(stable, cooldown)
+    guard fits(whole, after: step, limit, options) else { return false }
     (stableEnd, end) = (stable, whole)
     return true
   }
 
-  /// The steps of a phase of which the first `stable` are at the peak rate.
-  private static func whole(_ stable: Int, _ cooldown: Double) -> Int {
-    cooldown == 0 ? stable : max(stable + 1, Int((Double(stable) / (1 - cooldown)).rounded()))
+  /// Begins another cycle, where the task needs one and the budget allows.
+  private mutating func restart(
+    after step: Int, _ majority: Double, _ cooldown: Double, _ limit: Int,
+    _ options: TrainingOptions.Validation
+  ) -> Bool {
+    guard let best, best.score.accuracy < Self.goodEnough else { return false }
+    guard !best.score.isLearnt(majority: majority) || best.step > cycleStart else { return false }
+    let cycle = max(1, planned / 2)
+    guard fits(step + cycle, after: step, limit, options) else { return false }
+    (cycleStart, end, isCooling, misses) = (step, step + cycle, false, 0)
+    stableEnd = end - Int((cooldown * Double(cycle)).rounded())
+    restarts += 1
+    return true
+  }
+
+  /// Whether a phase of `whole` steps is within its budget, as its first `step` steps went.
+  private func fits(_ whole: Int, after step: Int, _ limit: Int, _ options: TrainingOptions.Validation)
+    -> Bool
+  {
+    let share = Double(whole) / Double(max(step, 1))
+    if let most = options.budget.tokens, Double(tokens) * share > Double(most) { return false }
+    if let most = options.budget.minutes, seconds * share > 60 * most { return false }
+    return whole <= limit
+  }
+
+  /// The last step of a cycle whose rate begins to fall after step `stable`.
+  private func whole(_ stable: Int, _ cooldown: Double) -> Int {
+    guard cooldown > 0 else { return stable }
+    let cycle = Double(stable - cycleStart) / (1 - cooldown)
+    return max(stable + 1, cycleStart + Int(cycle.rounded()))
   }
 }

@@ -143,6 +143,24 @@ struct PhasePaceTests {
       warnings == [.prerequisiteDropped(task: "t", prerequisite: "p", before: 0.95, after: 0.7)])
   }
 
+  @Test("a phase that is not good at its end gets another cycle at half the rate while it improves")
+  func restarts() {
+    let course = course(planned: 100, options(patience: nil)) { step in
+      step < 90 ? (0.6, 1) : step < 130 ? (0.75, 0.6) : (1, 0.01)
+    }
+    // Improved during the cool-down, so 50 steps more; these made it good.
+    #expect(course.reports.contains { $0.step == 100 && $0.report.change == .restarts })
+    #expect(course.end == 150 && course.progress.pace.restarts == 1)
+    let schedule = options().learningRate
+    #expect(schedule.rate(step: 101, course.progress.pace) == 0.5)
+    #expect(abs(schedule.rate(step: 150, course.progress.pace) - 0.05) < 1e-12)
+    // Stuck: nothing has improved since the first validation.
+    let stuck = self.course(planned: 100, options(patience: nil)) { _ in (0.75, 0.6) }
+    #expect(stuck.end == 150, "the first cycle found its best state")
+    let limited = self.course(planned: 100, options(patience: nil, most: 120)) { _ in (0.75, 0.6) }
+    #expect(limited.end == 100)
+  }
+
   @Test("rates: warm-up, stable, cool-down; a cosine begins again beyond its plan")
   func rates() {
     let wsd = LearningRateSchedule(peak: 1, shape: .wsd, warmup: 0.1, minimumRatio: 0.1, cooldown: 0.2)

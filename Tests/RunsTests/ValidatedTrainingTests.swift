@@ -102,8 +102,8 @@ struct ValidatedTrainingTests {
       let warnings = try train(
         project,
         project.workflow(
-          "training.learningRate=5", "training.clipNorm=0", "training.validateEvery=1", "training.patience=0")
-      )
+          "training.learningRate=1", "training.warmup=1", "training.clipNorm=0", "training.validateEvery=5",
+          "training.patience=0", "training.steps=100"))
       #expect(warnings.contains { $0.name == "diverging" })
     }
   }

@@ -81,6 +81,22 @@ import Testing
     }
   }
 
+  @Test func whatWasNotLearntIsReported() throws {
+    try withRun("training.learningRate=1e-30", "training.validateEvery=2", "training.weightDecay=0") {
+      project in
+      let shown = try Program.run(["evaluate", "run"], in: project.folder)
+      #expect(shown.status == 0)
+      #expect(shown.output.contains("note: 0 %, the majority answer has "), "\(shown)")
+      #expect(shown.output.contains(": not learnt; train it longer (tasks.note.steps"), "\(shown)")
+      #expect(shown.output.contains("Training noted: colour: its columns did not move"), "\(shown)")
+      let json = try Program.run(["evaluate", "run", "--format", "json"], in: project.folder)
+      #expect(json.output.contains(#""learnt" : false"#) && json.output.contains(#""majority" : "#))
+      // The base model was not trained, so nothing is said of what it learnt.
+      let base = try Program.run(["evaluate", "run", "--base"], in: project.folder)
+      #expect(base.status == 0 && !base.output.contains("not learnt"))
+    }
+  }
+
   /// From the workflow file to an adapter that other programs load.
   @Test func lowerLayersMayGoWithoutAnAdapter() throws {
     try withRun("lora.firstLayer=1") { project in

@@ -17,6 +17,10 @@ struct TrainCommand: ParsableCommand {
       its prerequisites' columns is frozen and the rest refined, all others are masked. The run folder \
       receives the settings, one line of metrics a step, checkpoints, and in the end the adapter.
 
+      Every training.validateEvery steps the phase is measured on validation episodes: its best state is kept, \
+      it ends when nothing improves, and gets more steps while it is still learning, up to training.budget. A \
+      phase that does not learn says so, with the setting to change.
+
       Ctrl-C stops after the current step, writes a checkpoint and prints the command that goes on. A run \
       that was killed goes on from its last checkpoint; either way it ends with the same bytes as one that \
       was not interrupted.
