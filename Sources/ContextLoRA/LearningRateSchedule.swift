@@ -42,11 +42,10 @@ public struct LearningRateSchedule: Sendable, Equatable {
     rate(step: step, PhasePace(planned: total, cooldown: cooldown))
   }
 
-  /// The rate of a step, counted from 1, of a phase with this pace. Each further cycle has half the peak of the one
-  /// before; steps beyond the end of a cosine run through it again, without a warm-up.
+  /// The rate of a step, counted from 1, of a phase with this pace. The second cycle has half the peak of the first, later
+  /// ones a quarter; steps beyond the end of a cosine run through it again, without a warm-up.
   public func rate(step: Int, _ pace: PhasePace) -> Double {
-    var peak = peak
-    for _ in 0..<pace.restarts { peak /= 2 }
+    let peak = peak / [1, 2, 4][min(pace.restarts, 2)]
     let rising = Int((warmup * Double(pace.planned)).rounded())
     if step <= rising { return peak * Double(step) / Double(rising) }
     switch shape {

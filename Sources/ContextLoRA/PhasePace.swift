@@ -3,9 +3,9 @@
 /// A phase runs at the peak rate until ``stableEnd`` and cools down until ``end`` (schedules other than `wsd` have
 /// no part of their own for that: `stableEnd` is `end`). Validation
 /// - begins the cool-down early where nothing has improved for `patience` validations,
-/// - puts it off while the task is on a plateau, or still improving, as long as the budget lasts,
 /// - begins another cycle of half the planned steps, at half the peak rate, where the end has come, the task is on a
-///   plateau or has improved in this cycle, and the budget lasts: noise at a high rate hides what a lower one finds.
+///   plateau or has improved in this cycle, and the budget lasts. More steps at the same rate helped less: noise at a
+///   high rate hides what a lower one finds.
 ///
 /// Every decision follows from the scores alone, so that a resumed run, and every rank of a job, makes the same.
 public struct PhasePace: Sendable, Equatable, Codable {
@@ -21,8 +21,6 @@ public struct PhasePace: Sendable, Equatable, Codable {
   public enum Change: String, Sendable, Codable {
     /// Nothing.
     case none
-    /// The phase gets more steps.
-    case extended
     /// The rate falls from now on, as planned or because nothing improves.
     case coolsDown
     /// The phase is over before its planned end.
@@ -123,8 +121,6 @@ public struct PhasePace: Sendable, Equatable, Codable {
       return (isBest, coolDown(after: step, cooldown))
     }
     guard step >= stableEnd else { return (isBest, .none) }
-    let isImproving = misses < 2 && (best?.score.accuracy ?? 0) < Self.goodEnough
-    if !isLearnt || isImproving, extend(after: step, cooldown, limit, options) { return (isBest, .extended) }
     let change = coolDown(after: step, cooldown)
     if step >= end, restart(after: step, majority, cooldown, limit, options) { return (isBest, .restarts) }
     return (isBest, change)
@@ -144,17 +140,6 @@ public struct PhasePace: Sendable, Equatable, Codable {
       end = whole(step, cooldown)
     }
     return end == step ? (step == wasEnd ? .none : .ends) : .coolsDown
-  }
-
-  /// Puts the end off by one validation, where the budget allows.
-  private mutating func extend(
-    after step: Int, _ cooldown: Double, _ limit: Int, _ options: TrainingOptions.Validation
-  ) -> Bool {
-    let stable = step + options.every
-    let whole = whole(stable, cooldown)
-    guard fits(whole, after: step, limit, options) else { return false }
-    (stableEnd, end) = (stable, whole)
-    return true
   }
 
   /// Begins another cycle, where the task needs one and the budget allows.

@@ -55,9 +55,7 @@ struct PhasePaceTests {
 
   @Test("a phase that learns in time takes its planned steps, and is validated at their end")
   func learnsInTime() {
-    let course = course(planned: 50, options()) { (min(0.97, 0.5 + Double($0) / 80), 1 / Double($0)) }
-    #expect(course.end == 50 || course.reports.contains { $0.report.change == .extended })
-    let good = self.course(planned: 50, options()) { (min(1, 0.5 + Double($0) / 60), 2 / Double($0)) }
+    let good = course(planned: 50, options()) { (min(1, 0.5 + Double($0) / 60), 2 / Double($0)) }
     #expect(good.end == 50)
     #expect(good.reports.map(\.step) == [10, 20, 30, 40, 50])
     #expect(good.reports[3].report.change == .coolsDown)
@@ -77,17 +75,17 @@ struct PhasePaceTests {
   @Test("a phase on a plateau gets more steps until it has learnt, or the budget is spent")
   func plateau() {
     let late = course(planned: 50, options()) { $0 < 85 ? (0.41, 1.1) : (0.99, 0.05) }
-    #expect(late.progress.pace.stableEnd == 90 && late.end == 113)
+    #expect(late.end == 100 && late.progress.pace.restarts == 2)
     #expect(late.progress.pace.best?.score.accuracy == 0.99)
     let never = course(planned: 50, options()) { _ in (0.41, 1.1) }
-    #expect(never.end <= 150 && never.end > 130)
+    #expect(never.end == 150)
     #expect(
       never.progress.closing(task: "t", values: [2], majority: 0.4, prerequisites: [:]).map(\.name) == [
         "not learnt"
       ])
-    #expect(course(planned: 50, options(budget: .init(steps: 80))) { _ in (0.41, 1.1) }.end <= 80)
+    #expect(course(planned: 50, options(budget: .init(steps: 80))) { _ in (0.41, 1.1) }.end == 75)
     #expect(course(planned: 50, options(budget: .init(steps: 20))) { _ in (0.41, 1.1) }.end == 50)
-    #expect(course(planned: 50, options(most: 70)) { _ in (0.41, 1.1) }.end <= 70)
+    #expect(course(planned: 50, options(most: 70)) { _ in (0.41, 1.1) }.end == 50)
     let byTokens = course(planned: 50, options(budget: .init(tokens: 9_000))) { _ in (0.41, 1.1) }
     #expect(byTokens.progress.pace.tokens <= 9_000 && byTokens.end > 50)
     let byMinutes = course(planned: 50, options(budget: .init(minutes: 1.5))) { _ in (0.41, 1.1) }

@@ -142,9 +142,8 @@ final class TrainingProgress {
     let end = record.validation?.end ?? 0
     switch change {
     case .none: return nil
-    case .extended: return "  still learning: the phase gets steps up to \(end)"
     case .coolsDown: return "  the learning rate falls from here to step \(end)"
-    case .restarts: return "  still learning: another cycle at half the learning rate, up to step \(end)"
+    case .restarts: return "  still learning: another cycle at a lower learning rate, up to step \(end)"
     case .ends: return "  nothing improves any more: the phase ends here"
     }
   }
