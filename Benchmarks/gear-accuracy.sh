@@ -21,7 +21,7 @@ for answers in gold predicted; do
     name=$answers-$pipelines
     settings="--set model=$work/four.gguf --set training.parentAnswers=$answers --set training.maxSteps=$steps
       --set tasks.perceive.maxSteps=$steps --set tasks.predict.maxSteps=$steps --set tasks.route.maxSteps=$steps
-      --set training.checkpointEvery=1000 --set training.batchSize=8 --set training.precision=$precision"
+      --set training.checkpointEvery=1000 --set training.validateEvery=0 --set training.batchSize=8 --set training.precision=$precision"
     flag=""
     [ "$pipelines" = any ] || flag=--one-pipeline
     # shellcheck disable=SC2086

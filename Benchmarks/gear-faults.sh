@@ -26,7 +26,7 @@ else
   project=$root
   workflow=Examples/iov.yaml
   "$contexture" data make iov --out "$work/data" --episodes 200 > /dev/null
-  settings=${SETTINGS:-"--set data=$work/data --set training.batchSize=2"}
+  settings=${SETTINGS:-"--set training.validateEvery=0 --set data=$work/data --set training.batchSize=2"}
 fi
 {
   echo "devices:"

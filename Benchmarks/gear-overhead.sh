@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 contexture=${CONTEXTURE:-.build/release/contexture}
 steps=${STEPS:-5}
 batch=${BATCH:-16}
-settings="--set training.batchSize=$batch --set training.maxSteps=$steps --set tasks.perceive.maxSteps=$steps
+settings="--set training.validateEvery=0 --set training.batchSize=$batch --set training.maxSteps=$steps --set tasks.perceive.maxSteps=$steps
   --set tasks.predict.maxSteps=$steps --set tasks.route.maxSteps=$steps"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

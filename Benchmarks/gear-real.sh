@@ -14,6 +14,7 @@ steps=${STEPS:-8}
 schedules=${SCHEDULES:-contextgear replicas pipedream uniform gpipe memory single}
 batch=${BATCH:-4}
 settings="--set training.parentAnswers=predicted --set training.batchSize=$batch --set training.checkpointEvery=1000
+  --set training.validateEvery=0
   --set training.maxSteps=$steps --set tasks.perceive.maxSteps=1 --set tasks.predict.maxSteps=1
   --set tasks.route.maxSteps=$steps"
 

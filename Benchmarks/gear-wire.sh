@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 
 contexture=${CONTEXTURE:-.build/release/contexture}
 steps=${STEPS:-10}
-settings="--set training.batchSize=8 --set training.maxSteps=$steps --set tasks.perceive.maxSteps=$steps
+settings="--set training.validateEvery=0 --set training.batchSize=8 --set training.maxSteps=$steps --set tasks.perceive.maxSteps=$steps
   --set tasks.predict.maxSteps=1 --set tasks.decide.maxSteps=1 --set tasks.route.maxSteps=1"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
