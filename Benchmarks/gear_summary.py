@@ -6,11 +6,24 @@ that one. Predicted is the plan's time of a step in the steady state. C_T and C_
 the busiest device of each group computes.
 """
 import json
+import os
 import pathlib
 import statistics
 import sys
 
 TITLES = ["contextgear", "replicas", "pipedream", "uniform", "gpipe", "memory", "single"]
+
+
+def machine():
+    """The processor's name, its cores, and what of bfloat16 it computes in hardware."""
+    fields = {}
+    for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
+        name, _, value = line.partition(":")
+        fields.setdefault(name.strip(), value.strip())
+    flags = fields.get("flags", "").split()
+    found = [flag for flag in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if flag in flags]
+    name = fields.get("model name", "unknown processor")
+    return f"{name}, {os.cpu_count()} cores, {' '.join(found) or 'neither AVX2 nor AVX-512'}"
 
 
 def phases(work, schedule):
@@ -36,7 +49,9 @@ def phases(work, schedule):
             "schedule": schedule, "task": task, "steps": len(seconds), "microBatch": pipelines[0]["microBatch"],
             "replicas": len(pipelines),
             "groups": [sum(len(part[group]) for part in pipelines) for group in ("trained", "forward")],
-            "computing": groups,
+            "computing": groups, "machine": machine(),
+            "settings": sorted({device["measured"].get("measured", {}).get("settings", "") for device in
+                                plan["cluster"]["devices"] if "measured" in device}),
             "predicted": phase["stepTime"], "measured": statistics.mean(seconds[1:] or seconds),
             "plannedBytes": bytes_sent.get(task, [0, 0])[0], "measuredBytes": bytes_sent.get(task, [0, 0])[1],
         }

@@ -15,18 +15,24 @@ final class StageBench {
   private let own: GradientBuffer
   private let sum: GradientBuffer
   private let optimizer: ColumnOptimizer
+  private let between: () throws -> Void
   private var generator = SeededGenerator(seed: 1, stream: 1)
 
+  /// - Parameters:
+  ///   - trained: rank columns that train.
+  ///   - frozen: rank columns that are computed beside them.
+  ///   - between: called before each pass, outside of the clock.
   init(
-    _ weights: any WeightSource, layers: Range<Int>, device: any ComputeDevice, rows: Int, rank: Int,
-    sequenceLength: Int
-  ) throws {
-    stage = try LlamaStage(weights, layers: layers, device: device, contextLength: sequenceLength)
+    _ stage: LlamaStage, rows: Int, trained: Int, frozen: Int = 0, sequenceLength: Int,
+    between: @escaping () throws -> Void
+  ) {
+    (self.stage, self.between) = (stage, between)
+    let (device, layers, rank) = (stage.device, stage.layers, trained + frozen)
     self.sequenceLength = min(sequenceLength, stage.contextLength)
     let sites = AdapterSite.all(stage.configuration, layers: layers, targets: Set(Projection.allCases))
     let adapter = LoRAAdapter(sites: sites, rank: rank, scale: 2, seed: 1)
     view = AdapterView(
-      adapter, columns: ColumnView(frozen: [], trainable: Array(0..<rank)),
+      adapter, columns: ColumnView(frozen: Array(0..<frozen), trainable: Array(frozen..<rank)),
       configuration: stage.configuration, device: device)
     worker = StageWorker(stage, rows: rows, adapter: view, threads: device.workerCount)
     activations = StageActivations(stage, rows: rows, adapter: view)
@@ -36,15 +42,15 @@ final class StageBench {
   }
 
   /// The layers' forward pass; the backward pass with the adding up of gradients.
-  func layerRun(tokens: Int) throws -> () -> [Double] {
+  func layerRun(tokens: Int) throws -> () throws -> [Double] {
     let batch = makeBatch(tokens: tokens)
     let input = try embedded(batch)
     let gradient = (0..<input.count).map { _ in (Float(generator.unit()) - 0.5) * 1e-3 }
     return { [self] in
       fill(activations.hidden, input, batch)
-      let forward = seconds { stage.forward(batch, activations, adapter: view, worker) }
+      let forward = try seconds { stage.forward(batch, activations, adapter: view, worker) }
       fill(activations.hiddenGradient, gradient, batch)
-      let backward = seconds {
+      let backward = try seconds {
         stage.backward(
           batch, activations, inputGradient: true, adapter: view, gradients: own, worker)
         worker.operations.add(own.flat, to: sum.flat)
@@ -53,25 +59,49 @@ final class StageBench {
     }
   }
 
+  /// The layers' forward and backward pass; then both where only the last rows of the model's last layer are
+  /// wanted.
+  func lastLayerRun(tokens: Int, labels: Int) throws -> () throws -> [Double] {
+    let batch = makeBatch(tokens: tokens)
+    let input = try embedded(batch)
+    let gradient = [Float](repeating: 1e-4, count: input.count)
+    let rows = Array(max(tokens - labels, 0)..<tokens)
+    return { [self] in
+      try [nil, rows].flatMap { outputRows in
+        fill(activations.hidden, input, batch)
+        let forward = try seconds {
+          stage.forward(batch, activations, outputRows: outputRows, adapter: view, worker)
+        }
+        fill(activations.hiddenGradient, gradient, batch)
+        let backward = try seconds {
+          stage.backward(
+            batch, activations, outputRows: outputRows, inputGradient: true, adapter: view, gradients: own,
+            worker)
+        }
+        return [forward, backward]
+      }
+    }
+  }
+
   /// The probabilities alone; the loss and its gradient.
-  func headRun(labels: Int) throws -> () -> [Double] {
+  func headRun(labels: Int) throws -> () throws -> [Double] {
     let batch = makeBatch(tokens: labels)
     fill(activations.hidden, try embedded(batch), batch)
     return { [self] in
-      let forward = seconds {
+      let forward = try seconds {
         _ = stage.logProbabilities(batch.targets, hidden: activations.hidden, worker)
       }
-      return [forward, seconds { _ = stage.loss(batch, activations, scale: 1e-3, worker) }]
+      return [forward, try seconds { _ = stage.loss(batch, activations, scale: 1e-3, worker) }]
     }
   }
 
   /// The norm that clipping needs, and AdamW. Run after gradients were computed.
-  func updateRun() -> () -> [Double] {
+  func updateRun() -> () throws -> [Double] {
     // Repeated additions must not overflow.
     worker.operations.copy(own.flat, into: sum.flat)
     return { [self] in
       [
-        seconds {
+        try seconds {
           _ = optimizer.squaredNorms(sum)
           optimizer.update(sum, factor: 1, learningRate: 1e-6, view: view)
         }
@@ -116,7 +146,8 @@ final class StageBench {
     worker.operations.write(values, scale: 1, into: matrix.rows(0..<batch.paddedRowCount))
   }
 
-  private func seconds(_ body: () -> Void) -> Double {
+  private func seconds(_ body: () -> Void) throws -> Double {
+    try between()
     let start = ContinuousClock.now
     body()
     return (ContinuousClock.now - start).seconds

@@ -14,7 +14,7 @@ import Testing
         workers: 4
         machine: 3
         memory: 4000000000
-        measured: {layer: [{tokens: 16, forward: 0.1, backward: 0.2}], valueBytes: 4, contention: {factor: 1.5, others: 2}}
+        measured: {layer: [{tokens: 16, forward: 0.1, backward: 0.2}], valueBytes: 4, rank: 4, columns: [{trained: 4, frozen: 12, layer: [{tokens: 16, forward: 0.2, backward: 0.4}]}], lastLayerSaves: {forward: 0.7, backward: 0.6}, mergesFrozen: true, contention: {factor: 1.5, others: 2}}
       - {kind: orin-nx, count: 2}
       - {name: c, memory: 1000, described: {peak: 1.0e12}}
     links:
@@ -87,6 +87,26 @@ import Testing
     (
       "devices: [{name: a, memory: 5, measured: {layer: [{tokens: 1, forward: 1}], valueBytes: 3}}]",
       "devices.0.measured.valueBytes"
+    ),
+    (
+      "devices: [{name: a, memory: 5, measured: {layer: [{tokens: 1, forward: 1}], rank: 0}}]",
+      "devices.0.measured.rank"
+    ),
+    (
+      "devices: [{name: a, memory: 5, measured: {layer: [{tokens: 1, forward: 1}], columns: [{frozen: 3, layer: [{tokens: 1, forward: 1}]}]}}]",
+      "devices.0.measured.columns"
+    ),
+    (
+      "devices: [{name: a, memory: 5, measured: {rank: 4, layer: [{tokens: 1, forward: 1}], columns: [{frozen: -1, layer: [{tokens: 1, forward: 1}]}]}}]",
+      "devices.0.measured.columns.0.frozen"
+    ),
+    (
+      "devices: [{name: a, memory: 5, measured: {rank: 4, layer: [{tokens: 1, forward: 1}], columns: [{frozen: 3, layer: []}]}}]",
+      "devices.0.measured.columns.0.layer"
+    ),
+    (
+      "devices: [{name: a, memory: 5, measured: {layer: [{tokens: 1, forward: 1}], lastLayerSaves: {forward: 2, backward: 0}}}]",
+      "devices.0.measured.lastLayerSaves.forward"
     ),
     ("devices: [{kind: orin-nx, memry: 5}]", "devices.0.memry"),
     ("devices: [{kind: orin-nx, count: 0}]", "devices.0.count"),

@@ -51,6 +51,48 @@ import Testing
       ])
   }
 
+  /// Steps of one device with measured columns: a layer of 10 tokens takes 1 + 2 s; each frozen column beside its
+  /// one that trains 0.1 s forward and 0.2 s backward, each further one that trains 0.1 and 0.4 s.
+  private func step(columns: Workload.Columns?, merges: Bool = false, saves: Saving? = nil) -> Double {
+    func points(_ forward: Double, _ backward: Double) -> [MeasuredTimes.Point] {
+      [MeasuredTimes.Point(tokens: 10, forward: forward, backward: backward)]
+    }
+    let times = MeasuredTimes(
+      layer: points(1, 2), updatePerLayer: 0.5, rank: 1,
+      columns: [
+        ColumnTimes(trained: 1, frozen: 5, layer: points(1.5, 3)),
+        ColumnTimes(trained: 6, frozen: 0, layer: points(1.5, 4)),
+      ], lastLayerSaves: saves, mergesFrozen: merges)
+    let cluster = Cluster(
+      name: "hand", devices: [Device(name: "d", memory: 1 << 40, speed: .measured(times))])
+    var workload = Self.workload(passes: 0, samples: 1)
+    workload.trained.columns = columns
+    workload.trainedColumns = columns?.trained ?? 1
+    if saves != nil { workload.trained.labels = 0 }
+    return Self.run(Self.plan(.oneForwardOneBackward, trained: [0..<2], samples: 1), workload, cluster)
+      .makespan
+  }
+
+  @Test func columnsCostWhatWasMeasured() {
+    func columns(_ trained: Int, _ frozen: Int, mayMerge: Bool = true) -> Workload.Columns {
+      Workload.Columns(trained: trained, frozen: frozen, mayMerge: mayMerge)
+    }
+    func isClose(_ a: Double, _ b: Double) -> Bool { abs(a - b) < 1e-9 }
+    #expect(isClose(step(columns: nil), 2 * 3.5))
+    #expect(isClose(step(columns: columns(1, 0)), 2 * 3.5))
+    #expect(isClose(step(columns: columns(1, 2)), 2 * (3.5 + 2 * 0.3)))
+    #expect(isClose(step(columns: columns(3, 0)), 2 * (3 + 2 * 0.5 + 3 * 0.5)))
+    #expect(isClose(step(columns: columns(3, 2)), 2 * (3 + 2 * 0.5 + 2 * 0.3 + 3 * 0.5)))
+    // Merged, frozen columns cost nothing; where other passes compute with them they are not merged.
+    #expect(isClose(step(columns: columns(1, 2), merges: true), 2 * 3.5))
+    #expect(isClose(step(columns: columns(1, 2, mayMerge: false), merges: true), 2 * (3.5 + 2 * 0.3)))
+  }
+
+  @Test func theLastLayerSavesWhatWasMeasured() {
+    // Without a label the last layer has no row left after attention.
+    #expect(abs(step(columns: nil, saves: Saving(forward: 0.5, backward: 0.25)) - (7 - 0.5 - 0.5)) < 1e-9)
+  }
+
   @Test func devicesOfOneMachineSlowEachOther() {
     var cluster = Self.cluster(3)
     for index in cluster.devices.indices {

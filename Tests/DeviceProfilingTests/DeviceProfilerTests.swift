@@ -14,6 +14,7 @@ import Testing
   private var quick: DeviceProfiler {
     var profiler = DeviceProfiler()
     profiler.tokens = [8, 40, 64]
+    profiler.columnTokens = [8, 64]
     profiler.labels = [3, 16]
     profiler.sequenceLength = 32
     profiler.rank = 4
@@ -36,9 +37,24 @@ import Testing
     #expect(times.head.allSatisfy { $0.forward > 0 && $0.backward >= 0 })
     #expect(times.embedding.allSatisfy { $0.forward > 0 && $0.backward == 0 })
     #expect(times.updatePerLayer > 0)
+    // With frozen columns beside those that train, and with more that train.
+    #expect(times.rank == 4 && times.columns.map { [$0.trained, $0.frozen] } == [[4, 12], [16, 0]])
+    #expect(times.columns.allSatisfy { $0.layer.map(\.tokens) == [8, 64] })
+    #expect(times.columns.flatMap(\.layer).allSatisfy { $0.forward > 0 && $0.backward > 0 })
+    #expect(times.mergesFrozen)
+    let saves = try #require(times.lastLayerSaves)
+    #expect((0...1).contains(saves.forward) && (0...1).contains(saves.backward))
     // What is measured is what a cluster file takes.
     let cluster = Cluster(name: "c", devices: [Device(name: "a", memory: 1, speed: .measured(times))])
-    #expect(try Cluster(yaml: cluster.yaml(), file: "c.yaml") == cluster)
+    let read = try Cluster(yaml: cluster.yaml(), file: "c.yaml")
+    // The file has 16 digits of a time: what was read is written as it is.
+    #expect(try Cluster(yaml: read.yaml(), file: "c.yaml") == read)
+    guard case .measured(let again) = read.devices[0].speed else {
+      Issue.record("\(read.devices[0]) was not measured")
+      return
+    }
+    #expect(again.layer.map(\.tokens) == times.layer.map(\.tokens) && again.rank == times.rank)
+    #expect(again.columns.map(\.frozen) == times.columns.map(\.frozen) && again.mergesFrozen)
   }
 
   @Test func whatTheCallerThrowsEndsIt() throws {
@@ -50,8 +66,28 @@ import Testing
     }
   }
 
-  @Test func timedLayersAreOfTheMiddle() {
-    #expect((1...5).map(DeviceProfiler.layersToTime) == [0..<1, 1..<2, 1..<3, 1..<3, 1..<3])
-    #expect(DeviceProfiler.layersToTime(of: 30) == 14..<16)
+  @Test func somethingIsDoneBeforeEachPass() throws {
+    struct Stop: Error {}
+    var profiler = quick
+    profiler.between = { throw Stop() }
+    #expect(throws: Stop.self) {
+      try profiler.measure(try weights("training/models/grouped"), on: CPUDevice(workers: 1))
+    }
+  }
+
+  @Test func timedLayersAreOfTheMiddleAndMoreThanCachesHold() throws {
+    var configuration = try weights("training/models/grouped").configuration
+    func layers(_ count: Int) -> Range<Int> {
+      configuration.layerCount = count
+      return DeviceProfiler.layersToTime(of: configuration)
+    }
+    // Tiny layers: eight, or all there are.
+    #expect([1, 2, 5, 8, 9, 30].map(layers) == [0..<1, 0..<2, 0..<5, 0..<8, 0..<8, 11..<19])
+    // 3.5 million weights a layer: seven. 200 million: two.
+    (configuration.hiddenSize, configuration.intermediateSize) = (576, 1536)
+    (configuration.headCount, configuration.keyValueHeadCount, configuration.headDimension) = (9, 3, 64)
+    #expect(layers(30) == 11..<18)
+    (configuration.hiddenSize, configuration.intermediateSize) = (4096, 14336)
+    #expect(layers(30) == 14..<16)
   }
 }

@@ -199,7 +199,7 @@ struct StageTimes {
     let k = Double(setting.microBatch)
     func times(_ pass: Workload.Pass) -> (Double, Double, Double, Double, Double) {
       let rows = pass.rows(samples: k)
-      let layer = device.layer(shape, tokens: rows, context: pass.tokens)
+      let layer = device.layer(shape, tokens: rows, context: pass.tokens, columns: pass.columns)
       let end = device.end(shape, pass, samples: k)
       return (
         layer.forward, layer.backward, device.embedding(shape, tokens: rows), end.forward, end.backward

@@ -166,7 +166,9 @@ package struct PlanSearch {
     let layers = forward.map { d in
       workload.forwardOnly.map { pass in
         let device = planner.cluster.devices[d]
-        let layer = device.layer(shape, tokens: pass.rows(samples: k), context: pass.tokens).forward
+        let layer = device.layer(
+          shape, tokens: pass.rows(samples: k), context: pass.tokens, columns: pass.columns
+        ).forward
         return (one: layer, last: layer + device.end(shape, pass, samples: k).forward)
       }
     }

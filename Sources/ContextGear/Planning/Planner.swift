@@ -172,11 +172,15 @@ public struct Planner: Sendable {
       let k = Double(samples)
       var (forward, end) = (0.0, 0.0)
       for pass in workload.forwardOnly + [workload.trained] {
-        forward += device.layer(shape, tokens: pass.rows(samples: k), context: pass.tokens).forward
+        forward +=
+          device.layer(shape, tokens: pass.rows(samples: k), context: pass.tokens, columns: pass.columns)
+          .forward
         end += device.end(shape, pass, samples: k).forward
       }
       let trained = workload.trained
-      let backward = device.layer(shape, tokens: trained.rows(samples: k), context: trained.tokens).backward
+      let backward = device.layer(
+        shape, tokens: trained.rows(samples: k), context: trained.tokens, columns: trained.columns
+      ).backward
       let last = forward + end + backward + device.end(shape, trained, samples: k).backward
       return [forward / k, (forward + backward) / k, last / k]
     }

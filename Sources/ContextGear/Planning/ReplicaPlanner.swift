@@ -57,7 +57,8 @@ extension Planner {
   /// Layers a second of the device alone.
   func speed(_ device: Int, _ workload: Workload) -> Double {
     let times = cluster.devices[device].layer(
-      shape, tokens: workload.trained.tokens, context: workload.trained.tokens)
+      shape, tokens: workload.trained.tokens, context: workload.trained.tokens,
+      columns: workload.trained.columns)
     return 1 / max(times.forward + times.backward, .leastNormalMagnitude)
   }
 

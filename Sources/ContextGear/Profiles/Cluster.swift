@@ -146,6 +146,16 @@ public struct MeasuredTimes: Codable, Hashable, Sendable {
   public var embedding: [Point]
   /// Seconds the optimiser takes for one layer.
   public var updatePerLayer: Double
+  /// Rank columns of each adapted matrix in `layer` and `updatePerLayer`, all of which train; `nil` where these
+  /// times hold for any number of columns.
+  public var rank: Int?
+  /// The layer with other numbers of columns; empty where `layer` holds for any number.
+  public var columns: [ColumnTimes]
+  /// The share of a layer's time that the model's last one saves in rows without a label; `nil` for the share of its
+  /// products that come after attention.
+  public var lastLayerSaves: Saving?
+  /// Whether the device merges frozen columns into its weights where nothing else computes with them.
+  public var mergesFrozen: Bool
   /// Bytes of a stored weight where the device was measured, 2 or 4; `nil` for the model shape's.
   public var valueBytes: Int?
   /// How much longer all this takes beside other devices of the machine; `nil` where none were there.
@@ -156,15 +166,51 @@ public struct MeasuredTimes: Codable, Hashable, Sendable {
   /// Takes the parts.
   public init(
     layer: [Point], head: [Point] = [], embedding: [Point] = [], updatePerLayer: Double = 0,
+    rank: Int? = nil, columns: [ColumnTimes] = [], lastLayerSaves: Saving? = nil, mergesFrozen: Bool = false,
     valueBytes: Int? = nil, contention: Contention? = nil, measured: Provenance? = nil
   ) {
     self.layer = layer
     self.head = head
     self.embedding = embedding
     self.updatePerLayer = updatePerLayer
+    self.rank = rank
+    self.columns = columns
+    self.lastLayerSaves = lastLayerSaves
+    self.mergesFrozen = mergesFrozen
     self.valueBytes = valueBytes
     self.contention = contention
     self.measured = measured
+  }
+}
+
+/// A share of time in each direction, in `0...1`.
+public struct Saving: Codable, Hashable, Sendable {
+  /// Of the forward pass.
+  public var forward: Double
+  /// Of the backward pass.
+  public var backward: Double
+
+  /// Takes the parts.
+  public init(forward: Double, backward: Double) {
+    self.forward = forward
+    self.backward = backward
+  }
+}
+
+/// Times of one layer with some numbers of rank columns.
+public struct ColumnTimes: Codable, Hashable, Sendable {
+  /// Columns of each adapted matrix that train.
+  public var trained: Int
+  /// Columns of each adapted matrix that do not.
+  public var frozen: Int
+  /// At least one size, tokens ascending.
+  public var layer: [MeasuredTimes.Point]
+
+  /// Takes the parts.
+  public init(trained: Int, frozen: Int, layer: [MeasuredTimes.Point]) {
+    self.trained = trained
+    self.frozen = frozen
+    self.layer = layer
   }
 }
 

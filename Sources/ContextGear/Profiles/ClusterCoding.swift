@@ -158,7 +158,8 @@ extension Provenance {
 
 extension MeasuredTimes {
   enum CodingKeys: String, CodingKey, CaseIterable {
-    case layer, head, embedding, updatePerLayer, valueBytes, contention, measured
+    case layer, head, embedding, updatePerLayer, rank, columns, lastLayerSaves, mergesFrozen, valueBytes
+    case contention, measured
   }
 
   /// Reads the fields strictly; points must ascend in tokens.
@@ -169,6 +170,19 @@ extension MeasuredTimes {
     embedding = try fields.decodeIfPresent([Point].self, forKey: .embedding) ?? []
     updatePerLayer =
       fields.contains(.updatePerLayer) ? try fields.positive(.updatePerLayer, orZero: true) : 0
+    rank = try fields.decodeIfPresent(Int.self, forKey: .rank)
+    if let rank, !(1...4096).contains(rank) {
+      throw decoder.refusal(
+        decoder.codingPath + [CodingKeys.rank], "\(rank) is outside 1...4096", "use a number in that range")
+    }
+    columns = try fields.decodeIfPresent([ColumnTimes].self, forKey: .columns) ?? []
+    guard rank != nil || columns.isEmpty else {
+      throw decoder.refusal(
+        decoder.codingPath + [CodingKeys.columns], "there is no rank to compare them with",
+        "give the rank columns of layer as rank")
+    }
+    lastLayerSaves = try fields.decodeIfPresent(Saving.self, forKey: .lastLayerSaves)
+    mergesFrozen = try fields.decodeIfPresent(Bool.self, forKey: .mergesFrozen) ?? false
     valueBytes = try fields.decodeIfPresent(Int.self, forKey: .valueBytes)
     if let valueBytes, valueBytes != 2, valueBytes != 4 {
       throw decoder.refusal(
@@ -182,9 +196,64 @@ extension MeasuredTimes {
         decoder.codingPath + [CodingKeys.layer], "holds no times", "measure at least one micro-batch size")
     }
     for (key, points) in [(CodingKeys.layer, layer), (.head, head), (.embedding, embedding)]
-    where zip(points, points.dropFirst()).contains(where: { $0.tokens >= $1.tokens }) {
+    where !points.ascend {
       throw decoder.refusal(
         decoder.codingPath + [key], "the sizes do not ascend", "sort the points by tokens")
+    }
+  }
+
+  /// Writes the fields; what has its default is left out.
+  public func encode(to encoder: any Encoder) throws {
+    var fields = encoder.container(keyedBy: CodingKeys.self)
+    try fields.encode(layer, forKey: .layer)
+    try fields.encode(head, forKey: .head)
+    try fields.encode(embedding, forKey: .embedding)
+    try fields.encode(updatePerLayer, forKey: .updatePerLayer)
+    try fields.encodeIfPresent(rank, forKey: .rank)
+    if !columns.isEmpty { try fields.encode(columns, forKey: .columns) }
+    try fields.encodeIfPresent(lastLayerSaves, forKey: .lastLayerSaves)
+    if mergesFrozen { try fields.encode(true, forKey: .mergesFrozen) }
+    try fields.encodeIfPresent(valueBytes, forKey: .valueBytes)
+    try fields.encodeIfPresent(contention, forKey: .contention)
+    try fields.encodeIfPresent(measured, forKey: .measured)
+  }
+}
+
+extension [MeasuredTimes.Point] {
+  fileprivate var ascend: Bool { zip(self, dropFirst()).allSatisfy { $0.tokens < $1.tokens } }
+}
+
+extension Saving {
+  enum CodingKeys: String, CodingKey, CaseIterable { case forward, backward }
+
+  /// Reads the fields strictly.
+  public init(from decoder: any Decoder) throws {
+    let fields = try decoder.fields(CodingKeys.self)
+    forward = try fields.positive(.forward, orZero: true)
+    backward = try fields.positive(.backward, orZero: true)
+    for (key, share) in [(CodingKeys.forward, forward), (.backward, backward)] where share > 1 {
+      throw decoder.refusal(decoder.codingPath + [key], "\(share) is above 1", "give a share of the time")
+    }
+  }
+}
+
+extension ColumnTimes {
+  enum CodingKeys: String, CodingKey, CaseIterable { case trained, frozen, layer }
+
+  /// Reads the fields strictly.
+  public init(from decoder: any Decoder) throws {
+    let fields = try decoder.fields(CodingKeys.self)
+    trained = try fields.decodeIfPresent(Int.self, forKey: .trained) ?? 0
+    frozen = try fields.decodeIfPresent(Int.self, forKey: .frozen) ?? 0
+    layer = try fields.decode([MeasuredTimes.Point].self, forKey: .layer)
+    for (key, count) in [(CodingKeys.trained, trained), (.frozen, frozen)] where !(0...4096).contains(count) {
+      throw decoder.refusal(
+        decoder.codingPath + [key], "\(count) is outside 0...4096", "use a number in that range")
+    }
+    guard !layer.isEmpty, layer.ascend else {
+      throw decoder.refusal(
+        decoder.codingPath + [CodingKeys.layer],
+        layer.isEmpty ? "holds no times" : "the sizes do not ascend", "give points sorted by tokens")
     }
   }
 }

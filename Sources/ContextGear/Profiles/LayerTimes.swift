@@ -1,9 +1,11 @@
 /// Seconds that a device's work takes, from its profile.
 extension Device {
-  /// Seconds of one layer for `tokens` rows of sequences of `context` tokens.
-  func layer(_ shape: ModelShape, tokens: Double, context: Double) -> (forward: Double, backward: Double) {
+  /// Seconds of one layer for `tokens` rows of sequences of `context` tokens with some rank columns.
+  func layer(
+    _ shape: ModelShape, tokens: Double, context: Double, columns: Workload.Columns?
+  ) -> (forward: Double, backward: Double) {
     switch speed {
-    case .measured(let times): return Self.interpolated(times.layer, tokens)
+    case .measured(let times): return times.layer(tokens: tokens, columns: columns)
     case .described(let rate):
       let bytes = Double(shape.layerBytes)
       return (
@@ -30,12 +32,19 @@ extension Device {
     let labels = samples * pass.labels
     let rows = pass.rows(samples: samples)
     let head = head(shape, labels: labels)
-    let all = layer(shape, tokens: rows, context: pass.tokens)
-    let labelled = layer(shape, tokens: min(labels, rows), context: pass.tokens)
+    let all = layer(shape, tokens: rows, context: pass.tokens, columns: pass.columns)
+    let labelled = layer(
+      shape, tokens: min(labels, rows), context: pass.tokens, columns: pass.columns)
+    let saves = lastLayerSaves(shape)
     return (
-      head.forward - shape.shareAfterAttention * (all.forward - labelled.forward),
-      head.backward - shape.shareAfterAttention * (all.backward - labelled.backward)
+      head.forward - saves.forward * (all.forward - labelled.forward),
+      head.backward - saves.backward * (all.backward - labelled.backward)
     )
+  }
+
+  private func lastLayerSaves(_ shape: ModelShape) -> Saving {
+    if case .measured(let times) = speed, let saves = times.lastLayerSaves { return saves }
+    return Saving(forward: shape.shareAfterAttention, backward: shape.shareAfterAttention)
   }
 
   /// Seconds of the token embedding: rows are copied, nothing is computed.
@@ -50,7 +59,8 @@ extension Device {
   /// Seconds of AdamW over the trained columns of some layers: 28 bytes are read or written for each value.
   func update(_ shape: ModelShape, layers: Int, columns: Int) -> Double {
     switch speed {
-    case .measured(let times): return times.updatePerLayer * Double(layers)
+    case .measured(let times):
+      return times.updatePerLayer * Double(layers) * (times.rank.map { Double(columns) / Double($0) } ?? 1)
     case .described(let rate):
       return Double(layers * columns * shape.columnValues * 28) / rate.memoryBandwidth + rate.overhead
     }
@@ -73,6 +83,39 @@ extension Device {
     )
     let floor = min(share, 1)
     return (max(forward, first.forward * floor), max(backward, first.backward * floor))
+  }
+}
+
+extension MeasuredTimes {
+  /// Seconds of one layer with some rank columns: those with `rank` columns that train, and for each further
+  /// column what it was measured to take. Forward, a column costs the same whether it trains or not.
+  package func layer(tokens: Double, columns: Workload.Columns?) -> (forward: Double, backward: Double) {
+    let base = Device.interpolated(layer, tokens)
+    guard let columns, let rank else { return base }
+    let frozen = columns.mayMerge && mergesFrozen ? 0 : columns.frozen
+    let perFrozen = perColumn(tokens) { $0.trained == rank && $0.frozen > 0 }
+    let perTrained = perColumn(tokens) { $0.trained > rank && $0.frozen == 0 }
+    // With fewer columns than measured a layer keeps at least half of its time: a straight line may end below.
+    let forward = base.forward + Double(columns.trained + frozen - rank) * perFrozen.forward
+    let backward =
+      base.backward + Double(frozen) * perFrozen.backward
+      + Double(columns.trained - rank) * perTrained.backward
+    return (max(forward, base.forward / 2), max(backward, base.backward / 2))
+  }
+
+  /// Seconds that one column more takes, from the first of the other times that fits.
+  private func perColumn(
+    _ tokens: Double, where fits: (ColumnTimes) -> Bool
+  ) -> (forward: Double, backward: Double) {
+    guard let rank, let other = columns.first(where: fits) else { return (0, 0) }
+    let more = Double(other.trained + other.frozen - rank)
+    let differences = other.layer.map { point in
+      let base = Device.interpolated(layer, Double(point.tokens))
+      return Point(
+        tokens: point.tokens, forward: max(point.forward - base.forward, 0) / more,
+        backward: max(point.backward - base.backward, 0) / more)
+    }
+    return Device.interpolated(differences, tokens)
   }
 }
 

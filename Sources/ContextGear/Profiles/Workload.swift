@@ -10,9 +10,14 @@ public struct Workload: Codable, Hashable, Sendable {
     public var shared: Double
     /// Tokens a sample whose probabilities are computed.
     public var labels: Double
+    /// Rank columns that it computes with; `nil` for as many as the devices were measured with.
+    public var columns: Columns?
 
     /// Takes the parts.
-    public init(task: String, tokens: Double, shared: Double = 0, labels: Double) {
+    public init(
+      task: String, tokens: Double, shared: Double = 0, labels: Double, columns: Columns? = nil
+    ) {
+      self.columns = columns
       self.task = task
       self.tokens = tokens
       self.shared = shared
@@ -22,6 +27,23 @@ public struct Workload: Codable, Hashable, Sendable {
     /// Rows of a micro-batch.
     public func rows(samples: Double) -> Double {
       samples <= 1 ? samples * tokens : shared + samples * (tokens - shared)
+    }
+  }
+
+  /// How many rank columns of each adapted matrix a pass computes with.
+  public struct Columns: Codable, Hashable, Sendable {
+    /// Those that train.
+    public var trained: Int
+    /// Those that do not.
+    public var frozen: Int
+    /// Whether a device that can merge frozen columns into its weights does so for this pass.
+    public var mayMerge: Bool
+
+    /// Takes the parts.
+    public init(trained: Int, frozen: Int, mayMerge: Bool) {
+      self.trained = trained
+      self.frozen = frozen
+      self.mayMerge = mayMerge
     }
   }
 

@@ -18,7 +18,7 @@ package struct StageCosts {
     var backward = 0.0
     forward = (workload.forwardOnly + [workload.trained]).map { pass in
       let rows = pass.rows(samples: k)
-      let layer = device.layer(shape, tokens: rows, context: pass.tokens)
+      let layer = device.layer(shape, tokens: rows, context: pass.tokens, columns: pass.columns)
       var seconds = layer.forward * Double(layers.count)
       backward = layer.backward * Double(shape.adapted(layers))
       if layers.lowerBound == 0 { seconds += device.embedding(shape, tokens: rows) }

@@ -40,8 +40,9 @@ struct ClusterProfileCommand: ParsableCommand {
 
   @OptionGroup var models: ModelsFolder
 
-  @Option(help: "Rank columns of the adapted matrices, all training.")
-  var loraRank = 32
+  @Option(
+    help: "Rank columns of the adapted matrices that train. Frozen ones, and more that train, are timed too.")
+  var loraRank = 16
 
   @Option(help: "What the weights are computed in; auto is what each processor does fast.")
   var precision = Precision.auto
@@ -75,7 +76,7 @@ struct ClusterProfileCommand: ParsableCommand {
       }
     }
     try check("--ranks", ranks, 1...1024)
-    try check("--lora-rank", loraRank, 1...4096)
+    try check("--lora-rank", loraRank, 1...1024)
     try check("--workers", workers, 1...1024)
     guard seconds > 0, seconds <= 600 else {
       throw InputError(place: "--seconds", problem: "\(seconds) cannot be", remedy: "use 0.5 to 600")

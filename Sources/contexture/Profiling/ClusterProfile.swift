@@ -121,7 +121,13 @@ extension MeasuredTimes {
     }
     return MeasuredTimes(
       layer: points(layer), head: points(head), embedding: points(embedding),
-      updatePerLayer: updatePerLayer.rounded(digits: 4), valueBytes: valueBytes,
+      updatePerLayer: updatePerLayer.rounded(digits: 4), rank: rank,
+      columns: columns.map {
+        ColumnTimes(trained: $0.trained, frozen: $0.frozen, layer: points($0.layer))
+      },
+      lastLayerSaves: lastLayerSaves.map {
+        Saving(forward: $0.forward.rounded(digits: 3), backward: $0.backward.rounded(digits: 3))
+      }, mergesFrozen: mergesFrozen, valueBytes: valueBytes,
       contention: contention.map {
         Contention(factor: max($0.factor.rounded(digits: 3), 1), others: $0.others)
       }, measured: measured)
@@ -147,7 +153,11 @@ extension MeasuredTimes {
     }
     return MeasuredTimes(
       layer: points(layer), head: points(head), embedding: points(embedding),
-      updatePerLayer: updatePerLayer / contention, contention: Contention(factor: contention, others: others),
+      updatePerLayer: updatePerLayer / contention, rank: rank,
+      columns: columns.map {
+        ColumnTimes(trained: $0.trained, frozen: $0.frozen, layer: points($0.layer))
+      }, lastLayerSaves: lastLayerSaves, mergesFrozen: mergesFrozen,
+      contention: Contention(factor: contention, others: others),
       measured: measured)
   }
 }

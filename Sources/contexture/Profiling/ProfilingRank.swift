@@ -70,12 +70,16 @@ struct ProfilingRank {
       computeType: options.precision.computeType, workers: options.workers ?? share.workers)
     var profiler = DeviceProfiler()
     profiler.rank = options.loraRank
+    if transport.size > 1 {
+      profiler.between = { [deadline] in try Pending.exchange(transport, seconds: deadline) }
+    }
     profiler.secondsPerRound = options.seconds / Double(profiler.rounds)
     let machines = Set(all.map(\.machine)).count
     try say(
       transport,
       "Measuring \(transport.size) ranks on \(machines) \(machines == 1 ? "machine" : "machines"), model "
         + options.model)
+    let pending = Pending(transport)
     var done = 0
     var times = try profiler.measure(weights, on: device) { work in
       done += 1
@@ -85,6 +89,7 @@ struct ProfilingRank {
     if let alone = try measureInTurn(profiler, weights, device, machines: all.map(\.machine), transport) {
       times = times.beside(all.count { $0.machine == own.machine } - 1, alone: alone)
     }
+    try pending?.end(seconds: deadline)
     let rank = RankProfile(
       host: host, machine: own.machine, workers: device.workerCount, memory: share.memory,
       precision: device.computeType.rawValue, times: times)
@@ -174,6 +179,40 @@ struct ProfilingRank {
       bytes.bindMemory(to: CChar.self).baseAddress.map { gethostname($0, bytes.count - 1) }
     }
     return String(decoding: name.prefix { $0 != 0 }, as: UTF8.self)
+  }
+}
+
+/// A message that is awaited while the devices are timed: a stage always awaits some, and looking for them takes a
+/// part of its processor's time.
+private struct Pending {
+  private static let tag = Tag(1)
+  private let transport: any Transport
+  private let receive: Transfer
+
+  /// Awaits a message of the rank before; `nil` where there is no other.
+  init?(_ transport: any Transport) {
+    guard transport.size > 1 else { return nil }
+    self.transport = transport
+    receive = transport.receive(
+      into: MessageBuffer(count: 1), from: (transport.rank + transport.size - 1) % transport.size,
+      tag: Self.tag)
+  }
+
+  /// A message to this rank itself: it is waited for, sent and received as any other.
+  static func exchange(_ transport: any Transport, seconds: Double) throws {
+    let tag = Tag(2)
+    let receive = transport.receive(into: MessageBuffer(count: 1), from: transport.rank, tag: tag)
+    let send = transport.send(MessageBuffer(count: 1), to: transport.rank, tag: tag)
+    try receive.wait(seconds: seconds)
+    try send.wait(seconds: seconds)
+  }
+
+  /// Sends it to the next rank, and takes the own one.
+  func end(seconds: Double) throws {
+    let send = transport.send(
+      MessageBuffer(count: 1), to: (transport.rank + 1) % transport.size, tag: Self.tag)
+    try receive.wait(seconds: seconds)
+    try send.wait(seconds: seconds)
   }
 }
 

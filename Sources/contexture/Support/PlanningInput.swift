@@ -83,9 +83,16 @@ struct PlanningInput: ParsableArguments {
     let steps = schedule.prefix(workflow.tasks.count).map { phase -> Workload in
       let ancestors =
         workflow.training.parentAnswers == .gold ? [] : workflow.forwardOnlyPasses(of: phase.task)
+      var trained = known[phase.task]?.trained ?? Self.defaultTokens
+      trained.columns = Workload.Columns(
+        trained: phase.trainable.count, frozen: phase.frozen.count, mayMerge: ancestors.isEmpty)
       return Workload(
-        forwardOnly: ancestors.compactMap { known[$0]?.forwardOnly },
-        trained: known[phase.task]?.trained ?? Self.defaultTokens,
+        forwardOnly: ancestors.compactMap { ancestor in
+          var pass = known[ancestor]?.forwardOnly
+          pass?.columns = Workload.Columns(
+            trained: 0, frozen: schedule.viewColumns(of: ancestor).count, mayMerge: false)
+          return pass
+        }, trained: trained,
         samples: workflow.training.batchSize, trainedColumns: phase.trainable.count,
         refinedColumns: phase.prerequisites.reduce(0) { $0 + $1.trainable.count },
         staleness: workflow.training.staleness, wireBytes: wire.valueBytes, wireRowBytes: wire.rowBytes)
