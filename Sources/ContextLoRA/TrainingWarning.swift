@@ -56,11 +56,11 @@ public enum TrainingWarning: Sendable, Equatable, Codable {
 }
 
 extension TrainingWarning {
-  /// Whether a validation loss is far above the lowest one: half a nat, and half as much again. One that is not
-  /// finite is.
+  /// Whether a validation loss is far above the lowest one: by a fifth and a quarter of a nat. One that is not finite
+  /// is.
   static func isDiverging(_ score: ValidationScore, from lowest: Double?) -> Bool {
     guard let lowest else { return false }
-    return !(score.loss <= 1.5 * lowest + 0.5)
+    return !(score.loss <= lowest + max(0.25, 0.2 * lowest))
   }
 
   /// Whether an accuracy has fallen by more than chance: two standard errors of the difference.
