@@ -17,9 +17,9 @@ from pathlib import Path
 
 WINDOW = 10
 DEFINITION = (
-    "A task's plateau level is the median, over all runs, of a run's mean loss in steps 11 to 20. A run leaves the "
-    "plateau at the first step from 10 on at which the mean loss of the last ten steps is below half of that level. "
-    "The threshold is the same for all runs of a task.")
+    "A task's plateau level is the median, over all runs, of a run's mean loss in steps 21 to 30, when the fall of the "
+    "first steps is over. A run leaves the plateau at the first step from 10 on at which the mean loss of the last ten "
+    "steps is below half of that level. The threshold is the same for all runs of a task.")
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00"]
 PANEL, HEIGHT, LEFT, TOP, BOTTOM, GAP = 460, 270, 62, 64, 48, 24
 
@@ -55,7 +55,7 @@ def moving_mean(losses):
 
 
 def plateau_level(runs, task):
-    levels = [statistics.mean(run[task][10:20]) for run in runs if len(run.get(task, [])) >= 20]
+    levels = [statistics.mean(run[task][20:30]) for run in runs if len(run.get(task, [])) >= 30]
     return statistics.median(levels) if levels else None
 
 
@@ -195,7 +195,7 @@ def main():
         levels[task] = plateau_level(runs, task)
     print(DEFINITION + "\n")
     for task, level in levels.items():
-        print("\n".join(table(groups, task, level) if level else [f"**{task}**: no run has 20 steps yet.", ""]))
+        print("\n".join(table(groups, task, level) if level else [f"**{task}**: no run has 30 steps yet.", ""]))
     if arguments.svg:
         arguments.svg.write_text(picture(groups, levels))
 
