@@ -13,12 +13,26 @@ struct ReplicaMessage {
   }
 
   init(_ buffer: MessageBuffer) {
-    let numbers = Plain.values(buffer.bytes.prefix(Schedule.sumsHeaderBytes), as: Double.self)
-    (first, second) = (numbers[0], numbers[1])
-    values = Plain.values(buffer.bytes.dropFirst(Schedule.sumsHeaderBytes), as: Float.self)
+    let bytes = UnsafeRawBufferPointer(buffer.bytes)
+    first = bytes.loadUnaligned(as: Double.self)
+    second = bytes.loadUnaligned(fromByteOffset: 8, as: Double.self)
+    // As memory, not as a collection of bytes: there are millions of them in every step.
+    let body = UnsafeRawBufferPointer(rebasing: bytes[Schedule.sumsHeaderBytes...])
+    values = [Float](unsafeUninitializedCapacity: body.count / 4) { values, filled in
+      UnsafeMutableRawBufferPointer(values).copyMemory(from: body)
+      filled = body.count / 4
+    }
   }
 
   static func byteCount(values: Int) -> Int { Schedule.sumsHeaderBytes + 4 * values }
 
-  var buffer: MessageBuffer { MessageBuffer(Plain.bytes([first, second]) + Plain.bytes(values)) }
+  var buffer: MessageBuffer {
+    let buffer = MessageBuffer(count: Self.byteCount(values: values.count))
+    buffer.bytes.storeBytes(of: first, as: Double.self)
+    buffer.bytes.storeBytes(of: second, toByteOffset: 8, as: Double.self)
+    values.withUnsafeBytes {
+      UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[Schedule.sumsHeaderBytes...]).copyMemory(from: $0)
+    }
+    return buffer
+  }
 }

@@ -46,6 +46,10 @@ final class StageTrainer {
 
   /// Adds another replica's gradient of some consecutive adapted layers.
   func addGradients(_ values: [Float], of sites: [AdapterSite]) {
+    if sites.count == layout.sites.count {
+      write(values, into: microBatchGradients)
+      return addMicroBatch()
+    }
     var flat = [Float](repeating: 0, count: layout.count)
     layout.replace(&flat, sites: places(sites), with: values)
     write(flat, into: microBatchGradients)
@@ -54,11 +58,13 @@ final class StageTrainer {
 
   /// The sum so far, of some consecutive adapted layers.
   func gradients(of sites: [AdapterSite]) -> [Float] {
-    layout.part(flatGradients(), sites: places(sites))
+    let all = flatGradients()
+    return sites.count == layout.sites.count ? all : layout.part(all, sites: places(sites))
   }
 
   /// Puts the sum over all replicas in the place of this one's.
   func replaceGradients(_ values: [Float], of sites: [AdapterSite]) {
+    if sites.count == layout.sites.count { return write(values, into: gradients) }
     var flat = flatGradients()
     layout.replace(&flat, sites: places(sites), with: values)
     write(flat, into: gradients)
