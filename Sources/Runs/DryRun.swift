@@ -126,7 +126,8 @@ public struct DryRun {
     options.learningRate = LearningRateSchedule(peak: rate)
     // Once, at the end of the first steps; a phase that has not learnt by then gets no more of them.
     if options.validation != nil {
-      options.validation = TrainingOptions.Validation(every: 1_000_000_000, budget: TrainingOptions.Budget(steps: 1))
+      options.validation = TrainingOptions.Validation(
+        every: 1_000_000_000, budget: TrainingOptions.Budget(steps: 1))
     }
     return options
   }
