@@ -100,7 +100,8 @@ public struct DryRun {
       let measured = times[phase.index % schedule.count]
       return TrainingEstimate.Phase(
         phase: phase.index, round: phase.round, task: phase.task, trainable: phase.trainable.count,
-        frozen: phase.frozen.count, masked: phase.masked.count, steps: work.steps, tokens: work.tokens,
+        frozen: phase.frozen.count, masked: phase.masked.count, steps: work.steps,
+        stepLimit: options.stepLimit(task: phase.task, planned: work.steps), tokens: work.tokens,
         stepBytes: measured.stepBytes, stepSeconds: measured.stepSeconds(work) / Double(max(work.steps, 1)),
         seconds: measured.seconds(work))
     }

@@ -16,6 +16,8 @@ public struct TrainingEstimate: Sendable, Equatable, Codable {
     public var masked: Int
     /// Planned optimiser steps.
     public var steps: Int
+    /// The most steps it takes if it is still learning at their end.
+    public var stepLimit: Int
     /// Tokens of all steps' samples, with recorded parents' answers.
     public var tokens: Int
     /// Bytes of activations, gradients, moments and the compact adapter.
@@ -27,11 +29,13 @@ public struct TrainingEstimate: Sendable, Equatable, Codable {
 
     /// Takes the figures.
     public init(
-      phase: Int, round: Int, task: String, trainable: Int, frozen: Int, masked: Int, steps: Int, tokens: Int,
+      phase: Int, round: Int, task: String, trainable: Int, frozen: Int, masked: Int, steps: Int,
+      stepLimit: Int,
+      tokens: Int,
       stepBytes: Int, stepSeconds: Double, seconds: Double
     ) {
       (self.phase, self.round, self.task) = (phase, round, task)
-      (self.trainable, self.frozen, self.masked) = (trainable, frozen, masked)
+      (self.trainable, self.frozen, self.masked, self.stepLimit) = (trainable, frozen, masked, stepLimit)
       (self.steps, self.tokens, self.stepBytes) = (steps, tokens, stepBytes)
       (self.stepSeconds, self.seconds) = (stepSeconds, seconds)
     }

@@ -40,7 +40,8 @@ struct DryRunTests {
             phases.append(
               TrainingEstimate.Phase(
                 phase: phase.index, round: phase.round, task: phase.task, trainable: phase.trainable.count,
-                frozen: phase.frozen.count, masked: phase.masked.count, steps: steps, tokens: 0,
+                frozen: phase.frozen.count, masked: phase.masked.count, steps: steps, stepLimit: steps,
+                tokens: 0,
                 stepBytes: bytes, stepSeconds: 0, seconds: 0))
           }
           if case .step(let record) = event { phases[record.phase].tokens += record.tokens }

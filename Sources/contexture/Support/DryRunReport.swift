@@ -35,7 +35,16 @@ struct DryRunReport {
       \(Columns.grouped(estimate.tokens)) tokens
 
       Measured in at most \(estimate.measuredSteps + 2) optimiser steps of each phase; nothing was written.
-      """
+      """ + Self.more(estimate)
+  }
+
+  /// What validation may add.
+  private static func more(_ estimate: TrainingEstimate) -> String {
+    let most = estimate.phases.reduce(0) { $0 + $1.stepLimit }
+    guard most > estimate.steps else { return "" }
+    return
+      "\nThese are the planned steps: phases that have converged end earlier, and phases that are still learning get "
+      + "more, \(Columns.grouped(most)) in all at most."
   }
 
   /// In MB or GB of 1000.
