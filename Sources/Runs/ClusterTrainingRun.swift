@@ -146,7 +146,7 @@ public struct ClusterTrainingRun {
       preparation: preparation, checkpoint: checkpoint, begun: begun, plan: try plan.json())
   }
 
-  /// The number format of all ranks. A resumed run goes on in the one it was begun in; a new one needs ranks
+  /// The number format of all ranks. A resumed run keeps the one it was begun in; a new one needs ranks
   /// that choose the same.
   private func agreedType(_ prepared: Prepared) throws -> ElementType {
     let begun = try transport.broadcast(
