@@ -298,13 +298,15 @@ public final class ContextLoRATrainer {
     return scores
   }
 
+  /// The warnings about the columns that the phase leaves in the adapter: its best ones, as over ranks.
   private func closing(
     _ phase: Phase, _ trainer: PhaseTrainer, _ progress: PhaseProgress,
     _ validation: (any ValidationEpisodes)?
   ) throws -> [TrainingWarning] {
     guard let validation else { return [] }
     return progress.closing(
-      task: phase.task, values: trainer.parameters, majority: validation.majority(task: phase.task),
+      task: phase.task, values: trainer.layout.gather(adapter, columns: trainer.columns.trainable),
+      majority: validation.majority(task: phase.task),
       prerequisites: try scores(of: progress.prerequisites.keys.sorted(), adapter, validation))
   }
 

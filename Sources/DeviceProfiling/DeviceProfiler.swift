@@ -40,6 +40,8 @@ public struct DeviceProfiler: Sendable {
     case columns(trained: Int, frozen: Int, tokens: Int)
     /// The optimiser's update of a layer.
     case update
+    /// The adding up of replicas' gradients of a layer.
+    case sum
     /// The token embedding.
     case embedding(tokens: Int)
     /// The model's last layer, whole and for so many labelled tokens.
@@ -54,6 +56,7 @@ public struct DeviceProfiler: Sendable {
       case .columns(let trained, let frozen, let tokens):
         "a layer, \(tokens) tokens, \(trained) columns that train and \(frozen) frozen"
       case .update: "a layer's optimiser update"
+      case .sum: "a layer's gradients, added to another device's"
       case .embedding(let tokens): "the embedding, \(tokens) tokens"
       case .lastLayer(let tokens, let labels): "the last layer, \(labels) of \(tokens) tokens labelled"
       case .head(let labels): "the head, \(labels) labelled tokens"
@@ -61,9 +64,10 @@ public struct DeviceProfiler: Sendable {
     }
   }
 
-  /// Everything that is timed, in order.
+  /// Everything that is timed in a round, in order: the layers' rounds come first, then those of the last layer and the
+  /// head.
   public var work: [Work] {
-    tokens.map { .layer(tokens: $0) } + [.update] + embeddingTokens.map { .embedding(tokens: $0) }
+    tokens.map { .layer(tokens: $0) } + [.update, .sum] + embeddingTokens.map { .embedding(tokens: $0) }
       + otherColumns.flatMap { columns in
         columnTokens.map { .columns(trained: columns.trained, frozen: columns.frozen, tokens: $0) }
       } + [lastLayer] + labels.map { .head(labels: $0) }
@@ -78,16 +82,21 @@ public struct DeviceProfiler: Sendable {
   /// Rows are copied one by one: two sizes make the line.
   private var embeddingTokens: [Int] { Array(Set([tokens.first, tokens.last].compactMap { $0 })).sorted() }
 
-  /// Times everything.
+  /// Times everything, in rounds: each piece of work once a round, so that the repetitions of one lie apart in time and
+  /// what disturbs a machine for a while does not disturb them all.
   ///
   /// - Parameters:
   ///   - weights: the model.
   ///   - device: computes with all its workers on one micro-batch.
-  ///   - before: called before each piece of work is timed, once it is warm: where several devices share a
+  ///   - before: called before each piece of work is timed in a round, once it is warm: where several devices share a
   ///     machine, a barrier here has them timed while the others compute too.
-  /// - Throws: what the weight source throws for a damaged file, and what `before` and `between` throw.
+  ///   - afterRound: called after each round of the layers' work, with a function that times a pass forward and
+  ///     backward through a layer for a micro-batch of the middle size, in seconds: whoever calls it knows which of the
+  ///     other devices compute meanwhile.
+  /// - Throws: what the weight source throws for a damaged file, and what the functions throw.
   public func measure(
-    _ weights: any WeightSource, on device: any ComputeDevice, before: (Work) throws -> Void = { _ in }
+    _ weights: any WeightSource, on device: any ComputeDevice, before: (Work) throws -> Void = { _ in },
+    afterRound: (_ pass: () throws -> Double) throws -> Void = { _ in }
   ) throws -> MeasuredTimes {
     precondition(
       !tokens.isEmpty && !columnTokens.isEmpty && (tokens + columnTokens).allSatisfy { $0 > 0 }
@@ -95,27 +104,9 @@ public struct DeviceProfiler: Sendable {
     precondition(rank > 0 && rounds > 0 && sequenceLength > 0)
     var times = MeasuredTimes(layer: [], rank: rank, mergesFrozen: device.storesSums)
     // One after the other, so that their weights are not in memory at the same time.
-    try measureLayers(weights, device, before, &times)
+    try measureLayers(weights, device, before, afterRound, &times)
     try measureHead(weights, device, before, &times)
     return times
-  }
-
-  /// Times a layer again, for a micro-batch of one size.
-  ///
-  /// - Parameters:
-  ///   - tokens: one of the sizes.
-  ///   - before: called once it is warm.
-  /// - Throws: as ``measure(_:on:before:)``.
-  public func measureLayer(
-    _ weights: any WeightSource, on device: any ComputeDevice, tokens: Int, before: () throws -> Void = {}
-  ) throws -> MeasuredTimes.Point {
-    let layers = Self.layersToTime(of: weights.configuration)
-    let bench = StageBench(
-      try stage(weights, layers, device), rows: tokens, trained: rank, sequenceLength: sequenceLength,
-      between: between)
-    let seconds = try timed(.layer(tokens: tokens), { _ in try before() }, bench.layerRun(tokens: tokens))
-    let count = Double(layers.count)
-    return MeasuredTimes.Point(tokens: tokens, forward: seconds[0] / count, backward: seconds[1] / count)
   }
 
   /// Layers of the middle: two, or as many small ones as a processor's caches cannot hold, because a stage that
@@ -140,36 +131,43 @@ public struct DeviceProfiler: Sendable {
 
   private func measureLayers(
     _ weights: any WeightSource, _ device: any ComputeDevice, _ before: (Work) throws -> Void,
-    _ times: inout MeasuredTimes
+    _ afterRound: (() throws -> Double) throws -> Void, _ times: inout MeasuredTimes
   ) throws {
     let stage = try stage(weights, Self.layersToTime(of: weights.configuration), device)
-    let layers = stage.layers
     let bench = StageBench(
       stage, rows: tokens.max() ?? 1, trained: rank, sequenceLength: sequenceLength, between: between)
-    let count = Double(layers.count)
-    for size in tokens {
-      let run = try bench.layerRun(tokens: size)
-      let seconds = try timed(.layer(tokens: size), before, run)
-      times.layer.append(
-        MeasuredTimes.Point(tokens: size, forward: seconds[0] / count, backward: seconds[1] / count))
-    }
-    times.updatePerLayer = try timed(.update, before, bench.updateRun())[0] / count
-    for size in embeddingTokens {
-      let seconds = try timed(.embedding(tokens: size), before, bench.embeddingRun(tokens: size))
-      times.embedding.append(MeasuredTimes.Point(tokens: size, forward: seconds[0], backward: 0))
-    }
+    var runs: [Run] = try tokens.map { Run(work: .layer(tokens: $0), try bench.layerRun(tokens: $0)) }
+    let middle = runs[runs.count / 2]
+    runs += [Run(work: .update, bench.updateRun()), Run(work: .sum, bench.sumRun())]
+    runs += embeddingTokens.map { Run(work: .embedding(tokens: $0), bench.embeddingRun(tokens: $0)) }
     for (trained, frozen) in otherColumns {
       let bench = StageBench(
         stage, rows: columnTokens.max() ?? 1, trained: trained, frozen: frozen,
-        sequenceLength: sequenceLength,
-        between: between
-      )
-      let points = try columnTokens.map { size in
-        let run = try bench.layerRun(tokens: size)
-        let seconds = try timed(.columns(trained: trained, frozen: frozen, tokens: size), before, run)
+        sequenceLength: sequenceLength, between: between)
+      runs += try columnTokens.map {
+        Run(
+          work: .columns(trained: trained, frozen: frozen, tokens: $0), try bench.layerRun(tokens: $0))
+      }
+    }
+    let count = Double(stage.layers.count)
+    var seconds = try timed(runs, before) {
+      try afterRound { try Self.mean(middle, seconds: secondsPerRound).reduce(0, +) / count }
+    }[...]
+    func perLayer(_ sizes: [Int]) -> [MeasuredTimes.Point] {
+      sizes.map { size in
+        let seconds = seconds.removeFirst()
         return MeasuredTimes.Point(tokens: size, forward: seconds[0] / count, backward: seconds[1] / count)
       }
-      times.columns.append(ColumnTimes(trained: trained, frozen: frozen, layer: points))
+    }
+    times.layer = perLayer(tokens)
+    times.updatePerLayer = seconds.removeFirst()[0] / count
+    let sum = seconds.removeFirst()
+    times.sumPerLayer = SumTimes(copy: sum[0] / count, add: sum[1] / count)
+    times.embedding = embeddingTokens.map {
+      MeasuredTimes.Point(tokens: $0, forward: seconds.removeFirst()[0], backward: 0)
+    }
+    times.columns = otherColumns.map {
+      ColumnTimes(trained: $0.trained, frozen: $0.frozen, layer: perLayer(columnTokens))
     }
   }
 
@@ -180,41 +178,58 @@ public struct DeviceProfiler: Sendable {
     let count = weights.configuration.layerCount
     let bench = StageBench(
       try stage(weights, max(count - 2, 0)..<count, device), rows: (labels + tokens).max() ?? 1,
-      trained: rank,
-      sequenceLength: sequenceLength, between: between)
-    if case .lastLayer(let size, let labelled) = lastLayer {
-      let run = try bench.lastLayerRun(tokens: size, labels: labelled)
-      let seconds = try timed(lastLayer, before, run)
-      times.lastLayerSaves = times.saving(seconds, tokens: size, labels: labelled)
-    }
-    for size in labels {
-      let seconds = try timed(.head(labels: size), before, bench.headRun(labels: size))
+      trained: rank, sequenceLength: sequenceLength, between: between)
+    guard case .lastLayer(let size, let labelled) = lastLayer else { return }
+    var runs = [Run(work: lastLayer, try bench.lastLayerRun(tokens: size, labels: labelled))]
+    runs += try labels.map { Run(work: .head(labels: $0), try bench.headRun(labels: $0)) }
+    let seconds = try timed(runs, before)
+    times.lastLayerSaves = times.saving(seconds[0], tokens: size, labels: labelled)
+    times.head = zip(labels, seconds.dropFirst()).map { size, seconds in
       // A pass that trains computes the loss and its gradient in one go; one that does not, the
       // probabilities alone.
-      times.head.append(
-        MeasuredTimes.Point(
-          tokens: size, forward: seconds[0], backward: max(seconds[1] - seconds[0], 0)))
+      MeasuredTimes.Point(tokens: size, forward: seconds[0], backward: max(seconds[1] - seconds[0], 0))
     }
   }
 
-  /// The median over the rounds of the mean seconds of each part of `run`.
-  private func timed(
-    _ work: Work, _ before: (Work) throws -> Void, _ run: () throws -> [Double]
-  ) throws -> [Double] {
-    // The first pass prepares the matrix products for its sizes.
-    _ = try run()
-    try before(work)
-    let means = try (0..<rounds).map { _ in
-      var (sums, count) = ([Double](), 0.0)
-      let start = ContinuousClock.now
-      repeat {
-        let seconds = try run()
-        sums = sums.isEmpty ? seconds : zip(sums, seconds).map { $0 + $1 }
-        count += 1
-      } while (ContinuousClock.now - start).seconds < secondsPerRound
-      return sums.map { $0 / count }
+  /// A piece of work, and one repetition of it, which returns the seconds of its parts.
+  private struct Run {
+    let work: Work
+    let once: () throws -> [Double]
+
+    init(work: Work, _ once: @escaping () throws -> [Double]) {
+      (self.work, self.once) = (work, once)
     }
-    return means[0].indices.map { part in means.map { $0[part] }.sorted()[rounds / 2] }
+  }
+
+  /// For each run the medians over the rounds of the mean seconds of its parts.
+  private func timed(
+    _ runs: [Run], _ before: (Work) throws -> Void, afterRound: () throws -> Void = {}
+  ) throws -> [[Double]] {
+    let means = try (0..<rounds).map { _ in
+      let means = try runs.map { run in
+        // The first pass prepares the matrix products for its sizes.
+        _ = try run.once()
+        try before(run.work)
+        return try Self.mean(run, seconds: secondsPerRound)
+      }
+      try afterRound()
+      return means
+    }
+    return runs.indices.map { run in
+      means[0][run].indices.map { part in means.map { $0[run][part] }.sorted()[rounds / 2] }
+    }
+  }
+
+  /// The mean seconds of each part, over so many seconds at least.
+  private static func mean(_ run: Run, seconds: Double) throws -> [Double] {
+    var (sums, count) = ([Double](), 0.0)
+    let start = ContinuousClock.now
+    repeat {
+      let seconds = try run.once()
+      sums = sums.isEmpty ? seconds : zip(sums, seconds).map { $0 + $1 }
+      count += 1
+    } while (ContinuousClock.now - start).seconds < seconds
+    return sums.map { $0 / count }
   }
 }
 

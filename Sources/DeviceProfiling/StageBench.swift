@@ -95,12 +95,39 @@ final class StageBench {
     }
   }
 
+  /// Gradients copied into a message's memory; taken out of it and added. One thread does either, as in a stage.
+  func sumRun() -> () throws -> [Double] {
+    let operations = stage.device.makeOperations(threads: 1)
+    let sites = view.layout.sites.indices
+    let message = MessageValues(count: own.count(sites))
+    return { [self] in
+      let copying = try seconds { own.read(sites, into: message.values, operations) }
+      let adding = try seconds {
+        own.write(message.values, sites, operations)
+        sum.add(own, sites, operations)
+      }
+      return [copying, adding]
+    }
+  }
+
+  /// What a message would hold, zeroed, so that its memory is there.
+  private final class MessageValues {
+    let values: UnsafeMutablePointer<Float>
+
+    init(count: Int) {
+      values = .allocate(capacity: count)
+      values.initialize(repeating: 0, count: count)
+    }
+
+    deinit { values.deallocate() }
+  }
+
   /// The norm that clipping needs, and AdamW. Run after gradients were computed.
   func updateRun() -> () throws -> [Double] {
-    // Repeated additions must not overflow.
-    worker.operations.copy(own.flat, into: sum.flat)
-    return { [self] in
-      [
+    { [self] in
+      // The other runs add to the sum again and again.
+      worker.operations.copy(own.flat, into: sum.flat)
+      return [
         try seconds {
           _ = optimizer.squaredNorms(sum)
           optimizer.update(sum, factor: 1, learningRate: 1e-6, view: view)

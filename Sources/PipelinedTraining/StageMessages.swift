@@ -22,6 +22,12 @@ extension StageRunner {
     }
   }
 
+  /// Memory to receive a message into.
+  func memory(for operation: Operation) -> MessageBuffer {
+    let count = capacity(operation)
+    return operation.payload == .sums ? messageMemory.take(count) : MessageBuffer(count: count)
+  }
+
   func take(_ buffer: MessageBuffer, _ operation: Operation) throws {
     let step = window[Int(operation.step)]
     let range = range(operation)
@@ -67,7 +73,8 @@ extension StageRunner {
       if place == 0 { shares[stageIndex(operation.peer)] = values } else { total = (values[0], values[1]) }
     case .sums:
       guard let trainer else { preconditionFailure("\(operation) at a stage that only answers") }
-      let message = ReplicaMessage(buffer)
+      let message = ReplicaMessage(buffer: buffer)
+      defer { messageMemory.giveBack(buffer) }
       if isNearerToRoot(operation) {
         total = (message.first, message.second)
         trainer.replaceGradients(message.values, of: sharedSites(operation))
@@ -121,19 +128,21 @@ extension StageRunner {
       return MessageBuffer(Plain.bytes([total.loss, total.norm]))
     case .sums:
       guard let trainer else { preconditionFailure("\(operation) at a stage that only answers") }
-      let values = trainer.gradients(of: sharedSites(operation))
+      let message = ReplicaMessage(buffer: messageMemory.take(capacity(operation)))
+      trainer.readGradients(of: sharedSites(operation), into: message.values)
       if isNearerToRoot(operation) {
         // A stage's loss goes with its first layer's gradient: once, wherever the other replica is cut. Every stage
         // sees all tokens, so only the first one's count.
         let isFirst = stageLayers(of: operation.peer).contains(stage.layers.lowerBound)
-        return ReplicaMessage(
-          first: isFirst ? trainer.loss : 0, second: isFirst && stage.isFirst ? Double(tokens) : 0,
-          values: values
-        ).buffer
+        message.first = isFirst ? trainer.loss : 0
+        message.second = isFirst && stage.isFirst ? Double(tokens) : 0
+        return message.buffer
       }
       let total = total ?? join()
       self.total = total
-      return ReplicaMessage(first: total.loss, second: total.norm, values: values).buffer
+      message.first = total.loss
+      message.second = total.norm
+      return message.buffer
     case .none: preconditionFailure("\(operation): carries nothing")
     }
   }

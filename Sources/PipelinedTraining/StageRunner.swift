@@ -50,6 +50,7 @@ final class StageRunner {
 
   let link: StageLink
   let message: ActivationMessage
+  let messageMemory = MessageMemory()
   /// The rank's pipeline, and the first of a step's samples that are this pipeline's.
   let pipelineIndex: Int
   let pipeline: Plan.Pipeline
@@ -125,7 +126,7 @@ final class StageRunner {
   ) throws {
     self.window = window
     figures = StageFigures()
-    var inbox = Inbox(link, operations) { self.capacity($0) }
+    var inbox = Inbox(link, operations) { self.memory(for: $0) }
     var sends: [Transfer] = []
     recordColumns(before: window[0].step)
     var start = ContinuousClock.now
@@ -154,13 +155,24 @@ final class StageRunner {
         (start, self.total, tokens) = (now, nil, 0)
       }
     }
-    for send in sends { try send.wait(seconds: link.deadline) }
+    for send in sends {
+      try send.wait(seconds: link.deadline)
+      messageMemory.giveBack(send.buffer)
+    }
   }
 
   /// The sends that go on; those that have ended are checked. Never waits, which could lock the stages up.
   func unfinished(_ sends: [Transfer]) throws -> [Transfer] {
-    for send in sends where send.isEnded { try send.wait(seconds: 0) }
-    return sends.filter { !$0.isEnded }
+    var under: [Transfer] = []
+    for send in sends {
+      guard send.isEnded else {
+        under.append(send)
+        continue
+      }
+      try send.wait(seconds: 0)
+      messageMemory.giveBack(send.buffer)
+    }
+    return under
   }
 
   var passCount: Int { work.passes.count }

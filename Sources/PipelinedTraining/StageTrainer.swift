@@ -45,45 +45,28 @@ final class StageTrainer {
   // MARK: Sums over replicas
 
   /// Adds another replica's gradient of some consecutive adapted layers.
-  func addGradients(_ values: [Float], of sites: [AdapterSite]) {
-    if sites.count == layout.sites.count {
-      write(values, into: microBatchGradients)
-      return addMicroBatch()
-    }
-    var flat = [Float](repeating: 0, count: layout.count)
-    layout.replace(&flat, sites: places(sites), with: values)
-    write(flat, into: microBatchGradients)
-    addMicroBatch()
+  func addGradients(_ values: UnsafePointer<Float>, of sites: [AdapterSite]) {
+    let range = places(sites)
+    microBatchGradients.write(values, range, operations)
+    haveSum()
+    gradients.add(microBatchGradients, range, operations)
   }
 
-  /// The sum so far, of some consecutive adapted layers.
-  func gradients(of sites: [AdapterSite]) -> [Float] {
-    let all = flatGradients()
-    return sites.count == layout.sites.count ? all : layout.part(all, sites: places(sites))
+  /// Copies out the sum so far, of some consecutive adapted layers.
+  func readGradients(of sites: [AdapterSite], into values: UnsafeMutablePointer<Float>) {
+    haveSum()
+    gradients.read(places(sites), into: values, operations)
   }
 
   /// Puts the sum over all replicas in the place of this one's.
-  func replaceGradients(_ values: [Float], of sites: [AdapterSite]) {
-    if sites.count == layout.sites.count { return write(values, into: gradients) }
-    var flat = flatGradients()
-    layout.replace(&flat, sites: places(sites), with: values)
-    write(flat, into: gradients)
+  func replaceGradients(_ values: UnsafePointer<Float>, of sites: [AdapterSite]) {
+    gradients.write(values, places(sites), operations)
   }
 
-  private func flatGradients() -> [Float] {
-    // A replica without samples in an epoch's last step has nothing to add.
+  /// A replica without samples in an epoch's last step has nothing to add.
+  private func haveSum() {
     if added == 0 { operations.zero(gradients.flat) }
     added = max(added, 1)
-    return [Float](unsafeUninitializedCapacity: layout.count) { buffer, filled in
-      if let base = buffer.baseAddress { operations.read(gradients.flat, into: base) }
-      filled = layout.count
-    }
-  }
-
-  private func write(_ flat: [Float], into buffer: GradientBuffer) {
-    flat.withUnsafeBufferPointer {
-      if let base = $0.baseAddress { operations.write(base, scale: 1, into: buffer.flat) }
-    }
   }
 
   private func places(_ sites: [AdapterSite]) -> Range<Int> {

@@ -93,6 +93,27 @@ import Testing
     #expect(abs(step(columns: nil, saves: Saving(forward: 0.5, backward: 0.25)) - (7 - 0.5 - 0.5)) < 1e-9)
   }
 
+  @Test func replicasPayForTheirSums() {
+    // Two replicas of one device, one micro-batch each; the network takes next to nothing.
+    var cluster = Self.cluster(2)
+    let workload = Self.workload(passes: 0, samples: 2)
+    let plan = Plan(
+      order: .gpipe, overlap: true,
+      pipelines: (0..<2).map {
+        Plan.Pipeline(
+          trained: [Plan.Stage(device: $0, layers: 0..<2)], forward: [], samples: 1, microBatch: 1, shared: 0)
+      })
+    let without = Self.run(plan, workload, cluster, steps: 4).stepTime
+    for index in cluster.devices.indices {
+      guard case .measured(var times) = cluster.devices[index].speed else { continue }
+      (times.sumPerLayer, times.rank) = (SumTimes(copy: 0.25, add: 2), workload.trainedColumns)
+      cluster.devices[index].speed = .measured(times)
+    }
+    // For each of two layers: the gradients are copied and added on the way up, then the sum is copied twice.
+    #expect(
+      abs(Self.run(plan, workload, cluster, steps: 4).stepTime - without - 2 * (0.25 + 2 + 2 * 0.25)) < 0.1)
+  }
+
   @Test func devicesOfOneMachineSlowEachOther() {
     var cluster = Self.cluster(3)
     for index in cluster.devices.indices {

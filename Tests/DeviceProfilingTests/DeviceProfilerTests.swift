@@ -25,11 +25,18 @@ import Testing
   @Test(arguments: ["training/models/grouped", "logits/gqa-untied"], [1, 2])
   func everythingIsTimed(model: String, workers: Int) throws {
     let profiler = quick
-    var announced: [DeviceProfiler.Work] = []
+    var (announced, passes) = ([DeviceProfiler.Work](), [Double]())
     let times = try profiler.measure(
       try weights(model), on: CPUDevice(computeType: .float32, workers: workers)
-    ) { announced.append($0) }
-    #expect(announced == profiler.work)
+    ) {
+      announced.append($0)
+    } afterRound: {
+      passes.append(try $0())
+    }
+    // The layers' work in rounds, then that of the model's end.
+    let (layers, end) = (profiler.work.dropLast(3), profiler.work.suffix(3))
+    #expect(announced == (0..<3).flatMap { _ in layers } + (0..<3).flatMap { _ in end })
+    #expect(passes.count == 3 && passes.allSatisfy { $0 > 0 })
     #expect(times.layer.map(\.tokens) == [8, 40, 64])
     #expect(times.head.map(\.tokens) == [3, 16])
     #expect(times.embedding.map(\.tokens) == [8, 64])
@@ -37,6 +44,8 @@ import Testing
     #expect(times.head.allSatisfy { $0.forward > 0 && $0.backward >= 0 })
     #expect(times.embedding.allSatisfy { $0.forward > 0 && $0.backward == 0 })
     #expect(times.updatePerLayer > 0)
+    let sum = try #require(times.sumPerLayer)
+    #expect(sum.copy > 0 && sum.add > 0)
     // With frozen columns beside those that train, and with more that train.
     #expect(times.rank == 4 && times.columns.map { [$0.trained, $0.frozen] } == [[4, 12], [16, 0]])
     #expect(times.columns.allSatisfy { $0.layer.map(\.tokens) == [8, 64] })
@@ -54,6 +63,7 @@ import Testing
       return
     }
     #expect(again.layer.map(\.tokens) == times.layer.map(\.tokens) && again.rank == times.rank)
+    #expect(abs((again.sumPerLayer?.add ?? 0) / sum.add - 1) < 1e-9)
     #expect(again.columns.map(\.frozen) == times.columns.map(\.frozen) && again.mergesFrozen)
   }
 

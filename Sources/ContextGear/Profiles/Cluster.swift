@@ -146,8 +146,10 @@ public struct MeasuredTimes: Codable, Hashable, Sendable {
   public var embedding: [Point]
   /// Seconds the optimiser takes for one layer.
   public var updatePerLayer: Double
-  /// Rank columns of each adapted matrix in `layer` and `updatePerLayer`, all of which train; `nil` where these
-  /// times hold for any number of columns.
+  /// Seconds of a layer's part in the adding up of replicas' gradients; `nil` where it costs nothing worth counting.
+  public var sumPerLayer: SumTimes?
+  /// Rank columns of each adapted matrix in `layer`, `updatePerLayer` and `sumPerLayer`, all of which train; `nil`
+  /// where these times hold for any number of columns.
   public var rank: Int?
   /// The layer with other numbers of columns; empty where `layer` holds for any number.
   public var columns: [ColumnTimes]
@@ -166,13 +168,15 @@ public struct MeasuredTimes: Codable, Hashable, Sendable {
   /// Takes the parts.
   public init(
     layer: [Point], head: [Point] = [], embedding: [Point] = [], updatePerLayer: Double = 0,
-    rank: Int? = nil, columns: [ColumnTimes] = [], lastLayerSaves: Saving? = nil, mergesFrozen: Bool = false,
+    sumPerLayer: SumTimes? = nil, rank: Int? = nil, columns: [ColumnTimes] = [],
+    lastLayerSaves: Saving? = nil, mergesFrozen: Bool = false,
     valueBytes: Int? = nil, contention: Contention? = nil, measured: Provenance? = nil
   ) {
     self.layer = layer
     self.head = head
     self.embedding = embedding
     self.updatePerLayer = updatePerLayer
+    self.sumPerLayer = sumPerLayer
     self.rank = rank
     self.columns = columns
     self.lastLayerSaves = lastLayerSaves
@@ -180,6 +184,20 @@ public struct MeasuredTimes: Codable, Hashable, Sendable {
     self.valueBytes = valueBytes
     self.contention = contention
     self.measured = measured
+  }
+}
+
+/// Seconds that a device needs for gradients which replicas add up, beside the time on the network.
+public struct SumTimes: Codable, Hashable, Sendable {
+  /// To copy them into a message, or out of one.
+  public var copy: Double
+  /// To take them out of a message and add them.
+  public var add: Double
+
+  /// Takes the parts.
+  public init(copy: Double, add: Double) {
+    self.copy = copy
+    self.add = add
   }
 }
 

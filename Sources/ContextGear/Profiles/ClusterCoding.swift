@@ -158,8 +158,8 @@ extension Provenance {
 
 extension MeasuredTimes {
   enum CodingKeys: String, CodingKey, CaseIterable {
-    case layer, head, embedding, updatePerLayer, rank, columns, lastLayerSaves, mergesFrozen, valueBytes
-    case contention, measured
+    case layer, head, embedding, updatePerLayer, sumPerLayer, rank, columns, lastLayerSaves, mergesFrozen
+    case valueBytes, contention, measured
   }
 
   /// Reads the fields strictly; points must ascend in tokens.
@@ -170,6 +170,7 @@ extension MeasuredTimes {
     embedding = try fields.decodeIfPresent([Point].self, forKey: .embedding) ?? []
     updatePerLayer =
       fields.contains(.updatePerLayer) ? try fields.positive(.updatePerLayer, orZero: true) : 0
+    sumPerLayer = try fields.decodeIfPresent(SumTimes.self, forKey: .sumPerLayer)
     rank = try fields.decodeIfPresent(Int.self, forKey: .rank)
     if let rank, !(1...4096).contains(rank) {
       throw decoder.refusal(
@@ -209,6 +210,7 @@ extension MeasuredTimes {
     try fields.encode(head, forKey: .head)
     try fields.encode(embedding, forKey: .embedding)
     try fields.encode(updatePerLayer, forKey: .updatePerLayer)
+    try fields.encodeIfPresent(sumPerLayer, forKey: .sumPerLayer)
     try fields.encodeIfPresent(rank, forKey: .rank)
     if !columns.isEmpty { try fields.encode(columns, forKey: .columns) }
     try fields.encodeIfPresent(lastLayerSaves, forKey: .lastLayerSaves)
@@ -221,6 +223,17 @@ extension MeasuredTimes {
 
 extension [MeasuredTimes.Point] {
   fileprivate var ascend: Bool { zip(self, dropFirst()).allSatisfy { $0.tokens < $1.tokens } }
+}
+
+extension SumTimes {
+  enum CodingKeys: String, CodingKey, CaseIterable { case copy, add }
+
+  /// Reads the fields strictly.
+  public init(from decoder: any Decoder) throws {
+    let fields = try decoder.fields(CodingKeys.self)
+    copy = try fields.positive(.copy, orZero: true)
+    add = try fields.positive(.add, orZero: true)
+  }
 }
 
 extension Saving {

@@ -66,6 +66,19 @@ extension Device {
     }
   }
 
+  /// Seconds for the gradients of so many bytes that replicas add up. Copying reads and writes each value once, adding
+  /// also reads the sum and the copy, and writes the sum.
+  func sum(_ shape: ModelShape, bytes: Double) -> SumTimes {
+    switch speed {
+    case .measured(let times):
+      guard let sum = times.sumPerLayer else { return SumTimes(copy: 0, add: 0) }
+      let layers = bytes / Double(4 * shape.columnValues * (times.rank ?? shape.rank))
+      return SumTimes(copy: sum.copy * layers, add: sum.add * layers)
+    case .described(let rate):
+      return SumTimes(copy: 2 * bytes / rate.memoryBandwidth, add: 5 * bytes / rate.memoryBandwidth)
+    }
+  }
+
   /// Straight lines between the measured sizes; beyond the last, the last two go on; below the first, the
   /// first two go on, but never below the first time's proportional share. One point alone is proportional.
   static func interpolated(

@@ -4,6 +4,8 @@
 /// - A message takes the sender's way out, the receiver's way in, and the shared network if there is one, for
 ///   `bytes / bandwidth`, all at once and in the order in which messages are handed over (first in, first
 ///   out); it arrives `latency` later. So a stage's two neighbours share its uplink.
+/// - Gradients that replicas add up are copied into their message, and copied or added out of it, by the device itself
+///   before it goes on.
 /// - Devices of one machine slow each other: by their whole `contention` where as many of them have a
 ///   stage as when it was measured, and in proportion where fewer do.
 /// - Transfers run beside the computation; without `overlapsTransfers` the sender waits until its message is
@@ -60,6 +62,8 @@ private struct SimulatorRun {
   let overlaps: Bool
   let detailed: Bool
   var next: [Int]
+  /// By stage, its next message with gradients of replicas has been written.
+  var hasWritten: [Bool]
   /// When each message arrives; negative until it is sent, `awaited` once its receiver stands waiting.
   var arrival: [Double]
   /// When ways out, ways in and media are free, and how long they were taken.
@@ -79,6 +83,7 @@ private struct SimulatorRun {
     routes = simulator.routes
     overlaps = simulator.overlapsTransfers
     next = Array(schedule.starts.dropLast())
+    hasWritten = [Bool](repeating: false, count: schedule.stages.count)
     arrival = [Double](repeating: Self.unsent, count: schedule.messageLimit)
     free = [Double](repeating: 0, count: 2 * schedule.deviceCount + routes.networkCount)
     taken = free
@@ -130,7 +135,19 @@ private struct SimulatorRun {
           return
         }
         next[stage] += 1
+        if operation.payload == .sums {
+          heap.push(Event(time: now + take(operation), stage: stage))
+          return
+        }
       case .send:
+        if operation.payload == .sums {
+          hasWritten[stage].toggle()
+          if hasWritten[stage] {
+            let seconds = costs[stage].sum.copy * Double(operation.bytes)
+            heap.push(Event(time: now + seconds, stage: stage))
+            return
+          }
+        }
         let handedOver = send(operation, now)
         next[stage] += 1
         if !overlaps, handedOver > now {
@@ -154,6 +171,17 @@ private struct SimulatorRun {
         return
       }
     }
+  }
+
+  /// Seconds to take replicas' gradients out of a message: from farther from the root they are added, from nearer
+  /// they are the sum.
+  private func take(_ operation: Operation) -> Double {
+    let own = Int(operation.stage)
+    let sum = costs[own].sum
+    let isSum = stageOf[Int(operation.peer)].map {
+      schedule.stages[$0].pipeline < schedule.stages[own].pipeline
+    }
+    return (isSum ?? false ? sum.copy : sum.add) * Double(operation.bytes)
   }
 
   /// Takes the ways for a message; returns when the last byte has left.

@@ -6,6 +6,8 @@ package struct StageCosts {
   var backward: Double
   /// Seconds of the optimiser.
   var update: Double
+  /// Seconds for a byte of gradients that replicas add up.
+  var sum: SumTimes
 
   /// - Parameters:
   ///   - layers: the stage's.
@@ -31,6 +33,7 @@ package struct StageCosts {
     }
     self.backward = backward
     update = device.update(shape, layers: shape.adapted(layers), columns: workload.trainedColumns)
+    sum = device.sum(shape, bytes: 1)
   }
 
   /// The same, every time so many times as long.
@@ -39,6 +42,7 @@ package struct StageCosts {
     copy.forward = forward.map { $0 * factor }
     copy.backward *= factor
     copy.update *= factor
+    copy.sum = SumTimes(copy: sum.copy * factor, add: sum.add * factor)
     return copy
   }
 

@@ -123,7 +123,10 @@ extension MeasuredTimes {
     }
     return MeasuredTimes(
       layer: points(layer), head: points(head), embedding: points(embedding),
-      updatePerLayer: updatePerLayer.rounded(digits: 4), rank: rank,
+      updatePerLayer: updatePerLayer.rounded(digits: 4),
+      sumPerLayer: sumPerLayer.map {
+        SumTimes(copy: $0.copy.rounded(digits: 4), add: $0.add.rounded(digits: 4))
+      }, rank: rank,
       columns: columns.map {
         ColumnTimes(trained: $0.trained, frozen: $0.frozen, layer: points($0.layer))
       },
@@ -137,17 +140,9 @@ extension MeasuredTimes {
 }
 
 extension MeasuredTimes {
-  /// The size of a micro-batch that is timed once more alone.
-  static func sizeForContention(_ profiler: DeviceProfiler) -> Int {
-    profiler.tokens[profiler.tokens.count / 2]
-  }
-
-  /// From times taken while all devices of the machine computed, and one taken alone: times alone, and how many
-  /// times as long all of them are beside the others.
-  func beside(_ others: Int, alone: Point) -> MeasuredTimes {
-    guard let together = layer.first(where: { $0.tokens == alone.tokens }) else { return self }
-    let contention = max(
-      (together.forward + together.backward) / max(alone.forward + alone.backward, .leastNormalMagnitude), 1)
+  /// From times taken while all devices of the machine computed: times alone, and that all of them take
+  /// `contention` times as long beside so many others.
+  func beside(_ others: Int, contention: Double) -> MeasuredTimes {
     func points(_ points: [Point]) -> [Point] {
       points.map {
         Point(tokens: $0.tokens, forward: $0.forward / contention, backward: $0.backward / contention)
@@ -155,7 +150,9 @@ extension MeasuredTimes {
     }
     return MeasuredTimes(
       layer: points(layer), head: points(head), embedding: points(embedding),
-      updatePerLayer: updatePerLayer / contention, rank: rank,
+      updatePerLayer: updatePerLayer / contention,
+      sumPerLayer: sumPerLayer.map { SumTimes(copy: $0.copy / contention, add: $0.add / contention) },
+      rank: rank,
       columns: columns.map {
         ColumnTimes(trained: $0.trained, frozen: $0.frozen, layer: points($0.layer))
       }, lastLayerSaves: lastLayerSaves, mergesFrozen: mergesFrozen,

@@ -72,6 +72,8 @@ struct ProfilingRank {
     if transport.size > 1 {
       profiler.between = { [deadline] in try Pending.exchange(transport, seconds: deadline) }
     }
+    // A round has several periods of a processor quota.
+    profiler.rounds = min(max(Int(options.seconds / 0.3), 3), 9)
     profiler.secondsPerRound = options.seconds / Double(profiler.rounds)
     if transport.rank == 0 { Console.noteEmulation(device.computeType) }
     let machines = Set(all.map(\.machine)).count
@@ -80,14 +82,23 @@ struct ProfilingRank {
       "Measuring \(transport.size) ranks on \(machines) \(machines == 1 ? "machine" : "machines"), model "
         + options.model)
     let pending = Pending(transport)
-    var done = 0
-    var times = try profiler.measure(weights, on: device) { work in
-      done += 1
-      try say(transport, "  \(done)/\(profiler.work.count) \(work)")
-      try transport.barrier(seconds: deadline)
-    }
-    if let alone = try measureInTurn(profiler, weights, device, machines: all.map(\.machine), transport) {
-      times = times.beside(all.count { $0.machine == own.machine } - 1, alone: alone)
+    let total = profiler.work.count * profiler.rounds
+    var (done, slowdowns) = (0, [Double]())
+    var times = try profiler.measure(
+      weights, on: device,
+      before: { work in
+        done += 1
+        try say(transport, "  \(done)/\(total) \(work)")
+        try transport.barrier(seconds: deadline)
+      },
+      afterRound: { pass in
+        let slowdown = try slowdown(of: pass, machines: all.map(\.machine), transport)
+        if let slowdown { slowdowns.append(slowdown) }
+      })
+    if !slowdowns.isEmpty {
+      times = times.beside(
+        all.count { $0.machine == own.machine } - 1,
+        contention: max(slowdowns.sorted()[slowdowns.count / 2], 1))
     }
     try pending?.end(seconds: deadline)
     let rank = RankProfile(
@@ -100,25 +111,23 @@ struct ProfilingRank {
       links: try measureLinks(transport))
   }
 
-  /// The ranks of each machine one after the other, while the others wait; `nil` where a rank has its machine to
-  /// itself.
-  private func measureInTurn(
-    _ profiler: DeviceProfiler, _ weights: any WeightSource, _ device: CPUDevice, machines: [String],
-    _ transport: any Transport
-  ) throws -> MeasuredTimes.Point? {
+  /// How many times as long a pass takes while all ranks of the machine compute as it does while the others wait: the
+  /// ranks of each machine together, then one after the other. `nil` where a rank has its machine to itself.
+  private func slowdown(
+    of pass: () throws -> Double, machines: [String], _ transport: any Transport
+  ) throws -> Double? {
     let turns = machines.indices.map { rank in machines[..<rank].count { $0 == machines[rank] } }
     guard let last = turns.max(), last > 0 else { return nil }
-    var alone: MeasuredTimes.Point?
+    try say(transport, "  beside each other and alone")
+    try transport.barrier(seconds: deadline)
+    let together = try pass()
+    var alone = Double.infinity
     for turn in 0...last {
-      try say(transport, "  alone, \(turn + 1)/\(last + 1)")
-      if turns[transport.rank] == turn {
-        alone = try profiler.measureLayer(
-          weights, on: device, tokens: MeasuredTimes.sizeForContention(profiler))
-      }
       try transport.barrier(seconds: deadline)
+      if turns[transport.rank] == turn { alone = try pass() }
     }
-    let isShared = machines.count { $0 == machines[transport.rank] } > 1
-    return isShared ? alone : nil
+    try transport.barrier(seconds: deadline)
+    return machines.count { $0 == machines[transport.rank] } > 1 ? together / alone : nil
   }
 
   /// Measures again where times did not grow with size: something else was in the way.

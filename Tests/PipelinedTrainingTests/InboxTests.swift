@@ -1,0 +1,56 @@
+import ContextGear
+import PipelinedTraining
+import Testing
+import Transport
+
+@Suite struct InboxTests {
+  private let ranks = InProcessTransport.job(size: 2)
+
+  /// A message that the first of two stages, or of two replicas, receives from the other one.
+  private func received(_ payload: ContextGear.Operation.Payload) throws -> ContextGear.Operation {
+    let shape = ModelShape(
+      layers: 2, hidden: 10, heads: 1, keyValueHeads: 1, headDimension: 10, feedForward: 10, vocabulary: 10,
+      rank: 1)
+    let cluster = Cluster(
+      name: "two",
+      devices: ["a", "b"].map {
+        Device(
+          name: $0, memory: 1 << 40,
+          speed: .measured(MeasuredTimes(layer: [.init(tokens: 10, forward: 1, backward: 2)])))
+      }, networks: [Network(name: "net", shared: false, latency: 0, bandwidth: 1e9)])
+    let stages = [
+      Plan.Stage(device: 0, layers: 0..<(payload == .sums ? 2 : 1)),
+      Plan.Stage(device: 1, layers: (payload == .sums ? 0 : 1)..<2),
+    ]
+    let pipelines = payload == .sums ? stages.map { [$0] } : [stages]
+    let plan = Plan(
+      order: .gpipe, overlap: true,
+      pipelines: pipelines.map {
+        Plan.Pipeline(trained: $0, forward: [], samples: 2 / pipelines.count, microBatch: 1, shared: 0)
+      })
+    let workload = Workload(
+      forwardOnly: [], trained: Workload.Pass(task: "t", tokens: 10, labels: 10), samples: 2,
+      trainedColumns: 1)
+    let schedule = Planner(cluster, shape: shape).schedule(plan, workload, steps: 1)
+    return try #require(
+      schedule.operations.first { $0.kind == .receive && $0.payload == payload && $0.peer == 1 })
+  }
+
+  /// What arrives of a message with so many bytes, where there is room for 64.
+  private func receive(_ payload: ContextGear.Operation.Payload, bytes: Int) throws -> Int {
+    let operation = try received(payload)
+    var inbox = Inbox(StageLink(ranks[0], deadline: 1), [operation]) { _ in MessageBuffer(count: 64) }
+    ranks[1].send(MessageBuffer(count: bytes), to: 0, tag: Tag(Int(operation.message)))
+    return try inbox.next(operation).count
+  }
+
+  @Test func gradientsOfReplicasHaveOneLength() throws {
+    let error = #expect(throws: TransportError.self) { try receive(.sums, bytes: 60) }
+    #expect(error?.description.contains("gradients of 64 bytes came as 60") == true)
+    #expect(try receive(.sums, bytes: 64) == 64)
+  }
+
+  @Test func gradientsOfASmallerBatchAreShorter() throws {
+    #expect(try receive(.gradient, bytes: 60) == 64)
+  }
+}
