@@ -9,7 +9,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 contexture=${CONTEXTURE:-.build/release/contexture}
-steps=${STEPS:-12}
+steps=${STEPS:-40}
 precision=${PRECISION:-auto}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -90,22 +90,25 @@ public struct DeviceProfiler: Sendable {
   ///   - device: computes with all its workers on one micro-batch.
   ///   - before: called before each piece of work is timed in a round, once it is warm: where several devices share a
   ///     machine, a barrier here has them timed while the others compute too.
-  ///   - afterRound: called after each round of the layers' work, with a function that times a pass forward and
-  ///     backward through a layer for a micro-batch of the middle size, in seconds: whoever calls it knows which of the
-  ///     other devices compute meanwhile.
+  ///   - others: how many other devices of the machine are timed at the same time.
+  ///   - inTurn: has the devices of a machine do something one after the other. It calls what it is given once, when the
+  ///     others wait, and returns what it got. With it everything is also timed alone: the result has the times
+  ///     alone, and how many times as long they are beside the others.
   /// - Throws: what the weight source throws for a damaged file, and what the functions throw.
   public func measure(
     _ weights: any WeightSource, on device: any ComputeDevice, before: (Work) throws -> Void = { _ in },
-    afterRound: (_ pass: () throws -> Double) throws -> Void = { _ in }
+    others: Int = 0, inTurn: ((() throws -> [Double]) throws -> [Double])? = nil
   ) throws -> MeasuredTimes {
     precondition(
       !tokens.isEmpty && !columnTokens.isEmpty && (tokens + columnTokens).allSatisfy { $0 > 0 }
         && labels.allSatisfy { $0 > 0 })
     precondition(rank > 0 && rounds > 0 && sequenceLength > 0)
     var times = MeasuredTimes(layer: [], rank: rank, mergesFrozen: device.storesSums)
+    var contention = Contention(factor: 1, others: others)
     // One after the other, so that their weights are not in memory at the same time.
-    try measureLayers(weights, device, before, afterRound, &times)
-    try measureHead(weights, device, before, &times)
+    try measureLayers(weights, device, before, inTurn, &times, &contention)
+    try measureHead(weights, device, before, inTurn, &times, &contention)
+    if others > 0, inTurn != nil { times.contention = contention }
     return times
   }
 
@@ -131,13 +134,13 @@ public struct DeviceProfiler: Sendable {
 
   private func measureLayers(
     _ weights: any WeightSource, _ device: any ComputeDevice, _ before: (Work) throws -> Void,
-    _ afterRound: (() throws -> Double) throws -> Void, _ times: inout MeasuredTimes
+    _ inTurn: ((() throws -> [Double]) throws -> [Double])?, _ times: inout MeasuredTimes,
+    _ contention: inout Contention
   ) throws {
     let stage = try stage(weights, Self.layersToTime(of: weights.configuration), device)
     let bench = StageBench(
       stage, rows: tokens.max() ?? 1, trained: rank, sequenceLength: sequenceLength, between: between)
-    var runs: [Run] = try tokens.map { Run(work: .layer(tokens: $0), try bench.layerRun(tokens: $0)) }
-    let middle = runs[runs.count / 2]
+    var runs = try tokens.map { Run(work: .layer(tokens: $0), try bench.layerRun(tokens: $0)) }
     runs += [Run(work: .update, bench.updateRun()), Run(work: .sum, bench.sumRun())]
     runs += embeddingTokens.map { Run(work: .embedding(tokens: $0), bench.embeddingRun(tokens: $0)) }
     for (trained, frozen) in otherColumns {
@@ -150,30 +153,35 @@ public struct DeviceProfiler: Sendable {
       }
     }
     let count = Double(stage.layers.count)
-    var seconds = try timed(runs, before) {
-      try afterRound { try Self.mean(middle, seconds: secondsPerRound).reduce(0, +) / count }
-    }[...]
+    var results = try timed(runs, before, inTurn)[...]
     func perLayer(_ sizes: [Int]) -> [MeasuredTimes.Point] {
-      sizes.map { size in
-        let seconds = seconds.removeFirst()
-        return MeasuredTimes.Point(tokens: size, forward: seconds[0] / count, backward: seconds[1] / count)
+      zip(sizes, results).map { size, result in
+        MeasuredTimes.Point(
+          tokens: size, forward: result.seconds[0] / count, backward: result.seconds[1] / count)
       }
     }
     times.layer = perLayer(tokens)
-    times.updatePerLayer = seconds.removeFirst()[0] / count
-    let sum = seconds.removeFirst()
-    times.sumPerLayer = SumTimes(copy: sum[0] / count, add: sum[1] / count)
+    contention.layer = zip(tokens, results).map { Contention.Size(tokens: $0, factor: $1.slowdown) }
+    contention.factor = contention.layer.map(\.factor).sorted()[tokens.count / 2]
+    results = results.dropFirst(tokens.count)
+    let update = results.removeFirst()
+    (times.updatePerLayer, contention.update) = (update.seconds[0] / count, update.slowdown)
+    let sum = results.removeFirst()
+    times.sumPerLayer = SumTimes(copy: sum.seconds[0] / count, add: sum.seconds[1] / count)
+    contention.sum = sum.slowdown
     times.embedding = embeddingTokens.map {
-      MeasuredTimes.Point(tokens: $0, forward: seconds.removeFirst()[0], backward: 0)
+      MeasuredTimes.Point(tokens: $0, forward: results.removeFirst().seconds[0], backward: 0)
     }
     times.columns = otherColumns.map {
-      ColumnTimes(trained: $0.trained, frozen: $0.frozen, layer: perLayer(columnTokens))
+      defer { results = results.dropFirst(columnTokens.count) }
+      return ColumnTimes(trained: $0.trained, frozen: $0.frozen, layer: perLayer(columnTokens))
     }
   }
 
   private func measureHead(
     _ weights: any WeightSource, _ device: any ComputeDevice, _ before: (Work) throws -> Void,
-    _ times: inout MeasuredTimes
+    _ inTurn: ((() throws -> [Double]) throws -> [Double])?, _ times: inout MeasuredTimes,
+    _ contention: inout Contention
   ) throws {
     let count = weights.configuration.layerCount
     let bench = StageBench(
@@ -182,12 +190,16 @@ public struct DeviceProfiler: Sendable {
     guard case .lastLayer(let size, let labelled) = lastLayer else { return }
     var runs = [Run(work: lastLayer, try bench.lastLayerRun(tokens: size, labels: labelled))]
     runs += try labels.map { Run(work: .head(labels: $0), try bench.headRun(labels: $0)) }
-    let seconds = try timed(runs, before)
-    times.lastLayerSaves = times.saving(seconds[0], tokens: size, labels: labelled)
-    times.head = zip(labels, seconds.dropFirst()).map { size, seconds in
+    let results = try timed(runs, before, inTurn)
+    times.lastLayerSaves = times.saving(results[0].seconds, tokens: size, labels: labelled)
+    times.head = zip(labels, results.dropFirst()).map { size, result in
       // A pass that trains computes the loss and its gradient in one go; one that does not, the
       // probabilities alone.
-      MeasuredTimes.Point(tokens: size, forward: seconds[0], backward: max(seconds[1] - seconds[0], 0))
+      let (forward, both) = (result.seconds[0], result.seconds[1])
+      return MeasuredTimes.Point(tokens: size, forward: forward, backward: max(both - forward, 0))
+    }
+    contention.head = zip(labels, results.dropFirst()).map {
+      Contention.Size(tokens: $0, factor: $1.slowdown)
     }
   }
 
@@ -201,22 +213,38 @@ public struct DeviceProfiler: Sendable {
     }
   }
 
-  /// For each run the medians over the rounds of the mean seconds of its parts.
+  /// What one piece of work took.
+  private struct Result {
+    /// Of each part, alone where that was measured.
+    var seconds: [Double]
+    /// How many times as long all parts took beside the other devices, at least 1.
+    var slowdown: Double
+  }
+
+  /// For each run the medians over the rounds.
   private func timed(
-    _ runs: [Run], _ before: (Work) throws -> Void, afterRound: () throws -> Void = {}
-  ) throws -> [[Double]] {
-    let means = try (0..<rounds).map { _ in
-      let means = try runs.map { run in
+    _ runs: [Run], _ before: (Work) throws -> Void, _ inTurn: ((() throws -> [Double]) throws -> [Double])?
+  ) throws -> [Result] {
+    let rounds = try (0..<rounds).map { _ in
+      try runs.map { run in
         // The first pass prepares the matrix products for its sizes.
         _ = try run.once()
         try before(run.work)
-        return try Self.mean(run, seconds: secondsPerRound)
+        let together = try Self.mean(run, seconds: secondsPerRound)
+        guard let inTurn else { return Result(seconds: together, slowdown: 1) }
+        let alone = try inTurn { try Self.mean(run, seconds: secondsPerRound) }
+        return Result(
+          seconds: alone,
+          slowdown: together.reduce(0, +) / max(alone.reduce(0, +), .leastNormalMagnitude))
       }
-      try afterRound()
-      return means
+    }
+    func median(_ value: (_ round: [Result]) -> Double) -> Double {
+      rounds.map(value).sorted()[rounds.count / 2]
     }
     return runs.indices.map { run in
-      means[0][run].indices.map { part in means.map { $0[run][part] }.sorted()[rounds / 2] }
+      Result(
+        seconds: rounds[0][run].seconds.indices.map { part in median { $0[run].seconds[part] } },
+        slowdown: max(median { $0[run].slowdown }, 1))
     }
   }
 

@@ -14,7 +14,7 @@ import Testing
         workers: 4
         machine: 3
         memory: 4000000000
-        measured: {layer: [{tokens: 16, forward: 0.1, backward: 0.2}], valueBytes: 4, rank: 4, columns: [{trained: 4, frozen: 12, layer: [{tokens: 16, forward: 0.2, backward: 0.4}]}], lastLayerSaves: {forward: 0.7, backward: 0.6}, mergesFrozen: true, contention: {factor: 1.5, others: 2}}
+        measured: {layer: [{tokens: 16, forward: 0.1, backward: 0.2}], valueBytes: 4, rank: 4, columns: [{trained: 4, frozen: 12, layer: [{tokens: 16, forward: 0.2, backward: 0.4}]}], lastLayerSaves: {forward: 0.7, backward: 0.6}, mergesFrozen: true, sumPerLayer: {copy: 0.01, add: 0.02}, contention: {factor: 1.5, others: 2, layer: [{tokens: 16, factor: 1.6}], head: [{tokens: 4, factor: 2}, {tokens: 8, factor: 1.2}], update: 1.7, sum: 1.2}}
       - {kind: orin-nx, count: 2}
       - {name: c, memory: 1000, described: {peak: 1.0e12}}
     links:
@@ -83,6 +83,22 @@ import Testing
     (
       "devices: [{name: a, memory: 5, measured: {layer: [{tokens: 1, forward: 1}], contention: {factor: 0.5, others: 1}}}]",
       "devices.0.measured.contention.factor"
+    ),
+    (
+      "devices: [{name: a, memory: 5, measured: {layer: [{tokens: 1, forward: 1}], contention: {factor: 2, others: 1, layer: [{tokens: 4, factor: 0.9}]}}}]",
+      "devices.0.measured.contention.layer.0.factor"
+    ),
+    (
+      "devices: [{name: a, memory: 5, measured: {layer: [{tokens: 1, forward: 1}], contention: {factor: 2, others: 1, head: [{tokens: 4, factor: 2}, {tokens: 4, factor: 2}]}}}]",
+      "devices.0.measured.contention.head"
+    ),
+    (
+      "devices: [{name: a, memory: 5, measured: {layer: [{tokens: 1, forward: 1}], contention: {factor: 2, others: 1, update: 0}}}]",
+      "devices.0.measured.contention.update"
+    ),
+    (
+      "devices: [{name: a, memory: 5, measured: {layer: [{tokens: 1, forward: 1}], sumPerLayer: {copy: 1, add: -1}}}]",
+      "devices.0.measured.sumPerLayer.add"
     ),
     (
       "devices: [{name: a, memory: 5, measured: {layer: [{tokens: 1, forward: 1}], valueBytes: 3}}]",

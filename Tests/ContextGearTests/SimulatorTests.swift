@@ -136,6 +136,13 @@ import Testing
       cluster.devices[index].speed = .measured(times)
     }
     #expect(Self.close(seconds([0..<1, 1..<2]), 12))
+    // A layer of 10 tokens lies halfway between the sizes that were timed: three times as long.
+    for index in cluster.devices.indices {
+      guard case .measured(var times) = cluster.devices[index].speed else { continue }
+      times.contention?.layer = [.init(tokens: 5, factor: 4), .init(tokens: 15, factor: 2)]
+      cluster.devices[index].speed = .measured(times)
+    }
+    #expect(Self.close(seconds([0..<1, 1..<2]), 18))
   }
 
   private static func close(_ a: Double, _ b: Double) -> Bool { abs(a - b) < 1e-6 }

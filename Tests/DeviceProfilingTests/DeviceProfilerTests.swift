@@ -25,18 +25,24 @@ import Testing
   @Test(arguments: ["training/models/grouped", "logits/gqa-untied"], [1, 2])
   func everythingIsTimed(model: String, workers: Int) throws {
     let profiler = quick
-    var (announced, passes) = ([DeviceProfiler.Work](), [Double]())
+    var (announced, turns) = ([DeviceProfiler.Work](), 0)
     let times = try profiler.measure(
-      try weights(model), on: CPUDevice(computeType: .float32, workers: workers)
-    ) {
-      announced.append($0)
-    } afterRound: {
-      passes.append(try $0())
-    }
+      try weights(model), on: CPUDevice(computeType: .float32, workers: workers),
+      before: { announced.append($0) }, others: 1,
+      inTurn: { body in
+        turns += 1
+        return try body()
+      })
     // The layers' work in rounds, then that of the model's end.
     let (layers, end) = (profiler.work.dropLast(3), profiler.work.suffix(3))
     #expect(announced == (0..<3).flatMap { _ in layers } + (0..<3).flatMap { _ in end })
-    #expect(passes.count == 3 && passes.allSatisfy { $0 > 0 })
+    // Each is also timed when it is this device's turn.
+    #expect(turns == announced.count)
+    let contention = try #require(times.contention)
+    #expect(contention.others == 1 && contention.factor >= 1)
+    #expect(contention.layer.map(\.tokens) == [8, 40, 64] && contention.head.map(\.tokens) == [3, 16])
+    #expect((contention.layer + contention.head).allSatisfy { $0.factor >= 1 })
+    #expect((contention.update ?? 0) >= 1 && (contention.sum ?? 0) >= 1)
     #expect(times.layer.map(\.tokens) == [8, 40, 64])
     #expect(times.head.map(\.tokens) == [3, 16])
     #expect(times.embedding.map(\.tokens) == [8, 64])

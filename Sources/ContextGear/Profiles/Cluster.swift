@@ -232,22 +232,43 @@ public struct ColumnTimes: Codable, Hashable, Sendable {
   }
 }
 
-/// How devices of one machine slow each other.
+/// How devices of one machine slow each other: how many times as long work takes beside others that compute, at least
+/// 1. Work that mostly reads memory is slowed more than work that mostly computes.
 public struct Contention: Codable, Hashable, Sendable {
-  /// How many times as long work takes, at least 1.
+  /// Work of one size.
+  public struct Size: Codable, Hashable, Sendable {
+    /// Rows of the micro-batch: tokens, for the head labelled tokens.
+    public var tokens: Int
+    /// How many times as long.
+    public var factor: Double
+
+    /// Takes the parts.
+    public init(tokens: Int, factor: Double) {
+      self.tokens = tokens
+      self.factor = factor
+    }
+  }
+
+  /// Of work that has no factor of its own.
   public var factor: Double
   /// Beside so many other devices of the machine that compute.
   public var others: Int
+  /// Of a layer and of the head, tokens ascending.
+  public var layer, head: [Size]
+  /// Of `updatePerLayer` and of `sumPerLayer`.
+  public var update, sum: Double?
 
   /// Takes the parts.
-  public init(factor: Double, others: Int) {
+  public init(
+    factor: Double, others: Int, layer: [Size] = [], head: [Size] = [], update: Double? = nil,
+    sum: Double? = nil
+  ) {
     self.factor = factor
     self.others = others
-  }
-
-  /// How many times as long beside fewer of them: in proportion.
-  func factor(beside busy: Int) -> Double {
-    1 + (factor - 1) * min(1, Double(max(busy, 0)) / Double(max(others, 1)))
+    self.layer = layer
+    self.head = head
+    self.update = update
+    self.sum = sum
   }
 }
 

@@ -272,23 +272,56 @@ extension ColumnTimes {
 }
 
 extension Contention {
-  enum CodingKeys: String, CodingKey, CaseIterable { case factor, others }
+  enum CodingKeys: String, CodingKey, CaseIterable { case factor, others, layer, head, update, sum }
 
-  /// Reads the fields strictly.
+  /// Reads the fields strictly; sizes must ascend in tokens.
   public init(from decoder: any Decoder) throws {
     let fields = try decoder.fields(CodingKeys.self)
-    factor = try fields.positive(.factor)
+    factor = try decoder.slowdown(fields, .factor)
     others = try fields.decode(Int.self, forKey: .others)
-    guard factor >= 1 else {
+    layer = try fields.decodeIfPresent([Size].self, forKey: .layer) ?? []
+    head = try fields.decodeIfPresent([Size].self, forKey: .head) ?? []
+    update = fields.contains(.update) ? try decoder.slowdown(fields, .update) : nil
+    sum = fields.contains(.sum) ? try decoder.slowdown(fields, .sum) : nil
+    for (key, sizes) in [(CodingKeys.layer, layer), (.head, head)]
+    where !zip(sizes, sizes.dropFirst()).allSatisfy({ $0.tokens < $1.tokens }) {
       throw decoder.refusal(
-        decoder.codingPath + [CodingKeys.factor], "\(factor) is below 1",
-        "give how many times as long it takes beside others")
+        decoder.codingPath + [key], "the sizes do not ascend", "sort the sizes by tokens")
     }
     guard others >= 1 else {
       throw decoder.refusal(
         decoder.codingPath + [CodingKeys.others], "\(others) cannot be",
         "give at least 1, or leave contention out")
     }
+  }
+}
+
+extension Contention.Size {
+  enum CodingKeys: String, CodingKey, CaseIterable { case tokens, factor }
+
+  /// Reads the fields strictly.
+  public init(from decoder: any Decoder) throws {
+    let fields = try decoder.fields(CodingKeys.self)
+    tokens = try fields.decode(Int.self, forKey: .tokens)
+    guard tokens > 0 else {
+      throw decoder.refusal(
+        decoder.codingPath + [CodingKeys.tokens], "\(tokens) cannot be", "give at least 1")
+    }
+    factor = try decoder.slowdown(fields, .factor)
+  }
+}
+
+extension Decoder {
+  /// How many times as long something takes.
+  fileprivate func slowdown<Key: CodingKey>(
+    _ fields: KeyedDecodingContainer<Key>, _ key: Key
+  ) throws -> Double {
+    let factor = try fields.positive(key)
+    guard factor >= 1 else {
+      throw refusal(
+        codingPath + [key], "\(factor) is below 1", "give how many times as long it takes beside others")
+    }
+    return factor
   }
 }
 

@@ -6,12 +6,11 @@
 ///   out); it arrives `latency` later. So a stage's two neighbours share its uplink.
 /// - Gradients that replicas add up are copied into their message, and copied or added out of it, by the device itself
 ///   before it goes on.
-/// - Devices of one machine slow each other: by their whole `contention` where as many of them have a
-///   stage as when it was measured, and in proportion where fewer do.
+/// - Devices of one machine slow each other, by as many of them as have a stage.
 /// - Transfers run beside the computation; without `overlapsTransfers` the sender waits until its message is
 ///   on the wire.
 public struct Simulator: Sendable {
-  let devices: [Device]
+  private let devices: [Device]
   let routes: Routes
   /// By machine, devices that compute for something else meanwhile.
   var busyBeside: [Int: Int] = [:]
@@ -31,10 +30,9 @@ public struct Simulator: Sendable {
     }
   }
 
-  /// How many times as long a device takes beside the others of its machine that have work.
-  private func slowdown(_ device: Device, _ busy: [Int: Int]) -> Double {
-    guard case .measured(let times) = device.speed, let machine = device.machine else { return 1 }
-    return times.contention?.factor(beside: (busy[machine] ?? 1) - 1) ?? 1
+  /// A device beside the others of its machine that have work.
+  private func device(_ place: Int, _ busy: [Int: Int]) -> Device {
+    devices[place].beside(devices[place].machine.map { (busy[$0] ?? 1) - 1 } ?? 0)
   }
 
   /// Runs a schedule; a message between devices that nothing joins takes for ever.
@@ -46,8 +44,7 @@ public struct Simulator: Sendable {
     let busy = busyMachines(schedule)
     let costs = schedule.stages.map {
       StageCosts(
-        devices[$0.device], shape, workload, layers: $0.first..<$0.end, microBatch: $0.microBatch
-      ).slowed(by: slowdown(devices[$0.device], busy))
+        device($0.device, busy), shape, workload, layers: $0.first..<$0.end, microBatch: $0.microBatch)
     }
     var run = SimulatorRun(schedule, costs, self, detailed: detailed)
     return run.finish()

@@ -36,16 +36,6 @@ package struct StageCosts {
     sum = device.sum(shape, bytes: 1)
   }
 
-  /// The same, every time so many times as long.
-  func slowed(by factor: Double) -> StageCosts {
-    var copy = self
-    copy.forward = forward.map { $0 * factor }
-    copy.backward *= factor
-    copy.update *= factor
-    copy.sum = SumTimes(copy: sum.copy * factor, add: sum.add * factor)
-    return copy
-  }
-
   /// Bytes a stage needs: weights, adapter (values in float32; gradient and two moments of what trains),
   /// activations of the micro-batches in flight (of the layers that are not adapted one room together), and the
   /// working memory of one pass.

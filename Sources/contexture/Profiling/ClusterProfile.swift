@@ -133,31 +133,19 @@ extension MeasuredTimes {
       lastLayerSaves: lastLayerSaves.map {
         Saving(forward: $0.forward.rounded(digits: 3), backward: $0.backward.rounded(digits: 3))
       }, mergesFrozen: mergesFrozen, valueBytes: valueBytes,
-      contention: contention.map {
-        Contention(factor: max($0.factor.rounded(digits: 3), 1), others: $0.others)
-      }, measured: measured)
+      contention: contention?.rounded, measured: measured)
   }
 }
 
-extension MeasuredTimes {
-  /// From times taken while all devices of the machine computed: times alone, and that all of them take
-  /// `contention` times as long beside so many others.
-  func beside(_ others: Int, contention: Double) -> MeasuredTimes {
-    func points(_ points: [Point]) -> [Point] {
-      points.map {
-        Point(tokens: $0.tokens, forward: $0.forward / contention, backward: $0.backward / contention)
-      }
+extension Contention {
+  fileprivate var rounded: Contention {
+    func factor(_ factor: Double) -> Double { max(factor.rounded(digits: 3), 1) }
+    func sizes(_ sizes: [Size]) -> [Size] {
+      sizes.map { Size(tokens: $0.tokens, factor: factor($0.factor)) }
     }
-    return MeasuredTimes(
-      layer: points(layer), head: points(head), embedding: points(embedding),
-      updatePerLayer: updatePerLayer / contention,
-      sumPerLayer: sumPerLayer.map { SumTimes(copy: $0.copy / contention, add: $0.add / contention) },
-      rank: rank,
-      columns: columns.map {
-        ColumnTimes(trained: $0.trained, frozen: $0.frozen, layer: points($0.layer))
-      }, lastLayerSaves: lastLayerSaves, mergesFrozen: mergesFrozen,
-      contention: Contention(factor: contention, others: others),
-      measured: measured)
+    return Contention(
+      factor: factor(self.factor), others: others, layer: sizes(layer), head: sizes(head),
+      update: update.map(factor), sum: sum.map(factor))
   }
 }
 

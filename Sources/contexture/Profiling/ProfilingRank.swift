@@ -83,23 +83,15 @@ struct ProfilingRank {
         + options.model)
     let pending = Pending(transport)
     let total = profiler.work.count * profiler.rounds
-    var (done, slowdowns) = (0, [Double]())
-    var times = try profiler.measure(
+    var done = 0
+    let times = try profiler.measure(
       weights, on: device,
       before: { work in
         done += 1
         try say(transport, "  \(done)/\(total) \(work)")
         try transport.barrier(seconds: deadline)
       },
-      afterRound: { pass in
-        let slowdown = try slowdown(of: pass, machines: all.map(\.machine), transport)
-        if let slowdown { slowdowns.append(slowdown) }
-      })
-    if !slowdowns.isEmpty {
-      times = times.beside(
-        all.count { $0.machine == own.machine } - 1,
-        contention: max(slowdowns.sorted()[slowdowns.count / 2], 1))
-    }
+      others: all.count { $0.machine == own.machine } - 1, inTurn: inTurn(all.map(\.machine), transport))
     try pending?.end(seconds: deadline)
     let rank = RankProfile(
       host: host, machine: own.machine, workers: device.workerCount, memory: share.memory,
@@ -111,23 +103,21 @@ struct ProfilingRank {
       links: try measureLinks(transport))
   }
 
-  /// How many times as long a pass takes while all ranks of the machine compute as it does while the others wait: the
-  /// ranks of each machine together, then one after the other. `nil` where a rank has its machine to itself.
-  private func slowdown(
-    of pass: () throws -> Double, machines: [String], _ transport: any Transport
-  ) throws -> Double? {
+  /// Has the ranks of each machine do something one after the other; `nil` where every rank has its machine to itself.
+  private func inTurn(
+    _ machines: [String], _ transport: any Transport
+  ) -> ((() throws -> [Double]) throws -> [Double])? {
     let turns = machines.indices.map { rank in machines[..<rank].count { $0 == machines[rank] } }
     guard let last = turns.max(), last > 0 else { return nil }
-    try say(transport, "  beside each other and alone")
-    try transport.barrier(seconds: deadline)
-    let together = try pass()
-    var alone = Double.infinity
-    for turn in 0...last {
+    return { [deadline] body in
+      var result: [Double] = []
+      for turn in 0...last {
+        try transport.barrier(seconds: deadline)
+        if turns[transport.rank] == turn { result = try body() }
+      }
       try transport.barrier(seconds: deadline)
-      if turns[transport.rank] == turn { alone = try pass() }
+      return result
     }
-    try transport.barrier(seconds: deadline)
-    return machines.count { $0 == machines[transport.rank] } > 1 ? together / alone : nil
   }
 
   /// Measures again where times did not grow with size: something else was in the way.
