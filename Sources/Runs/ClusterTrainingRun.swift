@@ -91,15 +91,16 @@ public struct ClusterTrainingRun {
       samples: ClusterSamples(preparation.examples, validation: preparation.validation ?? []),
       options: workflow.trainingOptions
     ) { layers, use in try preparation.material.stage(layers, on: device, use: use) }
-    let allSteps = preparation.allSteps
+    var laterSteps = 0
     var windows: [WindowFigures] = []
     let done = try trainer.run(
       from: checkpoint, to: preparation.destination(folder), shouldStop: shouldStop
     ) { event in
+      if case .phaseStarted(let phase, _, _, _) = event { laterSteps = preparation.steps(after: phase) }
       if case .step(let record) = event { try metrics?.append(record) }
       if case .warning(let warning, let step) = event { try folder.log(warning, totalStep: step) }
       if case .checkpoint = event { try metrics?.synchronize() }
-      try onEvent(.training(event, allSteps: allSteps))
+      try onEvent(.training(event, laterSteps: laterSteps))
     } onWindow: {
       windows.append($0)
     }

@@ -51,10 +51,10 @@ struct RunPreparation {
 
   var workflow: Workflow { material.workflow }
 
-  /// The optimiser steps of all phases.
-  var allSteps: Int {
+  /// The planned optimiser steps of the phases after one.
+  func steps(after phase: Phase) -> Int {
     let options = workflow.trainingOptions
-    return workflow.phaseSchedule.reduce(0) {
+    return workflow.phaseSchedule.dropFirst(phase.index + 1).reduce(0) {
       $0 + options.stepCount(task: $1.task, samples: examples.episodes.count)
     }
   }

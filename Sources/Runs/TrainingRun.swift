@@ -17,8 +17,8 @@ public struct TrainingRun {
     case joined(model: String, precision: ElementType, ranks: Int, episodes: Int, seconds: Double)
     /// A resumed run goes on after so many optimiser steps.
     case resumed(totalSteps: Int)
-    /// The trainer speaks. `allSteps` is the number of optimiser steps of the whole run.
-    case training(TrainingEvent, allSteps: Int)
+    /// The trainer speaks. `laterSteps` is the number of optimiser steps planned for the phases after this one.
+    case training(TrainingEvent, laterSteps: Int)
     /// The adapter was written.
     case finished(URL)
   }
@@ -67,15 +67,16 @@ public struct TrainingRun {
     let trainer = ContextLoRATrainer(
       loaded.stage, schedule: workflow.phaseSchedule, adapter: preparation.material.freshAdapter,
       data: training, options: workflow.trainingOptions)
-    let allSteps = preparation.allSteps
+    var laterSteps = 0
     let done = try trainer.run(
       from: checkpoint, to: preparation.destination(folder), shouldStop: shouldStop
     ) { event in
+      if case .phaseStarted(let phase, _, _, _) = event { laterSteps = preparation.steps(after: phase) }
       if case .step(let record) = event { try metrics.append(record) }
       if case .warning(let warning, let step) = event { try folder.log(warning, totalStep: step) }
       if case .decided(let decisions, _) = event { try folder.log(decisions) }
       if case .checkpoint = event { try metrics.synchronize() }
-      try onEvent(.training(event, allSteps: allSteps))
+      try onEvent(.training(event, laterSteps: laterSteps))
     }
     if done {
       try AdapterFile(adapter: trainer.adapter, schedule: workflow.phaseSchedule).write(to: folder.adapter)

@@ -10,11 +10,8 @@ import Workflows
 final class TrainingProgress {
   private let phases: Int
   private let isTerminal: Bool
-  private var done = 0
   private var hasTrained = false
   private var phaseSteps = 0
-  /// By how many steps phases have turned out longer than planned, or shorter.
-  private var extraSteps = 0
   /// The last validation of the phase.
   private var validation: ValidationReport?
   private var lossSum = 0.0
@@ -56,18 +53,17 @@ final class TrainingProgress {
           + "\(Self.number(seconds, 1)) s")
       Console.noteEmulation(precision)
     case .resumed(let steps):
-      done = steps
       try Console.print("\(Self.resumed)\(steps)")
-    case .training(let training, let allSteps):
+    case .training(let training, let laterSteps):
       hasTrained = true
-      try show(training, allSteps)
+      try show(training, laterSteps)
     case .finished(let adapter):
       if !hasTrained { try Console.print("Every step was done already: nothing was trained") }
       try Console.print("Adapter written to \(adapter.relativePath)")
     }
   }
 
-  private func show(_ event: TrainingEvent, _ allSteps: Int) throws {
+  private func show(_ event: TrainingEvent, _ laterSteps: Int) throws {
     switch event {
     case .phaseStarted(let phase, let step, let steps, let bytes):
       phaseSteps = steps
@@ -80,9 +76,7 @@ final class TrainingProgress {
           + "\(Self.megabytes(bytes)) for the step" + (step > 0 ? "; from step \(step)" : ""))
     case .step(let record):
       try hint(record)
-      done = record.totalStep
       if let report = record.validation {
-        extraSteps += report.end - phaseSteps
         phaseSteps = report.end
         validation = report
       }
@@ -94,7 +88,7 @@ final class TrainingProgress {
       let isLast = record.step == phaseSteps
       if isTerminal || isLast || record.validation != nil || now - lastLine > .seconds(10) {
         lastLine = now
-        try write(line(record, allSteps + extraSteps), ends: isLast || !isTerminal)
+        try write(line(record, laterSteps), ends: isLast || !isTerminal)
       }
       if let report = record.validation, let text = Self.text(report.change, record) {
         try Console.print((isTerminal && !isLast ? "\n" : "") + text)
@@ -121,10 +115,10 @@ final class TrainingProgress {
         + "--set training.microBatchTokens=\(record.tokens * 5 / (4 * workers)) would share it out")
   }
 
-  private func line(_ record: StepRecord, _ allSteps: Int) -> String {
+  private func line(_ record: StepRecord, _ laterSteps: Int) -> String {
     let seconds = recentSeconds.reduce(0, +)
     let rate = recentTokens.reduce(0, +) / max(seconds, 1e-9)
-    let left = Double(allSteps - done) * seconds / Double(max(recentSeconds.count, 1))
+    let left = Double(phaseSteps - record.step + laterSteps) * seconds / Double(max(recentSeconds.count, 1))
     return "  step \(record.step)/\(phaseSteps)  loss \(Self.number(record.loss, 3)) "
       + "(mean \(Self.number(lossSum / Double(max(lossCount, 1)), 3)))  "
       + (validation.map { Self.text($0) } ?? "") + "\(Self.number(rate, 0)) tokens/s  \(Self.time(left)) left"
