@@ -3,6 +3,7 @@ import ContextLoRA
 import Datasets
 import Foundation
 import LanguageModels
+import TaskGraph
 import Tensor
 import Workflows
 
