@@ -10,9 +10,8 @@ struct ClusterProfileCommand: ParsableCommand {
     discussion: """
       Starts itself on the hosts, one rank a slot. Each rank times the model's layers forward and backward \
       for several micro-batch sizes, the head, the embedding and the optimiser, and says how much memory it \
-      may use; all do so at the same time. Ranks that share a machine are then timed once more one by one, \
-      to know how much they slow each other. Then every directed link is \
-      measured. 'contexture plan' reads the file.
+      may use; all do so at the same time. Ranks that share a machine also do all of it one by one, to know \
+      how much they slow each other. Then every directed link is measured. 'contexture plan' reads the file.
 
       The program and the model must lie at the same paths on every host, and be the same. Without --hosts \
       the ranks are started on this machine. Started by mpirun or srun, the command takes part in that job.
