@@ -44,7 +44,7 @@ public struct DeviceProfiler: Sendable {
     case sum
     /// The token embedding.
     case embedding(tokens: Int)
-    /// The model's last layer, whole and for so many labelled tokens.
+    /// The model's last layer, with all rows and with the labelled ones alone.
     case lastLayer(tokens: Int, labels: Int)
     /// Final norm, head and loss, for so many labelled tokens.
     case head(labels: Int)
@@ -248,7 +248,7 @@ public struct DeviceProfiler: Sendable {
     }
   }
 
-  /// The mean seconds of each part, over so many seconds at least.
+  /// The mean seconds of each part, over at least `seconds`.
   private static func mean(_ run: Run, seconds: Double) throws -> [Double] {
     var (sums, count) = ([Double](), 0.0)
     let start = ContinuousClock.now

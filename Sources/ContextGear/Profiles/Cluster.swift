@@ -251,7 +251,7 @@ public struct Contention: Codable, Hashable, Sendable {
 
   /// Of work that has no factor of its own.
   public var factor: Double
-  /// Beside so many other devices of the machine that compute.
+  /// The number of other devices of the machine that compute meanwhile.
   public var others: Int
   /// Of a layer and of the head, tokens ascending.
   public var layer, head: [Size]

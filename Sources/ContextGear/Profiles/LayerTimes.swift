@@ -66,7 +66,7 @@ extension Device {
     }
   }
 
-  /// Seconds for the gradients of so many bytes that replicas add up. Copying reads and writes each value once, adding
+  /// Seconds to copy, or to add, `bytes` of gradients between replicas. Copying reads and writes each value once; adding
   /// also reads the sum and the copy, and writes the sum.
   func sum(_ shape: ModelShape, bytes: Double) -> SumTimes {
     switch speed {

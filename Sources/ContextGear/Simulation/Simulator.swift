@@ -4,8 +4,8 @@
 /// - A message takes the sender's way out, the receiver's way in, and the shared network if there is one, for
 ///   `bytes / bandwidth`, all at once and in the order in which messages are handed over (first in, first
 ///   out); it arrives `latency` later. So a stage's two neighbours share its uplink.
-/// - Gradients that replicas add up are copied into their message, and copied or added out of it, by the device itself
-///   before it goes on.
+/// - A device copies the gradients that replicas add up into their message, and copies or adds them out of it, before it
+///   continues.
 /// - Devices of one machine slow each other, by as many of them as have a stage.
 /// - Transfers run beside the computation; without `overlapsTransfers` the sender waits until its message is
 ///   on the wire.
