@@ -59,8 +59,13 @@ public struct AdapterFile: Sendable, Equatable {
     }
     guard let text = file.metadata["blocks"],
       let blocks = try? JSONDecoder().decode([Block].self, from: Data(text.utf8)),
-      let rank = blocks.compactMap(\.columns.last).max()
+      let rank = blocks.compactMap(\.columns.last).max(), rank > 0
     else { throw refuse("metadata blocks", "is no list of blocks") }
+    for block in blocks {
+      guard block.columns.count == 2, block.columns[0] >= 0, block.columns[0] < block.columns[1],
+        block.sees.allSatisfy({ (0..<rank).contains($0) }), Set(block.sees).count == block.sees.count
+      else { throw refuse("metadata blocks", "has a block with columns that the adapter does not have") }
+    }
     guard try AdapterTensors.isIntact(file) else {
       throw refuse("metadata sha256", "is not the checksum of the file: it is damaged")
     }

@@ -39,6 +39,8 @@ public enum TrainingEvent: Sendable {
   case phaseStarted(Phase, step: Int, steps: Int, bytes: Int)
   /// An optimiser step is done, and validated where that was due.
   case step(StepRecord)
+  /// A checkpoint will be written now: what belongs to its steps should be on the disk before it is.
+  case checkpointDue
   /// A phase fails, or has failed, in a way that no step shows.
   case warning(TrainingWarning, totalStep: Int)
   /// Columns were, or were not, frozen from gradient evidence; `phase` holds its columns from now on.
@@ -180,7 +182,8 @@ public final class ContextLoRATrainer {
     onEvent: (TrainingEvent) throws -> Void
   ) throws -> Bool {
     var phase = try resolve(index, resume)
-    let rows = options.microBatchRows(longest: try data.longestSequence(task: phase.task))
+    let rows = options.microBatchRows(
+      longest: try data.longestSequence(task: phase.task), samples: data.sampleCount)
     let validation = options.validation == nil ? nil : data.validation
     // Predictions, evidence for freezing, and the validation of refined prerequisites compute with other columns
     // than the phase's.
@@ -192,15 +195,19 @@ public final class ContextLoRATrainer {
     var cursor = DataCursor()
     var history = History(limit: data.usesPredictions ? options.staleness : 0)
     var lossesAtStart: [String: Double] = [:]
-    var best: [Float]?
+    var best: ColumnValues?
     var progress = PhaseProgress(
-      options.pace(task: phase.task, samples: data.sampleCount), values: trainer.parameters)
+      options.pace(task: phase.task, samples: data.sampleCount),
+      values: ColumnValues(of: Array(phase.block), in: adapter).flat)
     if let resume, let state = resume.optimizer {
       trainer.optimizerState = state
       cursor = DataCursor(epoch: resume.position.epoch, position: resume.position.sample)
       history.values = resume.history
       lossesAtStart = resume.position.lossesAtStart
-      (progress, best) = (resume.position.progress ?? progress, resume.best)
+      progress = resume.position.progress ?? progress
+      best = resume.best.map {
+        ColumnValues(columns: resume.position.bestColumns ?? resume.position.trainable, flat: $0)
+      }
     } else if let validation {
       progress.prerequisites = try scores(of: phase.refinedPrerequisites, adapter, validation)
     }
@@ -224,8 +231,6 @@ public final class ContextLoRATrainer {
         if !freezes.isEmpty {
           phase = phase.freezing(phase.frozen + freezes)
           trainer = try narrowed(trainer, to: phase, rows: rows, &history)
-          best = nil
-          progress.forgetBest()
         }
         if !decisions.isEmpty { try onEvent(.decided(decisions, phase: phase)) }
       }
@@ -248,7 +253,9 @@ public final class ContextLoRATrainer {
         let (report, warnings) = progress.record(
           score, task: phase.task, step: step, majority: validation.majority(task: phase.task),
           seconds: (ContinuousClock.now - start).inSeconds, options)
-        if report.isBest { best = trainer.parameters }
+        if report.isBest {
+          best = ColumnValues(columns: trainer.columns.trainable, flat: trainer.parameters)
+        }
         record.validation = report
         for warning in warnings { try onEvent(.warning(warning, totalStep: totalSteps)) }
       }
@@ -264,8 +271,9 @@ public final class ContextLoRATrainer {
       }
     }
     trainer.commit(to: &adapter)
-    if let best { trainer.scatter(best, into: &adapter) }
-    for warning in try closing(phase, trainer, progress, validation) {
+    // Columns that have frozen since go back with the others: they trained in this phase until then.
+    best?.write(to: &adapter)
+    for warning in try closing(phase, progress, validation) {
       try onEvent(.warning(warning, totalStep: totalSteps))
     }
     try save(phase: index + 1, nil, DataCursor(), nil, [], [:], nil, nil, to: destination, onEvent: onEvent)
@@ -300,12 +308,11 @@ public final class ContextLoRATrainer {
 
   /// The warnings about the columns that the phase leaves in the adapter: its best ones, as over ranks.
   private func closing(
-    _ phase: Phase, _ trainer: PhaseTrainer, _ progress: PhaseProgress,
-    _ validation: (any ValidationEpisodes)?
+    _ phase: Phase, _ progress: PhaseProgress, _ validation: (any ValidationEpisodes)?
   ) throws -> [TrainingWarning] {
     guard let validation else { return [] }
     return progress.closing(
-      task: phase.task, values: trainer.layout.gather(adapter, columns: trainer.columns.trainable),
+      task: phase.task, values: ColumnValues(of: Array(phase.block), in: adapter).flat,
       majority: validation.majority(task: phase.task),
       prerequisites: try scores(of: progress.prerequisites.keys.sorted(), adapter, validation))
   }
@@ -351,17 +358,19 @@ public final class ContextLoRATrainer {
 
   private func save(
     phase: Int, _ trainer: PhaseTrainer?, _ cursor: DataCursor, _ columns: ColumnView?, _ history: [[Float]],
-    _ lossesAtStart: [String: Double], _ progress: PhaseProgress?, _ best: [Float]?,
+    _ lossesAtStart: [String: Double], _ progress: PhaseProgress?, _ best: ColumnValues?,
     to destination: Destination?, onEvent: (TrainingEvent) throws -> Void
   ) throws {
     guard let destination else { return }
+    try onEvent(.checkpointDue)
     let checkpoint = TrainingCheckpoint(
       position: TrainingCheckpoint.Position(
         phase: phase, step: trainer?.stepCount ?? 0, epoch: cursor.epoch, sample: cursor.position,
         trainable: columns?.trainable ?? [], frozen: columns?.frozen ?? [], totalSteps: totalSteps,
-        lossesAtStart: lossesAtStart, progress: progress, workflow: destination.workflow,
-        model: destination.model),
-      adapter: adapter, optimizer: trainer?.optimizerState, history: history, best: best)
+        lossesAtStart: lossesAtStart, progress: progress,
+        bestColumns: best.flatMap { $0.columns == columns?.trainable ? nil : $0.columns },
+        workflow: destination.workflow, model: destination.model),
+      adapter: adapter, optimizer: trainer?.optimizerState, history: history, best: best?.flat)
     try checkpoint.write(to: destination.url)
     try onEvent(.checkpoint(destination.url, checkpoint.position))
   }

@@ -46,21 +46,24 @@ public struct LearningRateSchedule: Sendable, Equatable {
   /// ones a quarter; steps beyond the end of a cosine run through it again, without a warm-up.
   public func rate(step: Int, _ pace: PhasePace) -> Double {
     let peak = peak / [1, 2, 4][min(pace.restarts, 2)]
-    let rising = Int((warmup * Double(pace.planned)).rounded())
-    if step <= rising { return peak * Double(step) / Double(rising) }
+    let isFirst = pace.restarts == 0
+    let rising = isFirst ? Int((warmup * Double(pace.planned)).rounded()) : 0
+    func warm(_ step: Int) -> Double { step < rising ? peak * Double(step) / Double(rising) : peak }
+    let isFalling = shape == .wsd && step > pace.stableEnd && pace.end > pace.stableEnd
+    if step <= rising, !isFalling { return warm(step) }
     switch shape {
     case .constant: return peak
     case .cosine:
-      let isFirst = step <= pace.planned
-      let start = isFirst ? rising : 0
-      let length = pace.restarts == 0 ? pace.planned : max(1, pace.planned / 2)
+      let length = isFirst ? pace.planned : max(1, pace.planned / 2)
       let place = isFirst ? step : (step - pace.cycleStart - 1) % length + 1
-      guard length > start + 1 else { return peak }
-      let progress = Double(place - start - 1) / Double(length - start - 1)
+      guard length > rising + 1 else { return peak }
+      let progress = Double(place - rising - 1) / Double(length - rising - 1)
       return peak * falling(0.5 * (1 + cos(.pi * progress)))
     case .wsd:
-      guard step > pace.stableEnd, pace.end > pace.stableEnd else { return peak }
-      return peak * falling(1 - Double(step - pace.stableEnd) / Double(pace.end - pace.stableEnd))
+      guard isFalling else { return peak }
+      // From the rate reached: a cool-down may begin within the warm-up.
+      return warm(max(pace.stableEnd, 1))
+        * falling(1 - Double(step - pace.stableEnd) / Double(pace.end - pace.stableEnd))
     }
   }
 

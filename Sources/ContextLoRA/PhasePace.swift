@@ -3,8 +3,8 @@
 /// A phase runs at the peak rate until ``stableEnd`` and cools down until ``end`` (schedules other than `wsd` have
 /// no part of their own for that: `stableEnd` is `end`). Validation
 /// - begins the cool-down early where nothing has improved for `patience` validations,
-/// - begins another cycle of half the planned steps, at half the peak rate, where the end has come, the task is on a
-///   plateau or has improved in this cycle, and the budget lasts. More steps at the same rate helped less: noise at a
+/// - begins another cycle of half the planned steps, at half the peak rate, where the end has come, the task is not
+///   certainly good, it is on a plateau or has improved in this cycle, and the budget lasts. More steps at the same rate helped less: noise at a
 ///   high rate hides what a lower one finds.
 ///
 /// Every decision follows from the scores alone, so that a resumed run, and every rank of a job, makes the same.
@@ -64,15 +64,12 @@ public struct PhasePace: Sendable, Equatable, Codable {
 
   /// Whether the numbers, read from a file, can be those of a phase.
   var isSound: Bool {
-    let most = 1_000_000_000
+    let most = 1 << 60
     return (1...most).contains(planned) && (0...most).contains(end) && (0...end).contains(stableEnd)
-      && (0...stableEnd).contains(cycleStart) && (0...64).contains(restarts)
-      && (0...most).contains(misses) && tokens >= 0 && seconds.isFinite
+      && (0...stableEnd).contains(cycleStart) && (0...end).contains(restarts)
+      && (0...most).contains(misses) && (0...most).contains(tokens) && seconds.isFinite && seconds >= 0
       && best.map { (1...most).contains($0.step) && $0.score.isSound } ?? true && reference?.isSound ?? true
   }
-
-  /// Forgets the best state: the columns have changed, and it cannot be restored.
-  mutating func forgetBest() { best = nil }
 
   /// Notes what a step cost.
   mutating func spend(tokens: Int, seconds: Double, _ options: TrainingOptions.Validation?) {
@@ -111,33 +108,24 @@ public struct PhasePace: Sendable, Equatable, Codable {
     } else {
       misses += 1
     }
-    if isCooling {
-      return (
-        isBest, step >= end && restart(after: step, majority, cooldown, limit, options) ? .restarts : .none
-      )
+    var change = Change.none
+    if !isCooling {
+      let isLearnt = best?.score.isLearnt(majority: majority) ?? false
+      let hasConverged = isLearnt && options.patience.map { misses >= $0 } ?? false
+      guard hasConverged || step >= stableEnd else { return (isBest, .none) }
+      change = coolDown(after: step, cooldown)
     }
-    let isLearnt = best?.score.isLearnt(majority: majority) ?? false
-    if isLearnt, let patience = options.patience, misses >= patience, step < stableEnd {
-      return (isBest, coolDown(after: step, cooldown))
-    }
-    guard step >= stableEnd else { return (isBest, .none) }
-    let change = coolDown(after: step, cooldown)
-    if step >= end, restart(after: step, majority, cooldown, limit, options) { return (isBest, .restarts) }
+    if step >= end, restart(after: step, majority, cooldown, limit, options) { change = .restarts }
     return (isBest, change)
   }
 
-  /// A task this accurate gets no more steps than planned.
-  private static let goodEnough = 0.97
-
   private mutating func coolDown(after step: Int, _ cooldown: Double) -> Change {
     isCooling = true
-    let isPlanned = step == stableEnd
     let wasEnd = end
-    stableEnd = step
-    if cooldown == 0 {
-      end = step
-    } else if !isPlanned {
-      end = whole(step, cooldown)
+    // A cycle whose rate falls from its first step on has no state before that to validate.
+    if step < stableEnd {
+      stableEnd = step
+      end = min(end, whole(step, cooldown))
     }
     return end == step ? (step == wasEnd ? .none : .ends) : .coolsDown
   }
@@ -147,7 +135,7 @@ public struct PhasePace: Sendable, Equatable, Codable {
     after step: Int, _ majority: Double, _ cooldown: Double, _ limit: Int,
     _ options: TrainingOptions.Validation
   ) -> Bool {
-    guard let best, best.score.accuracy < Self.goodEnough else { return false }
+    guard let best, !best.score.isGoodEnough else { return false }
     guard !best.score.isLearnt(majority: majority) || best.step > cycleStart else { return false }
     let cycle = max(1, planned / 2)
     guard fits(step + cycle, after: step, limit, options) else { return false }

@@ -6,7 +6,7 @@ import LanguageModels
 public struct PhaseProgress: Sendable, Equatable, Codable {
   /// How long the phase trains.
   public private(set) var pace: PhasePace
-  /// The Euclidean norm of the phase's trainable values when it began.
+  /// The Euclidean norm of the task's own columns when the phase began. They train to its end, whatever freezes.
   public let startNorm: Double
   /// What each prerequisite with refined columns scored when the phase began.
   public var prerequisites: [String: ValidationScore] = [:]
@@ -15,7 +15,7 @@ public struct PhaseProgress: Sendable, Equatable, Codable {
   /// The lowest validation loss so far.
   private var lowestLoss: Double?
 
-  /// A phase that begins with these trainable values, flat.
+  /// A phase that begins with these values of the task's own columns, flat.
   public init(_ pace: PhasePace, values: [Float]) {
     self.pace = pace
     startNorm = Self.norm(values)
@@ -26,9 +26,6 @@ public struct PhaseProgress: Sendable, Equatable, Codable {
     pace.isSound && startNorm.isFinite && (0...1_000_000_000).contains(diverging)
       && lowestLoss?.isFinite ?? true && prerequisites.values.allSatisfy(\.isSound)
   }
-
-  /// Forgets the best state: the columns have changed, and it cannot be restored.
-  mutating func forgetBest() { pace.forgetBest() }
 
   /// Notes what a step cost.
   public mutating func spend(tokens: Int, seconds: Double, _ options: TrainingOptions) {
@@ -65,7 +62,7 @@ public struct PhaseProgress: Sendable, Equatable, Codable {
   /// The warnings of a phase that is over.
   ///
   /// - Parameters:
-  ///   - values: its trainable values, flat.
+  ///   - values: the values of the task's own columns, flat.
   ///   - prerequisites: what each prerequisite with refined columns scores now.
   public func closing(
     task: String, values: [Float], majority: Double, prerequisites after: [String: ValidationScore]
@@ -74,8 +71,10 @@ public struct PhaseProgress: Sendable, Equatable, Codable {
     if abs(Self.norm(values) - startNorm) <= Self.leastMovement * startNorm {
       warnings.append(.columnsDidNotMove(task: task))
     }
-    if let best = pace.best?.score, !best.isLearnt(majority: majority) {
-      warnings.append(.notLearnt(task: task, accuracy: best.accuracy, majority: majority))
+    // Without a best state no loss was a number.
+    if pace.best?.score.isLearnt(majority: majority) != true {
+      warnings.append(
+        .notLearnt(task: task, accuracy: pace.best?.score.accuracy ?? 0, majority: majority))
     }
     for (name, before) in prerequisites.sorted(by: { $0.key < $1.key }) {
       guard let now = after[name], TrainingWarning.hasDropped(from: before, to: now) else { continue }

@@ -6,8 +6,8 @@ import LanguageModels
 ///
 /// Beside the adapter's tensors it holds `optimizer.first_moment`, `optimizer.second_moment` (flat, in the
 /// order of `TrainableLayout`), `history.N`, the trainable parameters of the last steps, oldest first,
-/// where predicted answers need them, and `best`, those of the phase's best validated state. The metadata entry `state` is JSON, and `sha256` the checksum of
-/// all tensors and metadata.
+/// where predicted answers need them, and `best`, those of the phase's best validated state. The metadata entry
+/// `state` is JSON, and `sha256` the checksum of all tensors and metadata.
 public struct TrainingCheckpoint: Sendable, Equatable {
   /// Where the run is.
   public struct Position: Sendable, Equatable, Codable {
@@ -29,6 +29,8 @@ public struct TrainingCheckpoint: Sendable, Equatable {
     public var lossesAtStart: [String: Double]
     /// How far the phase in progress is; `nil` between phases.
     public var progress: PhaseProgress?
+    /// The columns of the phase's best state, where some of them have frozen since; `nil` for those that train.
+    public var bestColumns: [Int]?
     /// Identifies the workflow's text with all its settings.
     public var workflow: String
     /// Identifies the base model.
@@ -37,12 +39,13 @@ public struct TrainingCheckpoint: Sendable, Equatable {
     /// Takes the parts as they are.
     public init(
       phase: Int, step: Int, epoch: Int, sample: Int, trainable: [Int], frozen: [Int], totalSteps: Int,
-      lossesAtStart: [String: Double], progress: PhaseProgress? = nil, workflow: String, model: String
+      lossesAtStart: [String: Double], progress: PhaseProgress? = nil, bestColumns: [Int]? = nil,
+      workflow: String, model: String
     ) {
       (self.phase, self.step, self.epoch, self.sample) = (phase, step, epoch, sample)
       (self.trainable, self.frozen) = (trainable, frozen)
       (self.totalSteps, self.lossesAtStart) = (totalSteps, lossesAtStart)
-      self.progress = progress
+      (self.progress, self.bestColumns) = (progress, bestColumns)
       (self.workflow, self.model) = (workflow, model)
     }
   }
@@ -119,7 +122,8 @@ public struct TrainingCheckpoint: Sendable, Equatable {
         try? JSONDecoder().decode(Position.self, from: Data($0.utf8))
       }), let scale = file.metadata["scale"].flatMap(Float.init),
       let rank = file.metadata["rank"].flatMap(Int.init), rank > 0,
-      let historyCount = file.metadata["history"].flatMap(Int.init)
+      scale.isFinite, let historyCount = file.metadata["history"].flatMap(Int.init),
+      (0...file.tensors.count).contains(historyCount)
     else { throw refuse("is no checkpoint of a training run") }
     guard try AdapterTensors.isIntact(file) else {
       throw refuse("its checksum is wrong: the file is damaged")
@@ -134,11 +138,8 @@ public struct TrainingCheckpoint: Sendable, Equatable {
     } else {
       optimizer = nil
     }
-    history = try (0..<max(0, historyCount)).map { try file.float32("history.\($0)") }
+    history = try (0..<historyCount).map { try file.float32("history.\($0)") }
     best = position.progress?.pace.best == nil ? nil : try file.float32("best")
-    let layout = TrainableLayout(sites: sites, columns: position.trainable.count)
-    guard position.progress?.isSound ?? true, best.map({ $0.count == layout.count }) ?? true else {
-      throw refuse("its phase's progress contradicts itself")
-    }
+    guard position.progress?.isSound ?? true else { throw refuse("its phase's progress contradicts itself") }
   }
 }

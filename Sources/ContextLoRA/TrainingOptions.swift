@@ -75,10 +75,11 @@ public struct TrainingOptions: Sendable, Equatable {
   /// What gradients of a norm are multiplied with.
   public func clipFactor(norm: Double) -> Float { Float(clipNorm.map { min(1, $0 / (norm + 1e-6)) } ?? 1) }
 
-  /// No micro-batch of sequences of at most `longest` tokens has more rows.
-  public func microBatchRows(longest: Int) -> Int {
+  /// No micro-batch of sequences of at most `longest` tokens, of which there are `samples`, has more rows.
+  public func microBatchRows(longest: Int, samples: Int) -> Int {
     // Packed by tokens, a micro-batch begins and ends within a sequence's half at most.
-    min(batchSize * longest, microBatchSamples.map { $0 * longest } ?? microBatchTokens + longest)
+    min(
+      min(batchSize, samples) * longest, microBatchSamples.map { $0 * longest } ?? microBatchTokens + longest)
   }
 
   /// The planned optimiser steps of a phase of `task` over `samples` samples.

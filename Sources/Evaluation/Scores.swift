@@ -68,16 +68,6 @@ public struct Scores: Sendable, Equatable, Codable {
     multipleChoice == 0 ? nil : Double(part) / Double(multipleChoice)
   }
 
-  /// The 95 % confidence interval of the accuracy: the score interval of Wilson (1927), which stays within
-  /// 0...1 and holds for few episodes too.
-  public var interval: ClosedRange<Double> {
-    guard count > 0 else { return 0...1 }
-    let n = Double(count)
-    let z = 1.959_963_984_540_054
-    let p = accuracy
-    let centre = (p + z * z / (2 * n)) / (1 + z * z / n)
-    let half = z / (1 + z * z / n) * (p * (1 - p) / n + z * z / (4 * n * n)).squareRoot()
-    // At the ends the formula gives them exactly; rounding does not.
-    return (correct == 0 ? 0 : centre - half)...(correct == count ? 1 : centre + half)
-  }
+  /// The 95 % confidence interval of the accuracy (``ScoreInterval``).
+  public var interval: ClosedRange<Double> { ScoreInterval.of(correct: correct, count: count) }
 }

@@ -42,6 +42,9 @@ public final class ClusterTrainer {
     (self.adapter, self.samples, self.options, self.loadStage) = (adapter, samples, options, loadStage)
   }
 
+  /// Optimiser steps whose operations are laid out at once, however far checkpoints lie apart.
+  private static let longestWindow = 256
+
   private var rank: Int { link.transport.rank }
   private var writes: Bool { rank == 0 }
 
@@ -89,13 +92,12 @@ public final class ClusterTrainer {
   ) throws -> Bool {
     let phase = try schedule[index].resolved(adapter, frozen: resume?.position.frozen)
     let work = try self.work(phase)
-    let layout = TrainableLayout(sites: adapter.sites, columns: phase.trainable.count)
     let validation = options.validation == nil ? nil : samples.validation
     var progress =
       resume?.position.progress
       ?? PhaseProgress(
         options.pace(task: phase.task, samples: samples.sampleCount),
-        values: layout.gather(adapter, columns: phase.trainable))
+        values: ColumnValues(of: Array(phase.block), in: adapter).flat)
     let runner = try runner(work, resume, pace: progress.pace, validates: validation != nil)
     let leader = work.root.trained[0].device
     var cursor = DataCursorPosition(resume)
@@ -111,7 +113,7 @@ public final class ClusterTrainer {
     while step < progress.pace.end {
       let end = min(
         progress.pace.nextStop(after: step, options.validation),
-        (step / options.checkpointEvery + 1) * options.checkpointEvery)
+        (step / options.checkpointEvery + 1) * options.checkpointEvery, step + Self.longestWindow)
       let isDue = validation != nil && progress.pace.isDue(end, options.validation)
       let window = cursor.take(step..<end, samples: samples.sampleCount, phase: index, options)
       // The record of a step that is validated waits for its score.
@@ -178,7 +180,7 @@ public final class ClusterTrainer {
         if let validation {
           let after = try scores(of: refined, work, runner, validation)
           if writes {
-            let values = layout.gather(adapter, columns: phase.trainable)
+            let values = ColumnValues(of: Array(phase.block), in: adapter).flat
             for warning in progress.closing(
               task: phase.task, values: values, majority: validation.majority(task: phase.task),
               prerequisites: after)
@@ -189,14 +191,18 @@ public final class ClusterTrainer {
         }
       }
       if let whole, let destination, isCheckpoint {
+        try onEvent(.checkpointDue)
         try whole.write(to: destination.url)
         try onEvent(.checkpoint(destination.url, whole.position))
       }
-      if isOver { break }
-      if isCheckpoint {
+      if isCheckpoint, !isOver || index + 1 < schedule.count {
         let stop = try link.transport.broadcast([writes && shouldStop() ? 1 : 0], seconds: link.deadline)
-        if stop == [1] { return false }
+        if stop == [1] {
+          if isOver, writes { try onEvent(.phaseFinished(phase)) }
+          return false
+        }
       }
+      if isOver { break }
       try shareColumns(work, runner, whole, step: step)
     }
     if writes { try onEvent(.phaseFinished(phase)) }

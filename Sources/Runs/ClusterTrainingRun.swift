@@ -99,7 +99,7 @@ public struct ClusterTrainingRun {
       if case .phaseStarted(let phase, _, _, _) = event { laterSteps = preparation.steps(after: phase) }
       if case .step(let record) = event { try metrics?.append(record) }
       if case .warning(let warning, let step) = event { try folder.log(warning, totalStep: step) }
-      if case .checkpoint = event { try metrics?.synchronize() }
+      if case .checkpointDue = event { try metrics?.synchronize() }
       try onEvent(.training(event, laterSteps: laterSteps))
     } onWindow: {
       windows.append($0)
@@ -181,6 +181,9 @@ public struct ClusterTrainingRun {
     let copy = "copy the same file to every host"
     return [
       JobAgreement.Fact("the program", options.program, remedy: "install the same build on every host"),
+      JobAgreement.Fact(
+        "the number format on the wire", options.wire.rawValue,
+        remedy: "start every rank with the same --wire"),
       JobAgreement.Fact("the workflow", preparation.workflowIdentity, remedy: copy),
       JobAgreement.Fact("the training data", preparation.dataIdentity, remedy: copy),
       JobAgreement.Fact("the validation data", preparation.validationIdentity ?? "none", remedy: copy),

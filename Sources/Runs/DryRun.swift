@@ -85,7 +85,9 @@ public struct DryRun {
         } else {
           times[index].end = lap()
         }
-      case .phaseFinished, .decided, .warning: break
+      // A warning at a phase's end comes after the validation of the prerequisites, which is a part of that end.
+      case .warning, .checkpointDue: return
+      case .phaseFinished, .decided: break
       }
       mark = .now
     }

@@ -2,25 +2,42 @@ import Checkpoint
 import ContextLoRA
 import Foundation
 
-/// `metrics.jsonl`: one line an optimiser step, flushed with every checkpoint.
+/// `metrics.jsonl`: one line an optimiser step, on the disk before every checkpoint that counts it.
 final class MetricsFile {
   private let url: URL
   private let handle: FileHandle
   private let encoder = JSONEncoder()
 
   /// Opens the file, dropping what came after step `steps`: those steps will be taken again.
+  ///
+  /// - Throws: `RunError` naming the line that is of no step.
   init(_ url: URL, keeping steps: Int) throws {
     self.url = url
     encoder.outputFormatting = [.sortedKeys]
-    let old = (try? String(contentsOf: url, encoding: .utf8)) ?? ""
-    let kept = old.split(separator: "\n").prefix(steps).map { $0 + "\n" }.joined()
-    try AtomicFile.write(kept, to: url)
+    try AtomicFile.write(try Self.lines(url, upTo: steps), to: url)
     do {
       handle = try FileHandle(forWritingTo: url)
       try handle.seekToEnd()
     } catch {
       throw RunError(url.path, "cannot be opened", "check the permissions of the run folder")
     }
+  }
+
+  private struct Line: Decodable { var totalStep: Int }
+
+  /// The lines of the first `steps` steps. The last line may be cut off, by a full disk or a loss of power.
+  private static func lines(_ url: URL, upTo steps: Int) throws -> Data {
+    var lines = try RunFolder.contents(url).split(separator: 10, omittingEmptySubsequences: false)
+    lines.removeLast()
+    let decoder = JSONDecoder()
+    var kept = Data()
+    for (index, line) in lines.enumerated() where !line.isEmpty {
+      guard let step = try? decoder.decode(Line.self, from: line) else {
+        throw RunError("\(url.path):\(index + 1)", "is no step of a training", "remove the line, or the file")
+      }
+      if step.totalStep <= steps { kept += line + [10] }
+    }
+    return kept
   }
 
   deinit { try? handle.close() }

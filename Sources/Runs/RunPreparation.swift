@@ -29,16 +29,17 @@ struct RunPreparation {
     let episodes = try data.read(.train, tasks: tasks, inputs: workflow.inputsByTask)
     if workflow.needsValidation {
       let file = data.file(.valid)
+      let remedy =
+        "write some episodes there that train.jsonl does not have, or set "
+        + (workflow.freezesFromGradients
+          ? "training.frozenRatio to a number and training.validateEvery to 0"
+          : "training.validateEvery to 0")
       guard FileManager.default.fileExists(atPath: file) else {
-        throw RunError(
-          file, "is not there, and training measures itself on it",
-          "write some episodes there that train.jsonl does not have, or set training.validateEvery to 0")
+        throw RunError(file, "is not there, and training measures itself on it", remedy)
       }
       let episodes = try data.read(.valid, tasks: tasks, inputs: workflow.inputsByTask)
       guard !episodes.isEmpty else {
-        throw RunError(
-          file, "has no episodes, and training measures itself on them",
-          "write some episodes there that train.jsonl does not have, or set training.validateEvery to 0")
+        throw RunError(file, "has no episodes, and training measures itself on them", remedy)
       }
       validation = episodes
       validationIdentity = try FileChecksum.sha256(of: URL(fileURLWithPath: file))
@@ -108,6 +109,13 @@ extension RunFolder {
     else {
       throw RunError(checkpoint.path, "belongs to another workflow or model", "train again into a new folder")
     }
+    if let contradiction = found.contradiction(
+      schedule: preparation.workflow.phaseSchedule, options: preparation.workflow.trainingOptions,
+      samples: preparation.examples.episodes.count, fresh: preparation.material.freshAdapter)
+    {
+      throw RunError(
+        checkpoint.path, contradiction, "restore it from a copy, or train again into a new folder")
+    }
     return found
   }
 
@@ -118,6 +126,16 @@ extension RunFolder {
     guard let (there, here) = lines.first(where: { $0 != $1 }) else { return "" }
     func words(_ line: Substring) -> String { line.drop(while: { $0 == " " || $0 == "-" }).description }
     return " (first difference: '\(words(there))' there, '\(words(here))' here)"
+  }
+
+  /// The bytes of a file of the run that need not be there.
+  ///
+  /// - Throws: `RunError` where it is there and cannot be read.
+  static func contents(_ url: URL) throws -> Data {
+    guard FileManager.default.fileExists(atPath: url.path) else { return Data() }
+    do { return try Data(contentsOf: url) } catch {
+      throw RunError(url.path, "cannot be read", "check the permissions of the run folder")
+    }
   }
 
   /// Removes what a run that was killed while it wrote a file has left.
@@ -146,7 +164,7 @@ extension RunFolder {
   func log(_ made: [FreezeDecision]) throws {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys]
-    var data = (try? Data(contentsOf: decisions)) ?? Data()
+    var data = try Self.contents(decisions)
     for decision in made { data += try encoder.encode(decision) + Data([10]) }
     try AtomicFile.write(data, to: decisions)
   }
@@ -159,9 +177,11 @@ extension String {
 
 extension Workflow {
   /// Whether training looks at validation episodes.
-  var needsValidation: Bool {
-    if case .adaptive = training.frozenRatio { return true }
-    return training.validateEvery != nil
+  var needsValidation: Bool { freezesFromGradients || training.validateEvery != nil }
+
+  /// Whether columns freeze from gradients on validation episodes.
+  fileprivate var freezesFromGradients: Bool {
+    if case .adaptive = training.frozenRatio { true } else { false }
   }
 
   /// The settings as the trainer takes them.

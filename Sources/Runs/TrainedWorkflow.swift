@@ -44,6 +44,11 @@ public struct TrainedWorkflow: Sendable {
     isComplete = FileManager.default.fileExists(atPath: folder.adapter.path)
     if isComplete {
       file = try AdapterFile(folder.adapter, sites: loaded.sites)
+      guard file.blocks == AdapterFile(adapter: file.adapter, schedule: workflow.phaseSchedule).blocks else {
+        throw RunError(
+          folder.adapter.path, "has other columns than the workflow gives its tasks",
+          "restore it, or train again")
+      }
     } else if FileManager.default.fileExists(atPath: folder.checkpoint.path) {
       file = AdapterFile(
         adapter: try TrainingCheckpoint(folder.checkpoint, sites: loaded.sites).adapter,

@@ -75,7 +75,7 @@ public struct TrainingRun {
       if case .step(let record) = event { try metrics.append(record) }
       if case .warning(let warning, let step) = event { try folder.log(warning, totalStep: step) }
       if case .decided(let decisions, _) = event { try folder.log(decisions) }
-      if case .checkpoint = event { try metrics.synchronize() }
+      if case .checkpointDue = event { try metrics.synchronize() }
       try onEvent(.training(event, laterSteps: laterSteps))
     }
     if done {

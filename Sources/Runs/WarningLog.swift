@@ -19,9 +19,7 @@ extension RunFolder {
   ///
   /// - Throws: `RunError` naming the line that cannot be read.
   public func loggedWarnings() throws -> [LoggedWarning] {
-    guard FileManager.default.fileExists(atPath: warnings.path) else { return [] }
-    let data = (try? Data(contentsOf: warnings)) ?? Data()
-    return try data.split(separator: 10).enumerated().map { index, line in
+    try Self.contents(warnings).split(separator: 10).enumerated().map { index, line in
       guard let warning = try? JSONDecoder().decode(LoggedWarning.self, from: line) else {
         throw RunError(
           "\(warnings.path):\(index + 1)", "is not a warning of a training", "remove the line, or the file")

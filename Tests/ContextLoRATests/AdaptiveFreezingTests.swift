@@ -66,6 +66,57 @@ struct AdaptiveFreezingTests {
     }
   }
 
+  @Test("the best state comes back, with the columns that have frozen since")
+  func bestState() throws {
+    try TestFolder.with { folder in
+      /// Trains until `stop` says so after a step, every validation but the first of a phase being worse.
+      func run(_ stop: (StepRecord) -> Bool) throws -> (LoRAAdapter, decisions: [FreezeDecision], StepRecord?)
+      {
+        let tiny = try TinyWorkflow(frozenRatio: 0)
+        tiny.scores = { task, validation in
+          ValidationScore(loss: 1, correct: task == "b" && validation == 1 ? 9 : 5, count: 10)
+        }
+        var options = tiny.options
+        options.adaptiveFreezing = AdaptiveFreezing(tolerance: 1e9, interval: 1)
+        options.validation = TrainingOptions.Validation(every: 1, budget: TrainingOptions.Budget(steps: 1))
+        let destination = ContextLoRATrainer.Destination(
+          url: folder.appendingPathComponent("checkpoint.safetensors"), workflow: "w", model: "m")
+        var decisions: [FreezeDecision] = []
+        var last: StepRecord?
+        let trainer = tiny.trainer(options: options)
+        _ = try trainer.run(to: destination, shouldStop: { last.map(stop) ?? false }) { event in
+          if case .step(let record) = event { last = record }
+          if case .decided(let made, _) = event { decisions += made.filter { $0.phase == 1 } }
+        }
+        return (trainer.adapter, decisions, last)
+      }
+      let best = try run { $0.task == "b" && $0.step == 1 }
+      let end = try run { $0.task == "b" && $0.step == 6 }
+      try #require(end.decisions.contains { $0.step >= 1 && !$0.freezes.isEmpty }, "nothing freezes later")
+      #expect(best.0.bits(of: Array(0..<4)) == end.0.bits(of: Array(0..<4)))
+      // Resumed after columns froze, before the end.
+      for step in 2...5 {
+        let tiny = try TinyWorkflow(frozenRatio: 0)
+        _ = try run { $0.task == "b" && $0.step == step }
+        let url = folder.appendingPathComponent("checkpoint.safetensors")
+        let checkpoint = try TrainingCheckpoint(url, sites: tiny.adapter.sites)
+        var options = tiny.options
+        options.adaptiveFreezing = AdaptiveFreezing(tolerance: 1e9, interval: 1)
+        options.validation = TrainingOptions.Validation(every: 1, budget: TrainingOptions.Budget(steps: 1))
+        #expect(
+          checkpoint.contradiction(
+            schedule: tiny.schedule, options: options, samples: tiny.sampleCount, fresh: tiny.adapter) == nil)
+        tiny.scores = { _, _ in ValidationScore(loss: 1, correct: 5, count: 10) }
+        var last: StepRecord?
+        let trainer = tiny.trainer(options: options)
+        _ = try trainer.run(from: checkpoint, to: nil, shouldStop: { last?.step == 6 }) {
+          if case .step(let record) = $0 { last = record }
+        }
+        #expect(best.0.bits(of: Array(0..<4)) == trainer.adapter.bits(of: Array(0..<4)), "resumed at \(step)")
+      }
+    }
+  }
+
   @Test("stopped and resumed, the decisions and the adapter are the same", arguments: [9, 10, 11, 13, 20])
   func resumed(step: Int) throws {
     try TestFolder.with { folder in

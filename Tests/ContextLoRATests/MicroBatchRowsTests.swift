@@ -24,7 +24,17 @@ struct MicroBatchRowsTests {
         samples.map { MicroBatching.pack(sequences, samples: $0) }
         ?? MicroBatching.pack(sequences, tokens: options.microBatchTokens)
       let rows = batches.map(\.rowCount).max() ?? 0
-      #expect(rows <= options.microBatchRows(longest: longest), "round \(round)")
+      // No more samples than there are, whatever the settings say.
+      #expect(rows <= options.microBatchRows(longest: longest, samples: options.batchSize))
+      #expect(rows <= options.microBatchRows(longest: longest, samples: 12), "round \(round)")
     }
+  }
+
+  @Test("memory is not planned for more samples than there are")
+  func fewSamples() {
+    var options = TrainingOptions()
+    options.batchSize = 1_000_000
+    options.microBatchSamples = 1_000_000
+    #expect(options.microBatchRows(longest: 50, samples: 10) == 500)
   }
 }

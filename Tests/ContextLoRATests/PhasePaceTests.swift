@@ -94,6 +94,21 @@ struct PhasePaceTests {
     #expect(never.progress.pace.seconds == 0)
   }
 
+  @Test("a mistake counts for more among few episodes")
+  func goodEnough() {
+    func isEnough(_ correct: Int, _ count: Int) -> Bool {
+      ValidationScore(loss: 0.1, correct: correct, count: count).isGoodEnough
+    }
+    #expect(!isEnough(0, 0) && isEnough(1, 1) && isEnough(10, 10))
+    #expect(isEnough(40, 40) && !isEnough(39, 40))
+    #expect(isEnough(63, 64) && !isEnough(62, 64))
+    #expect(isEnough(97, 100) && !isEnough(96, 100))
+    #expect(isEnough(962, 1000) && !isEnough(950, 1000))
+    // 96 of 100 and still improving: another cycle; 97: none.
+    #expect(course(planned: 50, options()) { ($0 < 50 ? 0.9 : 0.96, 0.1) }.progress.pace.restarts == 1)
+    #expect(course(planned: 50, options()) { ($0 < 50 ? 0.9 : 0.97, 0.1) }.progress.pace.restarts == 0)
+  }
+
   @Test("the best state is the one of the highest accuracy, ties by loss; no number never wins")
   func best() {
     let scores: [Int: (Double, Double)] = [
@@ -106,6 +121,11 @@ struct PhasePaceTests {
     #expect(course.reports.map(\.report.isBest) == [true, true, false, false, false])
     let none = self.course(planned: 20, options(budget: .init(steps: 20))) { _ in (1, .nan) }
     #expect(none.progress.pace.best == nil)
+    // No loss was a number: that is not learnt either.
+    #expect(
+      none.progress.closing(task: "t", values: [2], majority: 0.4, prerequisites: [:]).map(\.name) == [
+        "not learnt"
+      ])
   }
 
   @Test("a loss that leaves its best value far behind is reported once")
@@ -119,7 +139,10 @@ struct PhasePaceTests {
   func still() {
     let progress = PhaseProgress(PhasePace(planned: 5, cooldown: 0), values: [3, 4])
     func names(_ values: [Float]) -> [String] {
-      progress.closing(task: "t", values: values, majority: 0.4, prerequisites: [:]).map(\.name)
+      var progress = progress
+      let good = ValidationScore(loss: 0, correct: 9, count: 9)
+      _ = progress.record(good, task: "t", step: 5, majority: 0.4, seconds: 0, options())
+      return progress.closing(task: "t", values: values, majority: 0.4, prerequisites: [:]).map(\.name)
     }
     #expect(names([3, 4]) == ["columns did not move"])
     #expect(names([3, 4.001]).isEmpty)
@@ -136,6 +159,8 @@ struct PhasePaceTests {
       "p": ValidationScore(loss: 0.9, correct: 70, count: 100),
       "q": ValidationScore(loss: 0.1, correct: 93, count: 100),
     ]
+    let good = ValidationScore(loss: 0, correct: 9, count: 9)
+    _ = progress.record(good, task: "t", step: 5, majority: 0.4, seconds: 0, options())
     let warnings = progress.closing(task: "t", values: [4], majority: 0.4, prerequisites: after)
     #expect(
       warnings == [.prerequisiteDropped(task: "t", prerequisite: "p", before: 0.95, after: 0.7)])
@@ -167,8 +192,41 @@ struct PhasePaceTests {
     #expect(abs(rates[19] - 0.1) < 1e-12)
     for (earlier, later) in zip(rates[15...], rates[16...]) { #expect(later < earlier) }
     let cosine = LearningRateSchedule(peak: 1, shape: .cosine, warmup: 0.2, minimumRatio: 0.1)
-    let pace = PhasePace(planned: 10, cooldown: 0)
-    #expect(abs(cosine.rate(step: 10, pace) - 0.1) < 1e-12)
-    #expect(cosine.rate(step: 11, pace) == 1 && abs(cosine.rate(step: 20, pace) - 0.1) < 1e-12)
+    #expect(abs(cosine.rate(step: 10, PhasePace(planned: 10, cooldown: 0)) - 0.1) < 1e-12)
+    let pace = course(planned: 10, options(cooldown: 0)) { _ in (0.41, 1.1) }.progress.pace
+    #expect(pace.restarts == 4 && pace.cycleStart == 25)
+    #expect(cosine.rate(step: 26, pace) == 0.25 && abs(cosine.rate(step: 30, pace) - 0.025) < 1e-12)
+  }
+
+  @Test("a cool-down that begins within the warm-up falls from the rate reached")
+  func earlyCooldown() {
+    let wsd = LearningRateSchedule(peak: 1, shape: .wsd, warmup: 0.5, minimumRatio: 0.1, cooldown: 0.2)
+    let pace = course(planned: 200, options(every: 10)) { _ in (0.99, 0.05) }.progress.pace
+    #expect(pace.stableEnd == 40 && pace.end == 50)
+    let rates = (1...pace.end).map { wsd.rate(step: $0, pace) }
+    #expect(rates[39] == 0.4 && rates.max() == 0.4)
+    for (earlier, later) in zip(rates[39...], rates[40...]) { #expect(later < earlier) }
+  }
+
+  @Test("no phase takes more steps than its plan and its limit, however short it is")
+  func shortPhases() {
+    for planned in 1...8 {
+      for cooldown in [0, 0.2, 0.5, 0.6, 0.9, 0.99] {
+        let exact = course(planned: planned, options(cooldown: cooldown, most: planned)) { _ in (0.41, 1.1) }
+        #expect(exact.end == planned, "planned \(planned), cool-down \(cooldown)")
+        let limited = course(planned: planned, options(every: 1, cooldown: cooldown, most: planned + 3)) {
+          _ in
+          (0.41, 1.1)
+        }
+        #expect(limited.end <= planned + 3, "planned \(planned), cool-down \(cooldown)")
+      }
+    }
+  }
+
+  @Test("every schedule gives a phase that has stopped improving another cycle, unless it is good")
+  func convergedTooLow() {
+    let cosine = course(planned: 200, options(cooldown: 0)) { _ in (0.6, 1) }
+    #expect(cosine.reports.first { $0.report.change != .none }?.report.change == .restarts)
+    #expect(cosine.end < 200)
   }
 }

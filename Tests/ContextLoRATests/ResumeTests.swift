@@ -76,6 +76,101 @@ struct ResumeTests {
     }
   }
 
+  @Test("a checkpoint of many short cycles is read again")
+  func manyCycles() throws {
+    try TestFolder.with { folder in
+      let tiny = try TinyWorkflow(frozenRatio: 0.5)
+      tiny.scores = { _, _ in ValidationScore(loss: 1, correct: 4, count: 10) }
+      var options = tiny.options
+      options.plannedSteps = 1
+      options.validation = TrainingOptions.Validation(every: 1, budget: TrainingOptions.Budget(steps: 200))
+      var steps = 0
+      _ = try tiny.trainer(options: options).run(to: destination(folder), shouldStop: { steps == 100 }) {
+        if case .step = $0 { steps += 1 }
+      }
+      let checkpoint = try TrainingCheckpoint(destination(folder).url, sites: tiny.adapter.sites)
+      #expect(checkpoint.position.progress.map { $0.pace.restarts > 64 } == true)
+      #expect(
+        checkpoint.contradiction(
+          schedule: tiny.schedule, options: options, samples: tiny.sampleCount, fresh: tiny.adapter) == nil)
+    }
+  }
+
+  @Test("a checkpoint that cannot be of the training is refused, though its checksum fits")
+  func contradictions() throws {
+    try TestFolder.with { folder in
+      let tiny = try TinyWorkflow(frozenRatio: 0.5, usesPredictions: true)
+      tiny.scores = { task, validation in
+        ValidationScore(loss: 1, correct: task == "a" ? 10 : validation, count: 10)
+      }
+      var options = tiny.options
+      options.validation = TrainingOptions.Validation(every: 2)
+      var steps = 0
+      _ = try tiny.trainer(options: options).run(to: destination(folder), shouldStop: { steps == 9 }) {
+        if case .step = $0 { steps += 1 }
+      }
+      let url = destination(folder).url
+      let good = try TrainingCheckpoint(url, sites: tiny.adapter.sites)
+      try #require(good.position.phase == 1 && good.best != nil && !good.history.isEmpty)
+      func contradiction(_ change: (inout TrainingCheckpoint) -> Void) throws -> String? {
+        var bad = good
+        change(&bad)
+        // As from a file: the checksum is made for what is in it.
+        try bad.write(to: url)
+        return try TrainingCheckpoint(url, sites: tiny.adapter.sites).contradiction(
+          schedule: tiny.schedule, options: options, samples: tiny.sampleCount, fresh: tiny.adapter)
+      }
+      #expect(try contradiction { _ in } == nil)
+      let changes: [(String, (inout TrainingCheckpoint) -> Void)] = [
+        ("a negative phase", { $0.position.phase = -1 }), ("a phase too many", { $0.position.phase = 5 }),
+        ("an ended run in a phase", { $0.position.phase = 4 }),
+        ("negative steps", { $0.position.totalSteps = -1 }),
+        ("too many steps", { $0.position.totalSteps = .max }), ("another step", { $0.position.step = 7 }),
+        ("a negative epoch", { $0.position.epoch = -1 }), ("a sample too many", { $0.position.sample = 10 }),
+        ("a negative sample", { $0.position.sample = -1 }),
+        ("a frozen column that is its own", { $0.position.frozen = [2] }),
+        ("a frozen column beyond the rank", { $0.position.frozen = [99] }),
+        ("no frozen columns", { $0.position.frozen = [] }),
+        ("other trained columns", { $0.position.trainable = [0] }),
+        ("a moment too short", { $0.optimizer?.firstMoment.removeLast() }),
+        ("no second moment", { $0.optimizer?.secondMoment = [] }),
+        ("a short history", { $0.history[0].removeLast() }),
+        ("a long history", { $0.history += $0.history }), ("a short best state", { $0.best?.removeLast() }),
+        ("a best state of other columns", { $0.position.bestColumns = [6, 7] }),
+        (
+          "another scale",
+          { $0.adapter = LoRAAdapter(sites: $0.adapter.sites, rank: 8, scale: 3, pairs: $0.adapter.pairs) }
+        ),
+        (
+          "an unknown prerequisite",
+          {
+            $0.position.progress?.prerequisites["x"] = ValidationScore(loss: 1, correct: 1, count: 1)
+          }
+        ),
+      ]
+      for (name, change) in changes { #expect(try contradiction(change) != nil, "\(name)") }
+    }
+  }
+
+  @Test("an adapter whose blocks name columns that it does not have is refused")
+  func blocksBeyondTheRank() throws {
+    try TestFolder.with { folder in
+      let tiny = try TinyWorkflow(frozenRatio: 0.5)
+      let url = folder.appendingPathComponent("adapter.safetensors")
+      for (columns, sees) in [
+        ([0, 8], [999]), ([0, 8], [0, 0]), ([-1, 8], [0]), ([8, 0], [0]), ([8], [0]),
+      ] {
+        var file = AdapterFile(adapter: tiny.adapter, schedule: tiny.schedule)
+        file.blocks[3].columns = columns
+        file.blocks[3].sees = sees
+        try file.write(to: url)
+        #expect(throws: CheckpointError.self, "\(columns) \(sees)") {
+          try AdapterFile(url, sites: tiny.adapter.sites)
+        }
+      }
+    }
+  }
+
   @Test("a damaged adapter is refused, wherever the damage is")
   func damagedAdapter() throws {
     try TestFolder.with { folder in

@@ -3,6 +3,7 @@ import ContextLoRA
 import Foundation
 import LanguageModels
 import TaskGraph
+import Tensor
 import TestSupport
 import Testing
 import TrainingFixtures
@@ -141,7 +142,7 @@ private struct Outcome: Equatable, Sendable {
   }
 
   private static func options(
-    _ base: TinyWorkflow, _ shape: RunShape, staleness: Int, validates: Bool
+    _ base: TinyWorkflow, _ shape: RunShape, staleness: Int, validates: Bool, checkpointEvery: Int = 4
   ) -> TrainingOptions {
     var options = base.options
     if validates {
@@ -151,7 +152,7 @@ private struct Outcome: Equatable, Sendable {
     }
     options.microBatchSamples = shape.microBatch
     options.staleness = staleness
-    options.checkpointEvery = 4
+    options.checkpointEvery = checkpointEvery
     return options
   }
 
@@ -179,14 +180,14 @@ private struct Outcome: Equatable, Sendable {
   private static func cluster(
     _ frozenRatio: Double, _ shape: RunShape, share: Double, staleness: Int, rule: FreezeRule = .leading,
     stopAfter: Int? = nil, from checkpoint: URL? = nil, wire: WireFormat = .float32, validates: Bool = false,
-    in folder: URL
+    checkpointEvery: Int = 4, in folder: URL
   ) throws -> Outcome {
     let file = folder.appendingPathComponent("cluster.safetensors")
     let results = onEveryRank(InProcessTransport.job(size: shape.ranks)) { endpoint in
       do {
         return try Self.rank(
           endpoint, frozenRatio, shape, share: share, staleness: staleness, rule: rule, stopAfter: stopAfter,
-          from: checkpoint, wire: wire, validates: validates, to: file)
+          from: checkpoint, wire: wire, validates: validates, checkpointEvery: checkpointEvery, to: file)
       } catch {
         endpoint.abort("\(error)", code: 1)
         throw error
@@ -201,10 +202,12 @@ private struct Outcome: Equatable, Sendable {
 
   private static func rank(
     _ endpoint: InProcessTransport, _ frozenRatio: Double, _ shape: RunShape, share: Double, staleness: Int,
-    rule: FreezeRule, stopAfter: Int?, from checkpoint: URL?, wire: WireFormat, validates: Bool, to file: URL
+    rule: FreezeRule, stopAfter: Int?, from checkpoint: URL?, wire: WireFormat, validates: Bool,
+    checkpointEvery: Int, to file: URL
   ) throws -> Outcome {
     let base = try workflow(frozenRatio, shape, rule)
-    let options = options(base, shape, staleness: staleness, validates: validates)
+    let options = options(
+      base, shape, staleness: staleness, validates: validates, checkpointEvery: checkpointEvery)
     let plan = shape.plan
     let configuration = base.stage.configuration
     let trainer = ClusterTrainer(
@@ -299,6 +302,22 @@ private struct Outcome: Equatable, Sendable {
     let activations = planned(Double(rows)) - planned(0)
     #expect(activations >= taken - 64 * 100, "\(activations) planned, \(taken) taken")
     #expect(activations < 2 * taken)
+
+    // What does not depend on the rows: the whole adapter, and what is held of the stage's own columns.
+    let adapted = stage.layers.count { $0 >= first }
+    let weights =
+      (layers.count + adapted * (shape.trainingCopies - 1)) * shape.layerBytes
+      + (layers.lowerBound == 0 ? shape.embeddingBytes : 0)
+      + (layers.upperBound == shape.layers && !(shape.tiedHead && layers.lowerBound == 0)
+        ? shape.embeddingBytes : 0)
+    let whole = AdapterSite.all(
+      model, layers: first..<model.layerCount, targets: Set(Projection.allCases)
+    ).reduce(0) { $0 + 4 * 8 * ($1.inputs + $1.outputs) }
+    let optimizer = ColumnOptimizer(tiny.adapter, view: view, settings: AdamWSettings(), device: stage.device)
+    let held = whole + view.byteCount + optimizer.byteCount + 2 * 4 * view.layout.count
+    let constant = planned(0) - weights
+    #expect(constant >= held - 64 * 100, "\(constant) planned, \(held) held")
+    #expect(constant < 2 * held + 64 * 100)
   }
 
   @Test func aDeepTreeOfReplicasIsCloseAndResumes() throws {
@@ -326,6 +345,23 @@ private struct Outcome: Equatable, Sendable {
       #expect(before.losses + after.losses == whole.losses)
       #expect(after.checkpoint == whole.checkpoint)
       #expect(after.bits == whole.bits)
+    }
+  }
+
+  /// The end of a phase is a checkpoint, though none is due in it.
+  @Test(arguments: shapes)
+  func stopsAtThePhasesEnd(_ shape: RunShape) throws {
+    try Fixtures.withTemporaryDirectory { folder in
+      let whole = try Self.cluster(0.5, shape, share: 0, staleness: 1, checkpointEvery: 100, in: folder)
+      let before = try Self.cluster(
+        0.5, shape, share: 0, staleness: 1, stopAfter: 1, checkpointEvery: 100, in: folder)
+      #expect(before.losses == Array(whole.losses.prefix(6)))
+      let file = folder.appendingPathComponent("stopped.safetensors")
+      try before.checkpoint?.write(to: file)
+      let after = try Self.cluster(
+        0.5, shape, share: 0, staleness: 1, from: file, checkpointEvery: 100, in: folder)
+      #expect(before.losses + after.losses == whole.losses)
+      #expect(after.checkpoint == whole.checkpoint)
     }
   }
 

@@ -57,6 +57,32 @@ struct TrainingRunTests {
     }
   }
 
+  @Test("metrics outlive a line that was cut off, and are never dropped silently")
+  func damagedMetrics() throws {
+    try TinyProject.with { project in
+      let workflow = try project.workflow()
+      #expect(throws: Killed.self) { try train(project, workflow, killAfter: 6) }
+      let url = URL(fileURLWithPath: project.out + "/metrics.jsonl")
+      let before = try records(project.out).prefix(6)
+      let whole = try Data(contentsOf: url)
+      // A disk that was full within a letter of two bytes, and another step counted twice.
+      try (whole + Data("{\"task\":\"h".utf8) + [0xC3]).write(to: url)
+      #expect(try train(project, workflow, resume: true))
+      #expect(try Array(records(project.out).prefix(6)) == Array(before))
+      #expect(try records(project.out).map(\.totalStep) == Array(1...12))
+
+      let other = project.folder.appendingPathComponent("other").path
+      #expect(throws: Killed.self) { try train(project, workflow, out: other, killAfter: 6) }
+      let damaged = URL(fileURLWithPath: other + "/metrics.jsonl")
+      try (Data("no step\n".utf8) + (try Data(contentsOf: damaged))).write(to: damaged)
+      #expect {
+        _ = try train(project, workflow, out: other, resume: true)
+      } throws: {
+        "\($0)".contains("metrics.jsonl:1: is no step of a training")
+      }
+    }
+  }
+
   @Test("training learns: the last losses are well below the first")
   func learns() throws {
     try TinyProject.with { project in

@@ -140,6 +140,12 @@ struct ValidatedTrainingTests {
         "\($0)".contains("valid.jsonl: is not there, and training measures itself on it; write some episodes")
           && !FileManager.default.fileExists(atPath: project.out)
       }
+      // Columns that freeze from gradients need held-back episodes too.
+      #expect {
+        _ = try train(project, project.workflow("training.frozenRatio=adaptive"))
+      } throws: {
+        "\($0)".contains("or set training.frozenRatio to a number and training.validateEvery to 0")
+      }
       _ = try train(project, project.workflow())
     }
   }

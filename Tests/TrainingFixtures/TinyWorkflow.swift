@@ -16,6 +16,12 @@ package final class TinyWorkflow: TrainingData {
   package let usesPredictions: Bool
   /// The adapters that predictions were asked for, by task and call.
   package var predictedWith: [(task: String, adapter: LoRAAdapter)] = []
+  /// What the validations of a task find, counted from 1; `nil` where nothing is validated.
+  package var scores: ((_ task: String, _ validation: Int) -> ValidationScore)? {
+    didSet { scripted = scores.map(ScriptedScores.init) }
+  }
+  private var scripted: ScriptedScores?
+  package var validation: (any ValidationEpisodes)? { scripted }
 
   package init(
     frozenRatio: Double, freezeRule: FreezeRule = .leading, rounds: Int = 1, workers: Int = 2,
@@ -77,6 +83,25 @@ package final class TinyWorkflow: TrainingData {
     ContextLoRATrainer(
       stage, schedule: schedule, adapter: adapter, data: self, options: options ?? self.options)
   }
+}
+
+/// Validations whose results are told beforehand; the model reads one question all the same.
+private final class ScriptedScores: ValidationEpisodes {
+  private let scores: (String, Int) -> ValidationScore
+  private var counts: [String: Int] = [:]
+
+  init(_ scores: @escaping (String, Int) -> ValidationScore) { self.scores = scores }
+
+  func questions(task: String) -> [ScoreRequest] {
+    [ScoreRequest(prompt: [1, 2], continuations: [[3]])]
+  }
+
+  func score(task: String, _ scores: [[[TokenScore]]]) -> ValidationScore {
+    counts[task, default: 0] += 1
+    return self.scores(task, counts[task] ?? 0)
+  }
+
+  func majority(task: String) -> Double { 0.4 }
 }
 
 extension LoRAAdapter {

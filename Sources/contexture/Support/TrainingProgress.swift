@@ -101,7 +101,7 @@ final class TrainingProgress {
           "  columns \(columnRanges(decision.freezes)) of \(decision.prerequisite) freeze: \(reason); "
             + "\(phase.trainable.count) train on")
       }
-    case .phaseFinished, .checkpoint: break
+    case .phaseFinished, .checkpointDue, .checkpoint: break
     }
   }
 
@@ -112,7 +112,7 @@ final class TrainingProgress {
     guard workers > 1, record.tokens <= tokens else { return }
     try Console.print(
       "  A step is one micro-batch, which one of \(workers) threads works on; "
-        + "--set training.microBatchTokens=\(record.tokens * 5 / (4 * workers)) would share it out")
+        + "--set training.microBatchTokens=\(max(record.tokens * 5 / (4 * workers), 1)) would share it out")
   }
 
   private func line(_ record: StepRecord, _ laterSteps: Int) -> String {
