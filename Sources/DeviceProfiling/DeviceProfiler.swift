@@ -73,9 +73,9 @@ public struct DeviceProfiler: Sendable {
       } + [lastLayer] + labels.map { .head(labels: $0) }
   }
 
-  private var lastLayer: Work {
-    .lastLayer(tokens: tokens[tokens.count / 2], labels: min(16, tokens[tokens.count / 2] / 2))
-  }
+  private var lastLayer: Work { .lastLayer(tokens: lastLayerTokens, labels: lastLayerLabels) }
+  private var lastLayerTokens: Int { tokens[tokens.count / 2] }
+  private var lastLayerLabels: Int { min(16, lastLayerTokens / 2) }
 
   private var otherColumns: [(trained: Int, frozen: Int)] { [(rank, 3 * rank), (4 * rank, 0)] }
 
@@ -187,11 +187,13 @@ public struct DeviceProfiler: Sendable {
     let bench = StageBench(
       try stage(weights, max(count - 2, 0)..<count, device), rows: (labels + tokens).max() ?? 1,
       trained: rank, sequenceLength: sequenceLength, between: between)
-    guard case .lastLayer(let size, let labelled) = lastLayer else { return }
-    var runs = [Run(work: lastLayer, try bench.lastLayerRun(tokens: size, labels: labelled))]
+    var runs = [
+      Run(work: lastLayer, try bench.lastLayerRun(tokens: lastLayerTokens, labels: lastLayerLabels))
+    ]
     runs += try labels.map { Run(work: .head(labels: $0), try bench.headRun(labels: $0)) }
     let results = try timed(runs, before, inTurn)
-    times.lastLayerSaves = times.saving(results[0].seconds, tokens: size, labels: labelled)
+    times.lastLayerSaves = times.saving(
+      results[0].seconds, tokens: lastLayerTokens, labels: lastLayerLabels)
     times.head = zip(labels, results.dropFirst()).map { size, result in
       // A pass that trains computes the loss and its gradient in one go; one that does not, the
       // probabilities alone.

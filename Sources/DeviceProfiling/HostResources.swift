@@ -65,7 +65,8 @@ public struct HostResources: Codable, Hashable, Sendable {
     return numbers.isEmpty ? nil : numbers
   }
 
-  /// The group's name and the smallest limit on the way up, in version 1 or 2 of control groups.
+  /// The smallest limit on the way up and the name of the group that has it, which all ranks below it share; without a
+  /// limit the process's own group. In version 1 or 2 of control groups.
   private static func limit(_ groups: String, _ text: (String) -> String?) -> (String, Int?) {
     var path = "/"
     var place = ("sys/fs/cgroup", "memory.max")
@@ -78,16 +79,19 @@ public struct HostResources: Codable, Hashable, Sendable {
       }
       if parts[0] == "0" { path = String(parts[2]) }
     }
-    var smallest: Int?
+    var smallest: (group: String, bytes: Int)?
     var names = path.split(separator: "/")
     while true {
       let file = ([place.0] + names.map(String.init) + [place.1]).joined(separator: "/")
       let found = text(file).flatMap { Int($0.trimmingCharacters(in: .whitespacesAndNewlines)) }
       // Version 1 writes no limit as a number close to the largest one.
-      if let found, found < 1 << 60 { smallest = min(smallest ?? found, found) }
+      // Of equal limits the outer one counts: more ranks share it.
+      if let found, found < 1 << 60, found <= smallest?.bytes ?? found {
+        smallest = ("/" + names.joined(separator: "/"), found)
+      }
       if names.popLast() == nil { break }
     }
-    return (path, smallest)
+    return (smallest?.group ?? path, smallest?.bytes)
   }
 
   /// What a rank may use of what it shares with others.

@@ -68,7 +68,7 @@ final class CommunicationThread: Sendable {
       if let seconds = watch.look(now: now) {
         let silent = (Int(rank) + Int(size) - 1) % Int(size)
         let message = "rank \(silent) has been silent for \(Int(seconds)) s; it is stopped or cut off"
-        abort(AbortNotice(rank: Int(rank), suspect: silent, message: message), 1)
+        abort(AbortNotice(rank: Int(rank), suspect: silent, message: message), options.silenceExitCode)
       }
       if isFinishing && flight.isEmpty && watch.isOver { break }
       pause(since: lastEvent, now: now, isIdle: flight.isEmpty && !isFinishing, watch)

@@ -24,6 +24,8 @@ public final class MPITransport: Transport {
     public var heartbeatInterval = 1.0
     /// A rank that was silent for so many seconds ends the job. Default: 5.
     public var heartbeatSilence = 5.0
+    /// What the process exits with where another rank was silent. Default: 1.
+    public var silenceExitCode: Int32 = 1
     /// The longest time in seconds for all ranks to start. Default: 60.
     public var startDeadline = 60.0
     /// Bytes in one MPI message at most. Default: 1 GiB.

@@ -3,13 +3,14 @@ import Transport
 
 /// The messages a rank receives in a window, asked for a few ahead so that they arrive while it computes.
 package struct Inbox {
-  /// Receives posted ahead: while one message is used the next ones may arrive.
+  /// Receives posted ahead: while one message is used the next ones may arrive. Gradients of replicas are large and come once a
+  /// step: of them one of each sender is awaited.
   private static let ahead = 4
 
   private let link: StageLink
   private let memory: (Operation) -> MessageBuffer
   private var coming: ArraySlice<Operation>
-  private var posted: [(message: Int32, transfer: Transfer, buffer: MessageBuffer)] = []
+  private var posted: [(operation: Operation, transfer: Transfer, buffer: MessageBuffer)] = []
 
   /// - Parameter memory: room for the longest message that an operation can receive.
   package init(
@@ -18,31 +19,42 @@ package struct Inbox {
     self.link = link
     self.memory = memory
     coming = operations.filter { $0.kind == .receive }[...]
-    for _ in 0..<Self.ahead { post() }
+    post()
   }
 
   private mutating func post() {
-    guard let operation = coming.popFirst() else { return }
-    let buffer = memory(operation)
-    let transfer = link.transport.receive(
-      into: buffer, from: Int(operation.peer), tag: StageLink.tag(operation.message))
-    posted.append((operation.message, transfer, buffer))
+    while posted.count < Self.ahead, let operation = coming.first {
+      if operation.payload == .sums,
+        posted.contains(where: { $0.operation.payload == .sums && $0.operation.peer == operation.peer })
+      {
+        return
+      }
+      coming.removeFirst()
+      let buffer = memory(operation)
+      let transfer = link.transport.receive(
+        into: buffer, from: Int(operation.peer), tag: StageLink.tag(operation.message))
+      posted.append((operation, transfer, buffer))
+    }
   }
 
   /// Waits for the next message of the list.
   ///
-  /// - Throws: the transport's errors, and one where gradients of replicas have another length than they should.
+  /// - Throws: the transport's errors, and one where a message whose length does not depend on the batch has another one.
   package mutating func next(_ operation: Operation) throws -> MessageBuffer {
-    let (message, transfer, buffer) = posted.removeFirst()
-    precondition(message == operation.message, "messages out of order")
+    let (expected, transfer, buffer) = posted.removeFirst()
+    precondition(expected.message == operation.message, "messages out of order")
     post()
     let count = try transfer.wait(seconds: link.deadline)
-    // These messages have one length, and their memory may hold an earlier one.
-    guard operation.payload != .sums || count == buffer.count else {
+    guard !operation.payload.hasOneLength || count == buffer.count else {
       throw TransportError.wrongLength(
         rank: link.transport.rank, waitingFor: transfer.description, peer: transfer.peer,
-        detail: "gradients of \(buffer.count) bytes came as \(count)")
+        detail: "\(operation.payload) of \(buffer.count) bytes came as \(count)")
     }
     return buffer
   }
+}
+
+extension Operation.Payload {
+  /// Whether its messages have the length that there is room for, whatever the batch.
+  fileprivate var hasOneLength: Bool { self == .sums || self == .norm || self == .columns }
 }

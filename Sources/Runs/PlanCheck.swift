@@ -22,11 +22,25 @@ extension WorkflowPlan {
           + "this one has \(configuration.layerCount) with \(configuration.hiddenSize)",
         "make it again for this model, without --shape")
     }
+    guard shape.heads == configuration.headCount, shape.keyValueHeads == configuration.keyValueHeadCount,
+      shape.headDimension == configuration.headDimension,
+      shape.feedForward == configuration.intermediateSize, shape.vocabulary == configuration.vocabularySize,
+      shape.rank == workflow.rankBlocks.rank, shape.firstAdapted == workflow.lora.firstLayer
+    else {
+      throw refuse(
+        "the plan was made for a model of other sizes, or for another adapter",
+        "make it again for this model, without --shape")
+    }
     for task in workflow.tasks {
       guard let plan = phases.first(where: { $0.workload.trained.task == task.name })?.plan else {
         throw refuse("the plan has no task '\(task.name)'", "make it again with 'contexture plan'")
       }
-      guard plan.fits(layers: shape.layers, samples: workflow.training.batchSize, devices: ranks) else {
+      let answers =
+        workflow.training.parentAnswers != .gold && !workflow.forwardOnlyPasses(of: task.name).isEmpty
+      guard
+        plan.fits(
+          layers: shape.layers, samples: workflow.training.batchSize, devices: ranks, answers: answers)
+      else {
         throw refuse(
           "the plan of task '\(task.name)' does not give each layer and each sample to one device",
           "make it again with 'contexture plan'")
@@ -37,23 +51,25 @@ extension WorkflowPlan {
 
 extension Plan {
   /// Whether devices and the samples of a step are shared out among the pipelines, and each can do its part.
-  fileprivate func fits(layers: Int, samples: Int, devices: Int) -> Bool {
+  fileprivate func fits(layers: Int, samples: Int, devices: Int, answers: Bool) -> Bool {
     let used = pipelines.flatMap { $0.trained + $0.forward }.map(\.device)
     return !pipelines.isEmpty && Set(used).count == used.count && used.allSatisfy { 0..<devices ~= $0 }
-      && pipelines.allSatisfy { $0.samples > 0 && $0.fits(layers: layers) }
+      && pipelines.allSatisfy {
+        (1...samples).contains($0.samples) && $0.fits(layers: layers, answers: answers)
+      }
       && pipelines.reduce(0) { $0 + $1.samples } == samples
   }
 }
 
 extension Plan.Pipeline {
   /// Whether each group holds every layer once, and micro-batches share out its samples.
-  fileprivate func fits(layers: Int) -> Bool {
+  fileprivate func fits(layers: Int, answers: Bool) -> Bool {
     for group in [trained, forward] where !group.isEmpty {
       guard group.allSatisfy({ $0.first < $0.end }), group.first?.first == 0, group.last?.end == layers,
         zip(group, group.dropFirst()).allSatisfy({ $0.end == $1.first })
       else { return false }
     }
     return !trained.isEmpty && microBatch > 0 && samples % microBatch == 0
-      && 0...count ~= shared
+      && 0...count ~= shared && (!answers || !forward.isEmpty || shared == count)
   }
 }

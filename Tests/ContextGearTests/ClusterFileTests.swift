@@ -81,6 +81,19 @@ import Testing
     ("devices: [{name: a, memory: 5, described: {peak: 1, efficiency: 2}}]", "described.efficiency"),
     ("devices: [{name: a, memory: 5, measured: {layer: []}}]", "devices.0.measured.layer"),
     (
+      "devices: [{name: a, memory: 5, measured: {layer: [{tokens: 1, forward: 0}]}}]",
+      "devices.0.measured.layer"
+    ),
+    (
+      "devices: [{kind: orin-nano, count: 2}]\nlinks: [{from: orin-nano-1, to: orin-nano-2, latency: 0, "
+        + "bandwidth: 1, residual: .inf}]", "links.0.residual"
+    ),
+    // Thousands of such lines would take all memory if copies were made first.
+    (
+      "devices:\n"
+        + (0..<3).map { "  - {name: a\($0), kind: orin-nano, count: 100000}\n" }.joined(), "devices"
+    ),
+    (
       "devices: [{name: a, memory: 5, measured: {layer: [{tokens: 1, forward: 1}], contention: {factor: 0.5, others: 1}}}]",
       "devices.0.measured.contention.factor"
     ),
@@ -151,6 +164,32 @@ import Testing
       try Cluster(yaml: "devices: [{kind: orin-nx, memry: 5}]", file: "c.yaml")
     }
     #expect(try #require(error).remedy == "did you mean 'memory'?")
+  }
+
+  @Test(arguments: [
+    "{layers: 2, hidden: 268435456, heads: 1, feedForward: 1, vocabulary: 1}",
+    "{layers: 2, hidden: 64, heads: 4096, headDimension: 268435456, feedForward: 1, vocabulary: 1}",
+    "{layers: 268435456, hidden: 64, heads: 1, feedForward: 64, vocabulary: 10}",
+  ]) func shapesBeyondEveryModelAreRefused(_ text: String) throws {
+    try Fixtures.withTemporaryDirectory { folder in
+      let file = folder.appendingPathComponent("shape.yaml")
+      try Data(text.utf8).write(to: file)
+      let error = #expect(throws: PlanningError.self) { try ModelShape(contentsOf: file.path) }
+      #expect(error?.description.contains("is outside 1...") == true)
+    }
+  }
+
+  /// Within the limits nothing overflows.
+  @Test func theLargestShapeHasSizes() {
+    let shape = ModelShape(
+      layers: 1024, hidden: 1 << 20, heads: 1 << 12, keyValueHeads: 1 << 12, headDimension: 1 << 12,
+      feedForward: 1 << 20, vocabulary: 1 << 24, valueBytes: 8, trainingCopies: 4, rank: 1 << 16)
+    let workload = Workload(
+      forwardOnly: [], trained: Workload.Pass(task: "t", tokens: 100, labels: 1), samples: 4,
+      trainedColumns: 1 << 16)
+    let bytes = StageCosts.memory(
+      shape, workload, layers: 0..<1024, microBatch: 1, trains: true, inFlight: 4)
+    #expect(bytes > 0)
   }
 
   @Test func filesThatCannotBeRead() {

@@ -35,7 +35,18 @@ import Testing
         "proc/self/cgroup": "0::/jobs/one\n", "sys/fs/cgroup/jobs/one/memory.max": "max\n",
         "sys/fs/cgroup/jobs/memory.max": "500000\n", "sys/fs/cgroup/memory.max": "900000\n",
       ]) { $1 })
-    #expect(found.memoryLimit == 500_000 && found.memoryGroup == "/jobs/one")
+    #expect(found.memoryLimit == 500_000 && found.memoryGroup == "/jobs")
+  }
+
+  @Test func ranksInGroupsOfTheirOwnShareTheLimitAboveThem() throws {
+    let all = try (0..<2).map { rank in
+      try resources(
+        base.merging([
+          "proc/self/cgroup": "0::/job/task_\(rank)\n", "sys/fs/cgroup/job/task_\(rank)/memory.max": "max\n",
+          "sys/fs/cgroup/job/memory.max": "500000\n",
+        ]) { $1 })
+    }
+    #expect(HostResources.share(of: 0, among: all).memory == 250_000)
   }
 
   @Test func versionOneOfControlGroups() throws {

@@ -46,8 +46,27 @@ import Transport
 
   @Test func gradientsOfReplicasHaveOneLength() throws {
     let error = #expect(throws: TransportError.self) { try receive(.sums, bytes: 60) }
-    #expect(error?.description.contains("gradients of 64 bytes came as 60") == true)
+    #expect(error?.description.contains("sums of 64 bytes came as 60") == true)
     #expect(try receive(.sums, bytes: 64) == 64)
+  }
+
+  @Test func ofGradientsOfReplicasOneIsAwaited() throws {
+    let operation = try received(.sums)
+    var outstanding = 0
+    var most = 0
+    var inbox = Inbox(StageLink(ranks[0], deadline: 1), [operation, operation, operation, operation][...]) {
+      _ in
+      outstanding += 1
+      most = max(most, outstanding)
+      return MessageBuffer(count: 64)
+    }
+    for _ in 0..<4 {
+      ranks[1].send(MessageBuffer(count: 64), to: 0, tag: Tag(Int(operation.message)))
+      _ = try inbox.next(operation)
+      outstanding -= 1
+    }
+    // One in hand, one awaited.
+    #expect(most == 2)
   }
 
   @Test func gradientsOfASmallerBatchAreShorter() throws {

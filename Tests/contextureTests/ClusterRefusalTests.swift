@@ -72,6 +72,38 @@ extension ClusterJobs {
         prepare: { try $0.makePlan { $0.trained = [Plan.Stage(device: 0, layers: 0..<3)] } },
         expected: ["the plan of task 'colour' does not give each layer and each sample to one device; make"]),
       Case(
+        name: "a plan in which nobody answers", settings: ["training.parentAnswers=predicted"], options: plan,
+        prepare: {
+          try $0.makePlan(["training.parentAnswers=predicted"]) {
+            $0.forward = []
+            $0.shared = 0
+          }
+        },
+        expected: ["the plan of task 'mood' does not give each layer and each sample to one device; make"]),
+      Case(
+        name: "a plan of more samples than there are", options: plan,
+        prepare: {
+          try $0.makePlan(
+            [],
+            ofEachTask: { plan in
+              plan.pipelines = [0, 1].map {
+                Plan.Pipeline(
+                  trained: [Plan.Stage(device: $0, layers: 0..<4)], forward: [], samples: .max,
+                  microBatch: .max,
+                  shared: 0)
+              }
+            })
+        },
+        expected: ["the plan of task 'colour' does not give each layer and each sample to one device; make"]),
+      Case(
+        name: "a plan for a model of other heads", options: plan,
+        prepare: { here in
+          try here.makePlan()
+          let text = try String(contentsOfFile: here.path("plan.json"), encoding: .utf8)
+          try here.write(
+            text.replacing(#/"headDimension" ?: ?\d+/#, with: #""headDimension": 4096"#), to: "plan.json")
+        }, expected: ["the plan was made for a model of other sizes, or for another adapter; make it again"]),
+      Case(
         name: "no plan in the file", options: plan, prepare: { try $0.write("{}", to: "plan.json") },
         expected: ["plan.json: is no plan of this version; make it again"]),
       Case(

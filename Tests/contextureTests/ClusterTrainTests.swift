@@ -35,6 +35,19 @@ extension ClusterJobs {
       }
     }
 
+    /// What the launcher hands to the ranks may be longer than one variable of the environment.
+    @Test func aLongClusterFileReachesTheRanks() throws {
+      try ClusterProject.with(devices: 2) { here in
+        let long = String(repeating: "0123456789", count: 30_000)
+        try here.write(
+          ClusterProject.cluster(["d0", "d1"])
+            + "\nmeasured: {when: today, machine: here, settings: \"\(long)\"}\n",
+          to: "cluster.yaml")
+        expectDone(try here.train("run", ["training.maxSteps=2"]))
+        #expect(try here.plan("run").cluster.measured?.settings == long)
+      }
+    }
+
     /// Groups of both kinds, whatever a planner would make of such a small model.
     @Test(arguments: [2, 4], ["predicted", "mixed(0.5)"])
     func predictedAnswersGiveTheBitsOfOneProcess(ranks: Int, parentAnswers: String) throws {

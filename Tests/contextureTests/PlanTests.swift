@@ -1,3 +1,4 @@
+import ContextGear
 import Foundation
 import ProjectFixtures
 import Testing
@@ -21,6 +22,24 @@ import Testing
         "\(sound)")
       let adaptive = try plan("--set", "training.frozenRatio=adaptive")
       #expect(adaptive.output.contains("Note: 'train --cluster' refuses this workflow: "), "\(adaptive)")
+    }
+  }
+
+  /// The trainer merges frozen columns into the weights only where nothing else computes with them.
+  @Test(arguments: [
+    ([], false), (["training.validateEvery=0"], true), (["training.frozenRatio=1"], true),
+    (["training.validateEvery=0", "training.parentAnswers=predicted"], false),
+  ]) func frozenColumnsArePricedAsTheyAreComputed(_ settings: [String], _ merges: Bool) throws {
+    try TinyProject.with(choosesOnly: true) { project in
+      try "devices: [{kind: orin-nano, count: 2}]\nnetworks: [{kind: ethernet}]".write(
+        to: project.folder.appendingPathComponent("cluster.yaml"), atomically: true, encoding: .utf8)
+      let words = ["plan", "workflow.yaml", "--cluster", "cluster.yaml", "--out", "plan.json"]
+      let all = ["training.validateEvery=25"] + settings
+      let outcome = try Program.run(words + all.flatMap { ["--set", $0] }, in: project.folder)
+      #expect(outcome.status == 0, "\(outcome)")
+      let plan = try WorkflowPlan(contentsOf: project.folder.appendingPathComponent("plan.json").path)
+      let mood = try #require(plan.phases.first { $0.workload.trained.task == "mood" })
+      #expect(mood.workload.trained.columns?.mayMerge == merges)
     }
   }
 }

@@ -29,10 +29,11 @@ extension Plan {
     }
   }
 
-  /// Bytes of gradients of a stage on their way between replicas: one message of each direction and the values
-  /// that it is made of.
+  /// Bytes of gradients of a stage on their way between replicas: a message awaited from each neighbour in the tree, one
+  /// in use, and one on its way to each neighbour on the other side.
   private func exchangedBytes(_ stage: Stage, _ shape: ModelShape, _ workload: Workload) -> Int {
-    3 * 4 * shape.adapted(stage.layers) * shape.columnValues * workload.trainedColumns
+    (pipelines.count == 2 ? 3 : 6) * 4 * shape.adapted(stage.layers) * shape.columnValues
+      * workload.trainedColumns
   }
 
   /// Whether every stage fits into its device.

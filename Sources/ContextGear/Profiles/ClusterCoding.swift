@@ -6,7 +6,10 @@ extension Cluster {
     let fields = try decoder.fields(CodingKeys.self)
     name = try fields.decodeIfPresent(String.self, forKey: .name) ?? "cluster"
     measured = try fields.decodeIfPresent(Provenance.self, forKey: .measured)
-    devices = try fields.decode([DeviceEntry].self, forKey: .devices).flatMap(\.devices)
+    let entries = try fields.decode([DeviceEntry].self, forKey: .devices)
+    // Before copies are made: a short file can ask for more than there is memory.
+    try Self.check(deviceCount: entries.reduce(0) { $0 + ($1.count ?? 1) })
+    devices = entries.flatMap(\.devices)
     links = try fields.decodeIfPresent([Link].self, forKey: .links) ?? []
     networks = try fields.decodeIfPresent([Network].self, forKey: .networks) ?? []
     launch = try fields.decodeIfPresent(Launch.self, forKey: .launch)
@@ -16,12 +19,15 @@ extension Cluster {
   /// The most devices that are read.
   public static let maximumDevices = 100_000
 
+  private static func check(deviceCount count: Int) throws(PlanningError) {
+    guard (1...maximumDevices).contains(count) else {
+      throw PlanningError("devices", "there are \(count)", "give between 1 and \(maximumDevices) devices")
+    }
+  }
+
   /// Throws `PlanningError` where names stand twice, or links name no device.
   public func validate() throws(PlanningError) {
-    guard (1...Self.maximumDevices).contains(devices.count) else {
-      throw PlanningError(
-        "devices", "there are \(devices.count)", "give between 1 and \(Self.maximumDevices) devices")
-    }
+    try Self.check(deviceCount: devices.count)
     var names: Set<String> = []
     for (index, device) in devices.enumerated() where !names.insert(device.name).inserted {
       throw PlanningError(
@@ -47,7 +53,18 @@ extension Cluster {
 
 /// A device of a cluster file, or several alike.
 private struct DeviceEntry: Decodable {
-  var devices: [Device]
+  private var device: Device
+  /// Copies, each a device of its own; `nil` for the device itself.
+  var count: Int?
+
+  var devices: [Device] {
+    guard let count else { return [device] }
+    return (1...count).map { number in
+      var copy = device
+      copy.name = "\(device.name)-\(number)"
+      return copy
+    }
+  }
 
   enum CodingKeys: String, CodingKey, CaseIterable {
     case name, host, user, workers, machine, kind, count, memory, measured, described
@@ -86,18 +103,10 @@ private struct DeviceEntry: Decodable {
       throw refusal(.workers, "\(workers) is outside 1...1024", "use a number in that range")
     }
     device.machine = try fields.decodeIfPresent(Int.self, forKey: .machine)
-    let count = try fields.decodeIfPresent(Int.self, forKey: .count)
-    guard let count else {
-      devices = [device]
-      return
-    }
-    guard (1...Cluster.maximumDevices).contains(count) else {
+    count = try fields.decodeIfPresent(Int.self, forKey: .count)
+    self.device = device
+    if let count, !(1...Cluster.maximumDevices).contains(count) {
       throw refusal(.count, "\(count) is outside 1...\(Cluster.maximumDevices)", "use a number in that range")
-    }
-    devices = (1...count).map { number in
-      var copy = device
-      copy.name = "\(name)-\(number)"
-      return copy
     }
   }
 }
@@ -195,6 +204,11 @@ extension MeasuredTimes {
     guard !layer.isEmpty else {
       throw decoder.refusal(
         decoder.codingPath + [CodingKeys.layer], "holds no times", "measure at least one micro-batch size")
+    }
+    if let free = layer.first(where: { $0.forward == 0 }) {
+      throw decoder.refusal(
+        decoder.codingPath + [CodingKeys.layer], "\(free.tokens) tokens take no time",
+        "give seconds above 0")
     }
     for (key, points) in [(CodingKeys.layer, layer), (.head, head), (.embedding, embedding)]
     where !points.ascend {
@@ -369,7 +383,7 @@ extension Link {
     directed = try fields.decodeIfPresent(Bool.self, forKey: .directed) ?? false
     latency = try fields.positive(.latency, orZero: true)
     bandwidth = try fields.positive(.bandwidth)
-    residual = try fields.decodeIfPresent(Double.self, forKey: .residual)
+    residual = fields.contains(.residual) ? try fields.positive(.residual, orZero: true) : nil
   }
 }
 

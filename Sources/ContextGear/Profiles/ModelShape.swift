@@ -53,25 +53,27 @@ public struct ModelShape: Codable, Hashable, Sendable {
   /// Reads the fields strictly.
   public init(from decoder: any Decoder) throws {
     let fields = try decoder.fields(CodingKeys.self)
-    func size(_ key: CodingKeys, default value: Int? = nil) throws -> Int {
+    // No product of sizes that anything is made of overflows within these limits.
+    func size(_ key: CodingKeys, _ most: Int, default value: Int? = nil) throws -> Int {
       let found = try value == nil || fields.contains(key) ? fields.decode(Int.self, forKey: key) : value ?? 1
-      guard (1...1 << 28).contains(found) else {
+      guard (1...most).contains(found) else {
         throw decoder.refusal(
-          decoder.codingPath + [key], "\(found) is outside 1...\(1 << 28)", "use a size in that range")
+          decoder.codingPath + [key], "\(found) is outside 1...\(most)", "use a size in that range")
       }
       return found
     }
-    layers = try size(.layers)
-    hidden = try size(.hidden)
-    heads = try size(.heads)
-    keyValueHeads = try size(.keyValueHeads, default: heads)
-    headDimension = try size(.headDimension, default: max(hidden / heads, 1))
-    feedForward = try size(.feedForward)
-    vocabulary = try size(.vocabulary)
+    let widest = 1 << 20
+    layers = try size(.layers, 1024)
+    hidden = try size(.hidden, widest)
+    heads = try size(.heads, 1 << 12)
+    keyValueHeads = try size(.keyValueHeads, 1 << 12, default: heads)
+    headDimension = try size(.headDimension, 1 << 12, default: max(hidden / heads, 1))
+    feedForward = try size(.feedForward, widest)
+    vocabulary = try size(.vocabulary, 1 << 24)
     tiedHead = try fields.decodeIfPresent(Bool.self, forKey: .tiedHead) ?? false
-    valueBytes = try size(.valueBytes, default: 2)
-    trainingCopies = try size(.trainingCopies, default: 2)
-    rank = try size(.rank, default: 16)
+    valueBytes = try size(.valueBytes, 8, default: 2)
+    trainingCopies = try size(.trainingCopies, 4, default: 2)
+    rank = try size(.rank, 1 << 16, default: 16)
     firstAdapted = fields.contains(.firstAdapted) ? try fields.decode(Int.self, forKey: .firstAdapted) : 0
     guard (0..<layers).contains(firstAdapted) else {
       throw decoder.refusal(

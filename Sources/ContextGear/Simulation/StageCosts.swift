@@ -36,8 +36,8 @@ package struct StageCosts {
     sum = device.sum(shape, bytes: 1)
   }
 
-  /// Bytes a stage needs: weights, adapter (values in float32; gradient and two moments of what trains),
-  /// activations of the micro-batches in flight (of the layers that are not adapted one room together), and the
+  /// Bytes a stage needs: weights, the whole adapter in float32, the columns that it computes with in its number format, for
+  /// what trains float32 values, two moments and two gradients (of the step and of a micro-batch), activations of the micro-batches in flight (of the layers that are not adapted one room together), and the
   /// working memory of one pass.
   package static func memory(
     _ shape: ModelShape, _ workload: Workload, layers: Range<Int>, microBatch: Int, trains: Bool,
@@ -49,8 +49,12 @@ package struct StageCosts {
     let isLast = layers.upperBound == shape.layers
     if isFirst { bytes += shape.embeddingBytes }
     if isLast, !(shape.tiedHead && isFirst) { bytes += shape.embeddingBytes }
-    bytes += adapted * shape.columnValues * 4 * shape.rank
-    if trains { bytes += adapted * shape.columnValues * 12 * workload.trainedColumns }
+    bytes += shape.adapted(0..<shape.layers) * shape.columnValues * 4 * shape.rank
+    let passes = workload.forwardOnly.map(\.columns) + (trains ? [workload.trained.columns] : [])
+    let computed = passes.map { $0.map { $0.trained + $0.frozen } ?? shape.rank }.max() ?? 0
+    let columns = max(computed, trains ? workload.trainedColumns : 0)
+    bytes += adapted * shape.columnValues * shape.valueBytes * columns
+    if trains { bytes += adapted * shape.columnValues * 20 * workload.trainedColumns }
     let kept = trains ? inFlight * (adapted + (adapted < layers.count ? 1 : 0)) : 1
     let trained = workload.trained.rows(samples: Double(microBatch))
     let longest = workload.forwardOnly.map { $0.rows(samples: Double(microBatch)) }.max() ?? 0

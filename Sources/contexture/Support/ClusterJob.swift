@@ -95,8 +95,9 @@ struct ClusterJob {
     var command = try MPIRunCommand(
       hosts: hosts, ranks: cluster.devices.count, program: [program] + arguments)
     var environment = ProcessInfo.processInfo.environment
-    environment[HandedCluster.variable] = try HandedCluster.text(cluster)
-    command.variables = ["CONTEXTURE_LINKS", HandedCluster.variable].filter { environment[$0] != nil }
+    let handed = try HandedCluster.variables(cluster)
+    for (name, value) in handed { environment[name] = value }
+    command.variables = ["CONTEXTURE_LINKS"].filter { environment[$0] != nil } + handed.map(\.name)
     var hasComplained = false
     // Ranks take signals before they print anything; earlier ones would end them.
     var isUp = false

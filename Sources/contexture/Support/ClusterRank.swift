@@ -14,7 +14,9 @@ struct ClusterRank {
   /// - Parameter share: this rank's part of its machine's processors.
   func run(_ work: (_ transport: any Transport, _ share: Int) throws -> Void) throws {
     let environment = ProcessInfo.processInfo.environment
-    let base = try MPITransport(expectedSize: place.size) { Console.complain($0) }
+    var transportOptions = MPITransport.Options()
+    transportOptions.silenceExitCode = ExitStatus.jobFailed
+    let base = try MPITransport(expectedSize: place.size, options: transportOptions) { Console.complain($0) }
     var transport: any Transport = base
     var end: (any Error)?
     do {

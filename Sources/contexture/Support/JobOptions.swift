@@ -90,7 +90,8 @@ struct JobOptions: ParsableArguments {
     let (steps, _) = try input.workloads(workflow, wire: wire)
     let shape = try input.modelShape(workflow)
     return try WorkflowPlan.make(
-      workflow, cluster: machines, shape: shape, steps: steps, planner: input.planner(machines, shape: shape))
+      workflow, cluster: machines, shape: shape, steps: steps, planner: input.planner(machines, shape: shape),
+      levels: false)
   }
 }
 

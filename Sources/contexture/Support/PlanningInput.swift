@@ -84,8 +84,11 @@ struct PlanningInput: ParsableArguments {
       let ancestors =
         workflow.training.parentAnswers == .gold ? [] : workflow.forwardOnlyPasses(of: phase.task)
       var trained = known[phase.task]?.trained ?? Self.defaultTokens
+      // As the trainer does: the validation of refined prerequisites computes with other columns too.
+      let validatesOthers = workflow.training.validateEvery != nil && !phase.refinedPrerequisites.isEmpty
       trained.columns = Workload.Columns(
-        trained: phase.trainable.count, frozen: phase.frozen.count, mayMerge: ancestors.isEmpty)
+        trained: phase.trainable.count, frozen: phase.frozen.count,
+        mayMerge: ancestors.isEmpty && !validatesOthers)
       return Workload(
         forwardOnly: ancestors.compactMap { ancestor in
           var pass = known[ancestor]?.forwardOnly
@@ -218,10 +221,12 @@ extension ModelShape {
 extension WorkflowPlan {
   /// Plans every phase of a workflow, and levels whose tasks may train side by side.
   ///
-  /// - Parameter baseline: plans every phase by this schedule instead.
+  /// - Parameters:
+  ///   - baseline: plans every phase by this schedule instead.
+  ///   - levels: whether levels are planned; a training, which takes its tasks one after the other, needs none.
   static func make(
     _ workflow: Workflow, cluster: Cluster, shape: ModelShape, steps: [Workload], planner: Planner,
-    by baseline: Baseline? = nil
+    by baseline: Baseline? = nil, levels: Bool = true
   ) throws -> WorkflowPlan {
     let phases = try steps.map { step throws(PlanningError) in
       if let baseline { return try planner.plan(step, by: baseline) }
@@ -231,7 +236,7 @@ extension WorkflowPlan {
       phases.map { ($0.workload.trained.task, $0) }, uniquingKeysWith: { first, _ in first })
     let readsAncestors = workflow.training.parentAnswers != .gold
     let levels = workflow.graph.levels.indices.compactMap { index -> LevelPlan? in
-      guard baseline == nil else { return nil }
+      guard baseline == nil, levels else { return nil }
       let groups = workflow.phaseSchedule.independentGroups(
         level: index + 1, readingAncestors: readsAncestors
       ).map { $0.compactMap { named[$0] } }
