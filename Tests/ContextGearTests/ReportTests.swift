@@ -47,6 +47,24 @@ import Testing
     #expect(planner.planLevel([[work, work]], oneAfterTheOther: 2 * alone) == nil)
   }
 
+  /// Two lanes of two devices each, which no single device has the memory for.
+  @Test func lanesShareAChannel() throws {
+    let shape = SmallCases.shape(layers: 4)
+    let work = SmallCases.workload(passes: 0)
+    let whole = StageCosts.memory(shape, work, layers: 0..<4, microBatch: 1, trains: true, inFlight: 1)
+    var cluster = SmallCases.cluster(4, seed: 1, wires: .shared, twins: true)
+    cluster.networks[0].bandwidth = 1e6
+    for index in cluster.devices.indices { cluster.devices[index].memory = whole - 1 }
+    let level = try #require(
+      Planner(cluster, shape: shape).planLevel([[work], [work]], oneAfterTheOther: 1e9))
+    #expect(level.lanes.allSatisfy { $0.devices.count == 2 && $0.phases[0].devices.count == 2 })
+    let alone = try Planner(cluster.subset([0, 1]), shape: shape).plan(work).stepTime
+    #expect(level.sideBySide > 1.2 * alone)
+    cluster.networks[0].bandwidth = 5e5
+    let halved = try Planner(cluster.subset([0, 1]), shape: shape).plan(work).stepTime
+    #expect(abs(level.sideBySide - halved) < 1e-9)
+  }
+
   @Test func leavingOutAPartIsNotFaster() throws {
     let (_, planner, _) = try Self.planned()
     let work = SmallCases.workload()

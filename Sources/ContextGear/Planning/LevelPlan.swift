@@ -1,4 +1,4 @@
-/// Tasks of one level that train side by side on disjoint devices.
+/// Tasks of one level that train side by side on disjoint devices. Lanes that share a channel have an equal part of it.
 public struct LevelPlan: Codable, Hashable, Sendable {
   /// A group of tasks that train one after the other on its devices.
   public struct Lane: Codable, Hashable, Sendable {
@@ -47,10 +47,12 @@ extension Planner {
     var known: [[Int]: LevelPlan.Lane?] = [:]
     for split in splits(groups) {
       var lanes: [LevelPlan.Lane] = []
+      let parts = groups.indices.map { index in (0..<count).filter { split[$0] == index } }
+      let crowds = crowds(parts)
       for (index, group) in groups.enumerated() {
-        let places = (0..<count).filter { split[$0] == index }
-        let key = [index] + places
-        let lane = known[key] ?? self.lane(group, on: places)
+        let places = parts[index]
+        let key = [index] + crowds + places
+        let lane = known[key] ?? self.lane(group, on: places, crowds: crowds)
         known[key] = .some(lane)
         guard let lane else { break }
         lanes.append(lane)
@@ -63,9 +65,24 @@ extension Planner {
     return best
   }
 
-  private func lane(_ group: [Workload], on places: [Int]) -> LevelPlan.Lane? {
+  /// For each network how many lanes send over its one channel; 1 where every device has a port of its own.
+  private func crowds(_ parts: [[Int]]) -> [Int] {
+    cluster.networks.map { network in
+      guard network.shared else { return 1 }
+      let members = Set(network.devices)
+      return max(
+        1,
+        parts.count { places in
+          places.count { members.isEmpty || members.contains(cluster.devices[$0].name) } > 1
+        })
+    }
+  }
+
+  private func lane(_ group: [Workload], on places: [Int], crowds: [Int]) -> LevelPlan.Lane? {
     guard !places.isEmpty else { return nil }
-    var planner = Planner(cluster.subset(places), shape: shape)
+    var all = cluster
+    for (index, lanes) in crowds.enumerated() { all.networks[index].bandwidth /= Double(lanes) }
+    var planner = Planner(all.subset(places), shape: shape)
     planner.mayReplicate = mayReplicate
     // The other lanes' devices compute meanwhile.
     for index in cluster.devices.indices where !places.contains(index) {
