@@ -36,9 +36,12 @@ package struct StageCosts {
     sum = device.sum(shape, bytes: 1)
   }
 
-  /// Bytes a stage needs: weights, the whole adapter in float32, the columns that it computes with in its number format, for
-  /// what trains float32 values, two moments and two gradients (of the step and of a micro-batch), activations of the micro-batches in flight (of the layers that are not adapted one room together), and the
-  /// working memory of one pass.
+  /// Bytes a stage needs:
+  /// - weights,
+  /// - the adapter of all layers in float32, and the columns that the stage computes with in its number format,
+  /// - for each trained value five in float32: the value, two moments, and the gradients of the step and of a micro-batch,
+  /// - activations of the micro-batches in flight (of the layers that are not adapted, one buffer together),
+  /// - the working memory of one pass.
   package static func memory(
     _ shape: ModelShape, _ workload: Workload, layers: Range<Int>, microBatch: Int, trains: Bool,
     inFlight: Int

@@ -19,7 +19,7 @@ struct ProfilingRank {
 
   /// Joins the job, compares, measures, and hands the results on.
   func run() throws {
-    let transport = try MPITransport(expectedSize: job.size) { Console.complain($0) }
+    let transport = try MPITransport(expectedSize: job.size, options: .ofAJob) { Console.complain($0) }
     let host = Self.hostName
     do {
       let weights = try agree(host, transport)

@@ -14,9 +14,7 @@ struct ClusterRank {
   /// - Parameter share: this rank's part of its machine's processors.
   func run(_ work: (_ transport: any Transport, _ share: Int) throws -> Void) throws {
     let environment = ProcessInfo.processInfo.environment
-    var transportOptions = MPITransport.Options()
-    transportOptions.silenceExitCode = ExitStatus.jobFailed
-    let base = try MPITransport(expectedSize: place.size, options: transportOptions) { Console.complain($0) }
+    let base = try MPITransport(expectedSize: place.size, options: .ofAJob) { Console.complain($0) }
     var transport: any Transport = base
     var end: (any Error)?
     do {
@@ -49,5 +47,14 @@ struct ClusterRank {
       ["OMPI_COMM_WORLD_LOCAL_SIZE", "SLURM_NTASKS_PER_NODE"].compactMap { environment[$0] }
       .compactMap { Int($0) }.first ?? 1
     return max(1, ProcessInfo.processInfo.activeProcessorCount / max(ranks, 1))
+  }
+}
+
+extension MPITransport.Options {
+  /// A rank that is silent fails the job, whoever has started it.
+  static var ofAJob: MPITransport.Options {
+    var options = MPITransport.Options()
+    options.silenceExitCode = ExitStatus.jobFailed
+    return options
   }
 }
