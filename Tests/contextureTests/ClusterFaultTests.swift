@@ -80,6 +80,21 @@ extension ClusterJobs {
       }
     }
 
+    /// There is no launcher of this program's that knows what a silent rank means.
+    @Test func aStoppedRankOfAJobThatMpirunHasStarted() throws {
+      try ClusterProject.with(devices: 3) { here in
+        let training = try RunningTraining(
+          here, ClusterProject.words("run", Self.settings, ClusterProject.exact), out: "run",
+          under: try here.writeLauncher(#"-np 3 "$@""#))
+        try training.wait(forSteps: 20)
+        try training.kill(1, SIGSTOP)
+        let (outcome, seconds, left) = try training.end()
+        #expect(outcome.status == 4 && left == [], "\(outcome)")
+        #expect(outcome.errors.contains("rank 1 has been silent"), "\(outcome.errors)")
+        #expect(seconds < RunningTraining.limit)
+      }
+    }
+
     @Test(arguments: [SIGINT, SIGTERM]) func aRunThatIsAskedToStop(number: Int32) throws {
       try Self.withWholeRun(devices: 3) { here in
         let training = try Self.start(here, "run")

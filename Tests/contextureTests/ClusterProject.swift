@@ -43,6 +43,19 @@ struct ClusterProject {
     try text.write(toFile: path(name), atomically: true, encoding: .utf8)
   }
 
+  /// Writes a script that starts ranks as somebody does who knows Open MPI and not this program's launcher.
+  ///
+  /// - Parameter ranks: what `mpirun` is given; `"$@"` stands for the program and its words.
+  /// - Returns: the words that start the script.
+  func writeLauncher(_ ranks: String) throws -> [String] {
+    try write(
+      """
+      export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_pml=ob1
+      exec $(command -v mpirun.openmpi || command -v mpirun) --oversubscribe --bind-to none \(ranks)
+      """, to: "start.sh")
+    return ["/bin/sh", "./start.sh"]
+  }
+
   /// Exact on the wire, with one thread a rank.
   static let exact = ["--cluster", "cluster.yaml", "--wire", "float32", "--workers", "1", "--one-pipeline"]
 

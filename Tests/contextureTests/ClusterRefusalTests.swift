@@ -206,14 +206,14 @@ extension ClusterJobs {
         #"-np 1 "$@" : -np 1 "$@" --set data=elsewhere"#,
         "rank 1 on host"
       ),
+      (
+        #"-np 1 "$@" : -np 1 "$@" --wire int8"#,
+        "the number format on the wire is "
+      ),
     ]) func ranksThatDoNotFit(ranks: String, message: String) throws {
       try ClusterProject.with(devices: 2) { here in
-        try here.write(
-          """
-          export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_pml=ob1
-          exec $(command -v mpirun.openmpi || command -v mpirun) --oversubscribe --bind-to none \(ranks)
-          """, to: "start.sh")
-        _ = try refuse(here, Case(name: "", expected: [message]), under: ["/bin/sh", "./start.sh"])
+        let starter = try here.writeLauncher(ranks)
+        _ = try refuse(here, Case(name: "", expected: [message]), under: starter)
         #expect(!here.exists("run"))
       }
     }

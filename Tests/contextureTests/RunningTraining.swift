@@ -27,13 +27,16 @@ final class RunningTraining {
 
   /// Starts the program in the project's folder.
   ///
-  /// - Parameter out: the run folder it makes.
-  init(_ here: ClusterProject, _ words: [String], out: String) throws {
+  /// - Parameters:
+  ///   - out: the run folder it makes.
+  ///   - starter: a command that starts the program, which follows as its arguments.
+  init(_ here: ClusterProject, _ words: [String], out: String, under starter: [String] = []) throws {
     (self.here, self.out) = (here, out)
     let value = UUID().uuidString
     mark = JobProcesses(variable: Self.variable, value: value)
-    process.executableURL = Program.url
-    process.arguments = words
+    let command = starter + [Program.url.path] + words
+    process.executableURL = URL(fileURLWithPath: command[0])
+    process.arguments = Array(command.dropFirst())
     process.currentDirectoryURL = here.project.folder
     process.environment = ProcessInfo.processInfo.environment.merging([Self.variable: value]) { $1 }
     for name in ["output", "errors"] { try here.write("", to: streams + name) }
