@@ -15,7 +15,7 @@ TITLES = ["contextgear", "replicas", "pipedream", "uniform", "gpipe", "memory", 
 
 
 def machine():
-    """The processor's name, its cores, and what of bfloat16 it computes in hardware."""
+    """The processor's name, its cores, its vector instructions, and which of them the matrix library is limited to."""
     fields = {}
     for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
         name, _, value = line.partition(":")
@@ -23,7 +23,9 @@ def machine():
     flags = fields.get("flags", "").split()
     found = [flag for flag in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if flag in flags]
     name = fields.get("model name", "unknown processor")
-    return f"{name}, {os.cpu_count()} cores, {' '.join(found) or 'neither AVX2 nor AVX-512'}"
+    limit = os.environ.get("ONEDNN_MAX_CPU_ISA")
+    return (f"{name}, {os.cpu_count()} cores, {' '.join(found) or 'neither AVX2 nor AVX-512'}"
+            + (f", oneDNN limited to {limit}" if limit else ""))
 
 
 def phases(work, schedule):
