@@ -37,7 +37,7 @@ format: ## puts the code into form
 	swift-format format --in-place --recursive Sources Tests Package.swift
 
 snapshots: build ## writes the texts in Fixtures/snapshots anew; look at the differences
-	RECORD_SNAPSHOTS=1 $(TEST) --filter contextureTests
+	RECORD_SNAPSHOTS=1 $(TEST) --filter ProgramTests
 	git --no-pager diff --stat -- Fixtures/snapshots
 
 # The kernels with an instruction set of their own are for x86-64; dispatch.c chooses the base ones elsewhere.

@@ -1,9 +1,9 @@
-// swift-tools-version: 6.1
+// swift-tools-version: 6.2
 import PackageDescription
 
 let strict: [SwiftSetting] = [
   .swiftLanguageMode(.v6),
-  .unsafeFlags(["-warnings-as-errors"]),
+  .treatAllWarnings(as: .error),
 ]
 
 /// A library target and its test target of the same name.
@@ -20,11 +20,9 @@ func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
 let package = Package(
   name: "contexture",
   products: [
-    .executable(name: "contexture", targets: ["contexture"]),
+    .executable(name: "contexture", targets: ["ContextureTool"]),
     .executable(name: "parity", targets: ["parity"]),
-    .library(name: "TaskGraph", targets: ["TaskGraph"]),
-    .library(name: "ContextLoRA", targets: ["ContextLoRA"]),
-    .library(name: "LanguageModels", targets: ["LanguageModels"]),
+    .library(name: "Contexture", targets: ["Contexture"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -35,53 +33,73 @@ let package = Package(
     // What the compiler must see with the right instruction set, and the matrix products.
     .target(
       name: "CKernels",
-      cSettings: [
-        .unsafeFlags(["-O3", "-fno-math-errno"]), .unsafeFlags(["-Wall", "-Wextra", "-Werror"]),
-      ]),
+      cSettings: [.enableWarning("all"), .enableWarning("extra"), .treatAllWarnings(as: .error)]),
     .systemLibrary(
       name: "COneDNN", providers: [.apt(["libdnnl-dev"])]),
     .systemLibrary(
       name: "COpenMPI", pkgConfig: "ompi-c", providers: [.apt(["libopenmpi-dev"])]),
 
-    // Meaning: tasks, edges, phases; text and tokens.
-    library("TaskGraph"),
-    library("Workflows", ["TaskGraph", .product(name: "Yams", package: "Yams")]),
-    library("Tokenization"),
+    // What everything else stands on: one of each, importing nothing of this package.
+    library("InputErrors"),
+    library("SafeFiles", ["InputErrors", .product(name: "Crypto", package: "swift-crypto")]),
+    library("StrictJSON"),
+    library("StrictYAML", ["InputErrors", .product(name: "Yams", package: "Yams")]),
     library("SeededRandom"),
-    library("Datasets", ["SeededRandom"]),
+    library("JinjaTemplates", ["InputErrors", "StrictJSON"]),
+
+    // Meaning: tasks, edges, phases; text and tokens.
+    library("TaskGraph", ["InputErrors"]),
+    library("Workflows", ["InputErrors", "StrictYAML", "TaskGraph"]),
+    library("Tokenization", ["InputErrors", "StrictJSON", "JinjaTemplates"]),
+    library("Datasets", ["InputErrors", "SafeFiles", "StrictJSON", "SeededRandom"]),
 
     // Numbers.
-    library("Checkpoint", [.product(name: "Crypto", package: "swift-crypto")]),
+    library("Checkpoint", ["InputErrors", "SafeFiles", "StrictJSON"]),
     library("Tensor", ["CKernels", "COneDNN"]),
     library("LanguageModels", ["Tensor", "Checkpoint", "SeededRandom"]),
 
     // The method.
-    library("Prompting", ["Workflows", "Datasets", "Tokenization", "Checkpoint"]),
-    library("ContextLoRA", ["TaskGraph", "Datasets", "LanguageModels", "Checkpoint"]),
+    library("Prompting", ["InputErrors", "Workflows", "Datasets", "Tokenization", "Checkpoint"]),
+    library(
+      "ContextLoRA",
+      ["InputErrors", "SafeFiles", "TaskGraph", "Datasets", "LanguageModels", "Checkpoint", "StrictJSON"]),
     library("Evaluation", ["Prompting", "LanguageModels"]),
-    library("Runs", ["Workflows", "ContextLoRA", "Evaluation", "PipelinedTraining"]),
+    library(
+      "Runs", ["InputErrors", "SafeFiles", "Workflows", "ContextLoRA", "Evaluation", "PipelinedTraining"]),
 
     // Planning over unequal devices; knows neither tensors nor a transport.
-    library("ContextGear", ["TaskGraph", .product(name: "Yams", package: "Yams")]),
+    library("ContextGear", ["InputErrors", "TaskGraph", .product(name: "Yams", package: "Yams")]),
 
     // Several machines.
-    library("Transport"),
+    library("Transport", ["InputErrors"]),
     library("MPITransport", ["Transport", "COpenMPI"]),
-    library("ClusterLaunch", ["Transport", "Workflows"]),
-    library("ClusterEmulation", ["ClusterLaunch", "Transport", "Workflows"]),
+    library("ClusterLaunch", ["InputErrors", "StrictYAML", "Transport"]),
+    library("ClusterEmulation", ["InputErrors", "SafeFiles", "StrictYAML", "ClusterLaunch", "Transport"]),
     .executableTarget(
       name: "transport-probe", dependencies: ["Transport", "MPITransport", "ClusterLaunch"],
       swiftSettings: strict),
-    library("PipelinedTraining", ["ContextGear", "ContextLoRA", "Datasets", "LanguageModels", "Transport"]),
-    library("DeviceProfiling", ["ContextGear", "LanguageModels"]),
+    library(
+      "PipelinedTraining",
+      ["InputErrors", "ContextGear", "ContextLoRA", "Datasets", "LanguageModels", "Transport"]),
+    library("DeviceProfiling", ["InputErrors", "SafeFiles", "ContextGear", "LanguageModels"]),
+
+    // What another package imports.
+    library(
+      "Contexture",
+      [
+        "InputErrors", "Runs", "Workflows", "Datasets", "Evaluation", "ContextGear", "ContextLoRA",
+        "Prompting",
+      ]),
 
     // What a person types.
     .executableTarget(
-      name: "contexture",
+      name: "ContextureTool",
       dependencies: [
-        "Runs", "Workflows", "TaskGraph", "Datasets", "Checkpoint", "Tokenization", "LanguageModels",
+        "InputErrors", "SafeFiles", "Runs", "StrictYAML", "Workflows", "TaskGraph", "Datasets", "Checkpoint",
+        "Tokenization",
+        "LanguageModels",
         "Prompting", "Evaluation", "ContextLoRA", "ContextGear", "Tensor", "Transport", "MPITransport",
-        "ClusterLaunch", "ClusterEmulation", "DeviceProfiling",
+        "ClusterLaunch", "ClusterEmulation", "DeviceProfiling", "JinjaTemplates",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: strict),
     .executableTarget(
@@ -98,11 +116,14 @@ let package = Package(
       name: "ProjectFixtures",
       dependencies: ["Checkpoint", "Datasets", "SeededRandom", "TestSupport", "Workflows"],
       path: "Tests/ProjectFixtures", swiftSettings: strict),
+    tests("SafeFiles"),
+    tests("StrictJSON"),
+    tests("JinjaTemplates", ["StrictJSON", "SeededRandom"]),
     tests("TaskGraph"),
     tests("Workflows"),
-    tests("Tokenization"),
-    tests("Datasets", ["SeededRandom"]),
-    tests("Checkpoint"),
+    tests("Tokenization", ["StrictJSON", "JinjaTemplates"]),
+    tests("Datasets", ["SafeFiles", "SeededRandom"]),
+    tests("Checkpoint", ["SafeFiles", "StrictJSON"]),
     tests("Tensor", ["CKernels", "SeededRandom"]),
     tests("LanguageModels", ["Tensor", "Checkpoint", "SeededRandom"]),
     tests("Prompting", ["Datasets", "Tokenization", "Workflows"]),
@@ -121,12 +142,14 @@ let package = Package(
     tests("MPITransport", ["Transport", "ClusterLaunch", "transport-probe"]),
     tests("ClusterLaunch", ["Workflows"]),
     tests("DeviceProfiling", ["ContextGear", "Checkpoint", "Tensor"]),
-    tests("ClusterEmulation", ["ClusterLaunch", "Transport", "Workflows", "contexture", "transport-probe"]),
+    tests(
+      "ClusterEmulation", ["ClusterLaunch", "Transport", "Workflows", "ContextureTool", "transport-probe"]),
+    tests("Contexture", ["ProjectFixtures"]),
     // Runs the built program as a process.
     .testTarget(
-      name: "contextureTests",
+      name: "ProgramTests",
       dependencies: [
-        "contexture", "parity", "Checkpoint", "ClusterEmulation", "ClusterLaunch", "ContextGear",
+        "ContextureTool", "parity", "Checkpoint", "ClusterEmulation", "ClusterLaunch", "ContextGear",
         "ContextLoRA", "Evaluation", "ProjectFixtures", "Runs", "TestSupport",
       ], swiftSettings: strict),
   ],

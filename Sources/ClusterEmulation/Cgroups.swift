@@ -1,7 +1,7 @@
 /// Where control groups can be made that limit processor time, or memory.
-public struct Cgroups: Sendable, Hashable {
+package struct Cgroups: Sendable, Hashable {
   /// The interface.
-  public enum Version: Int, Sendable {
+  package enum Version: Int, Sendable {
     /// One hierarchy for each controller.
     case v1 = 1
     /// One hierarchy for all of them.
@@ -9,7 +9,7 @@ public struct Cgroups: Sendable, Hashable {
   }
 
   /// What is limited.
-  public enum Controller: String, Sendable {
+  package enum Controller: String, Sendable {
     /// Processor time.
     case cpu
     /// Memory.
@@ -17,11 +17,11 @@ public struct Cgroups: Sendable, Hashable {
   }
 
   /// The interface.
-  public let version: Version
+  package let version: Version
   /// What is limited.
-  public let controller: Controller
+  package let controller: Controller
   /// The folder that groups are made in.
-  public let parent: String
+  package let parent: String
 
   /// The file of a group that holds its limit.
   var limitFile: String {

@@ -1,4 +1,5 @@
 import Foundation
+import InputErrors
 
 /// A lock that tells others that its process lives. The kernel opens it when the process ends, however that
 /// comes, so a process number that is given out again misleads nobody.
@@ -9,9 +10,9 @@ final class Claim: Sendable {
 
   /// Waits for a folder, which is made where it is missing. Whoever has it may look for emulations and add to
   /// them.
-  init(folder: String) throws(EmulationError) {
-    func refused() -> EmulationError {
-      EmulationError(folder, String(cString: strerror(errno)), "check that this process may write there")
+  init(folder: String) throws(Refusal) {
+    func refused() -> Refusal {
+      Refusal(folder, String(cString: strerror(errno)), "check that this process may write there")
     }
     file = nil
     while true {
@@ -34,15 +35,15 @@ final class Claim: Sendable {
   }
 
   /// Locks a new file at once.
-  init(file: String) throws(EmulationError) {
+  init(file: String) throws(Refusal) {
     self.file = file
     descriptor = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
     guard descriptor >= 0 else {
-      throw EmulationError(file, String(cString: strerror(errno)), "check that this process may write there")
+      throw Refusal(file, String(cString: strerror(errno)), "check that this process may write there")
     }
     guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
       close(descriptor)
-      throw EmulationError(file, "another process holds it", "wait until that has ended")
+      throw Refusal(file, "another process holds it", "wait until that has ended")
     }
   }
 

@@ -1,13 +1,13 @@
 /// Who does what the file describes, in words.
-public struct DivisionOfLabour: Sendable, Hashable {
+package struct DivisionOfLabour: Sendable, Hashable {
   /// Where the ranks run, when hosts of their own cannot be made, and why.
-  public private(set) var place: String?
+  package private(set) var place: String?
   /// What the kernel does.
-  public private(set) var kernel: [String] = []
+  package private(set) var kernel: [String] = []
   /// What programs that apply the table of links do.
-  public private(set) var transport: [String] = []
+  package private(set) var transport: [String] = []
   /// What nobody does, and why.
-  public private(set) var nobody: [String] = []
+  package private(set) var nobody: [String] = []
 
   init(_ plan: EmulationPlan) {
     let (hosts, features) = (plan.cluster.hosts, plan.features)
@@ -48,7 +48,7 @@ public struct DivisionOfLabour: Sendable, Hashable {
   }
 
   /// A line for each who does something.
-  public var lines: [String] {
+  package var lines: [String] {
     (place.map { [$0] } ?? [])
       + [("kernel", kernel), ("transport", transport), ("not emulated", nobody)]
       .filter { !$0.1.isEmpty }.map { "\($0.0): \($0.1.joined(separator: "; "))" }
@@ -57,5 +57,5 @@ public struct DivisionOfLabour: Sendable, Hashable {
 
 extension EmulationPlan {
   /// Who does what.
-  public var labour: DivisionOfLabour { DivisionOfLabour(self) }
+  package var labour: DivisionOfLabour { DivisionOfLabour(self) }
 }

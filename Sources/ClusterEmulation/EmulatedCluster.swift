@@ -1,4 +1,4 @@
-import Workflows
+import StrictYAML
 
 /// Hosts to emulate on one machine, read from a YAML file.
 ///
@@ -12,44 +12,44 @@ import Workflows
 ///
 /// A host hangs on a switch by one link, as devices hang on an access point. A message from one host to
 /// another passes both links: the lower bandwidth counts, delays add up.
-public struct EmulatedCluster: Sendable, Hashable {
+package struct EmulatedCluster: Sendable, Hashable {
   /// A host's link to the switch; both directions are alike.
-  public struct Link: Sendable, Hashable {
+  package struct Link: Sendable, Hashable {
     /// Megabits per second each way; `nil` for as fast as the machine is.
-    public let bandwidth: Double?
+    package let bandwidth: Double?
     /// Milliseconds one way. Default: 0.
-    public let delay: Double
+    package let delay: Double
     /// The share of packets that are lost on the link one way. Default: 0.
-    public let loss: Double
+    package let loss: Double
 
     /// Bytes per second.
     var bytesPerSecond: Double? { bandwidth.map { $0 * 125_000 } }
   }
 
   /// One host. It has one slot: one rank runs on it.
-  public struct Host: Sendable, Hashable {
+  package struct Host: Sendable, Hashable {
     /// Its name, which is also its host name.
-    public let name: String
+    package let name: String
     /// How much processor time it gets, in cores; `nil` for no limit.
-    public let cpu: Double?
+    package let cpu: Double?
     /// Its memory in MiB; `nil` for no limit.
-    public let memory: Int?
+    package let memory: Int?
     /// Its link.
-    public let link: Link
+    package let link: Link
   }
 
   /// The hosts, in the order of their ranks. At least one.
-  public let hosts: [Host]
+  package let hosts: [Host]
   /// Their network; `nil` for one that is free.
-  public let subnet: Subnet?
+  package let subnet: Subnet?
 
   /// Reads a file.
-  public init(contentsOf path: String) throws(WorkflowError) {
+  package init(contentsOf path: String) throws(FieldError) {
     try self.init(yaml: StrictFields.text(ofFile: path, called: "an emulated cluster in YAML"), file: path)
   }
 
   /// Reads the text of a file; `file` is its name, for errors.
-  public init(yaml: String, file: String) throws(WorkflowError) {
+  package init(yaml: String, file: String) throws(FieldError) {
     let root = try StrictFields(yaml: yaml, file: file, known: ["link", "hosts", "subnet"])
     let common = try Self.link(root, or: Link(bandwidth: nil, delay: 0, loss: 0))
     let example = "hosts: [{name: a}, {name: b, cpu: 0.5}]"
@@ -66,7 +66,7 @@ public struct EmulatedCluster: Sendable, Hashable {
         Host(
           name: name,
           cpu: try fields["cpu"]?.number("outside 0.05...64", cores) { (0.05...64).contains($0) },
-          memory: try fields["memory"].map { field throws(WorkflowError) in
+          memory: try fields["memory"].map { field throws(FieldError) in
             Int(try field.quantity("MiB", "512 MiB", 16...1_048_576))
           },
           link: try Self.link(fields, or: common)))
@@ -78,7 +78,7 @@ public struct EmulatedCluster: Sendable, Hashable {
       throw list.error("\(hosts.count) hosts are more than 200", "leave some out, from \(first.name) on")
     }
     self.hosts = hosts
-    subnet = try root["subnet"].map { field throws(WorkflowError) in
+    subnet = try root["subnet"].map { field throws(FieldError) in
       let remedy = "give a private network that is not in use here, as in 10.73.0.0/24"
       let text = try field.text(remedy)
       guard let subnet = Subnet(text) else { throw field.error("'\(text)' is not an IPv4 network", remedy) }
@@ -97,7 +97,7 @@ public struct EmulatedCluster: Sendable, Hashable {
       loss: 1 - (1 - out.loss) * (1 - into.loss))
   }
 
-  private static func link(_ fields: StrictFields, or other: Link) throws(WorkflowError) -> Link {
+  private static func link(_ fields: StrictFields, or other: Link) throws(FieldError) -> Link {
     let link = try fields.mapping("link", known: ["bandwidth", "delay", "loss"])
     return Link(
       bandwidth: try link["bandwidth"]?.quantity("Mbit/s", "100 Mbit/s", 0.1...100_000) ?? other.bandwidth,
@@ -108,7 +108,7 @@ public struct EmulatedCluster: Sendable, Hashable {
   }
 
   /// A text that can be a host name and part of other names.
-  private static func name(_ field: Field) throws(WorkflowError) -> String {
+  private static func name(_ field: Field) throws(FieldError) -> String {
     let remedy = "use up to 40 letters, digits, '.' and '-', a letter or digit first"
     let name = try field.text(remedy)
     guard name.utf8.count <= 40, name.wholeMatch(of: /[A-Za-z0-9][A-Za-z0-9.\-]*/) != nil else {
@@ -122,7 +122,7 @@ extension Field {
   /// A number with its unit behind it.
   fileprivate func quantity(
     _ unit: String, _ example: String, _ range: ClosedRange<Double>
-  ) throws(WorkflowError) -> Double {
+  ) throws(FieldError) -> Double {
     let remedy = "write a number and its unit, as in \(example)"
     let text = try text(remedy)
     guard let match = text.wholeMatch(of: /([0-9]+(?:\.[0-9]+)?) *(\S*)/), let value = Double(match.1),

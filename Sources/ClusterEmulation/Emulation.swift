@@ -1,39 +1,40 @@
 import ClusterLaunch
 import Foundation
+import InputErrors
 import Transport
 
 /// An emulated cluster that has been set up. Whoever starts it stops it.
-public final class Emulation: Sendable {
+package final class Emulation: Sendable {
   /// How it is emulated.
-  public let plan: EmulationPlan
+  package let plan: EmulationPlan
   /// Where the hosts file lies.
-  public let hostsFile: String
+  package let hostsFile: String
   /// Where the table of links lies; `nil` where the transport has nothing to do.
-  public let linksFile: String?
+  package let linksFile: String?
   /// A script that starts a command on a host, as `sh AGENT HOST COMMAND`; `nil` without hosts of their own.
-  public let agent: String?
+  package let agent: String?
   private let machine: Machine
   private let claim: Claim
 
   /// The environment variable that names the hosts file.
-  public static let hostsVariable = "CONTEXTURE_HOSTS"
+  package static let hostsVariable = "CONTEXTURE_HOSTS"
 
   /// The variables that programs in the emulation get beside those of this process.
-  public var variables: [String: String] {
+  package var variables: [String: String] {
     var variables = [EmulationNames.variable: plan.names.emulation, Self.hostsVariable: hostsFile]
     variables[LinkTable.variable] = linksFile
     return variables
   }
 
   /// The name that everything of this emulation begins with.
-  public var name: String { plan.names.emulation }
+  package var name: String { plan.names.emulation }
 
   /// Sets a cluster up. Where that fails, or is cancelled, nothing is left of it.
   ///
   /// - Parameter isCancelled: asked before every step.
-  public init(
+  package init(
     _ cluster: EmulatedCluster, on machine: Machine, isCancelled: () -> Bool = { false }
-  ) throws(EmulationError) {
+  ) throws(Refusal) {
     self.machine = machine
     // Two that start at once would find the same network free.
     let turn = try Claim(folder: machine.root)
@@ -44,17 +45,17 @@ public final class Emulation: Sendable {
     claim = try Claim(file: machine.lock(names))
     let folder = machine.files(names)
     hostsFile = "\(folder)/hosts.yaml"
-    do throws(EmulationError) {
+    do throws(Refusal) {
       let features = machine.features()
       let subnet =
         features.namespaceObstacle == nil
         ? try machine.subnet(for: cluster) : Subnet.defaults.first(where: { _ in true })
-      guard let subnet else { throw EmulationError("subnet", "there is none", "give one in the file") }
+      guard let subnet else { throw Refusal("subnet", "there is none", "give one in the file") }
       plan = EmulationPlan(cluster, on: features, subnet: subnet, owner: getpid())
       agent = plan.usesNamespaces ? "\(folder)/agent" : nil
       let links: String?
       do { links = try plan.linksFile() } catch {
-        throw EmulationError("links.json", "\(error)", "please report it")
+        throw Refusal("links.json", "\(error)", "please report it")
       }
       linksFile = links == nil ? nil : "\(folder)/links.json"
       try machine.perform(.makeFolder(folder))
@@ -67,11 +68,11 @@ public final class Emulation: Sendable {
       for (path, text) in files {
         guard let path else { continue }
         do { try text.write(toFile: path, atomically: false, encoding: .utf8) } catch {
-          throw EmulationError(path, "cannot be written (\(error.localizedDescription))", "check the disk")
+          throw Refusal(path, "cannot be written (\(error.localizedDescription))", "check the disk")
         }
       }
       for step in plan.setUp {
-        if isCancelled() { throw EmulationError(names.emulation, "was cancelled", "start it again") }
+        if isCancelled() { throw Refusal(names.emulation, "was cancelled", "start it again") }
         try machine.perform(step)
       }
     } catch {
@@ -83,7 +84,7 @@ public final class Emulation: Sendable {
   }
 
   /// Ends what still runs in it, and takes it down.
-  public func stop() throws(EmulationError) {
+  package func stop() throws(Refusal) {
     defer {
       claim.release()
       machine.removeRoot()

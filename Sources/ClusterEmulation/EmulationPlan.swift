@@ -2,13 +2,13 @@ import Transport
 
 /// How a cluster is emulated on a machine: what the kernel does, what the transport does, and the steps that
 /// set it up.
-public struct EmulationPlan: Sendable {
+package struct EmulationPlan: Sendable {
   /// The hosts.
-  public let cluster: EmulatedCluster
+  package let cluster: EmulatedCluster
   /// What the machine can do.
-  public let features: MachineFeatures
+  package let features: MachineFeatures
   /// The network; `nil` where the hosts are no namespaces.
-  public let subnet: Subnet?
+  package let subnet: Subnet?
   let names: EmulationNames
 
   /// A plan.
@@ -18,17 +18,17 @@ public struct EmulationPlan: Sendable {
   ///   - features: what the machine can do.
   ///   - subnet: a network with room for the hosts that is not in use.
   ///   - owner: the process that takes the cluster down again.
-  public init(_ cluster: EmulatedCluster, on features: MachineFeatures, subnet: Subnet, owner: Int32) {
+  package init(_ cluster: EmulatedCluster, on features: MachineFeatures, subnet: Subnet, owner: Int32) {
     (self.cluster, self.features) = (cluster, features)
     self.subnet = features.namespaceObstacle == nil ? subnet : nil
     names = EmulationNames(owner: owner)
   }
 
   /// Whether the hosts have a network, a processor share and a name of their own.
-  public var usesNamespaces: Bool { features.namespaceObstacle == nil }
+  package var usesNamespaces: Bool { features.namespaceObstacle == nil }
 
   /// What is done to the system, in this order. Taking down needs no plan: see `Remains`.
-  public var setUp: [Step] {
+  package var setUp: [Step] {
     guard let subnet else { return [] }
     let bridge = names.emulation
     var steps: [Step] = [
@@ -88,7 +88,7 @@ public struct EmulationPlan: Sendable {
   }
 
   /// What the transport has to do because the kernel does not, by rank; `nil` where nothing is left to do.
-  public var linkTable: LinkTable? {
+  package var linkTable: LinkTable? {
     let pairs = cluster.hosts.indices.flatMap { from in
       cluster.hosts.indices.filter { $0 != from }.map { (from, $0) }
     }

@@ -1,12 +1,13 @@
 import ClusterLaunch
 import Foundation
+import InputErrors
 
 extension Machine {
   /// Removes what emulations have left whose process was killed.
   ///
   /// - Returns: their names.
   @discardableResult
-  public func removeLeftovers() throws(EmulationError) -> [String] {
+  package func removeLeftovers() throws(Refusal) -> [String] {
     let turn = try Claim(folder: root)
     defer {
       turn.release()
@@ -17,7 +18,7 @@ extension Machine {
 
   /// The same for one who has the folder already.
   @discardableResult
-  func removeLeftovers(taken _: Claim) throws(EmulationError) -> [String] {
+  func removeLeftovers(taken _: Claim) throws(Refusal) -> [String] {
     let files = contents(root).compactMap { Int32($0.split(separator: ".").first ?? "") }
     let left = Set(files).union(remains().keys).sorted().map { EmulationNames(owner: $0) }
       .filter { !Claim.isHeld(lock($0)) }
@@ -35,9 +36,9 @@ extension Machine {
   func removeRoot() { rmdir(root) }
 
   /// Ends an emulation's processes, and removes everything that carries its name.
-  func remove(_ names: EmulationNames) throws(EmulationError) {
+  func remove(_ names: EmulationNames) throws(Refusal) {
     endProcesses(names)
-    var failure: EmulationError?
+    var failure: Refusal?
     // A control group can be removed, and a name given back, a moment after its last process has ended.
     for attempt in 0..<40 {
       let left = remains()[names.owner] ?? Remains()
@@ -47,13 +48,13 @@ extension Machine {
       }
       if attempt > 0 { Thread.sleep(forTimeInterval: 0.05) }
       for step in left.removal {
-        do throws(EmulationError) { try perform(step) } catch { failure = error }
+        do throws(Refusal) { try perform(step) } catch { failure = error }
       }
     }
     try? FileManager.default.removeItem(atPath: files(names))
     unlink(lock(names))
     if let left = remains()[names.owner], let failure {
-      throw EmulationError(
+      throw Refusal(
         names.emulation, "\(left.description) cannot be removed (\(failure.problem))",
         "end the processes in it, then run 'contexture cluster emulate --clean'")
     }

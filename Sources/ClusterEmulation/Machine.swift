@@ -1,8 +1,9 @@
 import ClusterLaunch
 import Foundation
+import InputErrors
 
 /// The machine that clusters are emulated on: runs programs, and finds what emulations have made.
-public struct Machine: Sendable {
+package struct Machine: Sendable {
   /// Where running emulations keep their files: the same for everyone, so that leftovers are found.
   let root: String
   let isRoot: Bool
@@ -14,7 +15,7 @@ public struct Machine: Sendable {
   /// - Parameters:
   ///   - environment: the process's environment variables; `PATH` says where programs are.
   ///   - isRoot: whether the process has the rights of root.
-  public init(environment: [String: String], isRoot: Bool) {
+  package init(environment: [String: String], isRoot: Bool) {
     self.environment = environment
     self.isRoot = isRoot
     searchPath =
@@ -27,7 +28,7 @@ public struct Machine: Sendable {
   }
 
   /// The path of a program; `nil` where there is none. A name with a slash is a path already.
-  public func program(_ name: String) -> String? {
+  package func program(_ name: String) -> String? {
     if name.contains("/") { return isProgram(name) ? name : nil }
     return searchPath.map { "\($0)/\(name)" }.first(where: isProgram)
   }
@@ -40,13 +41,13 @@ public struct Machine: Sendable {
 
   /// Runs a program to its end; what it wrote to standard output.
   @discardableResult
-  func run(_ words: [String]) throws(EmulationError) -> [String] {
+  func run(_ words: [String]) throws(Refusal) -> [String] {
     guard let path = program(words[0]) else {
-      throw EmulationError(words[0], "is not installed", "install it (on Debian: iproute2, util-linux)")
+      throw Refusal(words[0], "is not installed", "install it (on Debian: iproute2, util-linux)")
     }
     var lines: [ChildProcess.Line] = []
     let code: Int32
-    do throws(LaunchError) {
+    do throws(Refusal) {
       var child = try ChildProcess([path] + words.dropFirst(), environment: environment)
       while true {
         let ended = child.exitCode()
@@ -57,21 +58,21 @@ public struct Machine: Sendable {
         }
       }
     } catch {
-      throw EmulationError(words[0], error.problem, error.remedy)
+      throw Refusal(words[0], error.problem, error.remedy)
     }
     guard code == 0 else {
       let said = lines.map(\.text).joined(separator: " ").trimmingCharacters(in: .whitespaces)
-      throw EmulationError(
+      throw Refusal(
         "'\(words.joined(separator: " "))'", said.isEmpty ? "ended with exit code \(code)" : said,
         "check that the kernel has it and that this process may do it")
     }
     return lines.filter { !$0.isError }.map(\.text)
   }
 
-  func perform(_ step: Step) throws(EmulationError) {
-    func check(_ result: Int32, _ path: String) throws(EmulationError) {
+  func perform(_ step: Step) throws(Refusal) {
+    func check(_ result: Int32, _ path: String) throws(Refusal) {
       guard result == 0 else {
-        throw EmulationError(
+        throw Refusal(
           "'\(step)'", String(cString: strerror(errno)), "check that this process may change \(path)")
       }
     }
@@ -93,7 +94,7 @@ public struct Machine: Sendable {
   }
 
   /// The networks of this machine's own addresses.
-  func networks() throws(EmulationError) -> [Subnet] {
+  func networks() throws(Refusal) -> [Subnet] {
     try run(["ip", "-o", "-4", "addr", "show"]).compactMap { line in
       line.firstMatch(of: /inet ([0-9.]+\/[0-9]+)/).flatMap { Subnet(String($0.1)) }
     }

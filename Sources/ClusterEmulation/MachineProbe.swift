@@ -1,8 +1,9 @@
 import Foundation
+import InputErrors
 
 extension Machine {
   /// Finds out what this machine can do, by trying it in a namespace that is removed again.
-  public func features() -> MachineFeatures {
+  package func features() -> MachineFeatures {
     guard isRoot else {
       return MachineFeatures(namespaceObstacle: "only root can make network namespaces")
     }
@@ -14,12 +15,12 @@ extension Machine {
     func can(_ line: String) -> Bool { (try? perform(.run(line))) != nil }
     defer { _ = can("ip netns del \(name)") }
     var features = MachineFeatures(namespaceObstacle: nil)
-    do throws(EmulationError) {
+    do throws(Refusal) {
       try perform(.run("ip netns add \(name)"))
       try perform(.run("ip -n \(name) link add bridge0 type bridge"))
       try perform(.run("ip -n \(name) link add veth0 type veth peer name veth1"))
     } catch {
-      return MachineFeatures(namespaceObstacle: "\(error.place) failed: \(error.problem)")
+      return MachineFeatures(namespaceObstacle: "\(error.place ?? "a command") failed: \(error.problem)")
     }
     features.limitsBandwidth = can(
       "tc -n \(name) qdisc add dev veth0 root handle 1: tbf rate 8000000bit burst 4000 latency 200ms")
@@ -42,19 +43,19 @@ extension Machine {
   }
 
   /// A network for the hosts that no interface of this machine is in.
-  func subnet(for cluster: EmulatedCluster) throws(EmulationError) -> Subnet {
+  func subnet(for cluster: EmulatedCluster) throws(Refusal) -> Subnet {
     let used = try networks()
     func isFree(_ subnet: Subnet) -> Bool { !used.contains { $0.overlaps(subnet) } }
     if let wanted = cluster.subnet {
       guard isFree(wanted) else {
-        throw EmulationError(
+        throw Refusal(
           "subnet \(wanted)", "an interface of this machine is in it already",
           "give another private network, or leave the field out")
       }
       return wanted
     }
     guard let free = Subnet.defaults.first(where: isFree) else {
-      throw EmulationError(
+      throw Refusal(
         "subnet", "every network 10.73.N.0/24 is in use on this machine", "give a free one in the file")
     }
     return free

@@ -1,5 +1,5 @@
 /// One thing that is done to the system when a cluster is set up or taken down.
-public enum Step: Sendable, Hashable, CustomStringConvertible {
+package enum Step: Sendable, Hashable, CustomStringConvertible {
   /// Runs a program.
   case run([String])
   /// Makes a folder, which may be there already.
@@ -13,7 +13,7 @@ public enum Step: Sendable, Hashable, CustomStringConvertible {
   static func run(_ line: String) -> Step { .run(line.split(separator: " ").map(String.init)) }
 
   /// The step as a line of shell.
-  public var description: String {
+  package var description: String {
     switch self {
     case .run(let words): words.joined(separator: " ")
     case .makeFolder(let path): "mkdir \(path)"

@@ -1,12 +1,12 @@
 /// An IPv4 network whose hosts get the addresses from its first one upwards; the last one is the bridge's.
-public struct Subnet: Sendable, Hashable, CustomStringConvertible {
+package struct Subnet: Sendable, Hashable, CustomStringConvertible {
   /// The network's own address.
   let base: UInt32
   /// The length of its prefix.
   let bits: Int
 
   /// Reads `ADDRESS/BITS`; `nil` for anything else, or for bits outside 8...29.
-  public init?(_ text: String) {
+  package init?(_ text: String) {
     let parts = text.split(separator: "/", omittingEmptySubsequences: false)
     guard parts.count == 2, let address = Self.number(parts[0]), let bits = Int(parts[1]), 8...29 ~= bits
     else { return nil }
@@ -24,22 +24,22 @@ public struct Subnet: Sendable, Hashable, CustomStringConvertible {
   private var size: UInt32 { 1 << UInt32(32 - bits) }
 
   /// How many hosts have room beside the bridge.
-  public var capacity: Int { Int(size) - 3 }
+  package var capacity: Int { Int(size) - 3 }
 
   /// The address of a host, counted from 0.
-  public func address(_ host: Int) -> String { Self.text(base + 1 + UInt32(host)) }
+  package func address(_ host: Int) -> String { Self.text(base + 1 + UInt32(host)) }
 
   /// The address of the bridge, at which the launcher is.
-  public var bridge: String { Self.text(base + size - 2) }
+  package var bridge: String { Self.text(base + size - 2) }
 
   /// Whether an address is in both networks.
-  public func overlaps(_ other: Subnet) -> Bool {
+  package func overlaps(_ other: Subnet) -> Bool {
     let mask = UInt32.max << UInt32(32 - min(bits, other.bits))
     return (base ^ other.base) & mask == 0
   }
 
   /// `ADDRESS/BITS`.
-  public var description: String { "\(Self.text(base))/\(bits)" }
+  package var description: String { "\(Self.text(base))/\(bits)" }
 
   private static func text(_ number: UInt32) -> String {
     [24, 16, 8, 0].map { String(number >> UInt32($0) & 0xFF) }.joined(separator: ".")

@@ -1,4 +1,5 @@
 import Foundation
+import InputErrors
 
 /// A program in a process group of its own, whose output is read line by line.
 package struct ChildProcess: ~Copyable {
@@ -19,7 +20,7 @@ package struct ChildProcess: ~Copyable {
   }
 
   /// Starts a program without input. Signals that this process ignores are not ignored by it.
-  package init(_ words: [String], environment: [String: String]) throws(LaunchError) {
+  package init(_ words: [String], environment: [String: String]) throws(Refusal) {
     var pipes: [[Int32]] = []
     for _ in 0..<2 {
       var ends: [Int32] = [0, 0]
@@ -99,7 +100,7 @@ package struct ChildProcess: ~Copyable {
 
   func signal(_ number: Int32) { kill(process, number) }
 
-  private static func cannot(_ what: String, _ error: Int32) -> LaunchError {
-    LaunchError(problem: "cannot \(what): \(String(cString: strerror(error)))", remedy: "check the system")
+  private static func cannot(_ what: String, _ error: Int32) -> Refusal {
+    Refusal("cannot \(what): \(String(cString: strerror(error)))", "check the system")
   }
 }

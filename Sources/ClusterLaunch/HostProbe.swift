@@ -1,20 +1,20 @@
 import Foundation
 
 /// Asks hosts whether a command can still be started there.
-public struct HostProbe: Sendable {
+package struct HostProbe: Sendable {
   private let remoteShell: String?
   private let patience: Double
 
   /// - Parameters:
   ///   - remoteShell: the program that starts a command on a host, with its own arguments; `nil` for ssh.
   ///   - patience: seconds until a host counts as gone.
-  public init(remoteShell: String?, patience: Double) {
+  package init(remoteShell: String?, patience: Double) {
     (self.remoteShell, self.patience) = (remoteShell, patience)
   }
 
   /// The addresses of the hosts that do not run `true` in time. All are asked at once; this machine always
   /// answers.
-  public func silent(_ places: [Hosts.Place]) -> Set<String> {
+  package func silent(_ places: [Hosts.Place]) -> Set<String> {
     let own = Self.ownAddresses()
     var asked: [String: Process] = [:]
     var silent: Set<String> = []

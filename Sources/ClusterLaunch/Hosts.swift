@@ -1,4 +1,5 @@
-import Workflows
+import InputErrors
+import StrictYAML
 
 /// The machines a job may use, read from a YAML file.
 ///
@@ -11,39 +12,39 @@ import Workflows
 /// ```
 ///
 /// Ranks are given out in the order of the file: the first host's slots, then the second's.
-public struct Hosts: Sendable, Hashable {
+package struct Hosts: Sendable, Hashable {
   /// One machine.
-  public struct Host: Sendable, Hashable {
+  package struct Host: Sendable, Hashable {
     /// Its name, for people. Required.
-    public let name: String
+    package let name: String
     /// Its address: IPv4, or a name that resolves on every host. Default: the name.
-    public let address: String
+    package let address: String
     /// How many ranks run on it. Default: 1.
-    public let slots: Int
+    package let slots: Int
     /// The user that ssh logs in as. Default `nil`: what ssh chooses.
-    public let user: String?
+    package let user: String?
 
     /// Takes the parts; `Hosts` checks them.
-    public init(name: String, address: String? = nil, slots: Int = 1, user: String? = nil) {
+    package init(name: String, address: String? = nil, slots: Int = 1, user: String? = nil) {
       (self.name, self.address, self.slots, self.user) = (name, address ?? name, slots, user)
     }
   }
 
   /// The machines, in file order. At least one.
-  public let hosts: [Host]
+  package let hosts: [Host]
   /// The network that messages go over: an interface's name or `ADDRESS/BITS`; `nil` for
   /// one machine alone, whose ranks then share memory.
-  public let network: String?
+  package let network: String?
   /// The program that starts a command on another host; `nil` for ssh.
-  public let remoteShell: String?
+  package let remoteShell: String?
 
   /// The number of ranks that fit.
-  public var slots: Int { hosts.reduce(0) { $0 + $1.slots } }
+  package var slots: Int { hosts.reduce(0) { $0 + $1.slots } }
 
   /// The host that a rank runs on.
   ///
   /// - Precondition: the rank is below `slots`.
-  public func host(ofRank rank: Int) -> Host {
+  package func host(ofRank rank: Int) -> Host {
     var first = 0
     for host in hosts {
       first += host.slots
@@ -53,12 +54,12 @@ public struct Hosts: Sendable, Hashable {
   }
 
   /// Reads a hosts file.
-  public init(contentsOf path: String) throws(WorkflowError) {
+  package init(contentsOf path: String) throws(FieldError) {
     try self.init(yaml: StrictFields.text(ofFile: path, called: "a hosts file in YAML"), file: path)
   }
 
   /// Reads the text of a hosts file; `file` is its name, for errors.
-  public init(yaml: String, file: String) throws(WorkflowError) {
+  package init(yaml: String, file: String) throws(FieldError) {
     let root = try StrictFields(yaml: yaml, file: file, known: ["hosts", "network", "remoteShell"])
     let example = "hosts: [{name: a, address: 10.0.0.1}]"
     let list = try root.required("hosts", "write a list, as in \(example)")
@@ -67,10 +68,10 @@ public struct Hosts: Sendable, Hashable {
       let fields = try StrictFields(field, known: ["name", "address", "slots", "user"])
       let remedy = "use letters, digits, '.', '-' and '_'"
       let name = try Self.word(fields.required("name", "name the host"), remedy)
-      let address = try fields["address"].map { field throws(WorkflowError) in try Self.word(field, remedy) }
+      let address = try fields["address"].map { field throws(FieldError) in try Self.word(field, remedy) }
       let host = Host(
         name: name, address: address ?? name, slots: try fields["slots"]?.integer(1...1024) ?? 1,
-        user: try fields["user"].map { field throws(WorkflowError) in try Self.word(field, remedy) })
+        user: try fields["user"].map { field throws(FieldError) in try Self.word(field, remedy) })
       if let twin = hosts.first(where: { $0.name == host.name || $0.address == host.address }) {
         throw field.error("is the same as host '\(twin.name)'", "list a host once and give it more slots")
       }
@@ -93,52 +94,52 @@ public struct Hosts: Sendable, Hashable {
 
   /// Machines that are known already; `network` is found from the addresses where it is `nil`.
   ///
-  /// - Throws: `LaunchError` for names that are no plain words, hosts that stand twice, and addresses whose
+  /// - Throws: `Refusal` for names that are no plain words, hosts that stand twice, and addresses whose
   ///   network cannot be found.
-  public init(
+  package init(
     _ hosts: [Host], network: String? = nil, remoteShell: String? = nil
-  ) throws(LaunchError) {
+  ) throws(Refusal) {
     for (index, host) in hosts.enumerated() {
       for text in [host.name, host.address, host.user].compactMap(\.self) where !Self.isWord(text) {
-        throw LaunchError(
-          problem: "host '\(host.name)': '\(text)' is not a plain word",
-          remedy: "use letters, digits, '.', '-' and '_'")
+        throw Refusal(
+          "host '\(host.name)': '\(text)' is not a plain word",
+          "use letters, digits, '.', '-' and '_'")
       }
       if hosts[..<index].contains(where: { $0.name == host.name || $0.address == host.address }) {
-        throw LaunchError(
-          problem: "host '\(host.name)' at \(host.address) stands twice",
-          remedy: "list a host once and give it more slots")
+        throw Refusal(
+          "host '\(host.name)' at \(host.address) stands twice",
+          "list a host once and give it more slots")
       }
     }
     guard !hosts.isEmpty, hosts.allSatisfy({ $0.slots > 0 }) else {
-      throw LaunchError(problem: "there is no host to start a rank on", remedy: "name a host with a slot")
+      throw Refusal("there is no host to start a rank on", "name a host with a slot")
     }
     if let network, !Self.isWord(network, also: "/") {
-      throw LaunchError(
-        problem: "the network '\(network)' is not a plain word",
-        remedy: "give an interface's name, or a network as in 10.0.0.0/24")
+      throw Refusal(
+        "the network '\(network)' is not a plain word",
+        "give an interface's name, or a network as in 10.0.0.0/24")
     }
     self.hosts = hosts
     self.remoteShell = remoteShell
     self.network = network ?? (hosts.count == 1 ? nil : Self.network(of: hosts.map(\.address)))
     guard self.network != nil || hosts.count == 1 else {
-      throw LaunchError(
-        problem: "no network is given, and not every address is an IPv4 address",
-        remedy: "give an interface's name, or a network as in 10.0.0.0/24")
+      throw Refusal(
+        "no network is given, and not every address is an IPv4 address",
+        "give an interface's name, or a network as in 10.0.0.0/24")
     }
   }
 
   /// One rank's place: a device's name, the address of its machine, and who logs in there.
-  public struct Place: Sendable, Hashable {
+  package struct Place: Sendable, Hashable {
     /// The device's name.
-    public var name: String
+    package var name: String
     /// Its machine's address.
-    public var address: String
+    package var address: String
     /// The user that ssh logs in as.
-    public var user: String?
+    package var user: String?
 
     /// Takes the parts.
-    public init(name: String, address: String, user: String? = nil) {
+    package init(name: String, address: String, user: String? = nil) {
       (self.name, self.address, self.user) = (name, address, user)
     }
   }
@@ -148,9 +149,9 @@ public struct Hosts: Sendable, Hashable {
   /// `order` tells the place of each rank: as given, unless the places of a machine do not stand together.
   ///
   /// - Throws: as the other initialiser.
-  public static func holding(
+  package static func holding(
     _ places: [Place], network: String? = nil, remoteShell: String? = nil
-  ) throws(LaunchError) -> (hosts: Hosts, order: [Int]) {
+  ) throws(Refusal) -> (hosts: Hosts, order: [Int]) {
     var addresses: [String] = []
     for place in places where !addresses.contains(place.address) { addresses.append(place.address) }
     let groups = addresses.map { address in places.indices.filter { places[$0].address == address } }
@@ -166,7 +167,7 @@ public struct Hosts: Sendable, Hashable {
   /// A text that cannot break the line of a host file or be taken for an option.
   private static func word(
     _ field: Field, _ remedy: String, also: String = ""
-  ) throws(WorkflowError) -> String {
+  ) throws(FieldError) -> String {
     let text = try field.text(remedy)
     guard isWord(text, also: also) else { throw field.error("'\(text)' is not a plain word", remedy) }
     return text

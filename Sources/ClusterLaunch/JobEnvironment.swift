@@ -1,7 +1,9 @@
+import InputErrors
+
 /// The job that this process was started in, as its launcher says in the environment.
-public struct JobEnvironment: Sendable, Equatable {
+package struct JobEnvironment: Sendable, Equatable {
   /// Programs that start ranks.
-  public enum Launcher: String, Sendable {
+  package enum Launcher: String, Sendable {
     /// `mpirun` of Open MPI.
     case openMPI = "mpirun of Open MPI"
     /// A step that Slurm's `srun` started.
@@ -11,17 +13,17 @@ public struct JobEnvironment: Sendable, Equatable {
   }
 
   /// What started the process.
-  public let launcher: Launcher
+  package let launcher: Launcher
   /// This process's rank.
-  public let rank: Int
+  package let rank: Int
   /// The number of ranks.
-  public let size: Int
+  package let size: Int
 
   /// Finds the job; `nil` for a process that no launcher started.
   ///
   /// - Parameter environment: the process's environment variables.
-  /// - Throws: `LaunchError` for a launcher that cannot start ranks of this program.
-  public static func detect(_ environment: [String: String]) throws(LaunchError) -> JobEnvironment? {
+  /// - Throws: `Refusal` for a launcher that cannot start ranks of this program.
+  package static func detect(_ environment: [String: String]) throws(Refusal) -> JobEnvironment? {
     func job(_ launcher: Launcher, _ rank: String, _ size: String) -> JobEnvironment? {
       guard let rank = environment[rank].flatMap({ Int($0) }),
         let size = environment[size].flatMap({ Int($0) })
@@ -33,21 +35,10 @@ public struct JobEnvironment: Sendable, Equatable {
     if let job = job(.openMPI, "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE") { return job }
     if let job = job(.slurm, "SLURM_PROCID", "SLURM_STEP_NUM_TASKS") { return job }
     if let job = job(.hydra, "PMI_RANK", "PMI_SIZE") {
-      throw LaunchError(
-        problem: "started as rank \(job.rank) of \(job.size) by \(Launcher.hydra.rawValue)",
-        remedy: "start with Open MPI's mpirun (on Debian mpirun.openmpi), or with srun --mpi=pmix")
+      throw Refusal(
+        "started as rank \(job.rank) of \(job.size) by \(Launcher.hydra.rawValue)",
+        "start with Open MPI's mpirun (on Debian mpirun.openmpi), or with srun --mpi=pmix")
     }
     return nil
   }
-}
-
-/// Why a job was not started.
-public struct LaunchError: Error, Sendable, Equatable, CustomStringConvertible {
-  /// What is wrong.
-  public let problem: String
-  /// What to do about it.
-  public let remedy: String
-
-  /// One line.
-  public var description: String { "\(problem); \(remedy)" }
 }

@@ -1,8 +1,8 @@
 /// What to do after a job has failed: which ranks' devices the next job runs on, and whether it is worth going
 /// on. It is told what happened, and asks nobody itself.
-public struct JobRecovery: Sendable {
+package struct JobRecovery: Sendable {
   /// What to do.
-  public enum Decision: Sendable, Equatable {
+  package enum Decision: Sendable, Equatable {
     /// Start again on these places, numbered as in `places` before.
     case goOn([Int])
     /// Stop; with what a person can do.
@@ -10,15 +10,15 @@ public struct JobRecovery: Sendable {
   }
 
   /// Failures in a row, with no step gained between them and no host lost, after which a job is given up.
-  public static let patience = 3
+  package static let patience = 3
 
   /// Where the ranks of the next job run.
-  public private(set) var places: [Hosts.Place]
+  package private(set) var places: [Hosts.Place]
   private var failures = 0
   private var lastStart = 0
 
   /// A job whose ranks run at `places`; the first one has the run's files.
-  public init(_ places: [Hosts.Place]) { self.places = places }
+  package init(_ places: [Hosts.Place]) { self.places = places }
 
   /// Leaves out the places that a failure has cost.
   ///
@@ -27,7 +27,7 @@ public struct JobRecovery: Sendable {
   ///   - silent: addresses of hosts that do not answer.
   ///   - beganAt: the step after which the failed job went on; `nil` where it began anew, or ended before.
   ///   - seesFiles: whether the run's files can be reached from this machine, and so without the first place.
-  public mutating func goOn(
+  package mutating func goOn(
     after failure: JobFailure, silent: Set<String>, beganAt: Int?, seesFiles: Bool
   ) -> Decision {
     let gone = Set(places.indices.filter { silent.contains(places[$0].address) })

@@ -1,29 +1,31 @@
+import InputErrors
+
 /// The command that starts a job's ranks, for Open MPI 4.
-public struct MPIRunCommand: Sendable, Equatable {
+package struct MPIRunCommand: Sendable, Equatable {
   /// The machines.
-  public let hosts: Hosts
+  package let hosts: Hosts
   /// How many ranks to start.
-  public let ranks: Int
+  package let ranks: Int
   /// The program and its arguments, the same path on every host.
-  public let program: [String]
+  package let program: [String]
   /// Environment variables that are passed on to ranks on other hosts.
-  public var variables: [String] = []
+  package var variables: [String] = []
 
   /// A job.
   ///
-  /// - Throws: `LaunchError` when the hosts have not enough slots.
-  public init(hosts: Hosts, ranks: Int, program: [String]) throws(LaunchError) {
+  /// - Throws: `Refusal` when the hosts have not enough slots.
+  package init(hosts: Hosts, ranks: Int, program: [String]) throws(Refusal) {
     precondition(ranks > 0 && !program.isEmpty, "nothing to start")
     guard ranks <= hosts.slots else {
-      throw LaunchError(
-        problem: "\(ranks) ranks do not fit the \(hosts.slots) slots of the hosts file",
-        remedy: "add hosts or slots, or start fewer ranks")
+      throw Refusal(
+        "\(ranks) ranks do not fit the \(hosts.slots) slots of the hosts file",
+        "add hosts or slots, or start fewer ranks")
     }
     (self.hosts, self.ranks, self.program) = (hosts, ranks, program)
   }
 
   /// The lines of mpirun's own host file.
-  public var hostFile: String {
+  package var hostFile: String {
     hosts.hosts.map { host in
       "\(host.address) slots=\(host.slots)" + (host.user.map { " username=\($0)" } ?? "") + "\n"
     }.joined()
@@ -50,7 +52,7 @@ public struct MPIRunCommand: Sendable, Equatable {
 
   /// Open MPI's settings. A job that is started by hand or by `srun` takes them from the environment, each as
   /// `OMPI_MCA_NAME=VALUE`.
-  public var parameters: [(name: String, value: String)] {
+  package var parameters: [(name: String, value: String)] {
     var parameters = [("pml", "ob1")]
     guard let network = hosts.network else {
       // One machine: shared memory. Copying from process to process needs a right that containers lack; with

@@ -1,19 +1,19 @@
 import Transport
 
 /// Why a job ended before its time.
-public struct JobFailure: Error, Sendable, Equatable, CustomStringConvertible {
+package struct JobFailure: Error, Sendable, Equatable, CustomStringConvertible {
   /// The rank that died or gave up; `nil` where no single one is known.
-  public let rank: Int?
+  package let rank: Int?
   /// The rank that is to blame: the one that died, or the one that another rank missed; `nil` likewise.
-  public let suspect: Int?
+  package let suspect: Int?
   /// The name of the host that `rank` ran on, or of the host that was lost.
-  public let host: String?
+  package let host: String?
   /// What happened, in one line.
-  public let reason: String
+  package let reason: String
   /// The exit code of mpirun.
-  public let exitCode: Int32
+  package let exitCode: Int32
   /// What mpirun wrote about it, line by line.
-  public let details: [String]
+  package let details: [String]
 
   package init(
     rank: Int? = nil, suspect: Int? = nil, host: String? = nil, reason: String, exitCode: Int32,
@@ -24,7 +24,7 @@ public struct JobFailure: Error, Sendable, Equatable, CustomStringConvertible {
   }
 
   /// One line.
-  public var description: String {
+  package var description: String {
     let place = host.map { " on host '\($0)'" } ?? ""
     return (rank.map { "rank \($0)\(place): " } ?? host.map { "host '\($0)': " } ?? "") + reason
   }

@@ -1,4 +1,5 @@
 import Foundation
+import InputErrors
 import Transport
 
 /// Starts a job with `mpirun` and watches over it to its end.
@@ -6,7 +7,7 @@ import Transport
 /// Whatever happens to a rank, `run` ends within seconds: mpirun ends a job whose rank died or gave up, and
 /// where it does not, it is told to, then killed. Processes of the job that are left on this machine are
 /// killed; those on other hosts end with their connection to mpirun.
-public struct Supervisor: Sendable {
+package struct Supervisor: Sendable {
   private static let jobVariable = "CONTEXTURE_JOB"
   /// Seconds that mpirun is given after the first sign of a failure, and again after it was told to end.
   private static let grace = (failure: 2.5, termination: 1.5)
@@ -20,14 +21,14 @@ public struct Supervisor: Sendable {
   /// - Parameters:
   ///   - command: what to start.
   ///   - environment: the variables of mpirun and of the ranks on this machine; `PATH` says where to look.
-  /// - Throws: `LaunchError` when there is no Open MPI.
-  public init(_ command: MPIRunCommand, environment: [String: String]) throws(LaunchError) {
+  /// - Throws: `Refusal` when there is no Open MPI.
+  package init(_ command: MPIRunCommand, environment: [String: String]) throws(Refusal) {
     let folders = (environment["PATH"] ?? "/usr/bin:/bin").split(separator: ":")
     // Debian's own name comes first: where MPICH is installed too, mpirun may be its.
     let candidates = ["mpirun.openmpi", "mpirun"].flatMap { name in folders.map { "\($0)/\(name)" } }
     let remedy = "install Open MPI (on Debian: openmpi-bin)"
     guard let mpirun = candidates.first(where: { access($0, X_OK) == 0 }) else {
-      throw LaunchError(problem: "mpirun is not in PATH", remedy: remedy)
+      throw Refusal("mpirun is not in PATH", remedy)
     }
     var version = try ChildProcess([mpirun, "--version"], environment: environment)
     var lines: [String] = []
@@ -37,8 +38,8 @@ public struct Supervisor: Sendable {
       if isOver { break }
     }
     guard lines.contains(where: { $0.contains("(Open MPI)") || $0.contains("(OpenRTE)") }) else {
-      throw LaunchError(
-        problem: "\(mpirun) is not Open MPI's: \(lines.first ?? "it says nothing")", remedy: remedy)
+      throw Refusal(
+        "\(mpirun) is not Open MPI's: \(lines.first ?? "it says nothing")", remedy)
     }
     self.command = command
     self.mpirun = mpirun
@@ -55,7 +56,7 @@ public struct Supervisor: Sendable {
   ///   - isStopping: likewise; once it says yes the ranks are sent SIGUSR1, so that they stop by themselves.
   ///   - onLine: is given each line that the ranks print, and whether it was printed as an error.
   /// - Throws: `JobFailure` unless every rank ended with 0.
-  public func run(
+  package func run(
     isCancelled: () -> Bool = { false }, isStopping: () -> Bool = { false },
     onLine: (_ line: String, _ isError: Bool) -> Void
   ) throws {

@@ -1,6 +1,7 @@
 import Checkpoint
 import Foundation
 import LanguageModels
+import SafeFiles
 import TaskGraph
 
 /// An adapter of a workflow in one safetensors file.
@@ -13,26 +14,26 @@ import TaskGraph
 /// | metadata | `scale` | what `B A x` is multiplied with |
 /// | metadata | `blocks` | JSON: `[{"task", "columns": [first, end], "sees": [columns]}]` |
 /// | metadata | `sha256` | the checksum of all of it |
-public struct AdapterFile: Sendable, Equatable {
+package struct AdapterFile: Sendable, Equatable {
   /// A task's block.
-  public struct Block: Sendable, Equatable, Codable {
+  package struct Block: Sendable, Equatable, Codable {
     /// The task.
-    public var task: String
+    package var task: String
     /// Its columns: the first, and the one after the last.
-    public var columns: [Int]
+    package var columns: [Int]
     /// The columns that the task computes with: its own and its prerequisites'.
-    public var sees: [Int]
+    package var sees: [Int]
   }
 
   /// The parameters.
-  public var adapter: LoRAAdapter
+  package var adapter: LoRAAdapter
   /// The tasks' blocks, in the order of the workflow.
-  public var blocks: [Block]
+  package var blocks: [Block]
 
   static let format = "contexture-adapter-1"
 
   /// An adapter with the blocks of a schedule.
-  public init(adapter: LoRAAdapter, schedule: PhaseSchedule) {
+  package init(adapter: LoRAAdapter, schedule: PhaseSchedule) {
     self.adapter = adapter
     blocks = schedule.graph.tasks.map { task in
       let block = schedule.blocks[task]
@@ -43,11 +44,11 @@ public struct AdapterFile: Sendable, Equatable {
 
   /// Reads a file.
   ///
-  /// - Throws: `CheckpointError` naming the file and what is wrong with it.
-  public init(_ url: URL, sites: [AdapterSite]) throws {
+  /// - Throws: `FileError` naming the file and what is wrong with it.
+  package init(_ url: URL, sites: [AdapterSite]) throws {
     let file = try SafetensorsFile(url)
-    func refuse(_ field: String, _ problem: String) -> CheckpointError {
-      CheckpointError(
+    func refuse(_ field: String, _ problem: String) -> FileError {
+      FileError(
         .malformed, file: url.path, field: field, problem: problem,
         remedy: "give an adapter written for this model and workflow")
     }
@@ -76,8 +77,8 @@ public struct AdapterFile: Sendable, Equatable {
 
   /// Writes the file atomically.
   ///
-  /// - Throws: `CheckpointError` where the system refuses.
-  public func write(to url: URL) throws {
+  /// - Throws: `FileError` where the system refuses.
+  package func write(to url: URL) throws {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys]
     try AdapterTensors.write(
@@ -90,9 +91,9 @@ public struct AdapterFile: Sendable, Equatable {
 }
 
 /// The tensors of an adapter by their names in a file.
-public enum AdapterTensors {
+package enum AdapterTensors {
   /// A and B of every site.
-  public static func tensors(_ adapter: LoRAAdapter) -> [SafetensorsWriter.Tensor] {
+  package static func tensors(_ adapter: LoRAAdapter) -> [SafetensorsWriter.Tensor] {
     zip(adapter.sites, adapter.pairs).flatMap { site, pair in
       [
         SafetensorsWriter.Tensor(
@@ -146,12 +147,12 @@ public enum AdapterTensors {
 
   /// Reads A and B of every site.
   ///
-  /// - Throws: `CheckpointError` where one is missing or of another shape.
-  public static func read(_ file: SafetensorsFile, sites: [AdapterSite], rank: Int) throws -> [LoRAPair] {
+  /// - Throws: `FileError` where one is missing or of another shape.
+  package static func read(_ file: SafetensorsFile, sites: [AdapterSite], rank: Int) throws -> [LoRAPair] {
     func values(_ name: String, _ shape: [Int]) throws -> [Float] {
       let tensor = try file.require(name)
       guard tensor.shape == shape else {
-        throw CheckpointError(
+        throw FileError(
           .malformed, file: file.path, field: name, problem: "has the shape \(tensor.shape), not \(shape)",
           remedy: "give an adapter written for this model and rank")
       }

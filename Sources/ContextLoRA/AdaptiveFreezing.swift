@@ -11,37 +11,37 @@ import TaskGraph
 ///   (relative) since the phase began.
 ///
 /// Frozen columns stay frozen until the phase ends.
-public struct AdaptiveFreezing: Sendable, Equatable {
+package struct AdaptiveFreezing: Sendable, Equatable {
   /// How much a prerequisite's loss may grow, relative.
-  public var tolerance: Double
+  package var tolerance: Double
   /// Optimiser steps between decisions.
-  public var interval: Int
+  package var interval: Int
 
   /// A tolerance of 0.05 stands for 5 %.
-  public init(tolerance: Double, interval: Int = 10) {
+  package init(tolerance: Double, interval: Int = 10) {
     self.tolerance = tolerance
     self.interval = interval
   }
 }
 
 /// One decision, for the log.
-public struct FreezeDecision: Sendable, Equatable, Codable {
+package struct FreezeDecision: Sendable, Equatable, Codable {
   /// The phase, from 0.
-  public var phase: Int
+  package var phase: Int
   /// The steps taken when it was made.
-  public var step: Int
+  package var step: Int
   /// Whose columns.
-  public var prerequisite: String
+  package var prerequisite: String
   /// Its loss on held-back samples now, in nats.
-  public var loss: Double
+  package var loss: Double
   /// The same when the phase began.
-  public var lossAtStart: Double
+  package var lossAtStart: Double
   /// By column: the inner product of the child's and the prerequisite's gradient.
-  public var innerProducts: [Int: Double]
+  package var innerProducts: [Int: Double]
   /// The columns that freeze now.
-  public var freezes: [Int]
+  package var freezes: [Int]
   /// Whether they freeze because the loss grew.
-  public var isGuard: Bool
+  package var isGuard: Bool
 }
 
 /// Gradients by column.

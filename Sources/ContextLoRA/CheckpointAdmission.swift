@@ -8,7 +8,7 @@ extension TrainingCheckpoint {
   /// - Parameters:
   ///   - samples: those of each task.
   ///   - fresh: the adapter that the training would start from.
-  public func contradiction(
+  package func contradiction(
     schedule: PhaseSchedule, options: TrainingOptions, samples: Int, fresh: LoRAAdapter
   ) -> String? {
     guard adapter.rank == fresh.rank, adapter.scale == fresh.scale else {

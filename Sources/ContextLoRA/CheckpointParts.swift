@@ -5,7 +5,7 @@ extension TrainingCheckpoint {
   /// The part of some adapted layers, perhaps of none.
   ///
   /// - Precondition: `sites` are consecutive among the adapter's.
-  public func part(of sites: [AdapterSite]) -> TrainingCheckpoint {
+  package func part(of sites: [AdapterSite]) -> TrainingCheckpoint {
     let start = sites.first.flatMap { adapter.sites.firstIndex(of: $0) } ?? 0
     let own = start..<start + sites.count
     precondition(Array(adapter.sites[own]) == sites, "a part of layers that are not consecutive")
@@ -26,7 +26,7 @@ extension TrainingCheckpoint {
   /// The whole of parts that follow one another.
   ///
   /// - Precondition: they are of the same step; there is at least one.
-  public init(joining parts: [TrainingCheckpoint]) {
+  package init(joining parts: [TrainingCheckpoint]) {
     let layouts = parts.map {
       TrainableLayout(sites: $0.adapter.sites, columns: $0.position.trainable.count)
     }
@@ -52,7 +52,7 @@ extension TrainingCheckpoint {
 
 extension TrainableLayout {
   /// Of a flat vector, what belongs to some sites, in their own layout.
-  public func part(_ flat: [Float], sites own: Range<Int>) -> [Float] {
+  package func part(_ flat: [Float], sites own: Range<Int>) -> [Float] {
     func slice(_ offsets: [Int], _ end: Int) -> ArraySlice<Float> {
       let start = own.lowerBound < offsets.count ? offsets[own.lowerBound] : end
       return flat[start..<(own.upperBound < offsets.count ? offsets[own.upperBound] : end)]
@@ -61,7 +61,7 @@ extension TrainableLayout {
   }
 
   /// Puts values of some sites, in their own layout, into a flat vector.
-  public func replace(_ flat: inout [Float], sites own: Range<Int>, with values: [Float]) {
+  package func replace(_ flat: inout [Float], sites own: Range<Int>, with values: [Float]) {
     func end(_ offsets: [Int], _ index: Int, _ all: Int) -> Int {
       index < offsets.count ? offsets[index] : all
     }
@@ -73,7 +73,7 @@ extension TrainableLayout {
   }
 
   /// The flat vector of all sites from those of consecutive parts.
-  public static func joined(_ parts: [[Float]], of layouts: [TrainableLayout]) -> [Float] {
+  package static func joined(_ parts: [[Float]], of layouts: [TrainableLayout]) -> [Float] {
     zip(parts, layouts).flatMap { $0[..<$1.aCount] } + zip(parts, layouts).flatMap { $0[$1.aCount...] }
   }
 }

@@ -3,9 +3,9 @@ import Foundation
 /// The learning rate over the optimiser steps of one phase: a linear warm-up, then a constant rate, a half cosine
 /// (Loshchilov and Hutter, arXiv 1608.03983), or a constant rate with a linear cool-down (warm-up, stable, decay;
 /// Hu et al., arXiv 2404.06395).
-public struct LearningRateSchedule: Sendable, Equatable {
+package struct LearningRateSchedule: Sendable, Equatable {
   /// What follows the warm-up.
-  public enum Shape: String, Sendable, Codable {
+  package enum Shape: String, Sendable, Codable {
     /// The peak rate to the end.
     case constant
     /// A half cosine from the peak down to `minimumRatio` of it.
@@ -15,18 +15,18 @@ public struct LearningRateSchedule: Sendable, Equatable {
   }
 
   /// The highest rate.
-  public var peak: Double
+  package var peak: Double
   /// What follows the warm-up.
-  public var shape: Shape
+  package var shape: Shape
   /// The share of the planned steps with a linearly rising rate, 0...1.
-  public var warmup: Double
+  package var warmup: Double
   /// Where the rate ends, as a share of the peak.
-  public var minimumRatio: Double
+  package var minimumRatio: Double
   /// With `wsd`, the share of the steps in which the rate falls, 0..<1.
-  public var cooldown: Double
+  package var cooldown: Double
 
   /// A constant rate by default.
-  public init(
+  package init(
     peak: Double, shape: Shape = .constant, warmup: Double = 0, minimumRatio: Double = 0,
     cooldown: Double = 0
   ) {
@@ -38,13 +38,13 @@ public struct LearningRateSchedule: Sendable, Equatable {
   }
 
   /// The rate of a step of a phase that takes `total` steps as planned, both counted from 1.
-  public func rate(step: Int, total: Int) -> Double {
+  package func rate(step: Int, total: Int) -> Double {
     rate(step: step, PhasePace(planned: total, cooldown: cooldown))
   }
 
   /// The rate of a step, counted from 1, of a phase with this pace. The second cycle has half the peak of the first, later
   /// ones a quarter; steps beyond the end of a cosine run through it again, without a warm-up.
-  public func rate(step: Int, _ pace: PhasePace) -> Double {
+  package func rate(step: Int, _ pace: PhasePace) -> Double {
     let peak = peak / [1, 2, 4][min(pace.restarts, 2)]
     let isFirst = pace.restarts == 0
     let rising = isFirst ? Int((warmup * Double(pace.planned)).rounded()) : 0

@@ -1,11 +1,11 @@
 import LanguageModels
 
 /// Packs the sequences of one optimiser step into micro-batches.
-public enum MicroBatching {
+package enum MicroBatching {
   /// Consecutive sequences in micro-batches of nearly equal size, about `tokens` tokens each. Their number is
   /// even where there is more than one: two workers then finish together. It depends on the sequences
   /// alone, so that the same batch gives the same sums on every machine.
-  public static func pack(_ sequences: [TokenSequence], tokens target: Int) -> [PackedBatch] {
+  package static func pack(_ sequences: [TokenSequence], tokens target: Int) -> [PackedBatch] {
     precondition(target > 0, "MicroBatching: no tokens")
     let total = sequences.reduce(0) { $0 + $1.tokens.count }
     guard total > 0 else { return [] }
@@ -24,7 +24,7 @@ public enum MicroBatching {
   }
 
   /// So many consecutive sequences in each micro-batch; the last one may have fewer.
-  public static func pack(_ sequences: [TokenSequence], samples: Int) -> [PackedBatch] {
+  package static func pack(_ sequences: [TokenSequence], samples: Int) -> [PackedBatch] {
     precondition(samples > 0, "MicroBatching: no samples")
     return stride(from: 0, to: sequences.count, by: samples).map {
       PackedBatch(Array(sequences[$0..<min($0 + samples, sequences.count)]))

@@ -8,17 +8,17 @@
 ///   high rate hides what a lower one finds.
 ///
 /// Every decision follows from the scores alone, so that a resumed run, and every rank of a job, makes the same.
-public struct PhasePace: Sendable, Equatable, Codable {
+package struct PhasePace: Sendable, Equatable, Codable {
   /// The state that scored best so far.
-  public struct Best: Sendable, Equatable, Codable {
+  package struct Best: Sendable, Equatable, Codable {
     /// The optimiser step it was reached at.
-    public var step: Int
+    package var step: Int
     /// What it scored.
-    public var score: ValidationScore
+    package var score: ValidationScore
   }
 
   /// What a validation changed.
-  public enum Change: String, Sendable, Codable {
+  package enum Change: String, Sendable, Codable {
     /// Nothing.
     case none
     /// The rate falls from now on, as planned or because nothing improves.
@@ -30,33 +30,33 @@ public struct PhasePace: Sendable, Equatable, Codable {
   }
 
   /// The planned optimiser steps.
-  public let planned: Int
+  package let planned: Int
   /// The last step at the peak rate, as planned now.
-  public private(set) var stableEnd: Int
+  package private(set) var stableEnd: Int
   /// The last step, as planned now.
-  public private(set) var end: Int
+  package private(set) var end: Int
   /// The step after which the cycle began.
-  public private(set) var cycleStart = 0
+  package private(set) var cycleStart = 0
   /// Cycles before this one.
-  public private(set) var restarts = 0
+  package private(set) var restarts = 0
   /// Whether the cycle's `end` is final.
-  public private(set) var isCooling = false
+  package private(set) var isCooling = false
   /// The best state so far; `nil` before the first validation.
-  public private(set) var best: Best?
+  package private(set) var best: Best?
   /// What later scores must improve on, and for how many validations none has.
   private var reference: ValidationScore?
   private var misses = 0
   /// Tokens trained in this phase.
-  public private(set) var tokens = 0
+  package private(set) var tokens = 0
   /// Seconds of this phase's steps; counted only where the budget is in minutes.
-  public private(set) var seconds = 0.0
+  package private(set) var seconds = 0.0
 
   /// The plan.
   ///
   /// - Parameters:
   ///   - planned: optimiser steps.
   ///   - cooldown: the share of them in which the rate falls, 0..<1; 0 where the schedule has no such part.
-  public init(planned: Int, cooldown: Double) {
+  package init(planned: Int, cooldown: Double) {
     self.planned = planned
     end = planned
     stableEnd = planned - Int((cooldown * Double(planned)).rounded())
@@ -78,13 +78,13 @@ public struct PhasePace: Sendable, Equatable, Codable {
   }
 
   /// Whether the state after a step is to be validated.
-  public func isDue(_ step: Int, _ options: TrainingOptions.Validation?) -> Bool {
+  package func isDue(_ step: Int, _ options: TrainingOptions.Validation?) -> Bool {
     guard let options else { return false }
     return step % options.every == 0 || step == stableEnd || step == end
   }
 
   /// The next step after `step` with a validation or the phase's end.
-  public func nextStop(after step: Int, _ options: TrainingOptions.Validation?) -> Int {
+  package func nextStop(after step: Int, _ options: TrainingOptions.Validation?) -> Int {
     guard let options else { return end }
     let next = (step / options.every + 1) * options.every
     return min(next, end, step < stableEnd ? stableEnd : end)

@@ -3,20 +3,20 @@ import LanguageModels
 /// How far a phase is: its pace, and what validation has found so far. Checkpoints hold it.
 ///
 /// The same for one process and for the ranks of a job, which differ only in how they get their scores.
-public struct PhaseProgress: Sendable, Equatable, Codable {
+package struct PhaseProgress: Sendable, Equatable, Codable {
   /// How long the phase trains.
-  public private(set) var pace: PhasePace
+  package private(set) var pace: PhasePace
   /// The Euclidean norm of the task's own columns when the phase began. They train to its end, whatever freezes.
-  public let startNorm: Double
+  package let startNorm: Double
   /// What each prerequisite with refined columns scored when the phase began.
-  public var prerequisites: [String: ValidationScore] = [:]
+  package var prerequisites: [String: ValidationScore] = [:]
   /// Validations in a row that were far from the best one.
   private var diverging = 0
   /// The lowest validation loss so far.
   private var lowestLoss: Double?
 
   /// A phase that begins with these values of the task's own columns, flat.
-  public init(_ pace: PhasePace, values: [Float]) {
+  package init(_ pace: PhasePace, values: [Float]) {
     self.pace = pace
     startNorm = Self.norm(values)
   }
@@ -28,7 +28,7 @@ public struct PhaseProgress: Sendable, Equatable, Codable {
   }
 
   /// Notes what a step cost.
-  public mutating func spend(tokens: Int, seconds: Double, _ options: TrainingOptions) {
+  package mutating func spend(tokens: Int, seconds: Double, _ options: TrainingOptions) {
     pace.spend(tokens: tokens, seconds: seconds, options.validation)
   }
 
@@ -38,7 +38,7 @@ public struct PhaseProgress: Sendable, Equatable, Codable {
   ///   - majority: the accuracy of the most frequent answer, 0...1.
   ///   - seconds: what the validation took.
   /// - Returns: what it changed, and the warnings that it gives.
-  public mutating func record(
+  package mutating func record(
     _ score: ValidationScore, task: String, step: Int, majority: Double, seconds: Double,
     _ options: TrainingOptions
   ) -> (report: ValidationReport, warnings: [TrainingWarning]) {
@@ -64,7 +64,7 @@ public struct PhaseProgress: Sendable, Equatable, Codable {
   /// - Parameters:
   ///   - values: the values of the task's own columns, flat.
   ///   - prerequisites: what each prerequisite with refined columns scores now.
-  public func closing(
+  package func closing(
     task: String, values: [Float], majority: Double, prerequisites after: [String: ValidationScore]
   ) -> [TrainingWarning] {
     var warnings: [TrainingWarning] = []

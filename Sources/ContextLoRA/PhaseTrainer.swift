@@ -3,21 +3,21 @@ import TaskGraph
 import Tensor
 
 /// What one optimiser step did.
-public struct StepResult: Sendable, Equatable {
+package struct StepResult: Sendable, Equatable {
   /// Mean cross-entropy over the batch's answer tokens, in nats.
-  public var loss: Double
+  package var loss: Double
   /// The Euclidean norm of the gradient before clipping.
-  public var gradientNorm: Double
+  package var gradientNorm: Double
   /// Tokens of the samples. What those of a micro-batch begin with in common is computed once.
-  public var tokens: Int
+  package var tokens: Int
   /// Tokens that carry loss.
-  public var targets: Int
+  package var targets: Int
 }
 
 /// Trains the columns of one phase.
-public final class PhaseTrainer {
+package final class PhaseTrainer {
   /// The columns the phase computes with, and those it trains.
-  public let columns: ColumnView
+  package let columns: ColumnView
   private let stage: LlamaStage
   /// The phase's columns as computed now; frozen ones that are added to the weights are not among them.
   let view: AdapterView
@@ -31,7 +31,7 @@ public final class PhaseTrainer {
   ///   - folds: whether the frozen columns are added to the stage's weights, where its device stores sums. Nothing
   ///     else may compute with the stage then, until its weights are its own again (``LlamaStage/fold(_:columns:)``).
   /// - Throws: what the model's file throws when weights are read again.
-  public init(
+  package init(
     _ stage: LlamaStage, adapter: LoRAAdapter, columns: ColumnView, options: TrainingOptions, rows: Int,
     folds: Bool = false
   ) throws {
@@ -46,15 +46,15 @@ public final class PhaseTrainer {
   }
 
   /// Bytes of activations, gradients, moments and the compact adapter.
-  public var byteCount: Int { engine.byteCount + optimizer.byteCount + view.byteCount }
+  package var byteCount: Int { engine.byteCount + optimizer.byteCount + view.byteCount }
 
   /// Optimiser steps taken.
-  public var stepCount: Int { optimizer.step }
+  package var stepCount: Int { optimizer.step }
 
   /// One optimiser step.
   ///
   /// - Throws: what the weight source throws when embeddings cannot be read.
-  public func step(_ sequences: [TokenSequence], learningRate: Double) throws -> StepResult {
+  package func step(_ sequences: [TokenSequence], learningRate: Double) throws -> StepResult {
     let targets = sequences.reduce(0) { $0 + $1.targetCount }
     let batches =
       options.microBatchSamples.map { MicroBatching.pack(sequences, samples: $0) }
@@ -74,16 +74,16 @@ public final class PhaseTrainer {
   }
 
   /// Writes the trained columns back; no other value of the adapter is touched.
-  public func commit(to adapter: inout LoRAAdapter) { optimizer.commit(to: &adapter) }
+  package func commit(to adapter: inout LoRAAdapter) { optimizer.commit(to: &adapter) }
 
   /// Where each trainable column stands in flat vectors.
-  public var layout: TrainableLayout { optimizer.layout }
+  package var layout: TrainableLayout { optimizer.layout }
 
   /// The trainable parameters, flat.
-  public var parameters: [Float] { optimizer.currentParameters }
+  package var parameters: [Float] { optimizer.currentParameters }
 
   /// Writes flat trainable parameters, of this or an earlier step, into an adapter.
-  public func scatter(_ flat: [Float], into adapter: inout LoRAAdapter) {
+  package func scatter(_ flat: [Float], into adapter: inout LoRAAdapter) {
     flat.withUnsafeBufferPointer { values in
       guard let base = values.baseAddress else { return }
       optimizer.layout.scatter(base, into: &adapter, columns: optimizer.columns)
@@ -91,7 +91,7 @@ public final class PhaseTrainer {
   }
 
   /// The optimiser's moments and step, to go on from.
-  public var optimizerState: ColumnOptimizer.State {
+  package var optimizerState: ColumnOptimizer.State {
     get { optimizer.state }
     set { optimizer.state = newValue }
   }
@@ -103,7 +103,7 @@ extension LlamaStage {
   ///
   /// - Returns: the columns that are still to be computed beside the weights.
   /// - Throws: what the model's file throws when weights are read again.
-  public func folding(_ columns: ColumnView, of adapter: LoRAAdapter, folds: Bool) throws -> ColumnView {
+  package func folding(_ columns: ColumnView, of adapter: LoRAAdapter, folds: Bool) throws -> ColumnView {
     let folds = folds && device.storesSums
     try fold(adapter, columns: folds ? columns.frozen : [])
     return folds ? ColumnView(frozen: [], trainable: columns.trainable) : columns
@@ -112,15 +112,15 @@ extension LlamaStage {
 
 extension Phase {
   /// The prerequisites of whose columns some are refined.
-  public var refinedPrerequisites: [String] { prerequisites.filter { !$0.trainable.isEmpty }.map(\.task) }
+  package var refinedPrerequisites: [String] { prerequisites.filter { !$0.trainable.isEmpty }.map(\.task) }
 
   /// The phase's columns as a model computes them.
-  public var columnView: ColumnView { ColumnView(frozen: frozen, trainable: trainable) }
+  package var columnView: ColumnView { ColumnView(frozen: frozen, trainable: trainable) }
 
   /// The phase with its columns chosen: those of a checkpoint, or by importance where the rule says so.
   ///
   /// - Throws: `TaskGraphError.importanceNotFinite`.
-  public func resolved(_ adapter: LoRAAdapter, frozen: [Int]? = nil) throws(TaskGraphError) -> Phase {
+  package func resolved(_ adapter: LoRAAdapter, frozen: [Int]? = nil) throws(TaskGraphError) -> Phase {
     if let frozen { return freezing(frozen) }
     return isProvisional ? try freezing(mostImportant: adapter.columnImportances()) : self
   }

@@ -1,45 +1,46 @@
 import Checkpoint
 import Foundation
 import LanguageModels
+import SafeFiles
 import TaskGraph
 import Tensor
 
 /// Replays a training whose every batch is given as token ids, from given initial parameters: what it
 /// computes can be compared number by number with another implementation.
-public struct ReferenceReplay {
+package struct ReferenceReplay {
   /// One line of losses.
-  public struct Loss: Codable, Sendable, Equatable {
+  package struct Loss: Codable, Sendable, Equatable {
     /// From 0.
-    public let round: Int
+    package let round: Int
     /// The task.
-    public let task: String
+    package let task: String
     /// From 1.
-    public let step: Int
+    package let step: Int
     /// Mean cross-entropy.
-    public let loss: Double
+    package let loss: Double
     /// Before clipping.
-    public let gradNorm: Double
+    package let gradNorm: Double
   }
 
   /// What a replay gives.
-  public struct Outcome: Sendable {
+  package struct Outcome: Sendable {
     /// All columns after training.
-    public var adapter: LoRAAdapter
+    package var adapter: LoRAAdapter
     /// One line a step.
-    public var losses: [Loss]
+    package var losses: [Loss]
     /// Per task the logits at the last position of its first sequence, seen with its columns.
-    public var logits: [String: [Float]]
+    package var logits: [String: [Float]]
   }
 
   /// All columns before training.
-  public let initialAdapter: LoRAAdapter
+  package let initialAdapter: LoRAAdapter
   private let specification: ReplaySpecification
   private let schedule: PhaseSchedule
   private let weights: any WeightSource
   private let device: any ComputeDevice
 
-  /// - Throws: `CheckpointError` naming the file and the field that cannot be used.
-  public init(
+  /// - Throws: `FileError` naming the file and the field that cannot be used.
+  package init(
     specification url: URL, initial: URL, model: any WeightSource,
     device: any ComputeDevice = CPUDevice(computeType: .float32)
   ) throws {
@@ -57,8 +58,8 @@ public struct ReferenceReplay {
 
   /// Trains every phase.
   ///
-  /// - Throws: what the model's file throws, and `CheckpointError` where the training diverges.
-  public func run() throws -> Outcome {
+  /// - Throws: what the model's file throws, and `FileError` where the training diverges.
+  package func run() throws -> Outcome {
     let stage = try LlamaStage(weights, device: device)
     var options = TrainingOptions()
     options.adamW = specification.adamW
@@ -95,8 +96,8 @@ public struct ReferenceReplay {
     return outcome
   }
 
-  private func diverged(_ what: String) -> CheckpointError {
-    CheckpointError(
+  private func diverged(_ what: String) -> FileError {
+    FileError(
       .unsupported, file: specification.file, field: "learningRate",
       problem: "\(what) is not a finite number: the training has diverged", remedy: "give a smaller one")
   }

@@ -1,6 +1,8 @@
 import Checkpoint
 import Foundation
 import LanguageModels
+import SafeFiles
+import StrictJSON
 import TaskGraph
 import Tensor
 
@@ -32,7 +34,7 @@ struct ReplaySpecification {
   /// - Parameters:
   ///   - model: the model to train, whose vocabulary and context the sequences must keep to.
   ///   - type: what is computed in.
-  /// - Throws: `CheckpointError` naming the file and the field that cannot be used.
+  /// - Throws: `FileError` naming the file and the field that cannot be used.
   init(_ url: URL, model: LlamaConfiguration, type: ElementType) throws {
     file = url.path
     let root = Field(file: url.path, path: "", value: try JSONParser.parse(MappedFile(url)))
@@ -63,7 +65,7 @@ struct ReplaySpecification {
 
   /// The order of phases.
   ///
-  /// - Throws: `CheckpointError` naming the file and the field that cannot be used.
+  /// - Throws: `FileError` naming the file and the field that cannot be used.
   func schedule() throws -> PhaseSchedule {
     do throws(TaskGraphError) {
       let graph = try TaskDependencyGraph(tasks.map { (name: $0.name, parents: $0.parents) })
@@ -72,7 +74,7 @@ struct ReplaySpecification {
         prerequisiteRule: prerequisites, freezeRule: .leading, rounds: rounds)
     } catch {
       let (field, remedy) = Self.place(of: error)
-      throw CheckpointError(.malformed, file: file, field: field, problem: error.problem, remedy: remedy)
+      throw FileError(.malformed, file: file, field: field, problem: error.problem, remedy: remedy)
     }
   }
 
@@ -115,8 +117,8 @@ private struct Field {
   /// `nil` where there is none, or null.
   let value: JSONValue?
 
-  func refusal(_ problem: String, _ remedy: String) -> CheckpointError {
-    CheckpointError(
+  func refusal(_ problem: String, _ remedy: String) -> FileError {
+    FileError(
       .malformed, file: file, field: path.isEmpty ? nil : path, problem: problem, remedy: remedy)
   }
 
@@ -169,7 +171,7 @@ private struct Field {
     return value
   }
 
-  private func unknown(_ word: String, _ known: [String]) -> CheckpointError {
+  private func unknown(_ word: String, _ known: [String]) -> FileError {
     refusal("'\(word)' is unknown or not computed here", "use \(Self.words(known))")
   }
 

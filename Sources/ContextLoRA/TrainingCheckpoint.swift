@@ -1,6 +1,7 @@
 import Checkpoint
 import Foundation
 import LanguageModels
+import SafeFiles
 
 /// Everything a run needs to go on exactly: one safetensors file, written atomically.
 ///
@@ -8,36 +9,36 @@ import LanguageModels
 /// order of `TrainableLayout`), `history.N`, the trainable parameters of the last steps, oldest first,
 /// where predicted answers need them, and `best`, those of the phase's best validated state. The metadata entry
 /// `state` is JSON, and `sha256` the checksum of all tensors and metadata.
-public struct TrainingCheckpoint: Sendable, Equatable {
+package struct TrainingCheckpoint: Sendable, Equatable {
   /// Where the run is.
-  public struct Position: Sendable, Equatable, Codable {
+  package struct Position: Sendable, Equatable, Codable {
     /// The phase in progress, or the number of phases when all are done.
-    public var phase: Int
+    package var phase: Int
     /// Its optimiser steps taken.
-    public var step: Int
+    package var step: Int
     /// Its samples taken.
-    public var epoch: Int
+    package var epoch: Int
     /// See `epoch`.
-    public var sample: Int
+    package var sample: Int
     /// The columns that the phase trains, and those that it freezes.
-    public var trainable: [Int]
+    package var trainable: [Int]
     /// See `trainable`.
-    public var frozen: [Int]
+    package var frozen: [Int]
     /// Optimiser steps of the whole run.
-    public var totalSteps: Int
+    package var totalSteps: Int
     /// The prerequisites' held-back losses when the phase began, for adaptive freezing.
-    public var lossesAtStart: [String: Double]
+    package var lossesAtStart: [String: Double]
     /// How far the phase in progress is; `nil` between phases.
-    public var progress: PhaseProgress?
+    package var progress: PhaseProgress?
     /// The columns of the phase's best state, where some of them have frozen since; `nil` for those that train.
-    public var bestColumns: [Int]?
+    package var bestColumns: [Int]?
     /// Identifies the workflow's text with all its settings.
-    public var workflow: String
+    package var workflow: String
     /// Identifies the base model.
-    public var model: String
+    package var model: String
 
     /// Takes the parts as they are.
-    public init(
+    package init(
       phase: Int, step: Int, epoch: Int, sample: Int, trainable: [Int], frozen: [Int], totalSteps: Int,
       lossesAtStart: [String: Double], progress: PhaseProgress? = nil, bestColumns: [Int]? = nil,
       workflow: String, model: String
@@ -51,20 +52,20 @@ public struct TrainingCheckpoint: Sendable, Equatable {
   }
 
   /// Where the run is.
-  public var position: Position
+  package var position: Position
   /// All columns, trained ones as of this step.
-  public var adapter: LoRAAdapter
+  package var adapter: LoRAAdapter
   /// The moments of the phase in progress; `nil` between phases.
-  public var optimizer: ColumnOptimizer.State?
+  package var optimizer: ColumnOptimizer.State?
   /// Trainable parameters after earlier steps, oldest first.
-  public var history: [[Float]]
+  package var history: [[Float]]
   /// The trainable parameters of the phase's best validated state; `nil` before the first one.
-  public var best: [Float]?
+  package var best: [Float]?
 
   private static let format = "contexture-checkpoint-1"
 
   /// Takes the parts as they are.
-  public init(
+  package init(
     position: Position, adapter: LoRAAdapter, optimizer: ColumnOptimizer.State?, history: [[Float]],
     best: [Float]? = nil
   ) {
@@ -77,8 +78,8 @@ public struct TrainingCheckpoint: Sendable, Equatable {
 
   /// Writes the file atomically: it is complete or absent.
   ///
-  /// - Throws: `CheckpointError` where the system refuses, a full disk for example.
-  public func write(to url: URL) throws {
+  /// - Throws: `FileError` where the system refuses, a full disk for example.
+  package func write(to url: URL) throws {
     var tensors = AdapterTensors.tensors(adapter)
     if let optimizer {
       for (name, values) in [
@@ -109,11 +110,11 @@ public struct TrainingCheckpoint: Sendable, Equatable {
 
   /// Reads a file and checks it against its checksum.
   ///
-  /// - Throws: `CheckpointError` naming the file and what is wrong with it.
-  public init(_ url: URL, sites: [AdapterSite]) throws {
+  /// - Throws: `FileError` naming the file and what is wrong with it.
+  package init(_ url: URL, sites: [AdapterSite]) throws {
     let file = try SafetensorsFile(url)
-    func refuse(_ problem: String) -> CheckpointError {
-      CheckpointError(
+    func refuse(_ problem: String) -> FileError {
+      FileError(
         .malformed, file: url.path, problem: problem,
         remedy: "restore it from a copy, or train again into a new folder")
     }

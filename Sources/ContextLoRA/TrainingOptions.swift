@@ -1,101 +1,101 @@
 import Tensor
 
 /// How every phase trains.
-public struct TrainingOptions: Sendable, Equatable {
+package struct TrainingOptions: Sendable, Equatable {
   /// Passes over the data in each phase.
-  public var epochs = 1
+  package var epochs = 1
   /// Planned optimiser steps of a phase; `nil` for as many as the epochs give.
-  public var plannedSteps: Int?
+  package var plannedSteps: Int?
   /// The same for some tasks.
-  public var plannedStepsByTask: [String: Int] = [:]
+  package var plannedStepsByTask: [String: Int] = [:]
   /// The most optimiser steps of a phase; `nil` for no limit.
-  public var maximumSteps: Int?
+  package var maximumSteps: Int?
   /// The same for some tasks.
-  public var maximumStepsByTask: [String: Int] = [:]
+  package var maximumStepsByTask: [String: Int] = [:]
   /// Measures phases while they train; `nil` for never.
-  public var validation: Validation?
+  package var validation: Validation?
   /// Sequences of one optimiser step.
-  public var batchSize = 16
+  package var batchSize = 16
   /// Tokens packed into one micro-batch, about: what one worker computes at a time.
-  public var microBatchTokens = 256
+  package var microBatchTokens = 256
   /// Sequences of one micro-batch, whatever their lengths; `nil` packs by ``microBatchTokens``.
-  public var microBatchSamples: Int?
+  package var microBatchSamples: Int?
   /// The learning rate.
-  public var learningRate = LearningRateSchedule(peak: 1e-3)
+  package var learningRate = LearningRateSchedule(peak: 1e-3)
   /// The optimiser's constants.
-  public var adamW = AdamWSettings()
+  package var adamW = AdamWSettings()
   /// Gradients of a greater Euclidean norm are scaled down to it; `nil` for never.
-  public var clipNorm: Double? = 1
+  package var clipNorm: Double? = 1
   /// Optimiser steps between the parameters that a batch's predicted parent answers are made with and
   /// those that it trains.
-  public var staleness = 1
+  package var staleness = 1
   /// Of the order of samples and of the adapter's first values.
-  public var seed: UInt64 = 0
+  package var seed: UInt64 = 0
   /// Freezes columns from gradient evidence; `nil` keeps to the schedule's ratio.
-  public var adaptiveFreezing: AdaptiveFreezing?
+  package var adaptiveFreezing: AdaptiveFreezing?
   /// Optimiser steps between checkpoints.
-  public var checkpointEvery = 50
+  package var checkpointEvery = 50
 
   /// The defaults.
-  public init() {}
+  package init() {}
 
   /// How validation steers a phase.
-  public struct Validation: Sendable, Equatable {
+  package struct Validation: Sendable, Equatable {
     /// Optimiser steps between validations.
-    public var every: Int
+    package var every: Int
     /// Validations without an improvement that end a phase early; `nil` for never.
-    public var patience: Int?
+    package var patience: Int?
     /// What a phase may cost that needs more than its planned steps.
-    public var budget: Budget
+    package var budget: Budget
 
     /// Validation every `every` steps.
-    public init(every: Int, patience: Int? = nil, budget: Budget = Budget()) {
+    package init(every: Int, patience: Int? = nil, budget: Budget = Budget()) {
       (self.every, self.patience, self.budget) = (every, patience, budget)
     }
   }
 
   /// The most that one phase may cost. All limits hold; its planned steps are never cut.
-  public struct Budget: Sendable, Hashable {
+  package struct Budget: Sendable, Hashable {
     /// Optimiser steps; `nil` for three times the planned ones.
-    public var steps: Int?
+    package var steps: Int?
     /// Tokens of the samples.
-    public var tokens: Int?
+    package var tokens: Int?
     /// Minutes of training.
-    public var minutes: Double?
+    package var minutes: Double?
 
     /// A budget.
-    public init(steps: Int? = nil, tokens: Int? = nil, minutes: Double? = nil) {
+    package init(steps: Int? = nil, tokens: Int? = nil, minutes: Double? = nil) {
       (self.steps, self.tokens, self.minutes) = (steps, tokens, minutes)
     }
   }
 
   /// Each phase sees the samples in an order of its own.
-  public func seed(phase: Int) -> UInt64 { seed &+ UInt64(phase) &* 0x9E37_79B9_7F4A_7C15 }
+  package func seed(phase: Int) -> UInt64 { seed &+ UInt64(phase) &* 0x9E37_79B9_7F4A_7C15 }
 
   /// What gradients of a norm are multiplied with.
-  public func clipFactor(norm: Double) -> Float { Float(clipNorm.map { min(1, $0 / (norm + 1e-6)) } ?? 1) }
+  package func clipFactor(norm: Double) -> Float { Float(clipNorm.map { min(1, $0 / (norm + 1e-6)) } ?? 1) }
 
   /// No micro-batch of sequences of at most `longest` tokens, of which there are `samples`, has more rows.
-  public func microBatchRows(longest: Int, samples: Int) -> Int {
+  package func microBatchRows(longest: Int, samples: Int) -> Int {
     // Packed by tokens, a micro-batch begins and ends within a sequence's half at most.
     min(
       min(batchSize, samples) * longest, microBatchSamples.map { $0 * longest } ?? microBatchTokens + longest)
   }
 
   /// The planned optimiser steps of a phase of `task` over `samples` samples.
-  public func stepCount(task: String, samples: Int) -> Int {
+  package func stepCount(task: String, samples: Int) -> Int {
     let all = epochs * ((samples + batchSize - 1) / batchSize)
     return min(
       plannedStepsByTask[task] ?? plannedSteps ?? all, maximumSteps ?? .max, maximumStepsByTask[task] ?? .max)
   }
 
   /// The plan of a phase of `task` over `samples` samples.
-  public func pace(task: String, samples: Int) -> PhasePace {
+  package func pace(task: String, samples: Int) -> PhasePace {
     PhasePace(planned: stepCount(task: task, samples: samples), cooldown: learningRate.cooldown)
   }
 
   /// The most steps that a phase of `task` takes, however it learns.
-  public func stepLimit(task: String, planned: Int) -> Int {
+  package func stepLimit(task: String, planned: Int) -> Int {
     guard let validation else { return planned }
     return max(
       planned,

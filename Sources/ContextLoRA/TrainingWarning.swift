@@ -1,5 +1,5 @@
 /// A way in which a phase can fail although every step succeeds, found by validation.
-public enum TrainingWarning: Sendable, Equatable, Codable {
+package enum TrainingWarning: Sendable, Equatable, Codable {
   /// The task is no better than its most frequent answer.
   case notLearnt(task: String, accuracy: Double, majority: Double)
   /// The validation loss has left its best value far behind.
@@ -10,7 +10,7 @@ public enum TrainingWarning: Sendable, Equatable, Codable {
   case columnsDidNotMove(task: String)
 
   /// A short name for logs.
-  public var name: String {
+  package var name: String {
     switch self {
     case .notLearnt: "not learnt"
     case .diverging: "diverging"
@@ -20,7 +20,7 @@ public enum TrainingWarning: Sendable, Equatable, Codable {
   }
 
   /// The task whose phase it was.
-  public var task: String {
+  package var task: String {
     switch self {
     case .notLearnt(let task, _, _), .diverging(let task, _, _, _), .prerequisiteDropped(let task, _, _, _),
       .columnsDidNotMove(let task):
@@ -29,7 +29,7 @@ public enum TrainingWarning: Sendable, Equatable, Codable {
   }
 
   /// What happened and which setting to change.
-  public var text: String {
+  package var text: String {
     switch self {
     case .notLearnt(let task, let accuracy, let majority):
       "\(task): \(percent(accuracy)) of validation, the majority answer has \(percent(majority)): not learnt; "

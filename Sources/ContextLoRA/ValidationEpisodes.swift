@@ -2,7 +2,7 @@ import LanguageModels
 import Tensor
 
 /// Episodes that no phase trains on, put as questions whose answers are known.
-public protocol ValidationEpisodes: AnyObject {
+package protocol ValidationEpisodes: AnyObject {
   /// A task's questions, with the recorded answers of its parents. The first continuation of each question, or,
   /// for a choice, the one of the right option, is the recorded reply.
   ///
@@ -15,20 +15,20 @@ public protocol ValidationEpisodes: AnyObject {
 }
 
 /// What one validation found, beside the phase's own score.
-public struct ValidationReport: Sendable, Equatable, Codable {
+package struct ValidationReport: Sendable, Equatable, Codable {
   /// The state's score.
-  public var score: ValidationScore
+  package var score: ValidationScore
   /// Whether it is the phase's best state so far.
-  public var isBest: Bool
+  package var isBest: Bool
   /// What it changed for the phase.
-  public var change: PhasePace.Change
+  package var change: PhasePace.Change
   /// The last step of the phase, as planned now.
-  public var end: Int
+  package var end: Int
   /// Wall time.
-  public var seconds: Double
+  package var seconds: Double
 
   /// Takes the parts.
-  public init(score: ValidationScore, isBest: Bool, change: PhasePace.Change, end: Int, seconds: Double) {
+  package init(score: ValidationScore, isBest: Bool, change: PhasePace.Change, end: Int, seconds: Double) {
     (self.score, self.isBest, self.change, self.end, self.seconds) = (score, isBest, change, end, seconds)
   }
 }

@@ -1,29 +1,29 @@
 import Datasets
 
 /// What a task reaches on validation episodes, which no phase trains on.
-public struct ValidationScore: Sendable, Equatable, Codable {
+package struct ValidationScore: Sendable, Equatable, Codable {
   /// Mean cross-entropy over the tokens of the recorded replies, in nats.
-  public var loss: Double
+  package var loss: Double
   /// Episodes answered right: the option whose reply is the most probable, or free text that greedy decoding
   /// would reproduce token by token.
-  public var correct: Int
+  package var correct: Int
   /// Episodes.
-  public var count: Int
+  package var count: Int
 
   /// A score of `count` episodes.
-  public init(loss: Double, correct: Int, count: Int) {
+  package init(loss: Double, correct: Int, count: Int) {
     (self.loss, self.correct, self.count) = (loss, correct, count)
   }
 
   /// The share of right answers, 0...1; 0 of no episodes.
-  public var accuracy: Double { count == 0 ? 0 : Double(correct) / Double(count) }
+  package var accuracy: Double { count == 0 ? 0 : Double(correct) / Double(count) }
 
   /// Whether the numbers, read from a file, can be those of a validation.
   var isSound: Bool { loss.isFinite && count >= 0 && (0...count).contains(correct) }
 
   /// Whether this state is to be kept instead of the other one: by accuracy, ties by loss. A loss that is not
   /// finite never wins.
-  public func isBetter(than other: ValidationScore?) -> Bool {
+  package func isBetter(than other: ValidationScore?) -> Bool {
     guard loss.isFinite else { return false }
     guard let other else { return true }
     return (accuracy, -loss) > (other.accuracy, -other.loss)
@@ -39,7 +39,7 @@ public struct ValidationScore: Sendable, Equatable, Codable {
   }
 
   /// Whether the accuracy exceeds that of always giving the most frequent answer, `majority`, by more than chance.
-  public func isLearnt(majority: Double) -> Bool {
+  package func isLearnt(majority: Double) -> Bool {
     loss.isFinite && MajorityTest.isBetter(correct: correct, of: count, than: majority)
   }
 
@@ -48,7 +48,7 @@ public struct ValidationScore: Sendable, Equatable, Codable {
   ///
   /// The fewer episodes, the fewer mistakes: none of 40, 1 of 64, 3 of 100. One of 40 looks like 97.5 %, and was 93 %
   /// of the test episodes for one task of the example.
-  public var isGoodEnough: Bool {
+  package var isGoodEnough: Bool {
     guard count > 0 else { return false }
     return correct == count
       || ScoreInterval.of(correct: correct, count: count, z: 0.841_621).lowerBound >= 0.95

@@ -1,16 +1,17 @@
 import Foundation
+import SafeFiles
 
 /// The three parts of a data set: what is trained on, what is held back meanwhile, and what is reported.
-public struct DatasetSplits: Sendable, Equatable {
+package struct DatasetSplits: Sendable, Equatable {
   /// The episodes to train on.
-  public var train: [Episode]
+  package var train: [Episode]
   /// Held back from training, which measures itself on them.
-  public var valid: [Episode]
+  package var valid: [Episode]
   /// The episodes for the final figures.
-  public var test: [Episode]
+  package var test: [Episode]
 
   /// Makes splits of their parts.
-  public init(train: [Episode], valid: [Episode], test: [Episode]) {
+  package init(train: [Episode], valid: [Episode], test: [Episode]) {
     self.train = train
     self.valid = valid
     self.test = test
@@ -20,7 +21,7 @@ public struct DatasetSplits: Sendable, Equatable {
   /// two, which get at least one each).
   ///
   /// - Precondition: there are at least three episodes.
-  public init(cutting episodes: [Episode]) {
+  package init(cutting episodes: [Episode]) {
     precondition(episodes.count >= 3, "three splits need at least three episodes")
     let share = max(1, episodes.count / 10)
     let trainEnd = episodes.count - 2 * share
@@ -31,9 +32,9 @@ public struct DatasetSplits: Sendable, Equatable {
 }
 
 /// A folder with `train.jsonl`, `valid.jsonl` and `test.jsonl`.
-public struct DatasetFolder: Sendable, Equatable {
+package struct DatasetFolder: Sendable, Equatable {
   /// The part of a data set that one file holds.
-  public enum Split: String, Sendable, CaseIterable {
+  package enum Split: String, Sendable, CaseIterable {
     /// What is trained on.
     case train
     /// What is held back meanwhile.
@@ -43,50 +44,46 @@ public struct DatasetFolder: Sendable, Equatable {
   }
 
   /// The folder.
-  public let path: String
+  package let path: String
 
   /// The data set in the folder `path`. Nothing is read yet.
-  public init(path: String) {
+  package init(path: String) {
     self.path = path
   }
 
   /// The file of one split.
-  public func file(_ split: Split) -> String {
+  package func file(_ split: Split) -> String {
     URL(fileURLWithPath: path).appendingPathComponent("\(split.rawValue).jsonl").relativePath
   }
 
   /// The episodes of one split.
   ///
-  /// - Parameters: as for `EpisodeFile.read(_:tasks:inputs:)`.
+  /// - Parameter schema: What every episode must hold.
   /// - Throws: `EpisodeFileError`, also if the folder or the file is missing.
-  public func read(
-    _ split: Split, tasks: [String] = [], inputs: [String: [String]] = [:]
+  package func read(
+    _ split: Split, schema: EpisodeSchema = EpisodeSchema()
   ) throws(EpisodeFileError) -> [Episode] {
-    try EpisodeFile.read(file(split), tasks: tasks, inputs: inputs)
+    try EpisodeFile.read(file(split), schema: schema)
   }
 
   /// All three splits.
   ///
-  /// - Parameters: as for `EpisodeFile.read(_:tasks:inputs:)`.
+  /// - Parameter schema: What every episode must hold.
   /// - Throws: `EpisodeFileError`, also if the folder or a file is missing.
-  public func read(
-    tasks: [String] = [], inputs: [String: [String]] = [:]
+  package func read(
+    schema: EpisodeSchema = EpisodeSchema()
   ) throws(EpisodeFileError) -> DatasetSplits {
     DatasetSplits(
-      train: try read(.train, tasks: tasks, inputs: inputs),
-      valid: try read(.valid, tasks: tasks, inputs: inputs),
-      test: try read(.test, tasks: tasks, inputs: inputs))
+      train: try read(.train, schema: schema),
+      valid: try read(.valid, schema: schema),
+      test: try read(.test, schema: schema))
   }
 
   /// Writes all three files, each atomically, and makes the folder if it is not there.
   ///
-  /// - Throws: `EpisodeFileError` if the folder or a file cannot be written.
-  public func write(_ splits: DatasetSplits) throws(EpisodeFileError) {
-    do {
-      try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    } catch {
-      throw EpisodeFileError(path: path, problem: .unwritable("the folder cannot be made"))
-    }
+  /// - Throws: `FileError` if the folder or a file cannot be written.
+  package func write(_ splits: DatasetSplits) throws {
+    try AtomicFolder.make(URL(fileURLWithPath: path))
     try EpisodeFile.write(splits.train, to: file(.train))
     try EpisodeFile.write(splits.valid, to: file(.valid))
     try EpisodeFile.write(splits.test, to: file(.test))

@@ -2,35 +2,35 @@
 ///
 /// In a file an episode is one line of JSON:
 /// `{"id": …, "inputs": {name: text}, "tasks": {task: {"question": …, "options": […], "answer": index}}}`.
-public struct Episode: Sendable, Equatable {
+package struct Episode: Sendable, Equatable {
   /// The place an episode was read from.
-  public struct Origin: Sendable, Hashable, CustomStringConvertible {
+  package struct Origin: Sendable, Hashable, CustomStringConvertible {
     /// The file, as it was named by the caller.
-    public let path: String
+    package let path: String
     /// The line, counted from 1.
-    public let line: Int
+    package let line: Int
 
     /// Makes a place of its parts.
-    public init(path: String, line: Int) {
+    package init(path: String, line: Int) {
       self.path = path
       self.line = line
     }
 
     /// `file:line`.
-    public var description: String { "\(path):\(line)" }
+    package var description: String { "\(path):\(line)" }
   }
 
   /// Identifies the episode; unique in its file.
-  public var id: String
+  package var id: String
   /// The texts that tasks read, by name.
-  public var inputs: [String: String]
+  package var inputs: [String: String]
   /// What each task asks here, by the task's name.
-  public var tasks: [String: TaskItem]
+  package var tasks: [String: TaskItem]
   /// Where it was read, for messages; `nil` for one that was made. It is neither compared nor written.
-  public var origin: Origin?
+  package var origin: Origin?
 
   /// Makes an episode of its parts.
-  public init(
+  package init(
     id: String, inputs: [String: String], tasks: [String: TaskItem], origin: Origin? = nil
   ) {
     self.id = id
@@ -40,13 +40,13 @@ public struct Episode: Sendable, Equatable {
   }
 
   /// Whether both say the same, wherever they were read.
-  public static func == (left: Episode, right: Episode) -> Bool {
+  package static func == (left: Episode, right: Episode) -> Bool {
     left.id == right.id && left.inputs == right.inputs && left.tasks == right.tasks
   }
 }
 
 /// A recorded answer: one of the options, or a text of its own.
-public enum Answer: Sendable, Equatable {
+package enum Answer: Sendable, Equatable {
   /// The index of the right option, counted from 0.
   case option(Int)
   /// The answer itself, for items without options.
@@ -56,21 +56,21 @@ public enum Answer: Sendable, Equatable {
 }
 
 /// One question with its options and recorded answer.
-public struct TaskItem: Sendable, Equatable {
+package struct TaskItem: Sendable, Equatable {
   /// The most options that can be asked about: one for each letter.
-  public static let maximumOptions = 26
+  package static let maximumOptions = 26
 
   /// What is asked.
-  public let question: String
+  package let question: String
   /// The choices in the order in which they are shown; empty for a free-text item.
-  public let options: [String]
+  package let options: [String]
   /// The recorded answer.
-  public let answer: Answer
+  package let answer: Answer
 
   /// An item with options.
   ///
   /// - Precondition: `answer` is an index of `options`.
-  public init(question: String, options: [String], answer: Int) {
+  package init(question: String, options: [String], answer: Int) {
     precondition(options.indices.contains(answer), "answer \(answer) is outside \(options.count) options")
     self.question = question
     self.options = options
@@ -78,21 +78,21 @@ public struct TaskItem: Sendable, Equatable {
   }
 
   /// A free-text item.
-  public init(question: String, answer: String) {
+  package init(question: String, answer: String) {
     self.question = question
     self.options = []
     self.answer = .text(answer)
   }
 
   /// An item without a recorded answer; free text where there are no options.
-  public init(question: String, options: [String]) {
+  package init(question: String, options: [String]) {
     self.question = question
     self.options = options
     answer = .unknown
   }
 
   /// The words of the recorded answer, whichever kind it is; empty where there is none.
-  public var answerText: String {
+  package var answerText: String {
     switch answer {
     case .option(let index): options[index]
     case .text(let text): text
@@ -101,29 +101,29 @@ public struct TaskItem: Sendable, Equatable {
   }
 
   /// The index of the right option; `nil` for a free-text item, and where no answer is recorded.
-  public var answerIndex: Int? {
+  package var answerIndex: Int? {
     if case .option(let index) = answer { index } else { nil }
   }
 
   /// The same item with another of its options recorded as the answer.
   ///
   /// - Precondition: `index` is an index of `options`.
-  public func answered(with index: Int) -> TaskItem {
+  package func answered(with index: Int) -> TaskItem {
     TaskItem(question: question, options: options, answer: index)
   }
 }
 
 /// What a task needs of an episode: the inputs it reads and the tasks whose answers it is given.
-public struct DatasetTask: Sendable, Equatable, Codable {
+package struct DatasetTask: Sendable, Equatable, Codable {
   /// The task's name.
-  public let name: String
+  package let name: String
   /// The names of the inputs it reads itself.
-  public let inputs: [String]
+  package let inputs: [String]
   /// The tasks whose answers it is given (direct parents).
-  public let parents: [String]
+  package let parents: [String]
 
   /// Makes a task's description of its parts.
-  public init(name: String, inputs: [String], parents: [String] = []) {
+  package init(name: String, inputs: [String], parents: [String] = []) {
     self.name = name
     self.inputs = inputs
     self.parents = parents

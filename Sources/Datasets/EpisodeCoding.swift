@@ -1,10 +1,9 @@
+import StrictJSON
+
 /// Turns one line of a file into an episode and checks all that can be checked of it.
 struct EpisodeDecoder {
   let path: String
-  let tasks: [String]
-  let inputs: [String: [String]]
-  /// Whether items may come without an answer.
-  var answersOptional = false
+  let schema: EpisodeSchema
 
   func decode(_ line: UnsafeRawBufferPointer, number: Int) throws(EpisodeFileError) -> Episode {
     let root = LineCursor(path: path, line: number)
@@ -15,22 +14,33 @@ struct EpisodeDecoder {
       throw root.error(.notJSON(reason: error.reason, column: error.offset + 1))
     }
     let members = try root.object(value)
-    let id = try root.at("id").string(root.member("id", of: members))
+    let hasID = !schema.answersOptional || members.contains { $0.key == "id" }
+    let id = hasID ? try root.at("id").string(root.member("id", of: members)) : "line \(number)"
     if id.isEmpty { throw root.at("id").error(.emptyText) }
 
     let inputsCursor = root.at("inputs")
     var texts: [String: String] = [:]
-    for (name, text) in try inputsCursor.object(root.member("inputs", of: members)) {
-      texts[name] = try inputsCursor.at(name).string(text)
+    for member in try inputsCursor.object(root.member("inputs", of: members)) {
+      texts[member.key] = try inputsCursor.at(member.key).string(member.value)
     }
     let tasksCursor = root.at("tasks")
     var items: [String: TaskItem] = [:]
-    for (name, item) in try tasksCursor.object(root.member("tasks", of: members)) {
-      items[name] = try self.item(item, at: tasksCursor.at(name))
+    // Episodes that are only asked may be just their inputs.
+    let given = members.first { $0.key == "tasks" }
+    let isOptional = schema.answersOptional && !schema.questions.isEmpty
+    for member in given == nil && isOptional ? [] : try tasksCursor.object(root.member("tasks", of: members))
+    {
+      items[member.key] = try item(
+        member.value, schema.questions[member.key], at: tasksCursor.at(member.key))
     }
-    for task in tasks {
+    for task in schema.tasks {
+      if items[task] == nil, schema.answersOptional, let standard = schema.questions[task],
+        let question = standard.text
+      {
+        items[task] = TaskItem(question: question, options: standard.options ?? [])
+      }
       guard items[task] != nil else { throw tasksCursor.error(.missingTask(task)) }
-      for input in inputs[task] ?? [] where texts[input] == nil {
+      for input in schema.inputs[task] ?? [] where texts[input] == nil {
         throw inputsCursor.error(.missingInput(input, task: task))
       }
     }
@@ -38,17 +48,26 @@ struct EpisodeDecoder {
       id: id, inputs: texts, tasks: items, origin: Episode.Origin(path: path, line: number))
   }
 
-  private func item(_ value: JSONValue, at cursor: LineCursor) throws(EpisodeFileError) -> TaskItem {
+  /// - Parameter standard: what the task asks where the episode does not say it.
+  private func item(
+    _ value: JSONValue, _ standard: EpisodeSchema.Question?, at cursor: LineCursor
+  ) throws(EpisodeFileError) -> TaskItem {
     let members = try cursor.object(value)
     let known = ["question", "options", "answer"]
     if let unknown = members.first(where: { !known.contains($0.key) }) {
       throw cursor.error(.unknownField(unknown.key))
     }
-    let question = try cursor.at("question").string(cursor.member("question", of: members))
-    let isAsked = answersOptional && !members.contains { $0.key == "answer" }
+    let question: String
+    if let text = standard?.text, !members.contains(where: { $0.key == "question" }) {
+      question = text
+    } else {
+      question = try cursor.at("question").string(cursor.member("question", of: members))
+    }
+    let isAsked = schema.answersOptional && !members.contains { $0.key == "answer" }
     let answer = isAsked ? JSONValue.null : try cursor.member("answer", of: members)
     let answerCursor = cursor.at("answer")
-    guard let list = members.first(where: { $0.key == "options" })?.value else {
+    let list = members.first { $0.key == "options" }?.value
+    guard list != nil || standard?.options != nil else {
       if isAsked { return TaskItem(question: question, options: []) }
       guard case .string(let text) = answer else {
         throw answerCursor.error(
@@ -57,7 +76,10 @@ struct EpisodeDecoder {
       if text.allSatisfy(\.isWhitespace) { throw answerCursor.error(.emptyText) }
       return TaskItem(question: question, answer: text)
     }
-    let options = try self.options(list, at: cursor.at("options"))
+    let options =
+      try list.map { value throws(EpisodeFileError) in
+        try self.options(value, at: cursor.at("options"))
+      } ?? standard?.options ?? []
     if isAsked { return TaskItem(question: question, options: options) }
     guard case .integer(let index) = answer else {
       throw answerCursor.error(
@@ -120,7 +142,7 @@ private struct LineCursor {
     return EpisodeFileError(path: path, line: line, field: field, problem: problem)
   }
 
-  func object(_ value: JSONValue) throws(EpisodeFileError) -> [(key: String, value: JSONValue)] {
+  func object(_ value: JSONValue) throws(EpisodeFileError) -> [JSONValue.Member] {
     guard case .object(let members) = value else {
       throw error(.wrongType(expected: "an object", found: value.kind))
     }
@@ -135,7 +157,7 @@ private struct LineCursor {
   }
 
   func member(
-    _ name: String, of members: [(key: String, value: JSONValue)]
+    _ name: String, of members: [JSONValue.Member]
   ) throws(EpisodeFileError) -> JSONValue {
     guard let member = members.first(where: { $0.key == name }) else { throw error(.missingField(name)) }
     return member.value

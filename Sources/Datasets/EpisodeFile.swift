@@ -1,51 +1,45 @@
 import Foundation
+import SafeFiles
 
 /// Files of episodes in JSONL: UTF-8, one JSON object a line, blank lines allowed.
-public enum EpisodeFile {
+package enum EpisodeFile {
   /// The path that stands for standard input, which is read to its end.
-  public static let standardInput = "-"
+  package static let standardInput = "-"
 
   /// All episodes of a file, in its order.
   ///
   /// - Parameters:
   ///   - path: The file, or ``standardInput``.
-  ///   - tasks: The tasks that every episode must have. Others may be there too; they are checked and kept.
-  ///   - inputs: For each task, the inputs it reads, which every episode must have.
-  ///   - answersOptional: Whether items may come without an answer, to be asked only.
+  ///   - schema: What every episode must hold.
   /// - Throws: `EpisodeFileError` at the first problem.
-  public static func read(
-    _ path: String, tasks: [String] = [], inputs: [String: [String]] = [:], answersOptional: Bool = false
+  package static func read(
+    _ path: String, schema: EpisodeSchema = EpisodeSchema()
   ) throws(EpisodeFileError) -> [Episode] {
     var episodes: [Episode] = []
-    try forEach(in: path, tasks: tasks, inputs: inputs, answersOptional: answersOptional) {
-      episodes.append($0)
-    }
+    try forEach(in: path, schema: schema) { episodes.append($0) }
     return episodes
   }
 
   /// Reads a file line by line and hands over one episode at a time, so that a file larger than memory can
   /// be walked through: the file is mapped, and only the ids are kept (to find repeated ones).
   ///
-  /// - Parameters: as for `read(_:tasks:inputs:)`; `body` is called in the order of the lines.
+  /// - Parameters: as for `read(_:schema:)`; `body` is called in the order of the lines.
   /// - Throws: `EpisodeFileError` at the first problem; `body` has seen the episodes before it.
-  public static func forEach(
-    in path: String, tasks: [String] = [], inputs: [String: [String]] = [:], answersOptional: Bool = false,
-    _ body: (Episode) -> Void
+  package static func forEach(
+    in path: String, schema: EpisodeSchema = EpisodeSchema(), _ body: (Episode) -> Void
   ) throws(EpisodeFileError) {
-    try visit(path, tasks, inputs, answersOptional: answersOptional, body) {
-      (mistake) throws(EpisodeFileError) in throw mistake
-    }
+    try visit(path, schema, body) { (mistake) throws(EpisodeFileError) in throw mistake }
   }
 
   /// What is wrong in a file: the first problem of each line that has one, or that it cannot be read.
   ///
-  /// - Parameters: as for `read(_:tasks:inputs:)`; `limit` is the most problems that are looked for.
-  public static func mistakes(
-    in path: String, tasks: [String] = [], inputs: [String: [String]] = [:], limit: Int = .max
+  /// - Parameters: as for `read(_:schema:)`; `limit` is the most problems that are looked for.
+  package static func mistakes(
+    in path: String, schema: EpisodeSchema = EpisodeSchema(), limit: Int = .max
   ) -> [EpisodeFileError] {
     var mistakes: [EpisodeFileError] = []
     do throws(EpisodeFileError) {
-      try visit(path, tasks, inputs, answersOptional: false) { _ in
+      try visit(path, schema) { _ in
       } onMistake: { (mistake) throws(EpisodeFileError) in
         if mistakes.count == limit - 1 { throw mistake }
         mistakes.append(mistake)
@@ -58,12 +52,11 @@ public enum EpisodeFile {
 
   /// Hands over each line's episode, or what is wrong with it; ends with what `onMistake` throws.
   private static func visit(
-    _ path: String, _ tasks: [String], _ inputs: [String: [String]], answersOptional: Bool,
-    _ body: (Episode) -> Void, onMistake: (EpisodeFileError) throws(EpisodeFileError) -> Void
+    _ path: String, _ schema: EpisodeSchema, _ body: (Episode) -> Void,
+    onMistake: (EpisodeFileError) throws(EpisodeFileError) -> Void
   ) throws(EpisodeFileError) {
     let data = try load(path)
-    let decoder = EpisodeDecoder(
-      path: path, tasks: tasks, inputs: inputs, answersOptional: answersOptional)
+    let decoder = EpisodeDecoder(path: path, schema: schema)
     var firstLines: [String: Int] = [:]
     var holdsLines = false
     let failure = data.withUnsafeBytes { (bytes: UnsafeRawBufferPointer) -> EpisodeFileError? in
@@ -94,22 +87,18 @@ public enum EpisodeFile {
   /// Writes episodes, one a line, keys sorted by their UTF-8 bytes and slashes unescaped: equal episodes give
   /// equal bytes. The file appears complete or not at all.
   ///
-  /// - Throws: `EpisodeFileError` if it cannot be written.
-  public static func write(_ episodes: some Sequence<Episode>, to path: String) throws(EpisodeFileError) {
-    do {
-      try AtomicWrite.write(to: path) { handle in
-        var buffer: [UInt8] = []
-        for episode in episodes {
-          EpisodeEncoder.append(episode, to: &buffer)
-          if buffer.count >= 1 << 20 {
-            try handle.write(contentsOf: buffer)
-            buffer.removeAll(keepingCapacity: true)
-          }
+  /// - Throws: `FileError` if it cannot be written.
+  package static func write(_ episodes: some Sequence<Episode>, to path: String) throws {
+    try AtomicFile.write(to: URL(fileURLWithPath: path)) { writer in
+      var buffer: [UInt8] = []
+      for episode in episodes {
+        EpisodeEncoder.append(episode, to: &buffer)
+        if buffer.count >= 1 << 20 {
+          try buffer.withUnsafeBytes { try writer.write($0) }
+          buffer.removeAll(keepingCapacity: true)
         }
-        try handle.write(contentsOf: buffer)
       }
-    } catch {
-      throw EpisodeFileError(path: path, problem: .unwritable(reason(error)))
+      try buffer.withUnsafeBytes { try writer.write($0) }
     }
   }
 

@@ -1,13 +1,13 @@
+import InputErrors
+
 /// Why a file of episodes cannot be read or written: which file, which line, which field, and what to do.
-public struct EpisodeFileError: Error, CustomStringConvertible, Sendable, Equatable {
+package struct EpisodeFileError: InputError, Equatable {
   /// What is wrong.
-  public enum Problem: Sendable, Equatable {
+  package enum Problem: Sendable, Equatable {
     /// No file, or no folder, has this name.
     case missing
     /// The file could not be read; why.
     case unreadable(String)
-    /// The file could not be written; why.
-    case unwritable(String)
     /// No line holds an episode.
     case empty
     /// The line is not JSON; why, and at which byte of the line, counted from 1.
@@ -37,16 +37,16 @@ public struct EpisodeFileError: Error, CustomStringConvertible, Sendable, Equata
   }
 
   /// The file, as it was named by the caller.
-  public let path: String
+  package let path: String
   /// The line, counted from 1, if the problem lies in one.
-  public let line: Int?
+  package let line: Int?
   /// The field, with dots between levels, such as `tasks.route.answer`.
-  public let field: String?
+  package let field: String?
   /// What is wrong.
-  public let problem: Problem
+  package let problem: Problem
 
   /// Makes an error of its parts.
-  public init(path: String, line: Int? = nil, field: String? = nil, problem: Problem) {
+  package init(path: String, line: Int? = nil, field: String? = nil, problem: Problem) {
     self.path = path
     self.line = line
     self.field = field
@@ -54,7 +54,7 @@ public struct EpisodeFileError: Error, CustomStringConvertible, Sendable, Equata
   }
 
   /// One line: file, line, field, what is wrong, and the remedy.
-  public var description: String {
+  package var description: String {
     var place = path
     if let line { place += ":\(line)" }
     if let field { place += ": \(field)" }
@@ -67,8 +67,6 @@ public struct EpisodeFileError: Error, CustomStringConvertible, Sendable, Equata
       return "no such file; check the path, or make the data first"
     case .unreadable(let reason):
       return "cannot be read (\(reason)); check the file and its permissions"
-    case .unwritable(let reason):
-      return "cannot be written (\(reason)); check the folder, its permissions and the free space"
     case .empty:
       return "holds no episode; write one JSON object a line"
     case .notJSON(let reason, let column):

@@ -7,33 +7,33 @@ import Tensor
 /// optimiser, one micro-batch at a time as a stage of a pipeline computes it.
 ///
 /// Only a few layers are loaded at a time, so a device can be timed that holds no whole model.
-public struct DeviceProfiler: Sendable {
+package struct DeviceProfiler: Sendable {
   /// Micro-batch sizes in tokens for the layers, ascending. Default: 16 to 640.
-  public var tokens = [16, 64, 128, 200, 340, 640]
+  package var tokens = [16, 64, 128, 200, 340, 640]
   /// The sizes that further rank columns are timed at. Default: 64 and 340.
-  public var columnTokens = [64, 340]
+  package var columnTokens = [64, 340]
   /// Numbers of labelled tokens for the head, ascending. Default: 4 to 256.
-  public var labels = [4, 16, 64, 256]
+  package var labels = [4, 16, 64, 256]
   /// Tokens of one sequence in a micro-batch. Default: 128.
-  public var sequenceLength = 128
+  package var sequenceLength = 128
   /// Rank columns of all seven adapted matrices of a layer; all of them train. A layer is also timed with three
   /// times as many frozen ones beside them, and with four times as many that train. Default: 16.
-  public var rank = 16
+  package var rank = 16
   /// Rounds of repetitions for each size; the median of their means counts. Default: 3.
-  public var rounds = 3
+  package var rounds = 3
   /// Seconds of one round at least: several periods of a processor quota, which is given out by tenths of a
   /// second. Default: 0.3.
-  public var secondsPerRound = 0.3
+  package var secondsPerRound = 0.3
 
   /// Called before each pass, outside of the clock. A pass of a pipeline's stage comes after a message: receiving one
   /// here has it timed in the same condition. Default: nothing.
-  public var between: @Sendable () throws -> Void = {}
+  package var between: @Sendable () throws -> Void = {}
 
   /// The default settings.
-  public init() {}
+  package init() {}
 
   /// One thing that is timed.
-  public enum Work: Sendable, Hashable, CustomStringConvertible {
+  package enum Work: Sendable, Hashable, CustomStringConvertible {
     /// A layer, for a micro-batch of so many tokens.
     case layer(tokens: Int)
     /// A layer with other numbers of rank columns.
@@ -50,7 +50,7 @@ public struct DeviceProfiler: Sendable {
     case head(labels: Int)
 
     /// In words.
-    public var description: String {
+    package var description: String {
       switch self {
       case .layer(let tokens): "a layer, \(tokens) tokens"
       case .columns(let trained, let frozen, let tokens):
@@ -66,7 +66,7 @@ public struct DeviceProfiler: Sendable {
 
   /// Everything that is timed in a round, in order: the layers' rounds come first, then those of the last layer and the
   /// head.
-  public var work: [Work] {
+  package var work: [Work] {
     tokens.map { .layer(tokens: $0) } + [.update, .sum] + embeddingTokens.map { .embedding(tokens: $0) }
       + otherColumns.flatMap { columns in
         columnTokens.map { .columns(trained: columns.trained, frozen: columns.frozen, tokens: $0) }
@@ -95,7 +95,7 @@ public struct DeviceProfiler: Sendable {
   ///     others wait, and returns what it got. With it everything is also timed alone: the result has the times
   ///     alone, and how many times as long they are beside the others.
   /// - Throws: what the weight source throws for a damaged file, and what the functions throw.
-  public func measure(
+  package func measure(
     _ weights: any WeightSource, on device: any ComputeDevice, before: (Work) throws -> Void = { _ in },
     others: Int = 0, inTurn: ((() throws -> [Double]) throws -> [Double])? = nil
   ) throws -> MeasuredTimes {

@@ -1,20 +1,21 @@
 import Foundation
+import InputErrors
 
 /// What of a machine a process may use, as Linux tells it.
-public struct HostResources: Codable, Hashable, Sendable {
+package struct HostResources: Codable, Hashable, Sendable {
   /// Tells machines apart: the kernel's number of this boot. Containers and namespaces of one machine share it.
-  public var machine: String
+  package var machine: String
   /// The processors that the process may run on.
-  public var processors: [Int]
+  package var processors: [Int]
   /// Bytes that the machine has left.
-  public var availableMemory: Int
+  package var availableMemory: Int
   /// The control group of the process, and the smallest limit of it and those above, in bytes.
-  public var memoryGroup: String
+  package var memoryGroup: String
   /// `nil` where there is no limit.
-  public var memoryLimit: Int?
+  package var memoryLimit: Int?
 
   /// Takes the parts.
-  public init(
+  package init(
     machine: String, processors: [Int], availableMemory: Int, memoryGroup: String = "/",
     memoryLimit: Int? = nil
   ) {
@@ -29,7 +30,7 @@ public struct HostResources: Codable, Hashable, Sendable {
   ///
   /// - Parameter root: where `proc` and `sys` lie.
   /// - Throws: `CannotRead` where the kernel does not say.
-  public init(root: String = "/") throws(CannotRead) {
+  package init(root: String = "/") throws(CannotRead) {
     func text(_ path: String) -> String? {
       try? String(contentsOfFile: root + path, encoding: .utf8)
     }
@@ -95,15 +96,15 @@ public struct HostResources: Codable, Hashable, Sendable {
   }
 
   /// What a rank may use of what it shares with others.
-  public struct Share: Hashable, Sendable {
+  package struct Share: Hashable, Sendable {
     /// Threads: its processors over the ranks that may run on them too, at least 1.
-    public var workers: Int
+    package var workers: Int
     /// Bytes: the machine's over the ranks on it; or its control group's limit over the ranks in it.
-    public var memory: Int
+    package var memory: Int
   }
 
   /// The share of one rank, from what every rank says of itself.
-  public static func share(of rank: Int, among all: [HostResources]) -> Share {
+  package static func share(of rank: Int, among all: [HostResources]) -> Share {
     let own = all[rank]
     let together = all.filter { $0.machine == own.machine }
     let sharing = together.count { !Set($0.processors).isDisjoint(with: own.processors) }
@@ -115,12 +116,12 @@ public struct HostResources: Codable, Hashable, Sendable {
   }
 
   /// The kernel did not say something.
-  public struct CannotRead: Error, CustomStringConvertible, Equatable {
+  package struct CannotRead: InputError, Equatable {
     let file: String
     let what: String
 
     /// One line.
-    public var description: String {
+    package var description: String {
       "\(file): says nothing of \(what); run on Linux with /proc mounted"
     }
   }

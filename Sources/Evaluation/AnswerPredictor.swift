@@ -10,20 +10,18 @@ import Workflows
   import Darwin
 #endif
 
-/// Answers tasks with the columns each was trained with.
-///
-/// Not to be used from two threads at once: the scorer keeps its workers' memory.
-public final class AnswerPredictor: Sendable {
+/// Answers tasks with the columns each was trained with. Any number of threads may use it at once.
+package struct AnswerPredictor: Sendable {
   private let stage: LlamaStage
   private let prompts: PromptRenderer
   private let scorer: Scorer
   /// The most tokens of a free-text answer.
-  public let maximumAnswerTokens: Int
+  package let maximumAnswerTokens: Int
   /// The same where nothing else is said.
-  public static let defaultAnswerTokens = 64
+  package static let defaultAnswerTokens = 64
 
   /// - Precondition: the stage is a whole model, whose context holds what `prompts` makes.
-  public init(
+  package init(
     _ stage: LlamaStage, prompts: PromptRenderer,
     maximumAnswerTokens: Int = AnswerPredictor.defaultAnswerTokens
   ) {
@@ -40,7 +38,7 @@ public final class AnswerPredictor: Sendable {
   /// With `repliesOnly`, options are not scored in the ways that do not decide, which saves time.
   ///
   /// - Throws: `PromptError` where an episode cannot be rendered, or what the model's file throws.
-  public func answers(
+  package func answers(
     task: String, episodes: [Episode], parentAnswers: [[String: String]], view: AdapterView?,
     repliesOnly: Bool = false
   ) throws -> [TaskAnswer] {

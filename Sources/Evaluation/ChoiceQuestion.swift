@@ -23,7 +23,7 @@ extension PromptRenderer {
   /// The question of a task with options, its replies as continuations.
   ///
   /// - Throws: `PromptError` where it cannot be rendered or is longer than the context.
-  public func replyQuestion(
+  package func replyQuestion(
     task: String, episode: Episode, item: TaskItem, parentAnswers: [String: String]
   ) throws -> ScoreRequest {
     let request = ScoreRequest(
@@ -36,7 +36,7 @@ extension PromptRenderer {
   /// The option whose reply is the most probable.
   ///
   /// - Parameter scores: what a `ScoreRequest` of `replyQuestion` gives.
-  public func replyChoice(_ scores: [[Float]]) -> Int {
+  package func replyChoice(_ scores: [[Float]]) -> Int {
     OptionScores(scores.map { $0.reduce(0) { $0 + Double($1) } }).best
   }
 

@@ -2,30 +2,30 @@ import Datasets
 import Foundation
 
 /// One task's scores.
-public struct TaskReport: Sendable, Equatable, Codable {
+package struct TaskReport: Sendable, Equatable, Codable {
   /// The task.
-  public var task: String
+  package var task: String
   /// The tasks whose answers it reads.
-  public var parents: [String]
+  package var parents: [String]
   /// With the recorded answers of its parents.
-  public var gold: Scores
+  package var gold: Scores
   /// With the model's own answers of its parents; those of `gold` where it has none.
-  public var chained: Scores
+  package var chained: Scores
 
   /// The accuracy of always giving the answer that is most frequent in training; `nil` where it is not known.
-  public var majority: Double?
+  package var majority: Double?
 
   /// Whether the answers with gold parents are better than the most frequent answer by more than chance; `nil` where
   /// that one is not known.
-  public var isLearnt: Bool? {
+  package var isLearnt: Bool? {
     majority.map { MajorityTest.isBetter(correct: gold.correct, of: gold.count, than: $0) }
   }
 
   /// What is lost where the parents' answers are the model's own: gold minus chained accuracy.
-  public var compositionGap: Double { gold.accuracy - chained.accuracy }
+  package var compositionGap: Double { gold.accuracy - chained.accuracy }
 
   /// Takes the scores.
-  public init(task: String, parents: [String], gold: Scores, chained: Scores) {
+  package init(task: String, parents: [String], gold: Scores, chained: Scores) {
     self.task = task
     self.parents = parents
     self.gold = gold
@@ -34,18 +34,18 @@ public struct TaskReport: Sendable, Equatable, Codable {
 }
 
 /// A workflow's scores.
-public struct EvaluationReport: Sendable, Equatable, Codable {
+package struct EvaluationReport: Sendable, Equatable, Codable {
   /// The workflow's name.
-  public var workflow: String
+  package var workflow: String
   /// Episodes evaluated.
-  public var episodes: Int
+  package var episodes: Int
   /// Episodes of which every task was answered right, each reading the model's own answers of its parents.
-  public var allRight: Int
+  package var allRight: Int
   /// In the order of the workflow.
-  public var tasks: [TaskReport]
+  package var tasks: [TaskReport]
 
   /// Takes the scores.
-  public init(workflow: String, episodes: Int, allRight: Int, tasks: [TaskReport]) {
+  package init(workflow: String, episodes: Int, allRight: Int, tasks: [TaskReport]) {
     self.workflow = workflow
     self.episodes = episodes
     self.allRight = allRight
@@ -54,7 +54,7 @@ public struct EvaluationReport: Sendable, Equatable, Codable {
 
   /// A table for people, shares in percent: a row a task, and one more where its parents' answers are the
   /// model's own.
-  public var text: String {
+  package var text: String {
     var rows = [["task", "parents", "right", "answer", "95 %", "letter", "text", "text/char", "gap, points"]]
     for task in tasks {
       let isRoot = task.parents.isEmpty
@@ -107,7 +107,7 @@ public struct EvaluationReport: Sendable, Equatable, Codable {
   }
 
   /// The report as one JSON object: what is coded, and the accuracies, intervals and gaps beside the counts.
-  public var json: String {
+  package var json: String {
     let object: [String: Any] = [
       "workflow": workflow, "episodes": episodes, "allRight": allRight,
       "tasks": tasks.map { task -> [String: Any] in

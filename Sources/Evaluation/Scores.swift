@@ -1,22 +1,22 @@
 import Datasets
 
 /// How often a task was answered right, by each way of scoring.
-public struct Scores: Sendable, Equatable, Codable {
+package struct Scores: Sendable, Equatable, Codable {
   /// Episodes.
-  public var count: Int
+  package var count: Int
   /// Those whose answer, as children read it, is right. Free text: normalised exact match.
-  public var correct: Int
+  package var correct: Int
   /// Of all, those with options.
-  public var multipleChoice: Int
+  package var multipleChoice: Int
   /// Of these, those right by the letter alone.
-  public var letterCorrect: Int
+  package var letterCorrect: Int
   /// Right by the text, the sum of its log-probabilities.
-  public var textCorrect: Int
+  package var textCorrect: Int
   /// Right by the same per character.
-  public var textPerCharacterCorrect: Int
+  package var textPerCharacterCorrect: Int
 
   /// Takes the counts.
-  public init(
+  package init(
     count: Int, correct: Int, multipleChoice: Int, letterCorrect: Int, textCorrect: Int,
     textPerCharacterCorrect: Int
   ) {
@@ -31,7 +31,7 @@ public struct Scores: Sendable, Equatable, Codable {
   /// Counts the answers to `task`.
   ///
   /// - Precondition: one answer an episode, with the options scored in all ways.
-  public init(_ answers: [TaskAnswer], task: String, episodes: [Episode]) {
+  package init(_ answers: [TaskAnswer], task: String, episodes: [Episode]) {
     precondition(answers.count == episodes.count, "Scores: one answer an episode")
     self.init(
       count: answers.count, correct: 0, multipleChoice: 0, letterCorrect: 0, textCorrect: 0,
@@ -56,18 +56,18 @@ public struct Scores: Sendable, Equatable, Codable {
   }
 
   /// The share of right answers, 0...1; 0 of no episodes.
-  public var accuracy: Double { count == 0 ? 0 : Double(correct) / Double(count) }
+  package var accuracy: Double { count == 0 ? 0 : Double(correct) / Double(count) }
   /// By letter; `nil` for free text.
-  public var letterAccuracy: Double? { share(letterCorrect) }
+  package var letterAccuracy: Double? { share(letterCorrect) }
   /// By text; `nil` for free text.
-  public var textAccuracy: Double? { share(textCorrect) }
+  package var textAccuracy: Double? { share(textCorrect) }
   /// By text per character; `nil` for free text.
-  public var textPerCharacterAccuracy: Double? { share(textPerCharacterCorrect) }
+  package var textPerCharacterAccuracy: Double? { share(textPerCharacterCorrect) }
 
   private func share(_ part: Int) -> Double? {
     multipleChoice == 0 ? nil : Double(part) / Double(multipleChoice)
   }
 
   /// The 95 % confidence interval of the accuracy (``ScoreInterval``).
-  public var interval: ClosedRange<Double> { ScoreInterval.of(correct: correct, count: count) }
+  package var interval: ClosedRange<Double> { ScoreInterval.of(correct: correct, count: count) }
 }

@@ -2,9 +2,9 @@ import Datasets
 import Foundation
 
 /// A task's answer to one episode of an evaluation: a line of a file of predictions.
-public struct TaskPrediction: Sendable, Equatable, Codable {
+package struct TaskPrediction: Sendable, Equatable, Codable {
   /// Whose answers of its parents it read.
-  public enum Parents: String, Sendable, Codable {
+  package enum Parents: String, Sendable, Codable {
     /// The recorded ones.
     case gold
     /// The model's own.
@@ -12,21 +12,21 @@ public struct TaskPrediction: Sendable, Equatable, Codable {
   }
 
   /// The episode's identifier.
-  public var episode: String
+  package var episode: String
   /// The task.
-  public var task: String
+  package var task: String
   /// Whose answers of its parents it read; `gold` for a task without parents.
-  public var parents: Parents
+  package var parents: Parents
   /// By parent, what it read.
-  public var read: [String: String]
+  package var read: [String: String]
   /// The model's answer.
-  public var answer: String
+  package var answer: String
   /// The recorded answer.
-  public var expected: String
+  package var expected: String
   /// Whether the two are the same; free text by normalised exact match.
-  public var right: Bool
+  package var right: Bool
   /// The answer's probability, as in ``TaskAnswer/probability``.
-  public var probability: Double
+  package var probability: Double
 
   /// One line an episode and way of reading the parents' answers.
   ///
@@ -35,7 +35,7 @@ public struct TaskPrediction: Sendable, Equatable, Codable {
   ///   - chained: those with the model's own.
   ///   - read: what the latter read of each parent.
   /// - Precondition: all have one element an episode.
-  public static func lines(
+  package static func lines(
     task: String, parents: [String], episodes: [Episode], gold: [TaskAnswer], chained: [TaskAnswer],
     read: [[String: String]]
   ) -> [TaskPrediction] {
@@ -62,7 +62,7 @@ extension Sequence<TaskPrediction> {
   /// JSON lines, keys sorted.
   ///
   /// - Throws: what encoding throws for a number that JSON cannot hold.
-  public func jsonLines() throws -> Data {
+  package func jsonLines() throws -> Data {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     return try reduce(into: Data()) { data, prediction in

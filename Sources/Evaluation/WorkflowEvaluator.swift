@@ -4,13 +4,13 @@ import Prompting
 import Workflows
 
 /// Measures a workflow task by task, once with gold parents' answers and once with the model's own.
-public struct WorkflowEvaluator: Sendable {
+package struct WorkflowEvaluator: Sendable {
   let workflow: Workflow
   let predictor: AnswerPredictor
   let view: @Sendable (String) -> AdapterView?
 
   /// `view` gives the columns each task sees; `nil` for the base model.
-  public init(
+  package init(
     workflow: Workflow, predictor: AnswerPredictor, view: @escaping @Sendable (String) -> AdapterView?
   ) {
     self.workflow = workflow
@@ -29,7 +29,7 @@ public struct WorkflowEvaluator: Sendable {
   ///   - onAnswers: given each task's answers, one an episode, with recorded parents' answers and with the
   ///     model's own, and what the latter read of each parent.
   /// - Throws: `PromptError` where an episode cannot be rendered, or what the model's file throws.
-  public func evaluate(
+  package func evaluate(
     _ episodes: [Episode], onTask: (_ task: String, _ chained: Bool, _ done: Int, _ all: Int) throws -> Void,
     onAnswers: (_ task: String, _ gold: [TaskAnswer], _ chained: [TaskAnswer], _ read: [[String: String]])
       -> Void = { _, _, _, _ in }

@@ -5,22 +5,22 @@ import Prompting
 import Workflows
 
 /// One task of an answered episode.
-public struct AnsweredTask: Sendable, Equatable, Codable {
+package struct AnsweredTask: Sendable, Equatable, Codable {
   /// The task.
-  public var task: String
+  package var task: String
   /// What it read from its parents, in the order it lists them.
-  public var parents: [ParentAnswer]
+  package var parents: [ParentAnswer]
   /// Its answer.
-  public var answer: TaskAnswer
+  package var answer: TaskAnswer
   /// The recorded answer's text; `nil` where none is recorded.
-  public var expected: String?
+  package var expected: String?
   /// Whether the answer is the recorded one; free text by normalised exact match. `nil` where none is recorded.
-  public var isRight: Bool?
+  package var isRight: Bool?
   /// Wall time in seconds, with rendering and tokenising.
-  public var seconds: Double
+  package var seconds: Double
 
   /// Takes the parts.
-  public init(
+  package init(
     task: String, parents: [ParentAnswer], answer: TaskAnswer, expected: String?, isRight: Bool?,
     seconds: Double
   ) {
@@ -33,14 +33,14 @@ public struct AnsweredTask: Sendable, Equatable, Codable {
   }
 
   /// An answer as a child reads it.
-  public struct ParentAnswer: Sendable, Equatable, Codable {
+  package struct ParentAnswer: Sendable, Equatable, Codable {
     /// The parent.
-    public var task: String
+    package var task: String
     /// Its answer.
-    public var text: String
+    package var text: String
 
     /// Takes the parts.
-    public init(task: String, text: String) {
+    package init(task: String, text: String) {
       self.task = task
       self.text = text
     }
@@ -48,23 +48,23 @@ public struct AnsweredTask: Sendable, Equatable, Codable {
 }
 
 /// An episode answered by a workflow, each child reading its parents' answers.
-public struct WorkflowRun: Sendable, Equatable, Codable {
+package struct WorkflowRun: Sendable, Equatable, Codable {
   /// The workflow's name.
-  public var workflow: String
+  package var workflow: String
   /// The episode's identifier.
-  public var episode: String
+  package var episode: String
   /// In the order in which they were answered: parents before children.
-  public var tasks: [AnsweredTask]
+  package var tasks: [AnsweredTask]
 
   /// Takes the parts.
-  public init(workflow: String, episode: String, tasks: [AnsweredTask]) {
+  package init(workflow: String, episode: String, tasks: [AnsweredTask]) {
     self.workflow = workflow
     self.episode = episode
     self.tasks = tasks
   }
 
   /// The run as people read it.
-  public var text: String {
+  package var text: String {
     var lines = ["\(workflow), episode \(episode)"]
     for task in tasks {
       lines.append("")
@@ -98,11 +98,13 @@ extension Episode {
 extension WorkflowEvaluator {
   /// Answers one episode task by task, each child reading its parents' answers.
   ///
+  /// - Parameter beforeTask: called before each task; what it throws ends the run.
   /// - Throws: `PromptError` where the episode cannot be rendered, or what the model's file throws.
-  public func run(_ episode: Episode) throws -> WorkflowRun {
+  package func run(_ episode: Episode, beforeTask: () throws -> Void = {}) throws -> WorkflowRun {
     var texts: [String: String] = [:]
     var tasks: [AnsweredTask] = []
     for name in workflow.graph.topologicalOrder {
+      try beforeTask()
       let parents = workflow.graph.parents(of: name).map {
         AnsweredTask.ParentAnswer(task: $0, text: texts[$0] ?? "")
       }

@@ -11,28 +11,28 @@ import Transport
 ///
 /// A message longer than 1 GiB must be received into a buffer of exactly its length: it is cut into parts,
 /// because MPI counts bytes in an `int`.
-public final class MPITransport: Transport {
+package final class MPITransport: Transport {
   /// This process's number.
-  public let rank: Int
+  package let rank: Int
   /// The number of ranks in the job.
-  public let size: Int
+  package let size: Int
   private let thread: CommunicationThread
 
   /// How the message layer behaves.
-  public struct Options: Sendable {
+  package struct Options: Sendable {
     /// Seconds between heartbeats; each rank sends them to the next one. Default: 1.
-    public var heartbeatInterval = 1.0
+    package var heartbeatInterval = 1.0
     /// A rank that was silent for so many seconds ends the job. Default: 5.
-    public var heartbeatSilence = 5.0
+    package var heartbeatSilence = 5.0
     /// What the process exits with where another rank was silent. Default: 1.
-    public var silenceExitCode: Int32 = 1
+    package var silenceExitCode: Int32 = 1
     /// The longest time in seconds for all ranks to start. Default: 60.
-    public var startDeadline = 60.0
+    package var startDeadline = 60.0
     /// Bytes in one MPI message at most. Default: 1 GiB.
     package var largestPart = 1 << 30
 
     /// The defaults.
-    public init() {}
+    package init() {}
   }
 
   /// Joins the job that this process was started in. MPI can be started once in a process.
@@ -43,7 +43,7 @@ public final class MPITransport: Transport {
   ///   - report: is given the line to print before this rank ends the job, on another thread.
   /// - Throws: `TransportError.cannotStart` when MPI is of another make or version than at build, the job has
   ///   not the expected size, or not all ranks come.
-  public init(
+  package init(
     expectedSize: Int? = nil, options: Options = Options(), report: @escaping @Sendable (String) -> Void
   ) throws(TransportError) {
     try MPIMake.check()
@@ -63,10 +63,10 @@ public final class MPITransport: Transport {
   }
 
   /// Sets a transfer going.
-  public func start(_ transfer: Transfer) { thread.order(.start(transfer)) }
+  package func start(_ transfer: Transfer) { thread.order(.start(transfer)) }
 
   /// Ends the job on all ranks, this process included; returns only if MPI did not do so within 5 s.
-  public func abort(_ message: String, blaming suspect: Int?, code: Int32) {
+  package func abort(_ message: String, blaming suspect: Int?, code: Int32) {
     thread.order(.abort(AbortNotice(rank: rank, suspect: suspect, message: message), code))
     _ = thread.finished.wait(seconds: 5)
   }
@@ -74,7 +74,7 @@ public final class MPITransport: Transport {
   /// Leaves the job once all ranks have come here. Receives that have met no message are called off.
   ///
   /// - Parameter seconds: the deadline for all ranks to come.
-  public func close(seconds: Double) throws(TransportError) {
+  package func close(seconds: Double) throws(TransportError) {
     try barrier(seconds: seconds)
     thread.order(.finish)
     guard thread.finished.wait(seconds: seconds) != nil else {

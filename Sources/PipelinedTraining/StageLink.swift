@@ -1,16 +1,16 @@
 import Transport
 
 /// How a rank talks to the others while it trains.
-public struct StageLink: Sendable {
+package struct StageLink: Sendable {
   /// How the ranks send each other bytes.
-  public let transport: any Transport
+  package let transport: any Transport
   /// How activations and gradients are written into messages.
-  public let wire: WireFormat
+  package let wire: WireFormat
   /// Seconds that one message is waited for.
-  public let deadline: Double
+  package let deadline: Double
 
   /// A link.
-  public init(_ transport: any Transport, wire: WireFormat = .bfloat16, deadline: Double = 600) {
+  package init(_ transport: any Transport, wire: WireFormat = .bfloat16, deadline: Double = 600) {
     self.transport = transport
     self.wire = wire
     self.deadline = deadline

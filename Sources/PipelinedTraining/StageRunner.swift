@@ -122,7 +122,7 @@ final class StageRunner {
   /// - Parameter onStep: is told of each update at a stage that trains.
   /// - Throws: the transport's errors, and what the data or the model's file throw.
   func run(
-    _ operations: ArraySlice<Operation>, window: [StepSamples], onStep: (StepFigures) throws -> Void
+    _ operations: ArraySlice<Operation>, window: [StepSamples], onStep: (StepOutcome) throws -> Void
   ) throws {
     self.window = window
     figures = StageFigures()
@@ -148,10 +148,11 @@ final class StageRunner {
       if operation.kind == .update { sends = try unfinished(sends) }
       if operation.kind == .update, let total {
         let now = ContinuousClock.now
+        let targets = try countTargets(operation.step)
         try onStep(
-          StepFigures(
-            step: absolute(operation.step), loss: total.loss, norm: total.norm, tokens: tokens,
-            targets: try countTargets(operation.step), seconds: (now - start).inSeconds))
+          StepOutcome(
+            step: absolute(operation.step), loss: total.loss / Double(max(targets, 1)),
+            gradientNorm: total.norm, tokens: tokens, targets: targets, seconds: (now - start).inSeconds))
         (start, self.total, tokens) = (now, nil, 0)
       }
     }
@@ -193,14 +194,4 @@ struct StageFigures {
   var bytes: [Int: Int] = [:]
   /// Seconds in which it computed.
   var computing = 0.0
-}
-
-/// One update as a stage that trains sees it.
-struct StepFigures {
-  var step: Int
-  var loss: Double
-  var norm: Double
-  var tokens: Int
-  var targets: Int
-  var seconds: Double
 }

@@ -1,3 +1,4 @@
+import ContextLoRA
 import Transport
 
 /// What the first stage of `D_t` found, step by step, on its way to rank 0, which writes the run's files.
@@ -25,28 +26,35 @@ struct StepReports {
   /// The reports that are there; with `all`, waits for every one that is still to come.
   ///
   /// - Throws: the transport's errors.
-  mutating func take(all: Bool) throws -> [StepFigures] {
-    var figures: [StepFigures] = []
+  mutating func take(all: Bool) throws -> [StepOutcome] {
+    var outcomes: [StepOutcome] = []
     while let (transfer, buffer) = coming, all || transfer.isEnded {
       try transfer.wait(seconds: link.deadline)
       let values = Plain.values(buffer.bytes, as: Double.self)
-      figures.append(
-        StepFigures(
-          step: Int(values[0]), loss: values[1], norm: values[2], tokens: Int(values[3]),
-          targets: Int(values[4]), seconds: values[5]))
+      guard let step = Int(exactly: values[0]), let tokens = Int(exactly: values[3]),
+        let targets = Int(exactly: values[4])
+      else {
+        throw TransportError.wrongLength(
+          rank: link.transport.rank, waitingFor: "a step's report", peer: leader,
+          detail: "what came is not a report")
+      }
+      outcomes.append(
+        StepOutcome(
+          step: step, loss: values[1], gradientNorm: values[2], tokens: tokens, targets: targets,
+          seconds: values[5]))
       left -= 1
       post()
     }
-    return figures
+    return outcomes
   }
 
   /// Sends a report to rank 0.
-  static func send(_ figures: StepFigures, _ link: StageLink) -> Transfer {
+  static func send(_ outcome: StepOutcome, _ link: StageLink) -> Transfer {
     link.transport.send(
       MessageBuffer(
         Plain.bytes([
-          Double(figures.step), figures.loss, figures.norm, Double(figures.tokens), Double(figures.targets),
-          figures.seconds,
+          Double(outcome.step), outcome.loss, outcome.gradientNorm, Double(outcome.tokens),
+          Double(outcome.targets), outcome.seconds,
         ])), to: 0, tag: StageLink.Control.report.tag)
   }
 }

@@ -3,7 +3,7 @@ import LanguageModels
 
 /// Where the ranks get a workflow's samples from. Every rank has the same data and makes the same token rows
 /// of it, so that messages carry numbers alone.
-public protocol WorkflowSamples: AnyObject {
+package protocol WorkflowSamples: AnyObject {
   /// The samples of each task.
   var sampleCount: Int { get }
   /// Whether parents' answers are ever the model's own.
@@ -47,15 +47,5 @@ public protocol WorkflowSamples: AnyObject {
 
 extension WorkflowSamples {
   /// Nothing is validated.
-  public var validation: (any ValidationEpisodes)? { nil }
-}
-
-/// The samples of one optimiser step.
-public struct StepSamples: Sendable, Equatable {
-  /// The step within the phase, from 0.
-  public var step: Int
-  /// The epoch its samples belong to.
-  public var epoch: Int
-  /// The samples in the order of the micro-batches.
-  public var samples: [Int]
+  package var validation: (any ValidationEpisodes)? { nil }
 }

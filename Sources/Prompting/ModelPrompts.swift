@@ -1,17 +1,18 @@
 import Checkpoint
+import SafeFiles
 import Tokenization
 
 /// The tokenizer and the chat template that a model's files bring along.
-public struct ModelPrompts: Sendable {
+package struct ModelPrompts: Sendable {
   /// The tokenizer.
-  public let tokenizer: Tokenizer
+  package let tokenizer: Tokenizer
   /// The chat template.
-  public let template: ChatTemplate
+  package let template: ChatTemplate
   /// Variables that templates expect: `bos_token`, `eos_token`.
-  public let specialTokens: [String: String]
+  package let specialTokens: [String: String]
 
   /// - Throws: an error that names the file and what it lacks.
-  public init(_ files: ModelFiles) throws {
+  package init(_ files: ModelFiles) throws {
     tokenizer = try Self.tokenizer(files)
     template = try Self.template(files)
     var special: [String: String] = [:]
@@ -23,9 +24,9 @@ public struct ModelPrompts: Sendable {
   /// The chat template alone.
   ///
   /// - Throws: an error that names the file and what it lacks.
-  public static func template(_ files: ModelFiles) throws -> ChatTemplate {
+  package static func template(_ files: ModelFiles) throws -> ChatTemplate {
     guard let source = files.chatTemplate else {
-      throw CheckpointError(
+      throw FileError(
         .missing, file: files.path, field: "chat_template", problem: "the model has no chat template",
         remedy: "use an instruction-tuned model, or add chat_template.jinja to its folder")
     }
@@ -35,12 +36,12 @@ public struct ModelPrompts: Sendable {
   /// The tokenizer alone.
   ///
   /// - Throws: an error that names the file and what it lacks.
-  public static func tokenizer(_ files: ModelFiles) throws -> Tokenizer {
+  package static func tokenizer(_ files: ModelFiles) throws -> Tokenizer {
     switch files.tokenizer {
     case .json(let data): return try Tokenizer(json: data, file: "\(files.path)/tokenizer.json")
     case .gguf(let metadata):
       guard metadata.model == "gpt2" else {
-        throw CheckpointError(
+        throw FileError(
           .unsupported, file: files.path, field: "tokenizer.ggml.model",
           problem: "'\(metadata.model)' is not a byte-level BPE tokenizer",
           remedy: "use a model whose tokenizer is 'gpt2', such as Llama 3, Qwen2 or SmolLM2")
@@ -52,7 +53,7 @@ public struct ModelPrompts: Sendable {
           endOfSequence: metadata.eos, unknown: metadata.unknown, padding: metadata.padding,
           addsBeginningOfSequence: metadata.addBOS), file: files.path)
     case nil:
-      throw CheckpointError(
+      throw FileError(
         .missing, file: files.path, field: "tokenizer.json", problem: "the model has no tokenizer",
         remedy: "put the model's tokenizer.json into the folder")
     }

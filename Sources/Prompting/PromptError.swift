@@ -1,7 +1,8 @@
 import Datasets
+import InputErrors
 
 /// An episode that cannot be made into a prompt, or a model that cannot be prompted.
-public enum PromptError: Error, Sendable, Equatable, CustomStringConvertible {
+package enum PromptError: InputError, Equatable {
   /// Something the workflow names is not there.
   case missing(task: String, episode: String, what: String, at: Episode.Origin? = nil)
   /// More tokens than the model's context.
@@ -20,7 +21,7 @@ public enum PromptError: Error, Sendable, Equatable, CustomStringConvertible {
   case noEndOfTurn
 
   /// One line: which episode and task, what is wrong, what to do.
-  public var description: String {
+  package var description: String {
     switch self {
     case .missing(let task, let episode, let what, let origin):
       Self.place(task, episode, origin)

@@ -8,13 +8,13 @@ import Workflows
 /// inputs it names, the question, and the options as `A. text`. The model's own chat template wraps it. What
 /// the parents found comes before the inputs, so that a causal model reads these already knowing what to
 /// look for.
-public struct PromptRenderer: Sendable {
+package struct PromptRenderer: Sendable {
   /// The workflow whose tasks are rendered.
-  public let workflow: Workflow
+  package let workflow: Workflow
   /// The model's tokenizer.
-  public let tokenizer: Tokenizer
+  package let tokenizer: Tokenizer
   /// The longest sequence the model computes, in tokens.
-  public let contextLength: Int
+  package let contextLength: Int
   private let template: ChatTemplate
   private let specialTokens: [String: String]
   /// What the template puts after an assistant's message: the model's way to end its turn.
@@ -22,7 +22,7 @@ public struct PromptRenderer: Sendable {
 
   /// - Throws: `PromptError` where the template cannot render a message, or neither it nor the tokenizer has
   ///   an end of turn.
-  public init(
+  package init(
     workflow: Workflow, tokenizer: Tokenizer, template: ChatTemplate, specialTokens: [String: String],
     contextLength: Int
   ) throws {
@@ -35,7 +35,7 @@ public struct PromptRenderer: Sendable {
   }
 
   /// The token that ends the model's turn.
-  public var stopToken: Int32 { endOfTurn[endOfTurn.count - 1] }
+  package var stopToken: Int32 { endOfTurn[endOfTurn.count - 1] }
 
   private static func endOfTurn(
     _ template: ChatTemplate, _ tokenizer: Tokenizer, _ specialTokens: [String: String]
@@ -64,7 +64,8 @@ public struct PromptRenderer: Sendable {
   ///
   /// - Parameter parentAnswers: by parent's name, the text of its answer.
   /// - Throws: `PromptError` naming the episode and what it lacks.
-  public func prompt(task name: String, episode: Episode, parentAnswers: [String: String]) throws -> [Int32] {
+  package func prompt(task name: String, episode: Episode, parentAnswers: [String: String]) throws -> [Int32]
+  {
     let content = try text(task: name, episode: episode, parentAnswers: parentAnswers)
     let rendered = try rendered(content, task: name, episode: episode)
     guard let tokens = tokens(of: rendered, content: content) else {
@@ -81,7 +82,7 @@ public struct PromptRenderer: Sendable {
   ///
   /// - Parameter parentAnswers: by parent's name, the text of its answer.
   /// - Throws: `PromptError` naming the episode and what it lacks.
-  public func renderedPrompt(task name: String, episode: Episode, parentAnswers: [String: String]) throws
+  package func renderedPrompt(task name: String, episode: Episode, parentAnswers: [String: String]) throws
     -> String
   {
     try rendered(
@@ -91,7 +92,7 @@ public struct PromptRenderer: Sendable {
   /// A task's prompt with names in braces in the place of what an episode brings.
   ///
   /// - Throws: `PromptError` where the workflow has no such task, or the template cannot render it.
-  public func promptForm(task name: String) throws -> String {
+  package func promptForm(task name: String) throws -> String {
     let (episode, answers) = form(name)
     return try renderedPrompt(task: name, episode: episode, parentAnswers: answers)
   }
@@ -99,7 +100,7 @@ public struct PromptRenderer: Sendable {
   /// The tokens of ``promptForm(task:)``.
   ///
   /// - Throws: `PromptError` likewise, and where the form is longer than the context.
-  public func promptFormTokens(task name: String) throws -> [Int32] {
+  package func promptFormTokens(task name: String) throws -> [Int32] {
     let (episode, answers) = form(name)
     return try prompt(task: name, episode: episode, parentAnswers: answers)
   }
@@ -151,7 +152,7 @@ public struct PromptRenderer: Sendable {
   /// The user's message of a task.
   ///
   /// - Throws: `PromptError` naming the episode and what it lacks.
-  public func text(task name: String, episode: Episode, parentAnswers: [String: String]) throws -> String {
+  package func text(task name: String, episode: Episode, parentAnswers: [String: String]) throws -> String {
     func missing(_ what: String) -> PromptError {
       .missing(task: name, episode: episode.id, what: what, at: episode.origin)
     }
@@ -181,18 +182,18 @@ public struct PromptRenderer: Sendable {
   }
 
   /// As many options as there are letters.
-  public static let maximumOptions = TaskItem.maximumOptions
+  package static let maximumOptions = TaskItem.maximumOptions
 
   /// The letter of an option: A, B, C and so on.
   ///
   /// - Precondition: there are at most 26 options.
-  public static func letter(_ index: Int) -> String {
+  package static func letter(_ index: Int) -> String {
     precondition((0..<maximumOptions).contains(index), "letters run from A to Z")
     return String(UnicodeScalar(UInt8(65 + index)))
   }
 
   /// What the model shall reply for an option, in the workflow's answer form.
-  public func reply(_ item: TaskItem, option index: Int) -> String {
+  package func reply(_ item: TaskItem, option index: Int) -> String {
     switch workflow.training.answerForm {
     case .letter: Self.letter(index)
     case .text: item.options[index]
@@ -202,12 +203,12 @@ public struct PromptRenderer: Sendable {
 
   /// The text by which an option is scored: the reply in the workflow's answer form, or, where that is the
   /// letter alone, the option's own text.
-  public func scoredText(_ item: TaskItem, option index: Int) -> String {
+  package func scoredText(_ item: TaskItem, option index: Int) -> String {
     workflow.training.answerForm == .letter ? item.options[index] : reply(item, option: index)
   }
 
   /// The right reply, of an option or as free text; empty where no answer is recorded.
-  public func reply(_ item: TaskItem) -> String {
+  package func reply(_ item: TaskItem) -> String {
     switch item.answer {
     case .option(let index): reply(item, option: index)
     case .text(let text): text
@@ -216,14 +217,14 @@ public struct PromptRenderer: Sendable {
   }
 
   /// The tokens of a reply, up to the end of the model's turn. Prompt and reply are tokenised apart.
-  public func completion(_ reply: String) -> [Int32] {
+  package func completion(_ reply: String) -> [Int32] {
     tokenizer.encode(reply, parseSpecial: false) + endOfTurn
   }
 
   /// The token that starts a reply by its letter.
   ///
   /// - Throws: `PromptError` where the letter is not a token of its own.
-  public func letterToken(_ index: Int) throws -> Int32 {
+  package func letterToken(_ index: Int) throws -> Int32 {
     let tokens = tokenizer.encode(Self.letter(index), parseSpecial: false)
     guard tokens.count == 1 else { throw PromptError.letter(Self.letter(index)) }
     return tokens[0]
@@ -232,7 +233,8 @@ public struct PromptRenderer: Sendable {
   /// Prompt and right completion of a task, for training.
   ///
   /// - Throws: `PromptError` where the episode lacks something or the two are longer than the context.
-  public func example(task: String, episode: Episode, parentAnswers: [String: String]) throws -> PromptExample
+  package func example(task: String, episode: Episode, parentAnswers: [String: String]) throws
+    -> PromptExample
   {
     let prompt = try prompt(task: task, episode: episode, parentAnswers: parentAnswers)
     guard let item = episode.tasks[task] else {
@@ -250,16 +252,16 @@ public struct PromptRenderer: Sendable {
 }
 
 /// Tokens to read and tokens to answer.
-public struct PromptExample: Sendable, Equatable {
+package struct PromptExample: Sendable, Equatable {
   /// What the model reads.
-  public var prompt: [Int32]
+  package var prompt: [Int32]
   /// What it shall answer, its end of turn included.
-  public var completion: [Int32]
+  package var completion: [Int32]
 }
 
 extension Episode {
   /// The recorded answers of some tasks, as text.
-  public func goldAnswers(of tasks: [String]) -> [String: String] {
+  package func goldAnswers(of tasks: [String]) -> [String: String] {
     Dictionary(
       tasks.compactMap { task in self.tasks[task].map { (task, $0.answerText) } }, uniquingKeysWith: { $1 })
   }

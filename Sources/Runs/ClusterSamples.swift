@@ -83,7 +83,7 @@ final class ClusterSamples: WorkflowSamples {
 
 extension Workflow {
   /// The tasks that answer, parents before children, before `task` can be asked with the model's own answers.
-  public func forwardOnlyPasses(of task: String) -> [String] {
+  package func forwardOnlyPasses(of task: String) -> [String] {
     let ancestors = Set(graph.ancestors(of: task))
     return graph.topologicalOrder.filter(ancestors.contains)
   }

@@ -3,29 +3,31 @@ import ContextGear
 import ContextLoRA
 import Datasets
 import Foundation
+import InputErrors
 import LanguageModels
 import PipelinedTraining
+import SafeFiles
 import Tensor
 import Transport
 import Workflows
 
 /// A training of a workflow over the ranks of a job. Every rank runs it; rank 0 has the run folder.
-public struct ClusterTrainingRun {
+package struct ClusterTrainingRun {
   /// How the ranks talk and compute.
-  public struct Options: Sendable {
+  package struct Options: Sendable {
     /// How activations and gradients are written into messages.
-    public var wire = WireFormat.bfloat16
+    package var wire = WireFormat.bfloat16
     /// Seconds that one message is waited for.
-    public var deadline = 600.0
+    package var deadline = 600.0
     /// Shards that this rank works on at once; `nil` takes what the plan says of its device.
-    public var workers: Int?
+    package var workers: Int?
     /// The same where the plan says nothing.
-    public var share = 1
+    package var share = 1
     /// Identifies the program; the same on all ranks.
-    public var program = ""
+    package var program = ""
 
     /// The defaults.
-    public init() {}
+    package init() {}
   }
 
   private let workflow: Workflow
@@ -37,7 +39,7 @@ public struct ClusterTrainingRun {
   /// - Parameters:
   ///   - out: the run folder, on rank 0's machine.
   ///   - models: the folder of fetched models, on every machine.
-  public init(
+  package init(
     _ workflow: Workflow, out: String, models: String, over transport: any Transport,
     options: Options = Options()
   ) {
@@ -57,7 +59,7 @@ public struct ClusterTrainingRun {
   /// - Throws: on every rank the same `JobRefusal`, which names what is wrong, on which rank, and the remedy,
   ///   where one cannot start; nothing is left behind then. Later the transport's errors, and what the data,
   ///   the model's file or the disk throw.
-  public func run(
+  package func run(
     resume: Bool, makePlan: () throws -> WorkflowPlan, shouldStop: () -> Bool = { false },
     onEvent: (TrainingRun.Event) throws -> Void,
     onEnd: ([RankFigures], WorkflowPlan) throws -> Void = { _, _ in }
@@ -83,7 +85,7 @@ public struct ClusterTrainingRun {
           episodes: preparation.examples.episodes.count, seconds: (ContinuousClock.now - start).inSeconds))
       if let checkpoint { try onEvent(.resumed(totalSteps: checkpoint.position.totalSteps)) }
     }
-    let trainer = ClusterTrainer(
+    let executor = PipelineExecutor(
       StageLink(transport, wire: options.wire, deadline: options.deadline), schedule: workflow.phaseSchedule,
       plans: Dictionary(
         plan.phases.map { ($0.workload.trained.task, $0.plan) }, uniquingKeysWith: { first, _ in first }),
@@ -91,8 +93,11 @@ public struct ClusterTrainingRun {
       samples: ClusterSamples(preparation.examples, validation: preparation.validation ?? []),
       options: workflow.trainingOptions
     ) { layers, use in try preparation.material.stage(layers, on: device, use: use) }
-    var laterSteps = 0
     var windows: [WindowFigures] = []
+    executor.onWindow = { windows.append($0) }
+    let trainer = WorkflowTrainer(
+      executor, schedule: workflow.phaseSchedule, options: workflow.trainingOptions)
+    var laterSteps = 0
     let done = try trainer.run(
       from: checkpoint, to: preparation.destination(folder), shouldStop: shouldStop
     ) { event in
@@ -101,8 +106,6 @@ public struct ClusterTrainingRun {
       if case .warning(let warning, let step) = event { try folder.log(warning, totalStep: step) }
       if case .checkpointDue = event { try metrics?.synchronize() }
       try onEvent(.training(event, laterSteps: laterSteps))
-    } onWindow: {
-      windows.append($0)
     }
     let figures = try gather(windows)
     if transport.rank == 0 {
@@ -194,9 +197,9 @@ public struct ClusterTrainingRun {
 
 extension Workflow {
   /// Why this workflow cannot train over several devices; `nil` where it can.
-  public func needsOneProcess(_ episodes: [Episode]) -> RunError? {
+  package func needsOneProcess(_ episodes: [Episode]) -> Refusal? {
     if case .adaptive = training.frozenRatio {
-      return RunError(
+      return Refusal(
         file, "frozenRatio: adaptive needs the gradients of all layers in one process",
         "set training.frozenRatio to a number, or train without --cluster")
     }
@@ -204,7 +207,7 @@ extension Workflow {
     for task in tasks {
       for pass in forwardOnlyPasses(of: task.name)
       where episodes.contains(where: { $0.tasks[pass]?.options.isEmpty ?? false }) {
-        return RunError(
+        return Refusal(
           file, "task '\(pass)' answers in free text, which a pipeline cannot generate for its children",
           "set training.parentAnswers to gold, or train without --cluster")
       }
@@ -214,11 +217,11 @@ extension Workflow {
 }
 
 /// What one rank did.
-public struct RankFigures: Sendable {
+package struct RankFigures: Sendable {
   /// The rank.
-  public var rank: Int
+  package var rank: Int
   /// By window of steps, in order.
-  public var windows: [WindowFigures]
+  package var windows: [WindowFigures]
 }
 
 extension RunFolder {

@@ -3,6 +3,7 @@ import ContextLoRA
 import Datasets
 import Foundation
 import LanguageModels
+import SafeFiles
 import TaskGraph
 import Workflows
 
@@ -12,7 +13,7 @@ import Workflows
 /// The steps are those of the trainer itself, with its checkpoints, so that this process comes to hold what the
 /// training would: its peak is the estimate of memory. Later rounds have the same phases and are only counted.
 /// Phases count with their planned steps: validation may end them earlier, or give them more.
-public struct DryRun {
+package struct DryRun {
   private let workflow: Workflow
   private let out: String?
   private let models: String
@@ -22,7 +23,7 @@ public struct DryRun {
   ///   - out: the run folder of the training, which is checked and not written; `nil` for none.
   ///   - models: the folder of fetched models.
   ///   - steps: optimiser steps of each phase that are timed, after one that is not.
-  public init(_ workflow: Workflow, out: String?, models: String, steps: Int = 3) {
+  package init(_ workflow: Workflow, out: String?, models: String, steps: Int = 3) {
     precondition(steps > 0, "DryRun: no steps")
     (self.workflow, self.out, self.models, self.steps) = (workflow, out, models, steps)
   }
@@ -35,7 +36,7 @@ public struct DryRun {
   ///   - onPhase: called when a phase's first steps begin, with the number of phases that are measured.
   /// - Returns: `nil` where `shouldStop` said so after a step.
   /// - Throws: an error that names what is wrong and the remedy, as the training would.
-  public func run(
+  package func run(
     scratch: URL, shouldStop: () -> Bool = { false }, onPhase: (Phase, Int) throws -> Void = { _, _ in }
   ) throws -> TrainingEstimate? {
     let start = ContinuousClock.now
@@ -51,7 +52,7 @@ public struct DryRun {
     let loadSeconds = (ContinuousClock.now - start).inSeconds
 
     let schedule = try workflow.phaseSchedule.firstRound
-    let trainer = ContextLoRATrainer(
+    let trainer = WorkflowTrainer(
       loaded.stage, schedule: schedule, adapter: preparation.material.freshAdapter, data: data,
       options: try options(schedule, samples: data.sampleCount))
     var destination = preparation.destination(RunFolder(scratch.path))

@@ -2,30 +2,31 @@ import Checkpoint
 import Datasets
 import Foundation
 import LanguageModels
+import SafeFiles
 import Tensor
 import Workflows
 
 /// An exported adapter that was read back from its files, beside the run it came from: the logits of both at the
 /// positions from which a task's reply is predicted.
-public struct ExportCheck: Sendable, Equatable {
+package struct ExportCheck: Sendable, Equatable {
   /// The largest absolute difference of two logits that is accepted.
   ///
   /// It is 0. The files hold the run's float32 values; `alpha / r` gives back the run's scale, since `alpha` was
   /// made as that scale times `r`, and both are exact in the numbers of `adapter_config.json`; and both sides
   /// multiply and add these values on one device, in float32, in the same order. Every bit must then agree.
-  public static let tolerance: Float = 0
+  package static let tolerance: Float = 0
 
   /// What was computed, such as "4 test episodes".
-  public let source: String
+  package let source: String
   /// Positions at which logits were compared.
-  public let positions: Int
+  package let positions: Int
   /// The largest absolute difference of two logits.
-  public let largestDifference: Float
+  package let largestDifference: Float
   /// Positions at which both sides have the same most probable token.
-  public let agreeing: Int
+  package let agreeing: Int
 
   /// One sentence for people.
-  public var text: String {
+  package var text: String {
     "Verified with \(source), in float32: the largest difference of a logit is \(largestDifference) (tolerance "
       + "\(Self.tolerance): the same values, multiplied and added in the same order); the most probable token is "
       + "the same at \(agreeing) of \(positions) positions"
@@ -33,9 +34,9 @@ public struct ExportCheck: Sendable, Equatable {
 }
 
 /// An exported adapter that must not be used.
-public struct ExportCheckError: Error, Sendable, Equatable, CustomStringConvertible {
+package struct ExportCheckError: Error, Sendable, Equatable, CustomStringConvertible {
   /// Why.
-  public enum Reason: Sendable, Equatable {
+  package enum Reason: Sendable, Equatable {
     /// The files cannot be read back as an adapter of this model; the text says what is wrong with them.
     case unreadable(String)
     /// The adapter from the files is not the run's.
@@ -45,12 +46,12 @@ public struct ExportCheckError: Error, Sendable, Equatable, CustomStringConverti
   }
 
   /// The exported folder.
-  public let folder: String
+  package let folder: String
   /// Why it must not be used.
-  public let reason: Reason
+  package let reason: Reason
 
   /// What is wrong, where, and what to do.
-  public var description: String {
+  package var description: String {
     switch reason {
     case .unreadable(let problem):
       "\(folder): cannot be read back: \(problem); do not use this export: remove it and export again"
@@ -65,7 +66,7 @@ public struct ExportCheckError: Error, Sendable, Equatable, CustomStringConverti
 }
 
 /// Token sequences of a task at which two adapters are compared.
-public struct CheckPrompts: Sendable, Equatable {
+package struct CheckPrompts: Sendable, Equatable {
   /// A sequence, and its positions from which a token of the reply is predicted.
   struct Prompt: Sendable, Equatable {
     let tokens: [Int32]
@@ -73,7 +74,7 @@ public struct CheckPrompts: Sendable, Equatable {
   }
 
   /// Where they come from, such as "4 test episodes".
-  public let source: String
+  package let source: String
   let prompts: [Prompt]
 }
 
@@ -82,7 +83,7 @@ extension TrainedWorkflow {
   /// validation data where there are no test data; the bare form of the task's prompt where there is neither.
   ///
   /// - Throws: an error that names what is wrong with the data, or that there is no such task.
-  public func checkPrompts(task: String, count: Int = 4) throws -> CheckPrompts {
+  package func checkPrompts(task: String, count: Int = 4) throws -> CheckPrompts {
     _ = try modules(task: task)
     let splits: [DatasetFolder.Split] = [.test, .valid]
     guard let split = splits.first(where: { FileManager.default.fileExists(atPath: data().file($0)) }) else {
@@ -108,7 +109,7 @@ extension TrainedWorkflow {
   ///
   /// - Precondition: the run was loaded in float32.
   /// - Throws: ``ExportCheckError`` where the folder must not be used, and what the model's file throws.
-  public func check(export folder: URL, named name: String, task: String, _ prompts: CheckPrompts) throws
+  package func check(export folder: URL, named name: String, task: String, _ prompts: CheckPrompts) throws
     -> ExportCheck
   {
     let stage = loaded.stage
@@ -117,7 +118,7 @@ extension TrainedWorkflow {
       ExportCheckError(folder: name, reason: reason)
     }
     let exported: PEFTFolder
-    do { exported = try PEFTFolder(folder) } catch let error as CheckpointError {
+    do { exported = try PEFTFolder(folder) } catch let error as FileError {
       throw failure(.unreadable(error.naming(name, for: folder.path).description))
     }
     let own = try modules(task: task).modules

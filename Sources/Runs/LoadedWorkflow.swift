@@ -4,11 +4,11 @@ import Tensor
 import Workflows
 
 /// A workflow with its whole model in memory.
-public struct LoadedWorkflow: Sendable {
+package struct LoadedWorkflow: Sendable {
   /// The workflow with its model's files.
-  public let material: WorkflowMaterial
+  package let material: WorkflowMaterial
   /// The model.
-  public let stage: LlamaStage
+  package let stage: LlamaStage
 
   /// Loads the model that a workflow names.
   ///
@@ -18,7 +18,7 @@ public struct LoadedWorkflow: Sendable {
   ///   - use: whether it will train.
   ///   - type: a number format that goes before the workflow's.
   /// - Throws: an error that names the file and what is wrong with it.
-  public init(
+  package init(
     _ workflow: Workflow, models: String, base: String?, use: FrozenUse, workers: Int? = nil,
     type: ElementType? = nil
   ) throws {
@@ -30,7 +30,7 @@ public struct LoadedWorkflow: Sendable {
   ///
   /// - Parameter type: a number format that goes before the workflow's.
   /// - Throws: an error that names the tensor that is missing or damaged.
-  public init(
+  package init(
     _ material: WorkflowMaterial, use: FrozenUse, workers: Int? = nil, type: ElementType? = nil
   ) throws {
     self.material = material
@@ -38,13 +38,13 @@ public struct LoadedWorkflow: Sendable {
   }
 
   /// The workflow.
-  public var workflow: Workflow { material.workflow }
+  package var workflow: Workflow { material.workflow }
   /// How tasks become tokens.
-  public var prompts: PromptRenderer { material.prompts }
+  package var prompts: PromptRenderer { material.prompts }
   /// Where the model's files are.
-  public var modelPath: String { material.modelPath }
+  package var modelPath: String { material.modelPath }
   /// Identifies the model.
-  public var modelIdentity: String { material.modelIdentity }
+  package var modelIdentity: String { material.modelIdentity }
   /// The adapted layers.
-  public var sites: [AdapterSite] { material.sites }
+  package var sites: [AdapterSite] { material.sites }
 }

@@ -1,6 +1,8 @@
 import Checkpoint
 import ContextLoRA
 import Foundation
+import InputErrors
+import SafeFiles
 
 /// `metrics.jsonl`: one line an optimiser step, on the disk before every checkpoint that counts it.
 final class MetricsFile {
@@ -10,7 +12,7 @@ final class MetricsFile {
 
   /// Opens the file, dropping what came after step `steps`: those steps will be taken again.
   ///
-  /// - Throws: `RunError` naming the line that is of no step.
+  /// - Throws: `Refusal` naming the line that is of no step.
   init(_ url: URL, keeping steps: Int) throws {
     self.url = url
     encoder.outputFormatting = [.sortedKeys]
@@ -19,7 +21,7 @@ final class MetricsFile {
       handle = try FileHandle(forWritingTo: url)
       try handle.seekToEnd()
     } catch {
-      throw RunError(url.path, "cannot be opened", "check the permissions of the run folder")
+      throw Refusal(url.path, "cannot be opened", "check the permissions of the run folder")
     }
   }
 
@@ -33,7 +35,7 @@ final class MetricsFile {
     var kept = Data()
     for (index, line) in lines.enumerated() where !line.isEmpty {
       guard let step = try? decoder.decode(Line.self, from: line) else {
-        throw RunError("\(url.path):\(index + 1)", "is no step of a training", "remove the line, or the file")
+        throw Refusal("\(url.path):\(index + 1)", "is no step of a training", "remove the line, or the file")
       }
       if step.totalStep <= steps { kept += line + [10] }
     }
@@ -50,13 +52,13 @@ final class MetricsFile {
     do {
       try handle.write(contentsOf: try encoder.encode(record) + Data([10]))
     } catch {
-      throw RunError(url.path, "cannot be written", "check the free space of the disk")
+      throw Refusal(url.path, "cannot be written", "check the free space of the disk")
     }
   }
 
   func synchronize() throws {
     do { try handle.synchronize() } catch {
-      throw RunError(url.path, "cannot be written", "check the free space of the disk")
+      throw Refusal(url.path, "cannot be written", "check the free space of the disk")
     }
   }
 }

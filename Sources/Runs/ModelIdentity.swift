@@ -1,12 +1,13 @@
 import Checkpoint
 import Foundation
+import SafeFiles
 
 /// Tells models apart quickly: the configuration, all norm weights and some rows of the other weights.
-public enum ModelIdentity {
+package enum ModelIdentity {
   /// The SHA-256 of those, in lower-case hexadecimal.
   ///
   /// - Throws: what the source throws for a missing or damaged tensor.
-  public static func of(_ weights: any WeightSource) throws -> String {
+  package static func of(_ weights: any WeightSource) throws -> String {
     let configuration = weights.configuration
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys]

@@ -1,10 +1,11 @@
 import ContextGear
+import InputErrors
 
 extension WorkflowPlan {
   /// Refuses a plan that was made for something else, that an editor has damaged, or that cannot be run.
-  func check(_ preparation: RunPreparation, ranks: Int) throws(RunError) {
+  func check(_ preparation: RunPreparation, ranks: Int) throws(Refusal) {
     let workflow = preparation.workflow
-    func refuse(_ problem: String, _ remedy: String) -> RunError { RunError(workflow.file, problem, remedy) }
+    func refuse(_ problem: String, _ remedy: String) -> Refusal { Refusal(workflow.file, problem, remedy) }
     guard identity == preparation.workflowIdentity else {
       throw refuse(
         "the plan was made for another workflow, or for other settings",

@@ -1,5 +1,7 @@
 import Checkpoint
 import Foundation
+import InputErrors
+import SafeFiles
 import Tensor
 import Workflows
 
@@ -17,71 +19,71 @@ import Workflows
 /// | `figures.jsonl` | over several devices: per phase and rank, step time, waiting and bytes, planned and measured |
 /// | `adapter.safetensors` | the trained adapter; there when training is done |
 /// | `export/` | what `contexture export` writes where no other place is named |
-public struct RunFolder: Sendable {
+package struct RunFolder: Sendable {
   /// The folder.
-  public let url: URL
+  package let url: URL
 
   /// A folder that need not exist yet.
-  public init(_ path: String) { url = URL(fileURLWithPath: path, isDirectory: true) }
+  package init(_ path: String) { url = URL(fileURLWithPath: path, isDirectory: true) }
 
   /// See the type's table.
-  public var workflow: URL { url.appendingPathComponent("workflow.yaml") }
+  package var workflow: URL { url.appendingPathComponent("workflow.yaml") }
   /// See the type's table.
-  public var manifest: URL { url.appendingPathComponent("run.json") }
+  package var manifest: URL { url.appendingPathComponent("run.json") }
   /// See the type's table.
-  public var metrics: URL { url.appendingPathComponent("metrics.jsonl") }
+  package var metrics: URL { url.appendingPathComponent("metrics.jsonl") }
   /// See the type's table.
-  public var figures: URL { url.appendingPathComponent("figures.jsonl") }
+  package var figures: URL { url.appendingPathComponent("figures.jsonl") }
   /// See the type's table.
-  public var decisions: URL { url.appendingPathComponent("decisions.jsonl") }
+  package var decisions: URL { url.appendingPathComponent("decisions.jsonl") }
   /// See the type's table.
-  public var warnings: URL { url.appendingPathComponent("warnings.jsonl") }
+  package var warnings: URL { url.appendingPathComponent("warnings.jsonl") }
   /// See the type's table.
-  public var checkpoint: URL { url.appendingPathComponent("checkpoint.safetensors") }
+  package var checkpoint: URL { url.appendingPathComponent("checkpoint.safetensors") }
   /// Whether there is something to go on from.
-  public var hasCheckpoint: Bool { FileManager.default.fileExists(atPath: checkpoint.path) }
+  package var hasCheckpoint: Bool { FileManager.default.fileExists(atPath: checkpoint.path) }
   /// Whether a run has begun here.
-  public var hasBegun: Bool { FileManager.default.fileExists(atPath: manifest.path) }
+  package var hasBegun: Bool { FileManager.default.fileExists(atPath: manifest.path) }
   /// See the type's table.
-  public var adapter: URL { url.appendingPathComponent("adapter.safetensors") }
+  package var adapter: URL { url.appendingPathComponent("adapter.safetensors") }
 
   /// What a run belongs to.
-  public struct Manifest: Codable, Sendable, Equatable {
+  package struct Manifest: Codable, Sendable, Equatable {
     /// The format of the folder.
-    public var format = 1
+    package var format = 1
     /// The model as the workflow names it.
-    public var model: String
+    package var model: String
     /// Where its files were.
-    public var modelPath: String
+    package var modelPath: String
     /// Identifies the model's configuration and weights.
-    public var modelIdentity: String
+    package var modelIdentity: String
     /// Where the data was.
-    public var dataPath: String
+    package var dataPath: String
     /// The SHA-256 of the workflow with every setting.
-    public var workflowIdentity: String
+    package var workflowIdentity: String
     /// The SHA-256 of the training data.
-    public var dataIdentity: String
+    package var dataIdentity: String
     /// The SHA-256 of the validation data; `nil` where training does not look at it.
-    public var validationIdentity: String?
+    package var validationIdentity: String?
     /// float32 or bfloat16.
-    public var precision: String
+    package var precision: String
   }
 
-  /// - Throws: `RunError` where the folder is no run.
-  public func readManifest() throws -> Manifest {
+  /// - Throws: `Refusal` where the folder is no run.
+  package func readManifest() throws -> Manifest {
     guard let data = try? Data(contentsOf: manifest) else {
-      throw RunError(
+      throw Refusal(
         url.path, "is not a run: it has no run.json", "give a folder that 'contexture train --out' has made")
     }
     guard let manifest = try? JSONDecoder().decode(Manifest.self, from: data), manifest.format == 1 else {
-      throw RunError(manifest.path, "is damaged or of another version", "train again into a new folder")
+      throw Refusal(manifest.path, "is damaged or of another version", "train again into a new folder")
     }
     return manifest
   }
 
   /// The number format that the run was begun in: it goes on in the same, whatever this processor does fast.
   ///
-  /// - Throws: `RunError` where the folder is no run.
+  /// - Throws: `Refusal` where the folder is no run.
   func computeType() throws -> ElementType? { ElementType(rawValue: try readManifest().precision) }
 
   func write(_ manifest: Manifest) throws {
@@ -95,31 +97,12 @@ public struct RunFolder: Sendable {
     let contents = (try? FileManager.default.contentsOfDirectory(atPath: url.path)) ?? []
     var isFolder: ObjCBool = false
     if FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder), !isFolder.boolValue {
-      throw RunError(url.path, "is a file, not a folder", "give --out another folder")
+      throw Refusal(url.path, "is a file, not a folder", "give --out another folder")
     }
     guard let first = contents.min() else { return }
     let isRun = contents.contains("run.json")
-    throw RunError(
+    throw Refusal(
       url.path, "is not empty (it holds \(first))",
       isRun ? "go on with --resume, or give --out a new folder" : "give --out a new or empty folder")
   }
-}
-
-/// A run that cannot start, go on or be used.
-public struct RunError: Error, Sendable, Equatable, CustomStringConvertible {
-  /// The file or folder.
-  public let place: String
-  /// What is wrong.
-  public let problem: String
-  /// What to do.
-  public let remedy: String
-
-  init(_ place: String, _ problem: String, _ remedy: String) {
-    self.place = place
-    self.problem = problem
-    self.remedy = remedy
-  }
-
-  /// What is wrong, where, and what to do.
-  public var description: String { "\(place): \(problem); \(remedy)" }
 }

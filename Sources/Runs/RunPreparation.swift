@@ -2,7 +2,9 @@ import Checkpoint
 import ContextLoRA
 import Datasets
 import Foundation
+import InputErrors
 import LanguageModels
+import SafeFiles
 import TaskGraph
 import Tensor
 import Workflows
@@ -25,8 +27,7 @@ struct RunPreparation {
   init(_ workflow: Workflow, models: String) throws {
     workflowIdentity = FileChecksum.sha256(of: Data(workflow.canonicalYAML().utf8))
     data = DatasetFolder(path: workflow.dataFolder)
-    let tasks = workflow.tasks.map(\.name)
-    let episodes = try data.read(.train, tasks: tasks, inputs: workflow.inputsByTask)
+    let episodes = try data.read(.train, schema: workflow.episodeSchema)
     if workflow.needsValidation {
       let file = data.file(.valid)
       let remedy =
@@ -35,11 +36,11 @@ struct RunPreparation {
           ? "training.frozenRatio to a number and training.validateEvery to 0"
           : "training.validateEvery to 0")
       guard FileManager.default.fileExists(atPath: file) else {
-        throw RunError(file, "is not there, and training measures itself on it", remedy)
+        throw Refusal(file, "is not there, and training measures itself on it", remedy)
       }
-      let episodes = try data.read(.valid, tasks: tasks, inputs: workflow.inputsByTask)
+      let episodes = try data.read(.valid, schema: workflow.episodeSchema)
       guard !episodes.isEmpty else {
-        throw RunError(file, "has no episodes, and training measures itself on them", remedy)
+        throw Refusal(file, "has no episodes, and training measures itself on them", remedy)
       }
       validation = episodes
       validationIdentity = try FileChecksum.sha256(of: URL(fileURLWithPath: file))
@@ -62,8 +63,8 @@ struct RunPreparation {
   }
 
   /// Where checkpoints go and what they belong to.
-  func destination(_ folder: RunFolder) -> ContextLoRATrainer.Destination {
-    ContextLoRATrainer.Destination(
+  func destination(_ folder: RunFolder) -> CheckpointDestination {
+    CheckpointDestination(
       url: folder.checkpoint, workflow: workflowIdentity, model: material.modelIdentity)
   }
 }
@@ -80,24 +81,24 @@ extension RunFolder {
     }
     let manifest = try readManifest()
     guard manifest.workflowIdentity == preparation.workflowIdentity else {
-      throw RunError(
+      throw Refusal(
         url.path,
         "is a run of another workflow, or of other settings" + difference(from: preparation.workflow),
         "resume it with the workflow file and the flags it was started with, or give --out a new folder")
     }
     guard manifest.dataIdentity == preparation.dataIdentity else {
-      throw RunError(
+      throw Refusal(
         preparation.data.file(.train), "is not the data this run was started with",
         "restore it, or train into a new folder")
     }
     guard manifest.validationIdentity == nil || manifest.validationIdentity == preparation.validationIdentity
     else {
-      throw RunError(
+      throw Refusal(
         preparation.data.file(.valid), "is not the validation data this run was started with",
         "restore it, or train into a new folder")
     }
     guard manifest.modelIdentity == preparation.material.modelIdentity else {
-      throw RunError(
+      throw Refusal(
         preparation.material.modelPath, "is not the model this run was started with (\(manifest.modelPath))",
         "restore that model, or train into a new folder")
     }
@@ -107,13 +108,13 @@ extension RunFolder {
     guard found.position.workflow == preparation.workflowIdentity,
       found.position.model == preparation.material.modelIdentity
     else {
-      throw RunError(checkpoint.path, "belongs to another workflow or model", "train again into a new folder")
+      throw Refusal(checkpoint.path, "belongs to another workflow or model", "train again into a new folder")
     }
     if let contradiction = found.contradiction(
       schedule: preparation.workflow.phaseSchedule, options: preparation.workflow.trainingOptions,
       samples: preparation.examples.episodes.count, fresh: preparation.material.freshAdapter)
     {
-      throw RunError(
+      throw Refusal(
         checkpoint.path, contradiction, "restore it from a copy, or train again into a new folder")
     }
     return found
@@ -130,11 +131,11 @@ extension RunFolder {
 
   /// The bytes of a file of the run that need not be there.
   ///
-  /// - Throws: `RunError` where it is there and cannot be read.
+  /// - Throws: `Refusal` where it is there and cannot be read.
   static func contents(_ url: URL) throws -> Data {
     guard FileManager.default.fileExists(atPath: url.path) else { return Data() }
     do { return try Data(contentsOf: url) } catch {
-      throw RunError(url.path, "cannot be read", "check the permissions of the run folder")
+      throw Refusal(url.path, "cannot be read", "check the permissions of the run folder")
     }
   }
 

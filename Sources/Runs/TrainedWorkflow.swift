@@ -3,33 +3,37 @@ import ContextLoRA
 import Datasets
 import Evaluation
 import Foundation
+import InputErrors
 import LanguageModels
 import Prompting
+import SafeFiles
+import Synchronization
 import Tensor
 import Workflows
 
 /// A trained workflow, ready to be measured and to answer.
-public struct TrainedWorkflow: Sendable {
+package struct TrainedWorkflow: Sendable {
   /// The workflow with its model.
-  public let loaded: LoadedWorkflow
+  package let loaded: LoadedWorkflow
   /// The trained columns, or those of the last checkpoint.
-  public let file: AdapterFile
+  package let file: AdapterFile
   /// Whether training was done.
-  public let isComplete: Bool
+  package let isComplete: Bool
   private let folder: RunFolder
   private let manifest: RunFolder.Manifest
+  private let views = ViewCache()
 
   /// Loads a run.
   ///
   /// - Parameter type: a number format that goes before the workflow's.
   /// - Throws: an error that names what is missing and the remedy.
-  public init(run path: String, models: String, type: ElementType? = nil) throws {
+  package init(run path: String, models: String, type: ElementType? = nil) throws {
     folder = RunFolder(path)
     manifest = try folder.readManifest()
     let workflow = try Workflow(contentsOf: folder.workflow.path)
     // The file's own bytes: a run of an older version has fewer settings in it.
     guard try FileChecksum.sha256(of: folder.workflow) == manifest.workflowIdentity else {
-      throw RunError(
+      throw Refusal(
         folder.workflow.path, "is not the workflow this run was trained with", "restore it, or train again")
     }
     let place = FileManager.default.fileExists(atPath: manifest.modelPath) ? manifest.modelPath : nil
@@ -38,14 +42,14 @@ public struct TrainedWorkflow: Sendable {
       place.map { try workflow.applying(overrides: ["model=\($0)"]) } ?? workflow, models: models, base: nil,
       use: .forward, type: type)
     guard loaded.modelIdentity == manifest.modelIdentity else {
-      throw RunError(
+      throw Refusal(
         loaded.modelPath, "is not the model this run was trained with", "restore it, or train again")
     }
     isComplete = FileManager.default.fileExists(atPath: folder.adapter.path)
     if isComplete {
       file = try AdapterFile(folder.adapter, sites: loaded.sites)
       guard file.blocks == AdapterFile(adapter: file.adapter, schedule: workflow.phaseSchedule).blocks else {
-        throw RunError(
+        throw Refusal(
           folder.adapter.path, "has other columns than the workflow gives its tasks",
           "restore it, or train again")
       }
@@ -54,53 +58,60 @@ public struct TrainedWorkflow: Sendable {
         adapter: try TrainingCheckpoint(folder.checkpoint, sites: loaded.sites).adapter,
         schedule: workflow.phaseSchedule)
     } else {
-      throw RunError(folder.url.path, "has no checkpoint yet", "resume its training with --resume")
+      throw Refusal(folder.url.path, "has no checkpoint yet", "resume its training with --resume")
     }
   }
 
-  /// The columns a task sees.
-  public func view(_ task: String) -> AdapterView? {
+  /// The columns a task sees, laid out once.
+  package func view(_ task: String) -> AdapterView? {
     guard let block = file.blocks.first(where: { $0.task == task }) else { return nil }
-    return AdapterView(
-      file.adapter, columns: .inference(block.sees), configuration: loaded.stage.configuration,
-      device: loaded.stage.device)
+    return views.view(task) {
+      AdapterView(
+        file.adapter, columns: .inference(block.sees), configuration: loaded.stage.configuration,
+        device: loaded.stage.device)
+    }
+  }
+
+  /// An episode that is only asked: its inputs, and the questions that the workflow file leaves open.
+  ///
+  /// - Throws: `Refusal` for an input or a question that is missing, and options that cannot be asked about.
+  package func episode(
+    id: String, inputs: [String: String], questions: [String: EpisodeSchema.Question] = [:]
+  ) throws(Refusal) -> Episode {
+    try loaded.workflow.episode(id: id, inputs: inputs, questions: questions)
   }
 
   /// Measures and answers with the trained columns, or as the base model without them.
-  public func evaluator(base: Bool = false) -> WorkflowEvaluator {
+  package func evaluator(base: Bool = false) -> WorkflowEvaluator {
     WorkflowEvaluator(
       workflow: loaded.workflow, predictor: AnswerPredictor(loaded.stage, prompts: loaded.prompts),
       view: { task in base ? nil : view(task) })
   }
 
   /// The data the run was trained with, or another folder.
-  public func data(_ path: String? = nil) -> DatasetFolder { DatasetFolder(path: path ?? manifest.dataPath) }
+  package func data(_ path: String? = nil) -> DatasetFolder { DatasetFolder(path: path ?? manifest.dataPath) }
 
   /// Reads a split.
   ///
   /// - Throws: `EpisodeFileError` naming file, line and remedy.
-  public func episodes(_ split: DatasetFolder.Split, data path: String? = nil) throws -> [Episode] {
-    let workflow = loaded.workflow
-    return try data(path).read(
-      split, tasks: workflow.tasks.map(\.name), inputs: workflow.inputsByTask)
+  package func episodes(_ split: DatasetFolder.Split, data path: String? = nil) throws -> [Episode] {
+    try data(path).read(split, schema: loaded.workflow.episodeSchema)
   }
 
   /// Reads one file of episodes, which need not record answers.
   ///
   /// - Throws: `EpisodeFileError` naming file, line and remedy.
-  public func episodes(file path: String) throws -> [Episode] {
-    let workflow = loaded.workflow
-    return try EpisodeFile.read(
-      path, tasks: workflow.tasks.map(\.name), inputs: workflow.inputsByTask, answersOptional: true)
+  package func episodes(file path: String) throws -> [Episode] {
+    try EpisodeFile.read(path, schema: loaded.workflow.episodeSchema.withoutAnswers)
   }
 
   /// The columns a task sees, as modules of an adapter that knows no tasks.
   ///
-  /// - Throws: `RunError` where there is no such task.
-  public func modules(task: String) throws -> (modules: [AdapterModule], rank: Int) {
+  /// - Throws: `Refusal` where there is no such task.
+  package func modules(task: String) throws -> (modules: [AdapterModule], rank: Int) {
     guard let block = file.blocks.first(where: { $0.task == task }) else {
       let known = file.blocks.map(\.task).joined(separator: ", ")
-      throw RunError(folder.url.path, "has no task '\(task)'", "give one of: \(known)")
+      throw Refusal(folder.url.path, "has no task '\(task)'", "give one of: \(known)")
     }
     let adapter = file.adapter
     let modules = zip(adapter.sites, adapter.pairs).map { site, pair in
@@ -110,5 +121,19 @@ public struct TrainedWorkflow: Sendable {
         b: (0..<site.outputs).flatMap { row in block.sees.map { pair.b[row * adapter.rank + $0] } })
     }
     return (modules, block.sees.count)
+  }
+}
+
+/// The columns of the tasks that have been answered so far.
+private final class ViewCache: Sendable {
+  private let views = Mutex<[String: AdapterView]>([:])
+
+  func view(_ task: String, make: () -> AdapterView) -> AdapterView {
+    views.withLock { views in
+      if let view = views[task] { return view }
+      let view = make()
+      views[task] = view
+      return view
+    }
   }
 }

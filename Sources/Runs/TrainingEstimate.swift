@@ -1,34 +1,34 @@
 /// What a training takes on this machine, before it starts: memory, time, and the work of each phase.
-public struct TrainingEstimate: Sendable, Equatable, Codable {
+package struct TrainingEstimate: Sendable, Equatable, Codable {
   /// One phase of the schedule.
-  public struct Phase: Sendable, Equatable, Codable {
+  package struct Phase: Sendable, Equatable, Codable {
     /// The phase, from 0.
-    public var phase: Int
+    package var phase: Int
     /// The round, from 1.
-    public var round: Int
+    package var round: Int
     /// The task that trains.
-    public var task: String
+    package var task: String
     /// Columns that train.
-    public var trainable: Int
+    package var trainable: Int
     /// Columns that are computed and stay as they are.
-    public var frozen: Int
+    package var frozen: Int
     /// Columns of other tasks, which are not computed.
-    public var masked: Int
+    package var masked: Int
     /// Planned optimiser steps.
-    public var steps: Int
+    package var steps: Int
     /// The most steps it takes if it is still learning at their end.
-    public var stepLimit: Int
+    package var stepLimit: Int
     /// Tokens of all steps' samples, with recorded parents' answers.
-    public var tokens: Int
+    package var tokens: Int
     /// Bytes of activations, gradients, moments and the compact adapter.
-    public var stepBytes: Int
+    package var stepBytes: Int
     /// Seconds of a step: the mean over the phase, with the time to predict parents' answers.
-    public var stepSeconds: Double
+    package var stepSeconds: Double
     /// Seconds of the phase, with its beginning and its checkpoints.
-    public var seconds: Double
+    package var seconds: Double
 
     /// Takes the figures.
-    public init(
+    package init(
       phase: Int, round: Int, task: String, trainable: Int, frozen: Int, masked: Int, steps: Int,
       stepLimit: Int,
       tokens: Int,
@@ -42,32 +42,32 @@ public struct TrainingEstimate: Sendable, Equatable, Codable {
   }
 
   /// The model's files.
-  public var model: String
+  package var model: String
   /// What weights and activations are stored in: float32 or bfloat16.
-  public var precision: String
+  package var precision: String
   /// Bytes of the weights as laid out.
-  public var weightBytes: Int
+  package var weightBytes: Int
   /// Threads that work at once.
-  public var workers: Int
+  package var workers: Int
   /// Training episodes.
-  public var episodes: Int
+  package var episodes: Int
   /// Optimiser steps of each phase that were timed, after one that was not; fewer where a phase has no more.
-  public var measuredSteps: Int
+  package var measuredSteps: Int
   /// Every phase, in order.
-  public var phases: [Phase]
+  package var phases: [Phase]
   /// Seconds until the first phase begins.
-  public var loadSeconds: Double
+  package var loadSeconds: Double
   /// Seconds after the last phase, in which the adapter is written.
-  public var endSeconds: Double
+  package var endSeconds: Double
   /// The most memory that the process held, in bytes: what the kernel counts as resident.
-  public var peakBytes: Int
+  package var peakBytes: Int
 
   /// Seconds of all phases and of what follows them.
-  public var trainingSeconds: Double { phases.reduce(endSeconds) { $0 + $1.seconds } }
+  package var trainingSeconds: Double { phases.reduce(endSeconds) { $0 + $1.seconds } }
   /// Optimiser steps of all phases.
-  public var steps: Int { phases.reduce(0) { $0 + $1.steps } }
+  package var steps: Int { phases.reduce(0) { $0 + $1.steps } }
   /// Tokens of all phases.
-  public var tokens: Int { phases.reduce(0) { $0 + $1.tokens } }
+  package var tokens: Int { phases.reduce(0) { $0 + $1.tokens } }
 }
 
 /// The work that a phase of the real run has.

@@ -7,9 +7,9 @@ import Tensor
 import Workflows
 
 /// A training of a workflow into a run folder: started, stopped, resumed.
-public struct TrainingRun {
+package struct TrainingRun {
   /// What a run tells while it goes.
-  public enum Event: Sendable {
+  package enum Event: Sendable {
     /// The model is in memory, and so many threads will work.
     case loaded(
       model: String, precision: ElementType, weightBytes: Int, workers: Int, episodes: Int, seconds: Double)
@@ -30,7 +30,7 @@ public struct TrainingRun {
   /// - Parameters:
   ///   - out: the run folder.
   ///   - models: the folder of fetched models.
-  public init(_ workflow: Workflow, out: String, models: String) {
+  package init(_ workflow: Workflow, out: String, models: String) {
     self.workflow = workflow
     folder = RunFolder(out)
     self.models = models
@@ -41,7 +41,7 @@ public struct TrainingRun {
   /// - Returns: whether training is done; otherwise the run can be resumed.
   /// - Throws: an error that names what is wrong and the remedy. A new run that cannot start leaves nothing
   ///   behind; a run that fails later keeps its last checkpoint.
-  public func run(
+  package func run(
     resume: Bool, shouldStop: () -> Bool = { false }, onEvent: (Event) throws -> Void
   ) throws -> Bool {
     let start = ContinuousClock.now
@@ -64,7 +64,7 @@ public struct TrainingRun {
         seconds: (ContinuousClock.now - start).inSeconds))
     if let checkpoint { try onEvent(.resumed(totalSteps: checkpoint.position.totalSteps)) }
 
-    let trainer = ContextLoRATrainer(
+    let trainer = WorkflowTrainer(
       loaded.stage, schedule: workflow.phaseSchedule, adapter: preparation.material.freshAdapter,
       data: training, options: workflow.trainingOptions)
     var laterSteps = 0

@@ -1,27 +1,29 @@
 import Checkpoint
 import ContextLoRA
 import Foundation
+import InputErrors
+import SafeFiles
 
 /// One line of `warnings.jsonl`.
-public struct LoggedWarning: Sendable, Equatable, Codable {
+package struct LoggedWarning: Sendable, Equatable, Codable {
   /// The optimiser steps of the run when it was given.
-  public var totalStep: Int
+  package var totalStep: Int
   /// A short name of the kind, such as `not learnt`.
-  public var kind: String
+  package var kind: String
   /// The task whose phase it was.
-  public var task: String
+  package var task: String
   /// What happened and which setting to change.
-  public var text: String
+  package var text: String
 }
 
 extension RunFolder {
   /// The warnings of the run's training; none where the file is not there.
   ///
-  /// - Throws: `RunError` naming the line that cannot be read.
-  public func loggedWarnings() throws -> [LoggedWarning] {
+  /// - Throws: `Refusal` naming the line that cannot be read.
+  package func loggedWarnings() throws -> [LoggedWarning] {
     try Self.contents(warnings).split(separator: 10).enumerated().map { index, line in
       guard let warning = try? JSONDecoder().decode(LoggedWarning.self, from: line) else {
-        throw RunError(
+        throw Refusal(
           "\(warnings.path):\(index + 1)", "is not a warning of a training", "remove the line, or the file")
       }
       return warning

@@ -1,19 +1,20 @@
 import Checkpoint
+import InputErrors
 import LanguageModels
 import Prompting
 import Tensor
 import Workflows
 
 /// A workflow with its model's files, before any weights are in memory.
-public struct WorkflowMaterial: Sendable {
+package struct WorkflowMaterial: Sendable {
   /// The workflow.
-  public let workflow: Workflow
+  package let workflow: Workflow
   /// How tasks become tokens.
-  public let prompts: PromptRenderer
+  package let prompts: PromptRenderer
   /// Where the model's files are.
-  public let modelPath: String
+  package let modelPath: String
   /// Identifies the model.
-  public let modelIdentity: String
+  package let modelIdentity: String
   private let weights: any WeightSource
 
   /// Opens the model that a workflow names.
@@ -22,13 +23,13 @@ public struct WorkflowMaterial: Sendable {
   ///   - models: the folder of fetched models.
   ///   - base: the folder that the model's path is relative to.
   /// - Throws: an error that names the file and what is wrong with it.
-  public init(_ workflow: Workflow, models: String, base: String?) throws {
+  package init(_ workflow: Workflow, models: String, base: String?) throws {
     self.workflow = workflow
     modelPath = try ModelLocation(workflow.model, models: models, base: base).path
     let files = try ModelFiles.open(modelPath)
     weights = files.weights
     guard workflow.lora.firstLayer < weights.configuration.layerCount else {
-      throw RunError(
+      throw Refusal(
         workflow.file,
         "lora.firstLayer: \(workflow.lora.firstLayer) is none of the \(weights.configuration.layerCount) layers of "
           + modelPath, "give one from 0 to \(weights.configuration.layerCount - 1)")
@@ -41,21 +42,21 @@ public struct WorkflowMaterial: Sendable {
   }
 
   /// The model's sizes.
-  public var configuration: LlamaConfiguration { weights.configuration }
+  package var configuration: LlamaConfiguration { weights.configuration }
 
   /// A device with the number format that the workflow asks for.
   ///
   /// - Parameters:
   ///   - workers: shards worked on at once; `nil` takes the number of processors.
   ///   - type: a number format that goes before the workflow's.
-  public func device(workers: Int? = nil, type: ElementType? = nil) -> CPUDevice {
+  package func device(workers: Int? = nil, type: ElementType? = nil) -> CPUDevice {
     CPUDevice(computeType: type ?? workflow.training.precision.computeType, workers: workers)
   }
 
   /// Loads a range of layers, all where it is `nil`.
   ///
   /// - Throws: an error that names the tensor that is missing or damaged.
-  public func stage(
+  package func stage(
     _ layers: Range<Int>? = nil, on device: any ComputeDevice, use: FrozenUse
   ) throws -> LlamaStage {
     try LlamaStage(
@@ -63,14 +64,14 @@ public struct WorkflowMaterial: Sendable {
   }
 
   /// The adapted layers of the whole model.
-  public var sites: [AdapterSite] {
+  package var sites: [AdapterSite] {
     AdapterSite.all(
       configuration, layers: workflow.lora.firstLayer..<configuration.layerCount,
       targets: Set(workflow.lora.targets.compactMap { LanguageModels.Projection(rawValue: $0.rawValue) }))
   }
 
   /// An adapter as training starts with it.
-  public var freshAdapter: LoRAAdapter {
+  package var freshAdapter: LoRAAdapter {
     LoRAAdapter(
       sites: sites, rank: workflow.rankBlocks.rank, scale: Float(workflow.lora.scale),
       seed: UInt64(workflow.training.seed))
@@ -79,7 +80,7 @@ public struct WorkflowMaterial: Sendable {
 
 extension Precision {
   /// What weights and activations are stored in; `nil` for the processor's fastest.
-  public var computeType: ElementType? {
+  package var computeType: ElementType? {
     switch self {
     case .auto: nil
     case .float32: .float32

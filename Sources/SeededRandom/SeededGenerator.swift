@@ -3,7 +3,7 @@
 /// xoshiro256** 1.0 by David Blackman and Sebastiano Vigna ("Scrambled linear pseudorandom number
 /// generators", 2018), its four words filled from the seed by SplitMix64 as its authors advise. Not for
 /// cryptography. `Codable`, so that a checkpoint can hold it.
-public struct SeededGenerator: RandomNumberGenerator, Sendable, Equatable, Codable {
+package struct SeededGenerator: RandomNumberGenerator, Sendable, Equatable, Codable {
   private var state0: UInt64
   private var state1: UInt64
   private var state2: UInt64
@@ -11,7 +11,7 @@ public struct SeededGenerator: RandomNumberGenerator, Sendable, Equatable, Codab
 
   /// A generator whose state is derived from `seed`. Generators of different `stream`s with the same seed
   /// are unrelated, so that one seed can serve several purposes.
-  public init(seed: UInt64, stream: UInt64 = 0) {
+  package init(seed: UInt64, stream: UInt64 = 0) {
     var mixer = SplitMix64(state: stream)
     var source = SplitMix64(state: seed ^ (stream == 0 ? 0 : mixer.next()))
     self.init(state: (source.next(), source.next(), source.next(), source.next()))
@@ -22,7 +22,7 @@ public struct SeededGenerator: RandomNumberGenerator, Sendable, Equatable, Codab
   }
 
   /// The next 64 random bits.
-  public mutating func next() -> UInt64 {
+  package mutating func next() -> UInt64 {
     let result = rotateLeft(state1 &* 5, by: 7) &* 9
     let shifted = state1 << 17
     state2 ^= state0
@@ -39,7 +39,7 @@ public struct SeededGenerator: RandomNumberGenerator, Sendable, Equatable, Codab
   /// Lemire's multiplication method with rejection ("Fast random integer generation in an interval", 2019).
   ///
   /// - Precondition: `bound > 0`.
-  public mutating func below(_ bound: Int) -> Int {
+  package mutating func below(_ bound: Int) -> Int {
     precondition(bound > 0, "the bound must be positive")
     let range = UInt64(bound)
     var product = next().multipliedFullWidth(by: range)
@@ -51,14 +51,14 @@ public struct SeededGenerator: RandomNumberGenerator, Sendable, Equatable, Codab
   }
 
   /// A number in `0 ..< 1` with 53 random bits.
-  public mutating func unit() -> Double {
+  package mutating func unit() -> Double {
     Double(next() >> 11) * 0x1p-53
   }
 
   /// One element, each equally likely.
   ///
   /// - Precondition: `elements` is not empty.
-  public mutating func pick<Element>(_ elements: [Element]) -> Element {
+  package mutating func pick<Element>(_ elements: [Element]) -> Element {
     elements[below(elements.count)]
   }
 }
@@ -88,7 +88,7 @@ private func rotateLeft(_ value: UInt64, by count: UInt64) -> UInt64 {
 extension Array {
   /// A copy in random order by Fisher and Yates. Unlike the standard library's `shuffled(using:)`, whose
   /// way of drawing may change, the order for a given generator state is part of this function's contract.
-  public func shuffled(by generator: inout SeededGenerator) -> [Element] {
+  package func shuffled(by generator: inout SeededGenerator) -> [Element] {
     var copy = self
     for last in stride(from: count - 1, to: 0, by: -1) {
       copy.swapAt(last, generator.below(last + 1))
@@ -97,7 +97,7 @@ extension Array {
   }
 
   /// A copy in the random order that `seed` gives; always the same for the same seed and count.
-  public func shuffled(seed: UInt64) -> [Element] {
+  package func shuffled(seed: UInt64) -> [Element] {
     var generator = SeededGenerator(seed: seed)
     return shuffled(by: &generator)
   }

@@ -1,7 +1,7 @@
 /// Columns as compact ranges with both ends included: `0-3,8`; `-` when there are none.
 ///
 /// - Parameter columns: ascending and without repetition.
-public func columnRanges(_ columns: some Sequence<Int>) -> String {
+package func columnRanges(_ columns: some Sequence<Int>) -> String {
   var parts: [String] = []
   var open: (first: Int, last: Int)?
   func close() {

@@ -3,7 +3,7 @@ extension TaskDependencyGraph {
   /// A Mermaid flowchart (https://mermaid.js.org), edges from parent to child.
   ///
   /// - Parameter blocks: columns to show below each name.
-  public func mermaid(blocks: RankBlocks? = nil) -> String {
+  package func mermaid(blocks: RankBlocks? = nil) -> String {
     var lines = ["flowchart LR"]
     for (i, task) in tasks.enumerated() {
       let columns = blocks.map { "<br/>columns \(columnRanges($0[task]))" } ?? ""
@@ -18,7 +18,7 @@ extension TaskDependencyGraph {
   /// A Graphviz digraph (https://graphviz.org), edges from parent to child, one column of nodes per level.
   ///
   /// - Parameter blocks: columns to show below each name.
-  public func dot(blocks: RankBlocks? = nil) -> String {
+  package func dot(blocks: RankBlocks? = nil) -> String {
     var lines = ["digraph workflow {", "  rankdir=LR;", "  node [shape=box];"]
     for (i, task) in tasks.enumerated() {
       let columns = blocks.map { "\\ncolumns \(columnRanges($0[task]))" } ?? ""

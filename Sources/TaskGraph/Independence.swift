@@ -13,7 +13,7 @@ extension PhaseSchedule {
   ///   - readingAncestors: whether a task also runs its ancestors forward while it trains (predicted parent
   ///     answers); it then uses all its ancestors' columns, under the `direct` rule too.
   /// - Returns: groups in the file order of their first tasks, each in file order.
-  public func independentGroups(level: Int, readingAncestors: Bool = false) -> [[String]] {
+  package func independentGroups(level: Int, readingAncestors: Bool = false) -> [[String]] {
     precondition(graph.levels.indices.contains(level - 1), "level \(level) is outside the graph")
     let members = graph.levels[level - 1]
     let refined = members.map { task in
@@ -37,7 +37,7 @@ extension PhaseSchedule {
   }
 
   /// The tasks of a level (from 1) that can train side by side with every other task of it, in file order.
-  public func independentTasks(level: Int, readingAncestors: Bool = false) -> [String] {
+  package func independentTasks(level: Int, readingAncestors: Bool = false) -> [String] {
     independentGroups(level: level, readingAncestors: readingAncestors).filter { $0.count == 1 }.flatMap {
       $0
     }

@@ -1,5 +1,5 @@
 /// Which columns of a prerequisite freeze while a task trains.
-public enum FreezeRule: String, Sendable, Hashable, CaseIterable {
+package enum FreezeRule: String, Sendable, Hashable, CaseIterable {
   /// The first `round(δ r_p)` columns of its block.
   case leading
   /// The `round(δ r_p)` columns with the largest importance when the phase starts.
@@ -15,45 +15,45 @@ public enum FreezeRule: String, Sendable, Hashable, CaseIterable {
 /// | `masked` | contributes nothing | no | bit-identical |
 ///
 /// The three are disjoint and together are all columns `0..<rank`. They do not change within a phase.
-public struct Phase: Sendable, Hashable {
+package struct Phase: Sendable, Hashable {
   /// A task whose knowledge the phase's task uses, and what happens to its columns.
-  public struct Prerequisite: Sendable, Hashable {
+  package struct Prerequisite: Sendable, Hashable {
     /// The prerequisite's name.
-    public let task: String
+    package let task: String
     /// Its columns.
-    public let block: Range<Int>
+    package let block: Range<Int>
     /// The part of its columns that is used but stays as it is, ascending.
-    public let frozen: [Int]
+    package let frozen: [Int]
     /// The part of its columns that is refined, ascending.
-    public let trainable: [Int]
+    package let trainable: [Int]
   }
 
   /// The place in the schedule, from 0.
-  public let index: Int
+  package let index: Int
   /// The round, from 1.
-  public let round: Int
+  package let round: Int
   /// The number `k` of the task's level `S_k`, from 1.
-  public let level: Int
+  package let level: Int
   /// The task that trains.
-  public let task: String
+  package let task: String
   /// The task's own columns.
-  public let block: Range<Int>
+  package let block: Range<Int>
   /// What happens to each prerequisite's columns, prerequisites in topological order.
-  public let prerequisites: [Prerequisite]
+  package let prerequisites: [Prerequisite]
   /// The number of columns in all.
-  public let rank: Int
+  package let rank: Int
   /// Whether the frozen columns still have to be chosen by `freezing(mostImportant:)` when the phase starts.
   /// Until then the leading columns of each block stand in for them: the counts hold, the columns do not.
-  public let isProvisional: Bool
+  package let isProvisional: Bool
 
   /// Columns that are used but stay as they are, ascending.
-  public let frozen: [Int]
+  package let frozen: [Int]
   /// Columns that train: the task's own and the refined ones of its prerequisites, ascending.
-  public let trainable: [Int]
+  package let trainable: [Int]
   /// Columns of all other tasks: not computed and not touched, ascending.
-  public let masked: [Int]
+  package let masked: [Int]
   /// Columns that are computed: frozen and trainable ones, ascending. The task's columns at inference.
-  public let active: [Int]
+  package let active: [Int]
 
   init(
     index: Int, round: Int, level: Int, task: String, block: Range<Int>, prerequisites: [Prerequisite],
@@ -78,7 +78,7 @@ public struct Phase: Sendable, Hashable {
   /// How many of `width` columns freeze: `δ width`, rounded half up.
   ///
   /// - Parameter ratio: the frozen ratio δ in `0...1`.
-  public static func frozenCount(ratio: Double, width: Int) -> Int {
+  package static func frozenCount(ratio: Double, width: Int) -> Int {
     Int((ratio * Double(width) + 0.5).rounded(.down))
   }
 
@@ -88,7 +88,7 @@ public struct Phase: Sendable, Hashable {
   ///   `‖B_c‖·‖A_c‖` summed over layers, measured when the phase starts. Only the prerequisites' columns are
   ///   read. Of equally important columns the lower one freezes.
   /// - Throws: `TaskGraphError.importanceNotFinite`.
-  public func freezing(mostImportant importance: [Double]) throws(TaskGraphError) -> Phase {
+  package func freezing(mostImportant importance: [Double]) throws(TaskGraphError) -> Phase {
     precondition(importance.count == rank, "one importance for each of the \(rank) columns")
     var chosen: [Int] = []
     for prerequisite in prerequisites {
@@ -106,7 +106,7 @@ public struct Phase: Sendable, Hashable {
   /// This phase with exactly these columns frozen; all other columns of the prerequisites train.
   ///
   /// - Parameter columns: columns of prerequisites, in any order. Any other column traps.
-  public func freezing(_ columns: some Sequence<Int>) -> Phase {
+  package func freezing(_ columns: some Sequence<Int>) -> Phase {
     let wanted = Set(columns)
     precondition(
       wanted.allSatisfy { column in prerequisites.contains { $0.block.contains(column) } },

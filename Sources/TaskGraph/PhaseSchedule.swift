@@ -1,21 +1,21 @@
 /// The order in which the tasks train: for each round, level by level, and within a level in file order,
 /// one phase per task. A collection of `Phase` values, made when asked for.
-public struct PhaseSchedule: Sendable, Hashable {
+package struct PhaseSchedule: Sendable, Hashable {
   /// The largest number of rounds that is accepted.
-  public static let maximumRounds = 1_000_000
+  package static let maximumRounds = 1_000_000
 
   /// The tasks and their edges.
-  public let graph: TaskDependencyGraph
+  package let graph: TaskDependencyGraph
   /// The tasks' columns.
-  public let blocks: RankBlocks
+  package let blocks: RankBlocks
   /// The frozen ratio δ: the share of each prerequisite's columns that is frozen while a task trains.
-  public let frozenRatio: Double
+  package let frozenRatio: Double
   /// Whose columns a task uses.
-  public let prerequisiteRule: PrerequisiteRule
+  package let prerequisiteRule: PrerequisiteRule
   /// Which columns of a prerequisite freeze.
-  public let freezeRule: FreezeRule
+  package let freezeRule: FreezeRule
   /// How often every task is visited.
-  public let rounds: Int
+  package let rounds: Int
 
   private let firstRound: [Phase]
 
@@ -29,7 +29,7 @@ public struct PhaseSchedule: Sendable, Hashable {
   ///   - freezeRule: which columns freeze. With `importance` phases are provisional where there is a choice.
   ///   - rounds: how often every task is visited.
   /// - Throws: `TaskGraphError.frozenRatioOutOfRange` or `.roundsOutOfRange`.
-  public init(
+  package init(
     graph: TaskDependencyGraph, blocks: RankBlocks, frozenRatio: Double,
     prerequisiteRule: PrerequisiteRule = .ancestors, freezeRule: FreezeRule = .leading, rounds: Int = 1
   ) throws(TaskGraphError) {
@@ -59,12 +59,12 @@ public struct PhaseSchedule: Sendable, Hashable {
   }
 
   /// The columns a task sees at inference, all of them active, ascending: its own and its prerequisites'.
-  public func viewColumns(of task: String) -> [Int] {
+  package func viewColumns(of task: String) -> [Int] {
     ([task] + graph.prerequisites(of: task, rule: prerequisiteRule)).flatMap { Array(blocks[$0]) }.sorted()
   }
 
   /// The phase of a task in a round (from 1).
-  public func phase(of task: String, round: Int = 1) -> Phase {
+  package func phase(of task: String, round: Int = 1) -> Phase {
     precondition((1...rounds).contains(round), "round \(round) is outside 1...\(rounds)")
     guard let place = firstRound.firstIndex(where: { $0.task == task }) else {
       preconditionFailure("'\(task)' is not a task of this schedule")
@@ -75,12 +75,12 @@ public struct PhaseSchedule: Sendable, Hashable {
 
 extension PhaseSchedule: RandomAccessCollection {
   /// The place of the first phase.
-  public var startIndex: Int { 0 }
+  package var startIndex: Int { 0 }
   /// The number of phases: rounds times tasks.
-  public var endIndex: Int { rounds * firstRound.count }
+  package var endIndex: Int { rounds * firstRound.count }
 
   /// The phase at a place in the schedule, from 0.
-  public subscript(index: Int) -> Phase {
+  package subscript(index: Int) -> Phase {
     precondition(indices.contains(index), "phase \(index) is outside 0..<\(endIndex)")
     let (round, place) = index.quotientAndRemainder(dividingBy: firstRound.count)
     let phase = firstRound[place]

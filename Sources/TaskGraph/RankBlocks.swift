@@ -2,14 +2,14 @@
 ///
 /// Column `j` of a layer is the pair of row `j` of `A` (`[rank, in]`) and column `j` of `B` (`[out, rank]`).
 /// Blocks stand in the order of the tasks, without gaps.
-public struct RankBlocks: Sendable, Hashable {
+package struct RankBlocks: Sendable, Hashable {
   /// The largest rank, in all or of one task, that is accepted.
-  public static let maximumRank = 65_536
+  package static let maximumRank = 65_536
 
   /// The tasks, in file order.
-  public let tasks: [String]
+  package let tasks: [String]
   /// The number of columns in all: the sum of the blocks' widths.
-  public let rank: Int
+  package let rank: Int
 
   private let ranges: [Range<Int>]
   private let position: [String: Int]
@@ -17,7 +17,7 @@ public struct RankBlocks: Sendable, Hashable {
   /// Shares a rank equally: every task gets `rank / tasks.count` columns.
   ///
   /// - Throws: `TaskGraphError.rankDoesNotDivide`, `.rankOutOfRange`, `.noTasks` or `.duplicateTask`.
-  public init(tasks: [String], rank: Int) throws(TaskGraphError) {
+  package init(tasks: [String], rank: Int) throws(TaskGraphError) {
     try self.init(tasks: tasks, ranks: [Int?](repeating: nil, count: tasks.count), total: rank)
   }
 
@@ -29,7 +29,7 @@ public struct RankBlocks: Sendable, Hashable {
   ///   - total: the rank in all; `nil` for the sum of `ranks`, which must then be complete.
   /// - Throws: `TaskGraphError` when a rank is out of range, the ranks do not add up to the total, or what is
   ///   left does not divide.
-  public init(tasks: [String], ranks: [Int?], total: Int? = nil) throws(TaskGraphError) {
+  package init(tasks: [String], ranks: [Int?], total: Int? = nil) throws(TaskGraphError) {
     precondition(tasks.count == ranks.count, "one rank, or nil, for each task")
     guard !tasks.isEmpty else { throw .noTasks }
     if let total {
@@ -73,18 +73,18 @@ public struct RankBlocks: Sendable, Hashable {
   }
 
   /// The columns that belong to a task. A name that is not a task is a programmer's mistake and traps.
-  public subscript(task: String) -> Range<Int> {
+  package subscript(task: String) -> Range<Int> {
     guard let i = position[task] else { preconditionFailure("'\(task)' has no block") }
     return ranges[i]
   }
 
   /// Every task with its columns, in file order.
-  public var blocks: [(task: String, columns: Range<Int>)] {
+  package var blocks: [(task: String, columns: Range<Int>)] {
     zip(tasks, ranges).map { (task: $0, columns: $1) }
   }
 
   /// The task a column belongs to. A column outside `0..<rank` is a programmer's mistake and traps.
-  public func task(ofColumn column: Int) -> String {
+  package func task(ofColumn column: Int) -> String {
     guard let i = ranges.firstIndex(where: { $0.contains(column) }) else {
       preconditionFailure("column \(column) is outside 0..<\(rank)")
     }

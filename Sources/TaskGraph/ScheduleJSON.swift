@@ -4,7 +4,7 @@ extension PhaseSchedule {
   ///
   /// Blocks are `[lower, upper]` with `upper` excluded; `trainable`, `frozen` and `masked` are ascending lists
   /// of columns. In a provisional phase `frozen` is settled when the phase starts.
-  public func json() -> String {
+  package func json() -> String {
     let taskLines = graph.tasks.map { task in
       let fields = [
         "\"name\": \(jsonString(task))", "\"parents\": \(jsonStrings(graph.parents(of: task)))",
@@ -44,7 +44,7 @@ extension PhaseSchedule {
 
 extension Phase {
   /// The phase as one JSON object on one line.
-  public var json: String {
+  package var json: String {
     let perTask = prerequisites.map {
       "{\"task\": \(jsonString($0.task)), \"block\": \(jsonBlock($0.block)), "
         + "\"frozen\": \(jsonNumbers($0.frozen)), \"trainable\": \(jsonNumbers($0.trainable))}"

@@ -2,7 +2,7 @@
 extension PhaseSchedule {
   /// The settings, the tasks with their levels and columns, which tasks can train side by side, and for each
   /// phase what trains, freezes and is masked. Columns are compact ranges with both ends included.
-  public func text() -> String {
+  package func text() -> String {
     let settings =
       "\(counted(graph.tasks.count, "task")), \(counted(graph.levels.count, "level")), rank \(blocks.rank), "
       + "frozen ratio \(frozenRatio) (\(freezeRule.rawValue)), prerequisites: \(prerequisiteRule.rawValue), "

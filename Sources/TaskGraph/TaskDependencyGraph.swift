@@ -1,5 +1,7 @@
+import InputErrors
+
 /// Which tasks' knowledge, that is whose rank columns, a task may use.
-public enum PrerequisiteRule: String, Sendable, Hashable, CaseIterable {
+package enum PrerequisiteRule: String, Sendable, Hashable, CaseIterable {
   /// Every task from which a path of edges leads to the task.
   case ancestors
   /// The task's parents alone.
@@ -10,12 +12,12 @@ public enum PrerequisiteRule: String, Sendable, Hashable, CaseIterable {
 ///
 /// An edge `p -> v` says that `v` reads the answer of `p`; `p` is then a parent of `v`. Names given to the
 /// queries must be tasks of the graph; any other name is a programmer's mistake and traps.
-public struct TaskDependencyGraph: Sendable, Hashable {
+package struct TaskDependencyGraph: Sendable, Hashable {
   /// All task names, in the order they were given (the order of the workflow file).
-  public let tasks: [String]
+  package let tasks: [String]
   /// The layers `S_1 ... S_L` of Kahn's topological sort: `levels[k - 1]` holds, in file order, the tasks
   /// all of whose parents stand in earlier levels, and at least one of them in level `k - 1`.
-  public let levels: [[String]]
+  package let levels: [[String]]
 
   private let position: [String: Int]
   private let parentPositions: [[Int]]
@@ -26,7 +28,7 @@ public struct TaskDependencyGraph: Sendable, Hashable {
   /// - Parameter tasks: names with the names of their parents, in file order.
   /// - Throws: `TaskGraphError` for no tasks, an empty or duplicate name, an unknown, repeated or own
   ///   parent, or a cycle.
-  public init(_ tasks: [(name: String, parents: [String])]) throws(TaskGraphError) {
+  package init(_ tasks: [(name: String, parents: [String])]) throws(TaskGraphError) {
     guard !tasks.isEmpty else { throw .noTasks }
     let names = tasks.map(\.name)
     var position: [String: Int] = [:]
@@ -62,25 +64,25 @@ public struct TaskDependencyGraph: Sendable, Hashable {
   }
 
   /// All tasks, level by level and in file order within a level: parents stand before their children.
-  public var topologicalOrder: [String] { levels.flatMap { $0 } }
+  package var topologicalOrder: [String] { levels.flatMap { $0 } }
 
   /// Whether the graph has a task of this name.
-  public func contains(_ task: String) -> Bool { position[task] != nil }
+  package func contains(_ task: String) -> Bool { position[task] != nil }
 
   /// The number `k` of the level `S_k` a task stands in, from 1.
-  public func level(of task: String) -> Int { levelOfPosition[index(task)] }
+  package func level(of task: String) -> Int { levelOfPosition[index(task)] }
 
   /// The tasks whose answers a task reads, in the order the task lists them.
-  public func parents(of task: String) -> [String] { parentPositions[index(task)].map { tasks[$0] } }
+  package func parents(of task: String) -> [String] { parentPositions[index(task)].map { tasks[$0] } }
 
   /// The tasks that read this task's answer, in file order.
-  public func children(of task: String) -> [String] {
+  package func children(of task: String) -> [String] {
     let p = index(task)
     return tasks.indices.filter { parentPositions[$0].contains(p) }.map { tasks[$0] }
   }
 
   /// All tasks from which a path of edges leads to this task, in topological order.
-  public func ancestors(of task: String) -> [String] {
+  package func ancestors(of task: String) -> [String] {
     var reached = [Bool](repeating: false, count: tasks.count)
     var left = parentPositions[index(task)]
     while let next = left.popLast() {
@@ -92,7 +94,7 @@ public struct TaskDependencyGraph: Sendable, Hashable {
   }
 
   /// The prerequisites `P(v)` of a task under a rule, in topological order.
-  public func prerequisites(of task: String, rule: PrerequisiteRule) -> [String] {
+  package func prerequisites(of task: String, rule: PrerequisiteRule) -> [String] {
     switch rule {
     case .ancestors:
       return ancestors(of: task)
@@ -166,12 +168,12 @@ public struct TaskDependencyGraph: Sendable, Hashable {
 
 extension TaskDependencyGraph {
   /// Two graphs are equal when they have the same tasks in the same order with the same parents.
-  public static func == (a: Self, b: Self) -> Bool {
+  package static func == (a: Self, b: Self) -> Bool {
     a.tasks == b.tasks && a.parentPositions == b.parentPositions
   }
 
   /// Hashes what equality compares.
-  public func hash(into hasher: inout Hasher) {
+  package func hash(into hasher: inout Hasher) {
     hasher.combine(tasks)
     hasher.combine(parentPositions)
   }

@@ -1,7 +1,9 @@
+import InputErrors
+
 /// What can be wrong with a task graph, its rank blocks or its phases.
 ///
 /// `description` is one line: what is wrong, then what to do.
-public enum TaskGraphError: Error, Sendable, Equatable {
+package enum TaskGraphError: Error, Sendable, Equatable {
   /// There are no tasks.
   case noTasks
   /// The task at `position` (from 0) has an empty name.
@@ -32,7 +34,7 @@ public enum TaskGraphError: Error, Sendable, Equatable {
   case importanceNotFinite(column: Int)
 
   /// What is wrong, without the remedy.
-  public var problem: String {
+  package var problem: String {
     switch self {
     case .noTasks:
       "there are no tasks"
@@ -68,7 +70,7 @@ public enum TaskGraphError: Error, Sendable, Equatable {
   }
 
   /// What to do about it.
-  public var remedy: String {
+  package var remedy: String {
     switch self {
     case .noTasks:
       "list at least one task"
@@ -104,7 +106,7 @@ public enum TaskGraphError: Error, Sendable, Equatable {
   }
 }
 
-extension TaskGraphError: CustomStringConvertible {
+extension TaskGraphError: InputError {
   /// One line: what is wrong, then what to do.
-  public var description: String { "\(problem); \(remedy)" }
+  package var description: String { "\(problem); \(remedy)" }
 }

@@ -1,14 +1,14 @@
 /// Memory of a device that lives as long as this object. 64-byte aligned, zeroed.
 ///
 /// Unchecked: the owner decides who reads and writes which part.
-public final class DeviceMemory: @unchecked Sendable {
+package final class DeviceMemory: @unchecked Sendable {
   /// The first byte.
-  public let address: UnsafeMutableRawPointer
+  package let address: UnsafeMutableRawPointer
   /// The size in bytes.
-  public let byteCount: Int
+  package let byteCount: Int
 
   /// Allocates host memory.
-  public init(byteCount: Int) {
+  package init(byteCount: Int) {
     self.byteCount = max(byteCount, 64)
     address = UnsafeMutableRawPointer.allocate(byteCount: self.byteCount, alignment: 64)
     address.initializeMemory(as: UInt8.self, repeating: 0, count: self.byteCount)
@@ -17,7 +17,7 @@ public final class DeviceMemory: @unchecked Sendable {
   deinit { address.deallocate() }
 
   /// All of it as one dense matrix.
-  public func matrix(rows: Int, columns: Int, type: ElementType) -> Matrix {
+  package func matrix(rows: Int, columns: Int, type: ElementType) -> Matrix {
     precondition(rows * columns * type.size <= byteCount, "DeviceMemory: too small")
     return Matrix(address, rows: rows, columns: columns, type: type)
   }
@@ -25,16 +25,16 @@ public final class DeviceMemory: @unchecked Sendable {
 
 /// Hands out parts of one block of memory, first to plan its size and then to use it: the same code,
 /// run once without memory, tells how many bytes a step needs.
-public struct ArenaPlanner {
+package struct ArenaPlanner {
   private let base: UnsafeMutableRawPointer?
   /// Bytes handed out so far.
-  public private(set) var byteCount = 0
+  package private(set) var byteCount = 0
 
   /// Without `memory` the parts are only counted: their addresses must not be used.
-  public init(memory: DeviceMemory? = nil) { base = memory?.address }
+  package init(memory: DeviceMemory? = nil) { base = memory?.address }
 
   /// The next part, on a 64-byte boundary.
-  public mutating func matrix(rows: Int, columns: Int, type: ElementType) -> Matrix {
+  package mutating func matrix(rows: Int, columns: Int, type: ElementType) -> Matrix {
     let start = byteCount
     byteCount += (rows * columns * type.size + 63) / 64 * 64
     let address = base.map { $0 + start } ?? Self.unusable

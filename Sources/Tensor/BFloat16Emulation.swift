@@ -7,20 +7,20 @@ import CKernels
 
 extension CPUDevice {
   /// Whether this processor multiplies bfloat16 in hardware, by instructions that the matrix library uses.
-  public static let multipliesBFloat16 = ck_has_fast_bfloat16() == 1 && PackedProduct.multipliesBFloat16
+  package static let multipliesBFloat16 = ck_has_fast_bfloat16() == 1 && PackedProduct.multipliesBFloat16
 
   /// Whether products of a type are emulated on this processor.
-  public static func emulates(_ type: ElementType) -> Bool { type == .bfloat16 && !multipliesBFloat16 }
+  package static func emulates(_ type: ElementType) -> Bool { type == .bfloat16 && !multipliesBFloat16 }
 
   /// What a person should know of a number format on this processor; `nil` where there is nothing to say.
-  public static func emulationNote(_ type: ElementType) -> String? {
+  package static func emulationNote(_ type: ElementType) -> String? {
     emulates(type)
       ? "bfloat16 is emulated on this processor: no faster than float32, and its weights take as much memory"
       : nil
   }
 
   /// What packed weights are stored in: float32 that holds bfloat16 values where ``computeType`` is emulated.
-  public var weightType: ElementType { emulatesBFloat16 ? .float32 : computeType }
+  package var weightType: ElementType { emulatesBFloat16 ? .float32 : computeType }
 }
 
 extension ck_kernel_table {

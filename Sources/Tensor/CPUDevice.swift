@@ -7,20 +7,20 @@ import Foundation
 #endif
 
 /// This machine's processor: matrix products by oneDNN, the rest by the kernels of its instruction set.
-public final class CPUDevice: ComputeDevice {
+package final class CPUDevice: ComputeDevice {
   /// What frozen weights and activations are stored in.
-  public let computeType: ElementType
+  package let computeType: ElementType
   /// How many shards are worked on at once.
-  public let workerCount: Int
+  package let workerCount: Int
   /// Whether bfloat16 is computed in and its products are float32 products of widened values.
-  public let emulatesBFloat16: Bool
+  package let emulatesBFloat16: Bool
   let cache = MatmulCache()
 
   /// - Parameters:
   ///   - computeType: what weights and activations are stored in; `nil` takes ``fastestType``.
   ///   - workers: how many shards are worked on at once; `nil` takes the number of processors.
   ///   - emulating: emulates bfloat16 even where the processor multiplies it, to compare the two.
-  public init(computeType: ElementType? = nil, workers: Int? = nil, emulating: Bool = false) {
+  package init(computeType: ElementType? = nil, workers: Int? = nil, emulating: Bool = false) {
     let type = computeType ?? Self.fastestType
     self.computeType = type
     workerCount = max(1, workers ?? Self.processorCount)
@@ -29,19 +29,19 @@ public final class CPUDevice: ComputeDevice {
 
   /// bfloat16 where the processor multiplies it in hardware, float32 elsewhere (emulated bfloat16 is
   /// no faster than float32, and less exact).
-  public static var fastestType: ElementType { multipliesBFloat16 ? .bfloat16 : .float32 }
+  package static var fastestType: ElementType { multipliesBFloat16 ? .bfloat16 : .float32 }
 
   /// The name of the instruction set whose kernels run: `base`, `avx2` or `avx512`.
-  public static var instructionSet: String { String(cString: ck_kernels().pointee.instruction_set) }
+  package static var instructionSet: String { String(cString: ck_kernels().pointee.instruction_set) }
 
   /// The processors this process may run on.
-  public static var processorCount: Int { ProcessInfo.processInfo.activeProcessorCount }
+  package static var processorCount: Int { ProcessInfo.processInfo.activeProcessorCount }
 
   /// The matrix-product implementations used so far, by the library's names.
-  public var matmulImplementations: Set<String> { cache.implementations }
+  package var matmulImplementations: Set<String> { cache.implementations }
 
   /// Packs the float32 values that `fill` writes, row-major, as the matrix products read them fastest.
-  public func freeze(
+  package func freeze(
     outputs: Int, inputs: Int, use: FrozenUse,
     fill: (UnsafeMutablePointer<Float>) throws -> Void
   ) rethrows -> any FrozenMatrix {
@@ -54,10 +54,10 @@ public final class CPUDevice: ComputeDevice {
   }
 
   /// float32 holds weights and what is added to them; bfloat16 would round the sum away.
-  public var storesSums: Bool { computeType == .float32 }
+  package var storesSums: Bool { computeType == .float32 }
 
   /// Adds a product to float32 values, on the calling thread.
-  public func addProduct(
+  package func addProduct(
     _ b: [Float], _ a: [Float], rows: Int, inner: Int, columns: Int, to target: UnsafeMutablePointer<Float>
   ) {
     precondition(b.count == rows * inner && a.count == inner * columns, "addProduct: bad shapes")
@@ -77,15 +77,15 @@ public final class CPUDevice: ComputeDevice {
   }
 
   /// Zeroed memory of this machine.
-  public func allocate(byteCount: Int) -> DeviceMemory { DeviceMemory(byteCount: byteCount) }
+  package func allocate(byteCount: Int) -> DeviceMemory { DeviceMemory(byteCount: byteCount) }
 
   /// The operations of one worker, with scratch memory of its own.
-  public func makeOperations(threads: Int = 1) -> any TensorOperations {
+  package func makeOperations(threads: Int = 1) -> any TensorOperations {
     CPUOperations(device: self, threads: threads)
   }
 
   /// Runs `body` for each worker's number at once, on the calling thread where there is one, and waits for all.
-  public func onEachWorker(_ body: @Sendable (Int) -> Void) {
+  package func onEachWorker(_ body: @Sendable (Int) -> Void) {
     if workerCount == 1 { return body(0) }
     DispatchQueue.concurrentPerform(iterations: workerCount, execute: body)
   }

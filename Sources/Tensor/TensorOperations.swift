@@ -5,7 +5,7 @@
 // comment says "adds to". Shapes stand behind each matrix.
 
 /// A weight matrix `[outputs, inputs]` that never changes, laid out as the device multiplies it fastest.
-public protocol FrozenMatrix: AnyObject, Sendable {
+package protocol FrozenMatrix: AnyObject, Sendable {
   /// The number of rows of W.
   var outputs: Int { get }
   /// The number of columns of W.
@@ -15,7 +15,7 @@ public protocol FrozenMatrix: AnyObject, Sendable {
 }
 
 /// Which products a frozen matrix is laid out for.
-public enum FrozenUse: Sendable {
+package enum FrozenUse: Sendable {
   /// `x Wᵀ` only.
   case forward
   /// `x Wᵀ` and `dy W`.
@@ -23,7 +23,7 @@ public enum FrozenUse: Sendable {
 }
 
 /// Something that owns memory and computes: this machine's processor, say.
-public protocol ComputeDevice: Sendable {
+package protocol ComputeDevice: Sendable {
   /// What frozen weights and activations are stored in.
   var computeType: ElementType { get }
   /// How many shards it works on at once.
@@ -48,34 +48,34 @@ public protocol ComputeDevice: Sendable {
 }
 
 /// The rows of keys and values that one run of queries attends to.
-public struct KeyRange: Sendable, Equatable {
+package struct KeyRange: Sendable, Equatable {
   /// The first row.
-  public var start: Int
+  package var start: Int
   /// The number of rows.
-  public var count: Int
+  package var count: Int
 
   /// Rows `start ..< start + count`.
-  public init(start: Int, count: Int) {
+  package init(start: Int, count: Int) {
     self.start = start
     self.count = count
   }
 }
 
 /// A run of consecutive tokens of one sequence.
-public struct AttentionSegment: Sendable, Equatable {
+package struct AttentionSegment: Sendable, Equatable {
   /// The first row of the batch that belongs to it.
-  public var row: Int
+  package var row: Int
   /// The number of rows.
-  public var count: Int
+  package var count: Int
   /// The position of its first token in its sequence.
-  public var position: Int
+  package var position: Int
   /// Rows of the key/value store that come before its own and are seen whole.
-  public var past: [KeyRange]
+  package var past: [KeyRange]
   /// Where its own keys and values stand in the key/value store; seen causally.
-  public var keyRow: Int
+  package var keyRow: Int
 
   /// A segment without a past is a whole sequence.
-  public init(row: Int, count: Int, position: Int = 0, past: [KeyRange] = [], keyRow: Int? = nil) {
+  package init(row: Int, count: Int, position: Int = 0, past: [KeyRange] = [], keyRow: Int? = nil) {
     self.row = row
     self.count = count
     self.position = position
@@ -84,20 +84,20 @@ public struct AttentionSegment: Sendable, Equatable {
   }
 
   /// The rows of the key/value store that are its own.
-  public var keys: KeyRange { KeyRange(start: keyRow, count: count) }
+  package var keys: KeyRange { KeyRange(start: keyRow, count: count) }
 }
 
 /// The sizes of an attention layer.
-public struct AttentionShape: Sendable, Equatable {
+package struct AttentionShape: Sendable, Equatable {
   /// Query heads.
-  public var heads: Int
+  package var heads: Int
   /// Key/value heads; divides `heads`.
-  public var keyValueHeads: Int
+  package var keyValueHeads: Int
   /// Elements of one head; even.
-  public var dimension: Int
+  package var dimension: Int
 
   /// Grouped-query attention (Ainslie et al., arXiv 2305.13245).
-  public init(heads: Int, keyValueHeads: Int, dimension: Int) {
+  package init(heads: Int, keyValueHeads: Int, dimension: Int) {
     precondition(heads % keyValueHeads == 0 && dimension % 2 == 0, "AttentionShape: bad sizes")
     self.heads = heads
     self.keyValueHeads = keyValueHeads
@@ -105,22 +105,22 @@ public struct AttentionShape: Sendable, Equatable {
   }
 
   /// Query heads that share a key/value head.
-  public var group: Int { heads / keyValueHeads }
+  package var group: Int { heads / keyValueHeads }
   /// Columns of a fused query, key and value row.
-  public var fusedColumns: Int { (heads + 2 * keyValueHeads) * dimension }
+  package var fusedColumns: Int { (heads + 2 * keyValueHeads) * dimension }
 }
 
 /// Keys and values of all rows of a store, head by head: each matrix is `[keyValueHeads * capacity, dimension]`.
-public struct KeyValueStore: Sendable {
+package struct KeyValueStore: Sendable {
   /// Rotated keys.
-  public var keys: Matrix
+  package var keys: Matrix
   /// Values.
-  public var values: Matrix
+  package var values: Matrix
   /// Rows per head.
-  public var capacity: Int
+  package var capacity: Int
 
   /// Views of memory that the caller owns.
-  public init(keys: Matrix, values: Matrix, capacity: Int) {
+  package init(keys: Matrix, values: Matrix, capacity: Int) {
     self.keys = keys
     self.values = values
     self.capacity = capacity
@@ -134,46 +134,46 @@ public struct KeyValueStore: Sendable {
 }
 
 /// A token whose logits are wanted: the loss `-log p(token)` at a row.
-public struct TargetToken: Sendable, Equatable {
+package struct TargetToken: Sendable, Equatable {
   /// The row of the hidden states that predicts it.
-  public var row: Int
+  package var row: Int
   /// The token's id.
-  public var token: Int32
+  package var token: Int32
 
   /// The token to be predicted from `row`.
-  public init(row: Int, token: Int32) {
+  package init(row: Int, token: Int32) {
     self.row = row
     self.token = token
   }
 }
 
 /// How probable a token is in its place.
-public struct TokenScore: Sendable, Equatable {
+package struct TokenScore: Sendable, Equatable {
   /// The natural logarithm of its probability.
-  public var logProbability: Float
+  package var logProbability: Float
   /// Whether no token of the vocabulary is more probable: greedy decoding would choose it, or one as probable.
-  public var isTop: Bool
+  package var isTop: Bool
 
   /// A token's score.
-  public init(logProbability: Float, isTop: Bool) {
+  package init(logProbability: Float, isTop: Bool) {
     self.logProbability = logProbability
     self.isTop = isTop
   }
 }
 
 /// The constants of AdamW.
-public struct AdamWSettings: Sendable, Equatable, Codable {
+package struct AdamWSettings: Sendable, Equatable, Codable {
   /// Decay of the running mean of gradients.
-  public var beta1: Double
+  package var beta1: Double
   /// Decay of the running mean of squared gradients.
-  public var beta2: Double
+  package var beta2: Double
   /// Added to the root of the second moment.
-  public var epsilon: Double
+  package var epsilon: Double
   /// Decoupled weight decay, times the learning rate.
-  public var weightDecay: Double
+  package var weightDecay: Double
 
   /// PyTorch's defaults, except for the weight decay.
-  public init(
+  package init(
     beta1: Double = 0.9, beta2: Double = 0.999, epsilon: Double = 1e-8, weightDecay: Double = 0
   ) {
     self.beta1 = beta1
@@ -184,7 +184,7 @@ public struct AdamWSettings: Sendable, Equatable, Codable {
 }
 
 /// The operations of one worker. Not to be used from two threads at once.
-public protocol TensorOperations: AnyObject {
+package protocol TensorOperations: AnyObject {
   /// What activations are stored in.
   var computeType: ElementType { get }
 

@@ -1,7 +1,7 @@
 /// Turns tokens into text as they come, never giving out half a scalar.
 ///
 /// All returned pieces joined, with that of `finish()`, are what `Tokenizer.decode` gives for all tokens.
-public struct StreamingDecoder: Sendable {
+package struct StreamingDecoder: Sendable {
   private let tokenizer: Tokenizer
   private let skipSpecial: Bool
   private var pending: [UInt8] = []
@@ -9,13 +9,13 @@ public struct StreamingDecoder: Sendable {
   /// A decoder at the start of a text.
   ///
   /// - Parameter skipSpecial: whether to leave out control tokens.
-  public init(_ tokenizer: Tokenizer, skipSpecial: Bool) {
+  package init(_ tokenizer: Tokenizer, skipSpecial: Bool) {
     self.tokenizer = tokenizer
     self.skipSpecial = skipSpecial
   }
 
   /// The text that this token completes; empty while a scalar's bytes are still incomplete.
-  public mutating func append(_ id: Int32) -> String {
+  package mutating func append(_ id: Int32) -> String {
     tokenizer.append(id, skipSpecial: skipSpecial, to: &pending)
     let complete = pending.count - incompleteLength
     defer { pending.removeFirst(complete) }
@@ -23,7 +23,7 @@ public struct StreamingDecoder: Sendable {
   }
 
   /// What is left at the end: U+FFFD where a scalar stayed incomplete, otherwise nothing.
-  public mutating func finish() -> String {
+  package mutating func finish() -> String {
     defer { pending = [] }
     return String(decoding: pending, as: UTF8.self)
   }

@@ -8,7 +8,7 @@ import Foundation
 /// spaces are those of the Unicode version of the Swift runtime.
 ///
 /// A value can be used from several threads at once.
-public struct Tokenizer: Sendable {
+package struct Tokenizer: Sendable {
   let vocabulary: Vocabulary
   let merges: MergeTable
   let byteTokens: [Int32]
@@ -17,18 +17,18 @@ public struct Tokenizer: Sendable {
   private let cache = SharedWordCache()
 
   /// The number of token numbers: every token is below it. Some numbers may have no token.
-  public var vocabularySize: Int { vocabulary.count }
+  package var vocabularySize: Int { vocabulary.count }
   /// The token that begins a sequence, where the model has one.
-  public let beginningOfSequence: Int32?
+  package let beginningOfSequence: Int32?
   /// The token that ends a sequence or a turn, where the model names one.
-  public let endOfSequence: Int32?
+  package let endOfSequence: Int32?
   /// The token that fills up batches, where the model names one.
-  public let padding: Int32?
+  package let padding: Int32?
   /// What the model's own tokenizer puts before a text unless told otherwise: often nothing, or the
   /// beginning-of-sequence token. Chat templates write it themselves.
-  public let prefix: [Int32]
+  package let prefix: [Int32]
   /// What the model's own tokenizer puts after a text unless told otherwise.
-  public let suffix: [Int32]
+  package let suffix: [Int32]
 
   /// The tokens of `text`.
   ///
@@ -37,7 +37,7 @@ public struct Tokenizer: Sendable {
   ///   - parseSpecial: whether the spelling of a control token in the text (`<|im_end|>`) becomes that token.
   ///     Pass `false` for text of unknown origin. Added tokens that are not control tokens are always found.
   ///   - addSpecial: whether to put `prefix` before and `suffix` after.
-  public func encode(_ text: String, parseSpecial: Bool = true, addSpecial: Bool = false) -> [Int32] {
+  package func encode(_ text: String, parseSpecial: Bool = true, addSpecial: Bool = false) -> [Int32] {
     var output: [Int32] = addSpecial ? prefix : []
     cache.withCache { cache in
       merges.withView { merges in
@@ -60,7 +60,7 @@ public struct Tokenizer: Sendable {
   /// out.
   ///
   /// - Parameter skipSpecial: whether to leave out control tokens.
-  public func decode(_ ids: some Sequence<Int32>, skipSpecial: Bool) -> String {
+  package func decode(_ ids: some Sequence<Int32>, skipSpecial: Bool) -> String {
     var bytes: [UInt8] = []
     for id in ids { append(id, skipSpecial: skipSpecial, to: &bytes) }
     return String(decoding: bytes, as: UTF8.self)
@@ -68,7 +68,7 @@ public struct Tokenizer: Sendable {
 
   /// The number of a token by its spelling in the model's file: `<|im_end|>`, or `Ġthe` in the byte-level
   /// alphabet.
-  public func id(of token: String) -> Int32? {
+  package func id(of token: String) -> Int32? {
     if let id = addedTokens.ids[ExactString(token)] { return id }
     var bytes: [UInt8] = []
     guard withUTF8(token, { ByteAlphabet.decode($0, into: &bytes) }) else { return nil }
@@ -76,7 +76,7 @@ public struct Tokenizer: Sendable {
   }
 
   /// The spelling of a token in the model's file; `nil` where the number has no token.
-  public func token(of id: Int32) -> String? {
+  package func token(of id: Int32) -> String? {
     guard id >= 0, id < vocabularySize else { return nil }
     if let content = addedTokens.contents[id] { return content }
     let bytes = vocabulary.bytes(of: Int(id))
@@ -84,7 +84,7 @@ public struct Tokenizer: Sendable {
   }
 
   /// Whether a token is a control token.
-  public func isSpecial(_ id: Int32) -> Bool { addedTokens.special.contains(id) }
+  package func isSpecial(_ id: Int32) -> Bool { addedTokens.special.contains(id) }
 
   /// Appends a token's bytes.
   func append(_ id: Int32, skipSpecial: Bool, to bytes: inout [UInt8]) {

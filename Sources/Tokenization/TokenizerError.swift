@@ -1,5 +1,7 @@
+import InputErrors
+
 /// Why a tokenizer could not be read: which file, which field, what is wrong and what would be right.
-public enum TokenizerError: Error, Equatable, Sendable, CustomStringConvertible {
+package enum TokenizerError: InputError, Equatable {
   /// The file is not JSON. Line and column start at 1.
   case notJSON(file: String, line: Int, column: Int, reason: String)
   /// A field is missing, has the wrong type, or contradicts another one.
@@ -8,7 +10,7 @@ public enum TokenizerError: Error, Equatable, Sendable, CustomStringConvertible 
   case unsupported(file: String, field: String, value: String, supported: String)
 
   /// One line for a person.
-  public var description: String {
+  package var description: String {
     switch self {
     case .notJSON(let file, let line, let column, let reason):
       "\(file):\(line):\(column): not valid JSON: \(reason); fetch the file again"

@@ -4,7 +4,7 @@ extension Transport {
   ///
   /// Rank 0 hears from each rank and then lets all go, so its error names the rank that did not come. The
   /// others wait twice as long, so that they are told by rank 0 instead of blaming it.
-  public func barrier(seconds: Double) throws(TransportError) {
+  package func barrier(seconds: Double) throws(TransportError) {
     let token = MessageBuffer(count: 0)
     if rank == 0 {
       let arrivals = others.map { receive(into: token, from: $0, tag: .barrier) }
@@ -24,7 +24,7 @@ extension Transport {
   ///   - root: the rank that has them.
   ///   - seconds: the deadline of each wait.
   /// - Returns: the root's bytes, on every rank.
-  public func broadcast(
+  package func broadcast(
     _ payload: [UInt8], from root: Int = 0, seconds: Double
   ) throws(TransportError) -> [UInt8] {
     // Ranks counted from the root. A rank's parent is itself without its lowest set bit; its children are
@@ -52,7 +52,7 @@ extension Transport {
   /// Collects bytes from every rank, of any lengths.
   ///
   /// - Returns: on the root the ranks' payloads in the ranks' order, elsewhere nothing.
-  public func gather(
+  package func gather(
     _ payload: [UInt8], to root: Int = 0, seconds: Double
   ) throws(TransportError) -> [[UInt8]] {
     guard rank == root else {
@@ -71,7 +71,7 @@ extension Transport {
 
   /// Sends a message of a length that the receiver does not know, the length and then the bytes, and waits
   /// until both have been taken.
-  public func sendCounted(
+  package func sendCounted(
     _ payload: [UInt8], to destination: Int, tag: Tag, seconds: Double
   ) throws(TransportError) {
     for transfer in startCounted(payload, to: destination, tag: tag) { try transfer.wait(seconds: seconds) }
@@ -86,7 +86,7 @@ extension Transport {
   }
 
   /// Receives what `sendCounted` sends.
-  public func receiveCounted(
+  package func receiveCounted(
     from source: Int, tag: Tag, seconds: Double
   ) throws(TransportError) -> [UInt8] {
     let length = MessageBuffer(count: 8)

@@ -4,33 +4,33 @@ import Synchronization
 ///
 /// A send ends when its receive has taken the bytes, never earlier. That is the strictest behaviour MPI
 /// allows: a program that does not lock up here does not rely on MPI's own buffers.
-public final class InProcessTransport: Transport {
+package final class InProcessTransport: Transport {
   /// This endpoint's number.
-  public let rank: Int
+  package let rank: Int
   /// The number of endpoints.
-  public var size: Int { exchange.size }
+  package var size: Int { exchange.size }
   private let exchange: Exchange
 
   private init(rank: Int, exchange: Exchange) { (self.rank, self.exchange) = (rank, exchange) }
 
   /// The endpoints of a job, one for each rank.
-  public static func job(size: Int) -> [InProcessTransport] {
+  package static func job(size: Int) -> [InProcessTransport] {
     precondition(size > 0, "a job needs a rank")
     let exchange = Exchange(size: size)
     return (0..<size).map { InProcessTransport(rank: $0, exchange: exchange) }
   }
 
   /// Sets a transfer going.
-  public func start(_ transfer: Transfer) { exchange.start(transfer) }
+  package func start(_ transfer: Transfer) { exchange.start(transfer) }
 
   /// Fails what every rank waits for, now and later. The code has no meaning here.
-  public func abort(_ message: String, blaming suspect: Int?, code: Int32) {
+  package func abort(_ message: String, blaming suspect: Int?, code: Int32) {
     let notice = AbortNotice(rank: rank, suspect: suspect, message: message)
     exchange.endAll(because: .aborted(notice))
   }
 
   /// Takes this rank out of the job, as when its process dies: what others wait for from it fails.
-  public func leave(_ reason: String) { exchange.endAll(because: .left(rank, reason)) }
+  package func leave(_ reason: String) { exchange.endAll(because: .left(rank, reason)) }
 }
 
 /// Where sends and receives meet.

@@ -1,19 +1,20 @@
 import Foundation
+import InputErrors
 
 /// What a rank says of itself before the work starts. All ranks must agree: two builds of a program, or two
 /// models of the same name, would fail much later or give wrong numbers.
-public struct JobAgreement: Sendable, Hashable, Codable {
+package struct JobAgreement: Sendable, Hashable, Codable {
   /// Something that must be the same everywhere.
-  public struct Fact: Sendable, Hashable, Codable {
+  package struct Fact: Sendable, Hashable, Codable {
     /// What it is, as in `the model`.
-    public var name: String
+    package var name: String
     /// What this rank has.
-    public var value: String
+    package var value: String
     /// What to do where ranks differ.
-    public var remedy: String
+    package var remedy: String
 
     /// Takes the parts.
-    public init(_ name: String, _ value: String, remedy: String) {
+    package init(_ name: String, _ value: String, remedy: String) {
       self.name = name
       self.value = value
       self.remedy = remedy
@@ -21,17 +22,17 @@ public struct JobAgreement: Sendable, Hashable, Codable {
   }
 
   /// The name of the machine, for people.
-  public var host: String
+  package var host: String
   /// In the same order on every rank.
-  public var facts: [Fact]
+  package var facts: [Fact]
   /// Why this rank cannot take part, with the remedy; its facts do not count then.
-  public var problem: String?
+  package var problem: String?
 
   /// A rank that can take part.
-  public init(host: String, facts: [Fact]) { (self.host, self.facts) = (host, facts) }
+  package init(host: String, facts: [Fact]) { (self.host, self.facts) = (host, facts) }
 
   /// A rank that cannot.
-  public init(host: String, problem: String) {
+  package init(host: String, problem: String) {
     (self.host, self.facts, self.problem) = (host, [], problem)
   }
 
@@ -42,7 +43,7 @@ public struct JobAgreement: Sendable, Hashable, Codable {
   ///   - seconds: the deadline of each wait.
   /// - Throws: on every rank the same `JobRefusal` where a rank cannot take part or differs from rank 0; the
   ///   transport's errors.
-  public func confirm(over transport: any Transport, seconds: Double) throws {
+  package func confirm(over transport: any Transport, seconds: Double) throws {
     let all = try transport.gather(Array(JSONEncoder().encode(self)), seconds: seconds)
     var verdict: String?
     if transport.rank == 0 {
@@ -74,7 +75,7 @@ public struct JobAgreement: Sendable, Hashable, Codable {
 }
 
 /// Why the ranks of a job do not start to work: who, what, and what to do.
-public struct JobRefusal: Error, Sendable, Equatable, CustomStringConvertible {
+package struct JobRefusal: InputError, Equatable {
   /// One line.
-  public let description: String
+  package let description: String
 }

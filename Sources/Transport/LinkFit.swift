@@ -1,22 +1,22 @@
 /// How long one message of some size took over a directed link.
-public struct LinkSample: Sendable, Hashable, Codable {
+package struct LinkSample: Sendable, Hashable, Codable {
   /// The message's size in bytes.
-  public let bytes: Int
+  package let bytes: Int
   /// From the start of the sending to the end of the receiving, in seconds; a median.
-  public let seconds: Double
+  package let seconds: Double
 
   /// A measurement.
-  public init(bytes: Int, seconds: Double) { (self.bytes, self.seconds) = (bytes, seconds) }
+  package init(bytes: Int, seconds: Double) { (self.bytes, self.seconds) = (bytes, seconds) }
 }
 
 /// A line through a link's measurements: `seconds = latency + bytes / bandwidth`.
-public struct LinkFit: Sendable, Hashable, Codable {
+package struct LinkFit: Sendable, Hashable, Codable {
   /// Seconds before the first byte is there.
-  public let latency: Double
+  package let latency: Double
   /// Bytes per second.
-  public let bandwidth: Double
+  package let bandwidth: Double
   /// The largest difference between the line and a measurement, as a share of that measurement.
-  public let residual: Double
+  package let residual: Double
 
   /// The line through the least time `t₀` at the smallest size `x₀` with the least `Σ (line − t)² / t`.
   ///
@@ -27,7 +27,7 @@ public struct LinkFit: Sendable, Hashable, Codable {
   /// slope that of the best line from the origin.
   ///
   /// - Returns: `nil` without two sizes or with times that do not grow with size.
-  public init?(_ samples: [LinkSample]) {
+  package init?(_ samples: [LinkSample]) {
     guard let smallest = samples.map(\.bytes).min(), samples.allSatisfy({ $0.seconds > 0 })
     else {
       return nil
@@ -53,17 +53,17 @@ public struct LinkFit: Sendable, Hashable, Codable {
   }
 
   /// The seconds a message of some size takes.
-  public func seconds(bytes: Int) -> Double { latency + Double(bytes) / bandwidth }
+  package func seconds(bytes: Int) -> Double { latency + Double(bytes) / bandwidth }
 }
 
 /// One directed link as it was measured.
-public struct LinkMeasurement: Sendable, Hashable, Codable {
+package struct LinkMeasurement: Sendable, Hashable, Codable {
   /// The rank that sent.
-  public let source: Int
+  package let source: Int
   /// The rank that received, and measured.
-  public let destination: Int
+  package let destination: Int
   /// By size.
-  public let samples: [LinkSample]
+  package let samples: [LinkSample]
   /// The line through the samples; `nil` when there is none.
-  public let fit: LinkFit?
+  package let fit: LinkFit?
 }

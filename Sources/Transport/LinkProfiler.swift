@@ -5,24 +5,24 @@ import Foundation
 /// The receiver measures, because a sender's wait ends before the bytes are there. Ranks' clocks differ, so
 /// the receiver starts the clock itself: it asks for a message of a size and takes the time until it has it,
 /// less half an empty round trip for the request. No message counts as faster than an empty one.
-public struct LinkProfiler: Sendable {
+package struct LinkProfiler: Sendable {
   /// The sizes of the messages in bytes, ascending. Default: 8 B to 4 MiB.
-  public var sizes = [8, 1 << 10, 1 << 14, 1 << 17, 1 << 20, 1 << 22]
+  package var sizes = [8, 1 << 10, 1 << 14, 1 << 17, 1 << 20, 1 << 22]
   /// Measurements of each size; their median counts. Default: 7.
-  public var repetitions = 7
+  package var repetitions = 7
   /// Larger sizes are left out, and repetitions cut, once one size has taken this long, in seconds, as long
   /// as there are two sizes. Default: 2.
-  public var secondsPerSize = 2.0
+  package var secondsPerSize = 2.0
   /// The deadline of each wait in seconds; a rank waits that long for its turn at each link. Default: 60.
-  public var deadline = 60.0
+  package var deadline = 60.0
 
   /// The default settings.
-  public init() {}
+  package init() {}
 
   /// Measures all links. Every rank calls this.
   ///
   /// - Returns: on rank 0 all measurements, ordered by source and destination; elsewhere this rank's own.
-  public func measure(over transport: any Transport) throws -> [LinkMeasurement] {
+  package func measure(over transport: any Transport) throws -> [LinkMeasurement] {
     var mine: [LinkMeasurement] = []
     for source in 0..<transport.size {
       for destination in 0..<transport.size where destination != source {

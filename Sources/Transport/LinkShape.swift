@@ -1,14 +1,14 @@
 /// The speed of a directed link, for emulation.
-public struct LinkShape: Sendable, Hashable, Codable {
+package struct LinkShape: Sendable, Hashable, Codable {
   /// Bytes per second; infinite for a link that takes no time.
-  public let bandwidth: Double
+  package let bandwidth: Double
   /// Seconds from the moment the last byte has left until the message is there.
-  public let latency: Double
+  package let latency: Double
 
   /// A link.
   ///
   /// - Precondition: `bandwidth > 0` and `latency ≥ 0`.
-  public init(bandwidth: Double = .infinity, latency: Double = 0) {
+  package init(bandwidth: Double = .infinity, latency: Double = 0) {
     precondition(bandwidth > 0 && latency >= 0, "bandwidth \(bandwidth), latency \(latency)")
     (self.bandwidth, self.latency) = (bandwidth, latency)
   }
@@ -18,7 +18,7 @@ public struct LinkShape: Sendable, Hashable, Codable {
 ///
 /// Messages over one link follow one another: each starts when the one before has left. With a shared uplink
 /// (one network card, as on most devices) that holds for all of the rank's links together.
-public struct OutgoingLinks: Sendable {
+package struct OutgoingLinks: Sendable {
   private let byPeer: [Int: LinkShape]
   private let rest: LinkShape
   private let sharedUplink: Bool
@@ -29,7 +29,7 @@ public struct OutgoingLinks: Sendable {
   ///   - byPeer: the links to some ranks.
   ///   - rest: the links to all others.
   ///   - sharedUplink: whether messages to different ranks wait for each other.
-  public init(_ byPeer: [Int: LinkShape] = [:], rest: LinkShape = LinkShape(), sharedUplink: Bool = false) {
+  package init(_ byPeer: [Int: LinkShape] = [:], rest: LinkShape = LinkShape(), sharedUplink: Bool = false) {
     (self.byPeer, self.rest, self.sharedUplink) = (byPeer, rest, sharedUplink)
   }
 
@@ -37,7 +37,7 @@ public struct OutgoingLinks: Sendable {
   ///
   /// - Parameter now: seconds on any clock, not earlier than in the call before.
   /// - Returns: when it is there, on the same clock.
-  public mutating func arrival(of bytes: Int, to peer: Int, now: Double) -> Double {
+  package mutating func arrival(of bytes: Int, to peer: Int, now: Double) -> Double {
     let link = byPeer[peer] ?? rest
     let lane = sharedUplink ? -1 : peer
     let left = max(now, free[lane] ?? 0) + Double(bytes) / link.bandwidth

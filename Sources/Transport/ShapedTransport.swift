@@ -7,18 +7,18 @@ import Synchronization
 /// A message is handed on at the moment at which its last byte would arrive, so receivers see described
 /// bandwidths and latencies over any transport that is faster than them. Heartbeats and receives are not
 /// held back.
-public final class ShapedTransport: Transport {
+package final class ShapedTransport: Transport {
   /// The base's rank.
-  public var rank: Int { base.rank }
+  package var rank: Int { base.rank }
   /// The base's size.
-  public var size: Int { base.size }
+  package var size: Int { base.size }
   private let base: any Transport
   private let held: HeldMessages
 
   /// - Parameters:
   ///   - base: the transport that carries the messages.
   ///   - links: this rank's links to the others.
-  public init(_ base: any Transport, links: OutgoingLinks) {
+  package init(_ base: any Transport, links: OutgoingLinks) {
     self.base = base
     held = HeldMessages(links)
     let held = held
@@ -30,12 +30,12 @@ public final class ShapedTransport: Transport {
   deinit { held.stop() }
 
   /// Sets a transfer going; a send when it has passed its link.
-  public func start(_ transfer: Transfer) {
+  package func start(_ transfer: Transfer) {
     if transfer.direction == .send { held.add(transfer) } else { base.start(transfer) }
   }
 
   /// Ends the job through the base.
-  public func abort(_ message: String, blaming suspect: Int?, code: Int32) {
+  package func abort(_ message: String, blaming suspect: Int?, code: Int32) {
     base.abort(message, blaming: suspect, code: code)
   }
 }

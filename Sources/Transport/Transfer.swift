@@ -1,20 +1,20 @@
 /// One message on its way: the handle that `send` and `receive` return.
 ///
 /// It ends once, done or failed, and may be waited for from any thread and more than once.
-public final class Transfer: Sendable, CustomStringConvertible {
+package final class Transfer: Sendable, CustomStringConvertible {
   /// Which end of the message this is.
-  public enum Direction: Sendable { case send, receive }
+  package enum Direction: Sendable { case send, receive }
 
   /// Whether this rank sends or receives.
-  public let direction: Direction
+  package let direction: Direction
   /// The rank this handle belongs to.
-  public let rank: Int
+  package let rank: Int
   /// The rank at the other end.
-  public let peer: Int
+  package let peer: Int
   /// The message's tag.
-  public let tag: Tag
+  package let tag: Tag
   /// The bytes sent, or the most bytes taken.
-  public let count: Int
+  package let count: Int
   package let buffer: MessageBuffer
 
   private let result = Promise<Result<Int, TransportError>>()
@@ -29,7 +29,7 @@ public final class Transfer: Sendable, CustomStringConvertible {
   }
 
   /// Whether the transfer has ended, done or failed.
-  public var isEnded: Bool { result.isKept }
+  package var isEnded: Bool { result.isKept }
 
   /// Waits until the transfer has ended.
   ///
@@ -37,7 +37,7 @@ public final class Transfer: Sendable, CustomStringConvertible {
   /// - Returns: the message's length in bytes.
   /// - Throws: `TransportError` when the deadline passed, the peer is gone or the job was aborted.
   @discardableResult
-  public func wait(seconds: Double) throws(TransportError) -> Int {
+  package func wait(seconds: Double) throws(TransportError) -> Int {
     precondition(seconds >= 0, "a deadline of \(seconds) s")
     guard let result = result.wait(seconds: seconds) else {
       throw .deadline(rank: rank, waitingFor: description, peer: peer, seconds: seconds)
@@ -49,7 +49,7 @@ public final class Transfer: Sendable, CustomStringConvertible {
   package func end(_ outcome: Result<Int, TransportError>) { result.keep(outcome) }
 
   /// `up to 4096 bytes from rank 2 (tag 7)`.
-  public var description: String {
+  package var description: String {
     switch direction {
     case .send: "\(count) bytes to be taken by rank \(peer) (\(tag))"
     case .receive: "up to \(count) bytes from rank \(peer) (\(tag))"

@@ -6,7 +6,7 @@
 ///
 /// A type that conforms supplies `start` and `abort`; sending, receiving and the collective operations are
 /// written once over those.
-public protocol Transport: Sendable {
+package protocol Transport: Sendable {
   /// This process's number, in `0 ..< size`.
   var rank: Int { get }
   /// The number of ranks in the job.
@@ -26,7 +26,7 @@ public protocol Transport: Sendable {
 
 extension Transport {
   /// Ends the whole job because of this rank itself.
-  public func abort(_ message: String, code: Int32) { abort(message, blaming: nil, code: code) }
+  package func abort(_ message: String, code: Int32) { abort(message, blaming: nil, code: code) }
 
   /// Posts a receive ahead of the message.
   ///
@@ -37,7 +37,7 @@ extension Transport {
   ///   - source: the rank that sends.
   ///   - tag: the message's tag.
   /// - Precondition: `source` is a rank, and `count` is at most the buffer's size.
-  public func receive(
+  package func receive(
     into buffer: MessageBuffer, count: Int? = nil, from source: Int, tag: Tag
   ) -> Transfer {
     precondition(0..<size ~= source, "rank \(source) of \(size)")
@@ -55,7 +55,7 @@ extension Transport {
   ///   - tag: the message's tag.
   /// - Precondition: `destination` is a rank, and `count` is at most the buffer's size.
   @discardableResult
-  public func send(
+  package func send(
     _ buffer: MessageBuffer, count: Int? = nil, to destination: Int, tag: Tag
   ) -> Transfer {
     precondition(0..<size ~= destination, "rank \(destination) of \(size)")
@@ -66,9 +66,9 @@ extension Transport {
 }
 
 /// What tells apart the messages between two ranks.
-public struct Tag: Sendable, Hashable, CustomStringConvertible {
+package struct Tag: Sendable, Hashable, CustomStringConvertible {
   /// The largest tag a user of the transport may choose.
-  public static let maximum = (1 << 20) - 1
+  package static let maximum = (1 << 20) - 1
 
   /// The number on the wire: those above `maximum` are the transport's own.
   package let number: Int32
@@ -76,7 +76,7 @@ public struct Tag: Sendable, Hashable, CustomStringConvertible {
   /// A tag.
   ///
   /// - Precondition: `number` is in `0 ... Tag.maximum`.
-  public init(_ number: Int) {
+  package init(_ number: Int) {
     precondition(0...Tag.maximum ~= number, "tag \(number) is outside 0...\(Tag.maximum)")
     self.number = Int32(number)
   }
@@ -92,7 +92,7 @@ public struct Tag: Sendable, Hashable, CustomStringConvertible {
   package static let largest = heartbeat
 
   /// `tag 7`, or the name of a tag of the transport's own.
-  public var description: String {
+  package var description: String {
     switch self {
     case .barrier: "barrier"
     case .release: "end of the barrier"

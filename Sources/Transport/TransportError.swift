@@ -1,5 +1,7 @@
+import InputErrors
+
 /// Why a message did not pass.
-public enum TransportError: Error, Sendable, Equatable, CustomStringConvertible {
+package enum TransportError: InputError, Equatable {
   /// A wait ran out of time. `peer` is the rank that was waited for.
   case deadline(rank: Int, waitingFor: String, peer: Int, seconds: Double)
   /// The rank at the other end is no longer there.
@@ -12,7 +14,7 @@ public enum TransportError: Error, Sendable, Equatable, CustomStringConvertible 
   case cannotStart(problem: String, remedy: String)
 
   /// One line: who, what was waited for, what is wrong.
-  public var description: String {
+  package var description: String {
     switch self {
     case .deadline(let rank, let what, let peer, let seconds):
       "rank \(rank) waited \(Self.text(seconds)) s for \(what); rank \(peer) is stopped, overloaded or cut off"
@@ -28,7 +30,7 @@ public enum TransportError: Error, Sendable, Equatable, CustomStringConvertible 
   }
 
   /// The rank at the other end, where it is the one that did not do its part.
-  public var suspect: Int? {
+  package var suspect: Int? {
     switch self {
     case .deadline(_, _, let peer, _), .peerLost(_, _, let peer, _): peer
     case .aborted, .wrongLength, .cannotStart: nil
@@ -41,32 +43,32 @@ public enum TransportError: Error, Sendable, Equatable, CustomStringConvertible 
 }
 
 /// The line a rank leaves when it ends the job, in a form that the program watching over the job can read.
-public struct AbortNotice: Sendable, Equatable {
+package struct AbortNotice: Sendable, Equatable {
   /// The rank that ended the job.
-  public let rank: Int
+  package let rank: Int
   /// The rank that is to blame, where it is another one.
-  public let suspect: Int?
+  package let suspect: Int?
   /// Why.
-  public let message: String
+  package let message: String
 
   private static var form: Regex<(Substring, Substring, Substring?, Substring)> {
     /rank (\d+) ended the job(?: because of rank (\d+))?: (.*)/
   }
 
   /// A notice; line breaks in the message become spaces.
-  public init(rank: Int, suspect: Int? = nil, message: String) {
+  package init(rank: Int, suspect: Int? = nil, message: String) {
     (self.rank, self.suspect) = (rank, suspect)
     self.message = message.split(whereSeparator: \.isNewline).joined(separator: " ")
   }
 
   /// Reads a notice's line; `nil` for other lines.
-  public init?(line: String) {
+  package init?(line: String) {
     guard let match = line.wholeMatch(of: Self.form), let rank = Int(match.1) else { return nil }
     self.init(rank: rank, suspect: match.2.flatMap { Int($0) }, message: String(match.3))
   }
 
   /// `rank 2 ended the job: MESSAGE`, or `rank 2 ended the job because of rank 1: MESSAGE`.
-  public var line: String {
+  package var line: String {
     "rank \(rank) ended the job" + (suspect.map { " because of rank \($0)" } ?? "") + ": \(message)"
   }
 }

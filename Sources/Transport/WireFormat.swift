@@ -9,16 +9,16 @@
 /// An `int8` message holds the rows' steps as float32, then the rows. Numbers that are not finite stay what
 /// they are in the first two; in `int8` they turn their whole row into NaN, so that a loss computed from it
 /// shows the fault. All in the machine's byte order, which is little-endian on every supported processor.
-public enum WireFormat: String, Codable, CaseIterable, Sendable {
+package enum WireFormat: String, Codable, CaseIterable, Sendable {
   case float32, bfloat16, int8
 
   /// The size of a message in bytes.
-  public func byteCount(rows: Int, columns: Int) -> Int {
+  package func byteCount(rows: Int, columns: Int) -> Int {
     rows * (rowBytes + columns * valueBytes)
   }
 
   /// Bytes of one value.
-  public var valueBytes: Int {
+  package var valueBytes: Int {
     switch self {
     case .float32: 4
     case .bfloat16: 2
@@ -27,7 +27,7 @@ public enum WireFormat: String, Codable, CaseIterable, Sendable {
   }
 
   /// Bytes of a row beside its values: the step by which an int8 row's numbers are multiplied.
-  public var rowBytes: Int { self == .int8 ? 4 : 0 }
+  package var rowBytes: Int { self == .int8 ? 4 : 0 }
 
   /// Writes `rows × columns` values.
   ///
@@ -37,7 +37,7 @@ public enum WireFormat: String, Codable, CaseIterable, Sendable {
   ///   - message: at least `byteCount` bytes, aligned to 4.
   /// - Returns: the bytes written.
   @discardableResult
-  public func encode(
+  package func encode(
     _ values: UnsafeBufferPointer<Float>, columns: Int, into message: UnsafeMutableRawBufferPointer
   ) -> Int {
     let rows = Self.rows(values.count, columns)
@@ -61,7 +61,7 @@ public enum WireFormat: String, Codable, CaseIterable, Sendable {
   }
 
   /// Reads what `encode` wrote; `values.count` numbers.
-  public func decode(
+  package func decode(
     _ message: UnsafeRawBufferPointer, columns: Int, into values: UnsafeMutableBufferPointer<Float>
   ) {
     let rows = Self.rows(values.count, columns)

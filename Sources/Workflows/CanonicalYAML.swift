@@ -3,7 +3,7 @@ extension Workflow {
   ///
   /// The same values give the same text, however the file was laid out; reading it back gives an equal
   /// workflow. A run keeps it as what it was trained with. `data` and `model` stay as they are written.
-  public func canonicalYAML() -> String {
+  package func canonicalYAML() -> String {
     var lines = [
       "name: \(yamlString(name))", "model: \(yamlString(model))", "data: \(yamlString(data))",
       "system: \(system.map(yamlString) ?? "null")", "tasks:",
@@ -12,6 +12,11 @@ extension Workflow {
       lines += [
         "  - name: \(yamlString(task.name))", "    instruction: \(yamlString(task.instruction))",
         "    inputs: \(yamlList(task.inputs))", "    parents: \(yamlList(task.parents))",
+      ]
+      // Left out where they are not given, so that the text of older runs stays what it was.
+      if let question = task.question { lines.append("    question: \(yamlString(question))") }
+      if let options = task.options { lines.append("    options: \(yamlList(options))") }
+      lines += [
         "    rank: \(yamlOptional(task.rank))", "    steps: \(yamlOptional(task.steps))",
         "    maxSteps: \(yamlOptional(task.maxSteps))",
       ]
@@ -67,7 +72,7 @@ extension Workflow.Training {
 
 extension ParentAnswers {
   /// As it is written in a workflow file.
-  public var text: String {
+  package var text: String {
     switch self {
     case .gold: "gold"
     case .predicted: "predicted"

@@ -1,5 +1,5 @@
 /// A linear layer of the model that an adapter can stand beside.
-public enum Projection: String, Sendable, Hashable, CaseIterable {
+package enum Projection: String, Sendable, Hashable, CaseIterable {
   /// Queries of attention.
   case query = "q_proj"
   /// Keys of attention.
@@ -18,22 +18,22 @@ public enum Projection: String, Sendable, Hashable, CaseIterable {
 
 extension Workflow {
   /// The adapter: `y = W0 x + s Σ_j B_j (A_j x)` over the active rank columns `j`.
-  public struct LoRA: Sendable, Hashable {
+  package struct LoRA: Sendable, Hashable {
     /// The rank columns of every adapted layer. Default 16, or the sum of the tasks' ranks when every task
     /// has one.
-    public let rank: Int
+    package let rank: Int
     /// Above 0. Default 32.
-    public let alpha: Double
+    package let alpha: Double
     /// Whether the scale `s` is `alpha / sqrt(rank)` instead of `alpha / rank`. Default `false`.
-    public let rankStabilized: Bool
+    package let rankStabilized: Bool
     /// The layers that are adapted, in the order of `Projection.allCases`. Default: all seven.
-    public let targets: [Projection]
+    package let targets: [Projection]
     /// The first transformer block that is adapted; those below stay the base model's, and the backward pass ends
     /// above them. Default 0: all.
-    public let firstLayer: Int
+    package let firstLayer: Int
 
     /// The factor `s` of the adapter's output.
-    public var scale: Double {
+    package var scale: Double {
       alpha / (rankStabilized ? Double(rank).squareRoot() : Double(rank))
     }
   }

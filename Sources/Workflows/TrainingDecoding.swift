@@ -1,3 +1,5 @@
+import InputErrors
+import StrictYAML
 import TaskGraph
 
 extension Workflow.LoRA {
@@ -6,7 +8,7 @@ extension Workflow.LoRA {
   /// Reads the `lora` mapping.
   ///
   /// - Parameter rank: the total rank, which also depends on the tasks.
-  init(_ fields: StrictFields, rank: Int) throws(WorkflowError) {
+  init(_ fields: StrictFields, rank: Int) throws(FieldError) {
     self.rank = rank
     alpha =
       try fields["alpha"]?.number("not above 0", "use a finite number above 0, such as 32") { $0 > 0 } ?? 32
@@ -18,7 +20,7 @@ extension Workflow.LoRA {
   /// No model is deeper; that it is inside the workflow's own model is checked when that is opened.
   private static let mostLayers = 1_000_000
 
-  private static func targets(_ field: Field) throws(WorkflowError) -> [Projection] {
+  private static func targets(_ field: Field) throws(FieldError) -> [Projection] {
     let items = try field.list("[q_proj, v_proj]")
     guard !items.isEmpty else {
       let all = Projection.allCases.map(\.rawValue).joined(separator: ", ")
@@ -51,28 +53,28 @@ extension Workflow.Training {
   static let maximumCount = 1_000_000_000
 
   /// Reads the `training` mapping; what it does not have gets its default.
-  init(_ fields: StrictFields) throws(WorkflowError) {
-    func count(_ key: String, from lowest: Int = 1, default value: Int) throws(WorkflowError) -> Int {
+  init(_ fields: StrictFields) throws(FieldError) {
+    func count(_ key: String, from lowest: Int = 1, default value: Int) throws(FieldError) -> Int {
       try fields[key]?.integer(lowest...Self.maximumCount) ?? value
     }
-    func share(_ key: String, _ remedy: String, default value: Double) throws(WorkflowError) -> Double {
+    func share(_ key: String, _ remedy: String, default value: Double) throws(FieldError) -> Double {
       try fields[key]?.share(remedy) ?? value
     }
-    func positive(_ key: String, default value: Double) throws(WorkflowError) -> Double {
+    func positive(_ key: String, default value: Double) throws(FieldError) -> Double {
       try fields[key]?.number("not above 0", "use a finite number above 0, such as \(value)") { $0 > 0 }
         ?? value
     }
     rounds = try fields["rounds"]?.integer(1...PhaseSchedule.maximumRounds) ?? 1
     epochs = try count("epochs", default: 1)
-    func optionalCount(_ key: String) throws(WorkflowError) -> Int? {
-      try fields[key].flatMap { field throws(WorkflowError) in
+    func optionalCount(_ key: String) throws(FieldError) -> Int? {
+      try fields[key].flatMap { field throws(FieldError) in
         field.node.isNull ? nil : try field.integer(1...Self.maximumCount)
       }
     }
     steps = try optionalCount("steps")
     maxSteps = try optionalCount("maxSteps")
     /// A count of which 0 and null say that there is none.
-    func switchable(_ key: String, default value: Int) throws(WorkflowError) -> Int? {
+    func switchable(_ key: String, default value: Int) throws(FieldError) -> Int? {
       guard let field = fields[key] else { return value }
       let count = field.node.isNull ? 0 : try field.integer(0...Self.maximumCount)
       return count == 0 ? nil : count
@@ -109,21 +111,21 @@ extension Workflow.Training {
     precision = try fields["precision"]?.choice() ?? .auto
   }
 
-  private static func budget(_ fields: StrictFields) throws(WorkflowError) -> Budget {
+  private static func budget(_ fields: StrictFields) throws(FieldError) -> Budget {
     let own = try fields.mapping("budget", known: ["steps", "tokens", "minutes"])
-    func count(_ key: String) throws(WorkflowError) -> Int? {
-      try own[key].flatMap { field throws(WorkflowError) in
+    func count(_ key: String) throws(FieldError) -> Int? {
+      try own[key].flatMap { field throws(FieldError) in
         field.node.isNull ? nil : try field.integer(1...maximumCount)
       }
     }
-    let minutes = try own["minutes"].flatMap { field throws(WorkflowError) -> Double? in
+    let minutes = try own["minutes"].flatMap { field throws(FieldError) -> Double? in
       field.node.isNull
         ? nil : try field.number("not above 0", "use a finite number above 0, such as 30") { $0 > 0 }
     }
     return Budget(steps: try count("steps"), tokens: try count("tokens"), minutes: minutes)
   }
 
-  private static func frozenRatio(_ fields: StrictFields) throws(WorkflowError) -> FrozenRatio {
+  private static func frozenRatio(_ fields: StrictFields) throws(FieldError) -> FrozenRatio {
     // Checked even where the ratio is fixed, so that a mistake never waits for a later override.
     let adaptive = try fields.mapping("adaptive", known: ["initial", "tolerance"])
     let remedy = "give a share between 0 (refine all prerequisite columns) and 1 (freeze all)"
@@ -138,7 +140,7 @@ extension Workflow.Training {
     return .fixed(try field.share(remedy + ", or the word adaptive"))
   }
 
-  private static func parentAnswers(_ field: Field) throws(WorkflowError) -> ParentAnswers {
+  private static func parentAnswers(_ field: Field) throws(FieldError) -> ParentAnswers {
     let forms = "use gold, predicted, or mixed(p) with a share p in 0...1, such as mixed(0.5)"
     guard let text = field.node.text else {
       throw field.error("expected a word, found \(field.node.kind)", forms)
@@ -161,18 +163,18 @@ extension Workflow.Training {
     }
   }
 
-  private static func betas(_ field: Field) throws(WorkflowError) -> (Double, Double) {
+  private static func betas(_ field: Field) throws(FieldError) -> (Double, Double) {
     let items = try field.list("[0.9, 0.999]")
     guard items.count == 2 else {
       throw field.error("expected two numbers, found \(items.count)", "give both, as in [0.9, 0.999]")
     }
-    func beta(_ item: Field) throws(WorkflowError) -> Double {
+    func beta(_ item: Field) throws(FieldError) -> Double {
       try item.number("outside 0..<1", "use a number from 0 to below 1") { (0..<1).contains($0) }
     }
     return (try beta(items[0]), try beta(items[1]))
   }
 
-  private static func clipNorm(_ field: Field) throws(WorkflowError) -> Double? {
+  private static func clipNorm(_ field: Field) throws(FieldError) -> Double? {
     if field.node.isNull { return nil }
     let norm = try field.number("below 0", "use a finite number above 0, or 0 to switch clipping off") {
       $0 >= 0

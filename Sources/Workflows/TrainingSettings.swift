@@ -1,7 +1,7 @@
 import TaskGraph
 
 /// The share δ of each prerequisite's columns that is frozen while a task trains.
-public enum FrozenRatio: Sendable, Hashable {
+package enum FrozenRatio: Sendable, Hashable {
   /// The same δ in `0...1` for every phase and prerequisite.
   case fixed(Double)
   /// Decided column by column from gradient evidence, starting from δ = `initial`; a prerequisite whose
@@ -9,7 +9,7 @@ public enum FrozenRatio: Sendable, Hashable {
   case adaptive(initial: Double, tolerance: Double)
 
   /// δ itself, or the one that is started from.
-  public var initial: Double {
+  package var initial: Double {
     switch self {
     case .fixed(let ratio), .adaptive(let ratio, _): ratio
     }
@@ -17,7 +17,7 @@ public enum FrozenRatio: Sendable, Hashable {
 }
 
 /// Whose answers a task reads in its prompts while it trains.
-public enum ParentAnswers: Sendable, Hashable {
+package enum ParentAnswers: Sendable, Hashable {
   /// The recorded ones.
   case gold
   /// The model's own, as after deployment.
@@ -27,7 +27,7 @@ public enum ParentAnswers: Sendable, Hashable {
 }
 
 /// What the model learns to reply to a multiple-choice question.
-public enum AnswerForm: String, Sendable, Hashable, CaseIterable {
+package enum AnswerForm: String, Sendable, Hashable, CaseIterable {
   /// The option's letter alone.
   case letter
   /// The option's text alone.
@@ -37,7 +37,7 @@ public enum AnswerForm: String, Sendable, Hashable, CaseIterable {
 }
 
 /// How the learning rate goes on after the warm-up.
-public enum RateSchedule: String, Sendable, Hashable, CaseIterable {
+package enum RateSchedule: String, Sendable, Hashable, CaseIterable {
   /// Falls along half a cosine to `minimumRateRatio` of the peak.
   case cosine
   /// Stays.
@@ -48,7 +48,7 @@ public enum RateSchedule: String, Sendable, Hashable, CaseIterable {
 }
 
 /// The number format of the frozen base weights.
-public enum Precision: String, Sendable, Hashable, CaseIterable {
+package enum Precision: String, Sendable, Hashable, CaseIterable {
   /// What the processor computes fast.
   case auto
   /// 32-bit IEEE 754.
@@ -58,87 +58,87 @@ public enum Precision: String, Sendable, Hashable, CaseIterable {
 }
 
 /// The most that one phase may cost. All limits hold; its planned steps are never cut.
-public struct Budget: Sendable, Hashable {
+package struct Budget: Sendable, Hashable {
   /// Optimiser steps; `nil` for three times the planned ones.
-  public let steps: Int?
+  package let steps: Int?
   /// Tokens of the samples.
-  public let tokens: Int?
+  package let tokens: Int?
   /// Minutes of training.
-  public let minutes: Double?
+  package let minutes: Double?
 
   /// A budget.
-  public init(steps: Int?, tokens: Int?, minutes: Double?) {
+  package init(steps: Int?, tokens: Int?, minutes: Double?) {
     (self.steps, self.tokens, self.minutes) = (steps, tokens, minutes)
   }
 }
 
 extension Workflow {
   /// How the adapter is trained. Each phase has its own optimiser state and its own rate schedule.
-  public struct Training: Sendable, Hashable {
+  package struct Training: Sendable, Hashable {
     /// How often every task is visited. Default 1.
-    public let rounds: Int
+    package let rounds: Int
     /// Passes over `train.jsonl` in each phase. Default 1.
-    public let epochs: Int
+    package let epochs: Int
     /// The planned optimiser steps of a phase. Default `nil`: as many as the epochs give.
-    public let steps: Int?
+    package let steps: Int?
     /// The most optimiser steps a phase takes, however it learns. Default `nil`: no limit but the budget.
-    public let maxSteps: Int?
+    package let maxSteps: Int?
     /// Sequences in one optimiser step. Default 16.
-    public let batchSize: Int
+    package let batchSize: Int
     /// Tokens packed into one micro-batch, one shard on one worker. Default 256.
-    public let microBatchTokens: Int
+    package let microBatchTokens: Int
     /// Sequences in one micro-batch, whatever their lengths. Default `nil`: as `microBatchTokens` says. A plan
     /// for several devices has its own.
-    public let microBatchSamples: Int?
+    package let microBatchSamples: Int?
     /// Whose columns a task uses. Default `ancestors`.
-    public let prerequisites: PrerequisiteRule
+    package let prerequisites: PrerequisiteRule
     /// The share of prerequisite columns that freezes. Default 0.5; `adaptive` starts from 0.5 with
     /// tolerance 0.05.
-    public let frozenRatio: FrozenRatio
+    package let frozenRatio: FrozenRatio
     /// Which columns freeze. Default `leading`.
-    public let freeze: FreezeRule
+    package let freeze: FreezeRule
     /// Whose answers a task reads. Default `gold`.
-    public let parentAnswers: ParentAnswers
+    package let parentAnswers: ParentAnswers
     /// How many optimiser steps old the columns are with which parents answer, where these change in the
     /// phase. Default 1.
-    public let staleness: Int
+    package let staleness: Int
     /// What the model replies to a multiple-choice question. Default `letterText`.
-    public let answerForm: AnswerForm
+    package let answerForm: AnswerForm
     /// The peak learning rate, above 0. Default 1e-3.
-    public let learningRate: Double
+    package let learningRate: Double
     /// How the rate goes on after the warm-up. Default `wsd`.
-    public let schedule: RateSchedule
+    package let schedule: RateSchedule
     /// With `wsd`, the share of a phase's steps in which the rate falls, 0 to 0.9. Default 0.2.
-    public let cooldown: Double
+    package let cooldown: Double
     /// The share of a phase's steps in which the rate rises linearly, in `0...1`. Default 0.05.
-    public let warmup: Double
+    package let warmup: Double
     /// The share of the peak rate at which `cosine` and `wsd` end, in `0...1`. Default 0.1.
-    public let minimumRateRatio: Double
+    package let minimumRateRatio: Double
     /// AdamW's decoupled weight decay, at least 0. Default 0.
-    public let weightDecay: Double
+    package let weightDecay: Double
     /// AdamW's decay rate of the first moment, in `0..<1`. Default 0.9.
-    public let beta1: Double
+    package let beta1: Double
     /// AdamW's decay rate of the second moment, in `0..<1`. Default 0.999.
-    public let beta2: Double
+    package let beta2: Double
     /// AdamW's ε, above 0. Default 1e-8.
-    public let epsilon: Double
+    package let epsilon: Double
     /// The norm to which all gradients together are clipped; `nil` (0 or null in the file) clips nothing.
     /// Default 1.
-    public let clipNorm: Double?
+    package let clipNorm: Double?
     /// Optimiser steps between validations of a phase; `nil` (0 or null in the file) validates nothing. Default 25.
-    public let validateEvery: Int?
+    package let validateEvery: Int?
     /// Episodes of `valid.jsonl` that a validation asks, from the first on. Default 64.
-    public let validationEpisodes: Int
+    package let validationEpisodes: Int
     /// Validations without an improvement after which a phase ends early; `nil` (0 or null in the file) for never.
     /// Default 4.
-    public let patience: Int?
+    package let patience: Int?
     /// What a phase may cost that needs more than its planned steps. Default: three times these.
-    public let budget: Budget
+    package let budget: Budget
     /// Optimiser steps between checkpoints. Default 50.
-    public let checkpointEvery: Int
+    package let checkpointEvery: Int
     /// The seed of everything random. Default 0.
-    public let seed: Int
+    package let seed: Int
     /// The number format of the base weights. Default `auto`.
-    public let precision: Precision
+    package let precision: Precision
   }
 }

@@ -1,3 +1,4 @@
+import StrictYAML
 import TaskGraph
 
 /// A workflow: tasks whose answers feed one another, the model that learns them, and how it is trained.
@@ -5,56 +6,64 @@ import TaskGraph
 /// Read from a YAML file. Every value is checked when it is read, and names that are not fields are refused,
 /// so a `Workflow` is always complete and valid. Two workflows are equal when their canonical texts are,
 /// wherever their files lie.
-public struct Workflow: Sendable {
+package struct Workflow: Sendable {
   /// One task: a question type that the model learns to answer.
-  public struct Task: Sendable, Hashable {
+  package struct Task: Sendable, Hashable {
     /// The task's name: letters, digits, spaces between them, `_` and `-`. Required.
-    public let name: String
+    package let name: String
     /// What the model is told to do. Required.
-    public let instruction: String
+    package let instruction: String
     /// The names of the episode's inputs that the task is shown, in this order. Default: none.
-    public let inputs: [String]
+    package let inputs: [String]
     /// The tasks whose answers the task reads, in this order. Default: none.
-    public let parents: [String]
+    package let parents: [String]
+    /// What is asked in every episode that has no question of its own. Default `nil`: every episode has one.
+    package let question: String?
+    /// The options of every episode that has none of its own, in the order in which they are shown. Default `nil`: every
+    /// episode has its own, or is answered in free text.
+    package let options: [String]?
     /// The rank columns that belong to the task. Default `nil`: an equal share of what is left of the rank.
-    public let rank: Int?
+    package let rank: Int?
     /// The planned optimiser steps of each of the task's phases: an easy task needs fewer than a hard one. Default
     /// `nil`: as `training` says.
-    public let steps: Int?
+    package let steps: Int?
     /// The most optimiser steps of each of the task's phases, however it learns. Default `nil`: as `training` says.
-    public let maxSteps: Int?
+    package let maxSteps: Int?
+
+    /// How many options a question can have: one for each letter.
+    static let optionCounts = 2...26
   }
 
   /// The workflow's name. Required.
-  public let name: String
+  package let name: String
   /// A fetched model's name, a GGUF file or a Hugging Face folder, as it is written. Required.
-  public let model: String
+  package let model: String
   /// The folder with `train.jsonl`, `valid.jsonl` and `test.jsonl`, as it is written; `dataFolder` is the
   /// path to open. Required.
-  public let data: String
+  package let data: String
   /// The system prompt of all tasks. Default `nil`: what the model's chat template does without one. An empty
   /// text is an empty system prompt.
-  public let system: String?
+  package let system: String?
   /// The tasks, in file order. At least one.
-  public let tasks: [Task]
+  package let tasks: [Task]
   /// The adapter.
-  public let lora: LoRA
+  package let lora: LoRA
   /// How the adapter is trained.
-  public let training: Training
+  package let training: Training
 
   /// The tasks and their edges, validated.
-  public let graph: TaskDependencyGraph
+  package let graph: TaskDependencyGraph
   /// Each task's rank columns.
-  public let rankBlocks: RankBlocks
+  package let rankBlocks: RankBlocks
   /// The phases of training. With an adaptive frozen ratio, those its initial value gives.
-  public let phaseSchedule: PhaseSchedule
+  package let phaseSchedule: PhaseSchedule
 
   /// The file the workflow came from, as it was named; paths in it are relative to its folder.
-  public let file: String
+  package let file: String
   /// The text the workflow was read from, before overrides.
   let source: String
   /// The overrides that were applied to it, in order.
-  public let overrides: [String]
+  package let overrides: [String]
 
   init(
     name: String, model: String, data: String, system: String?, tasks: [Task], lora: LoRA, training: Training,
@@ -81,19 +90,19 @@ public struct Workflow: Sendable {
   /// - Parameter overrides: dotted paths and YAML values, as in `training.learningRate=5e-4`,
   ///   `tasks.decide.rank=8` or `training.betas=[0.9, 0.99]`. They change the text's values before these
   ///   are checked, so the same rules hold as for the file.
-  /// - Throws: `WorkflowError` that names the override.
-  public func applying(overrides: [String]) throws(WorkflowError) -> Workflow {
+  /// - Throws: `FieldError` that names the override.
+  package func applying(overrides: [String]) throws(FieldError) -> Workflow {
     try Workflow(yaml: source, file: file, overrides: self.overrides + overrides)
   }
 
   /// The task of a name; `nil` when there is none.
-  public func task(_ name: String) -> Task? { tasks.first { $0.name == name } }
+  package func task(_ name: String) -> Task? { tasks.first { $0.name == name } }
 }
 
 extension Workflow: Hashable {
   /// Whether the canonical texts are the same.
-  public static func == (a: Workflow, b: Workflow) -> Bool { a.canonicalYAML() == b.canonicalYAML() }
+  package static func == (a: Workflow, b: Workflow) -> Bool { a.canonicalYAML() == b.canonicalYAML() }
 
   /// Hashes the canonical text.
-  public func hash(into hasher: inout Hasher) { hasher.combine(canonicalYAML()) }
+  package func hash(into hasher: inout Hasher) { hasher.combine(canonicalYAML()) }
 }

@@ -1,3 +1,4 @@
+import StrictYAML
 import TaskGraph
 
 extension Workflow {
@@ -10,10 +11,10 @@ extension Workflow {
   ///   - yaml: the text.
   ///   - file: the name of the file it came from: for errors, and for paths relative to its folder.
   ///   - overrides: values set from outside, as `applying(overrides:)` takes them.
-  /// - Throws: `WorkflowError` for the first thing that is not as it must be.
-  public init(yaml: String, file: String, overrides: [String] = []) throws(WorkflowError) {
+  /// - Throws: `FieldError` for the first thing that is not as it must be.
+  package init(yaml: String, file: String, overrides: [String] = []) throws(FieldError) {
     guard var tree = try YAMLNode.parse(yaml, file: file), !tree.isNull else {
-      throw WorkflowError(
+      throw FieldError(
         file: file, origin: nil, field: nil, problem: "there is no workflow in it",
         remedy: "give at least name, model, data and tasks")
     }
@@ -29,7 +30,7 @@ extension Workflow {
     let model = try root.required("model", modelRemedy).text(modelRemedy)
     let dataRemedy = "give the folder with train.jsonl, valid.jsonl and test.jsonl"
     let data = try root.required("data", dataRemedy).text(dataRemedy)
-    let system = try root["system"].flatMap { field throws(WorkflowError) in
+    let system = try root["system"].flatMap { field throws(FieldError) in
       field.node.isNull ? nil : try field.anyText("give the system prompt")
     }
     let taskList = try TaskList(
@@ -58,7 +59,7 @@ private struct TaskList {
   let graph: TaskDependencyGraph
   private let fields: [StrictFields]
 
-  init(_ list: Field) throws(WorkflowError) {
+  init(_ list: Field) throws(FieldError) {
     let items = try list.list("- name: ...")
     var tasks: [Workflow.Task] = []
     var fields: [StrictFields] = []
@@ -77,7 +78,7 @@ private struct TaskList {
   }
 
   /// The fields of one task, called by the task's name where it can be read: `tasks.NAME`.
-  private static func fields(of item: Field, in list: Field) throws(WorkflowError) -> StrictFields {
+  private static func fields(of item: Field, in list: Field) throws(FieldError) -> StrictFields {
     var path = item.path
     if case .mapping(let entries) = item.node.content,
       let name = entries.first(where: { $0.key == "name" })?.value.text, !name.isEmpty
@@ -86,10 +87,10 @@ private struct TaskList {
     }
     return try StrictFields(
       Field(file: item.file, path: path, node: item.node),
-      known: ["name", "instruction", "inputs", "parents", "rank", "steps", "maxSteps"])
+      known: ["name", "instruction", "inputs", "parents", "question", "options", "rank", "steps", "maxSteps"])
   }
 
-  private static func task(_ fields: StrictFields) throws(WorkflowError) -> Workflow.Task {
+  private static func task(_ fields: StrictFields) throws(FieldError) -> Workflow.Task {
     let nameRemedy = "give the task a name"
     let name = try fields.required("name", nameRemedy).text(nameRemedy)
     guard name.allSatisfy({ $0.isLetter || $0.isNumber || " _-".contains($0) }), trimmed(name) == name else {
@@ -114,19 +115,43 @@ private struct TaskList {
     }
     return Workflow.Task(
       name: name, instruction: instruction, inputs: shown, parents: parents,
-      rank: try fields["rank"].flatMap { field throws(WorkflowError) in
+      question: try fields["question"].flatMap { field throws(FieldError) in
+        field.node.isNull ? nil : try field.text("write what is asked in every episode")
+      },
+      options: try options(fields["options"]),
+      rank: try fields["rank"].flatMap { field throws(FieldError) in
         field.node.isNull ? nil : try field.integer(1...RankBlocks.maximumRank)
       },
       steps: try stepCount(fields["steps"]), maxSteps: try stepCount(fields["maxSteps"]))
   }
 
-  private static func stepCount(_ field: Field?) throws(WorkflowError) -> Int? {
+  /// The options of all episodes; `nil` for none.
+  private static func options(_ field: Field?) throws(FieldError) -> [String]? {
+    guard let field, !field.node.isNull else { return nil }
+    var options: [String] = []
+    for item in try field.list("[brake, drive on]") {
+      let option = try item.text("write an option")
+      guard !options.contains(option) else {
+        throw item.error("the option '\(option)' is there twice", "make the options different")
+      }
+      options.append(option)
+    }
+    guard Workflow.Task.optionCounts.contains(options.count) else {
+      let counts = Workflow.Task.optionCounts
+      throw field.error(
+        "\(options.count) options cannot be asked about",
+        "give \(counts.lowerBound) to \(counts.upperBound), or leave 'options' out for free text")
+    }
+    return options
+  }
+
+  private static func stepCount(_ field: Field?) throws(FieldError) -> Int? {
     guard let field, !field.node.isNull else { return nil }
     return try field.integer(1...Workflow.Training.maximumCount)
   }
 
   /// The rank blocks from `lora.rank` and the tasks' own ranks.
-  func rankBlocks(_ lora: StrictFields) throws(WorkflowError) -> RankBlocks {
+  func rankBlocks(_ lora: StrictFields) throws(FieldError) -> RankBlocks {
     let given = try lora["rank"]?.integer(1...RankBlocks.maximumRank)
     let complete = tasks.allSatisfy { $0.rank != nil }
     do throws(TaskGraphError) {
@@ -134,7 +159,7 @@ private struct TaskList {
         tasks: tasks.map(\.name), ranks: tasks.map(\.rank),
         total: given ?? (complete ? nil : Workflow.defaultRank))
     } catch {
-      throw WorkflowError(
+      throw FieldError(
         file: lora.file, origin: lora["rank"]?.node.origin ?? lora.origin, field: "lora.rank",
         problem: error.problem, remedy: error.remedy)
     }
@@ -143,13 +168,13 @@ private struct TaskList {
   /// A graph's error at the line and field it is about.
   private static func located(
     _ error: TaskGraphError, _ list: Field, _ tasks: [Workflow.Task], _ fields: [StrictFields]
-  ) -> WorkflowError {
-    func at(_ task: String, _ key: String, item: String? = nil) -> WorkflowError {
+  ) -> FieldError {
+    func at(_ task: String, _ key: String, item: String? = nil) -> FieldError {
       guard let place = tasks.lastIndex(where: { $0.name == task }) else {
         return list.error(error.problem, error.remedy)
       }
       let found = item.flatMap { item in try? fields[place][key]?.list("").last { $0.node.text == item } }
-      return WorkflowError(
+      return FieldError(
         file: list.file, origin: (found ?? fields[place][key])?.node.origin ?? fields[place].origin,
         field: "\(fields[place].path).\(key)", problem: error.problem, remedy: error.remedy)
     }

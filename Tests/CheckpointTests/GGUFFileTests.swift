@@ -1,5 +1,6 @@
 import Checkpoint
 import Foundation
+import SafeFiles
 import TestSupport
 import Testing
 
@@ -44,10 +45,10 @@ import Testing
 
   @Test func wrongTypesAndMissingKeysAreNamed() throws {
     let file = try GGUFFile(fixture("metadata.gguf"))
-    #expect(checkpointError { _ = try file.strings("absent") }?.field == "absent")
-    #expect(checkpointError { _ = try file.strings("a.integers") }?.kind == .malformed)
-    #expect(checkpointError { _ = try file.integers("a.strings") }?.field == "a.strings")
-    #expect(checkpointError { _ = try file.integer("v.string") }?.field == "v.string")
+    #expect(fileError { _ = try file.strings("absent") }?.field == "absent")
+    #expect(fileError { _ = try file.strings("a.integers") }?.kind == .malformed)
+    #expect(fileError { _ = try file.integers("a.strings") }?.field == "a.strings")
+    #expect(fileError { _ = try file.integer("v.string") }?.field == "v.string")
     #expect(try file.integer("absent") == nil)
   }
 
@@ -83,12 +84,12 @@ import Testing
     bytes[4] = 2
     #expect(try GGUFFile(guardedFile(bytes)).version == 2)
     bytes[4] = 1
-    #expect(checkpointError { _ = try GGUFFile(guardedFile(bytes)) }?.field == "version")
+    #expect(fileError { _ = try GGUFFile(guardedFile(bytes)) }?.field == "version")
     bytes.replaceSubrange(4..<8, with: [0, 0, 0, 3])
-    let swapped = checkpointError { _ = try GGUFFile(guardedFile(bytes)) }
+    let swapped = fileError { _ = try GGUFFile(guardedFile(bytes)) }
     #expect(swapped?.problem == "is a big-endian file")
     bytes[0] = 0
-    #expect(checkpointError { _ = try GGUFFile(guardedFile(bytes)) }?.field == "magic")
+    #expect(fileError { _ = try GGUFFile(guardedFile(bytes)) }?.field == "magic")
   }
 
   /// Crafted headers: what the field holds, and the field the error must name.
@@ -101,10 +102,10 @@ import Testing
     func error(
       _ metadata: [(String, GGUFWriter.Value)], _ tensors: [GGUFWriter.Tensor],
       patch: (inout [UInt8]) -> Void = { _ in }
-    ) -> CheckpointError? {
+    ) -> FileError? {
       var bytes = GGUFWriter.encode(metadata: metadata, tensors: tensors)
       patch(&bytes)
-      return checkpointError { _ = try GGUFFile(guardedFile(bytes)) }
+      return fileError { _ = try GGUFFile(guardedFile(bytes)) }
     }
     #expect(error([], [tensor("t", [2, 3]), tensor("t", [2, 3])])?.problem.contains("twice") == true)
     #expect(error([("k", .bool(true)), ("k", .bool(true))], [])?.problem.contains("twice") == true)
@@ -166,7 +167,7 @@ import Testing
     let bytes = try fixtureBytes(name)
     let end = try #require(GGUFFile(fixture(name)).tensors.map(\.byteRange.upperBound).max())
     for length in 0..<end {
-      let error = #expect(throws: CheckpointError.self) { try exercise(bytes[..<length]) }
+      let error = #expect(throws: FileError.self) { try exercise(bytes[..<length]) }
       if error == nil { return }
     }
     // Only padding follows the last tensor.
@@ -182,7 +183,7 @@ import Testing
     damaged(bytes, within: 0..<header, count: 3000, seed: 11) { copy in
       do {
         try exercise(copy)
-      } catch is CheckpointError {
+      } catch is FileError {
         refused += 1
       } catch {
         other.append(error)

@@ -49,7 +49,7 @@ import Testing
       let text = try String(contentsOf: file, encoding: .utf8)
       try #require(text.contains(old))
       try text.replacingOccurrences(of: old, with: new).write(to: file, atomically: true, encoding: .utf8)
-      #expect(checkpointError { _ = try PEFTFolder(url) }?.field == field)
+      #expect(fileError { _ = try PEFTFolder(url) }?.field == field)
     }
   }
 
@@ -68,10 +68,10 @@ import Testing
         [a, tensor(b.name, [4])], [tensor(a.name, [3, 2]), b],
       ] {
         try SafetensorsWriter.write(tensors, to: file)
-        #expect(checkpointError { _ = try PEFTFolder(url) }?.file == file.path)
+        #expect(fileError { _ = try PEFTFolder(url) }?.file == file.path)
       }
       try FileManager.default.removeItem(at: file)
-      #expect(checkpointError { _ = try PEFTFolder(url) }?.file == file.path)
+      #expect(fileError { _ = try PEFTFolder(url) }?.file == file.path)
     }
   }
 }

@@ -1,6 +1,7 @@
 import Checkpoint
 import Foundation
 import Glibc
+import SafeFiles
 import TestSupport
 import Testing
 
@@ -77,6 +78,6 @@ func values(_ file: GGUFFile, _ name: String) throws -> [Float] {
 }
 
 /// The error `body` throws; a test issue where it throws none or another kind of error.
-func checkpointError(_ body: () throws -> Void) -> CheckpointError? {
-  #expect(throws: CheckpointError.self) { try body() }
+func fileError(_ body: () throws -> Void) -> FileError? {
+  #expect(throws: FileError.self) { try body() }
 }

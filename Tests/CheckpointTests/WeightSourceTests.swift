@@ -165,7 +165,7 @@ private func weights(of source: any WeightSource) throws -> [WeightName: [Float]
     })
     #expect(try weights(of: sharded.weights) == whole)
     for shard in ["../model.safetensors", "absent.safetensors", "model.safetensors"] {
-      let error = checkpointError {
+      let error = fileError {
         _ = try open(files: { folder in
           let single = folder.appendingPathComponent("model.safetensors")
           try FileManager.default.removeItem(at: single)
@@ -202,7 +202,7 @@ private func weights(of source: any WeightSource) throws -> [WeightName: [Float]
     ])
     #expect(new.weights.configuration.ropeScaling == .linear(factor: 2))
     #expect(new.weights.configuration.ropeTheta == 9)
-    let yarn = checkpointError {
+    let yarn = fileError {
       _ = try open(config: ["rope_parameters": ["rope_type": "yarn", "factor": 2] as [String: Any]])
     }
     #expect(yarn?.problem == "rope scaling yarn is not read")
@@ -231,23 +231,23 @@ private func weights(of source: any WeightSource) throws -> [WeightName: [Float]
       ("rms_norm_eps", -1.0, "epsilon"), ("tie_word_embeddings", 3, "true or false"),
     ]
     for (key, value, part) in cases {
-      let error = checkpointError { _ = try open(config: [key: value]) }
+      let error = fileError { _ = try open(config: [key: value]) }
       #expect(error?.description.contains(part) == true, "\(key): \(String(describing: error))")
     }
   }
 
   @Test func shapesThatDisagreeNameTheTensorAndBothShapes() {
-    let error = checkpointError { _ = try open(config: ["intermediate_size": 24]) }
+    let error = fileError { _ = try open(config: ["intermediate_size": 24]) }
     #expect(error?.kind == .shape && error?.field == "model.layers.0.mlp.gate_proj.weight")
     #expect(error?.problem == "has shape [20, 12], but the configuration demands [24, 12]")
-    let more = checkpointError { _ = try open(config: ["num_hidden_layers": 3]) }
+    let more = fileError { _ = try open(config: ["num_hidden_layers": 3]) }
     #expect(more?.kind == .missing && more?.field == "model.layers.2.input_layernorm.weight")
-    let fewer = checkpointError { _ = try open(config: ["num_hidden_layers": 1]) }
+    let fewer = fileError { _ = try open(config: ["num_hidden_layers": 1]) }
     #expect(fewer?.file.hasSuffix("/config.json") == true && fewer?.field == "num_hidden_layers")
     #expect(
       fewer?.problem == "is 1, but the weights go on to model.layers.1.self_attn.v_proj.weight")
     #expect(fewer?.remedy.contains("set it to 2, or fetch both again") == true)
-    let integers = checkpointError {
+    let integers = fileError {
       _ = try open(tensors: { list in
         list.removeAll { $0.name == "model.norm.weight" }
         list.append(
@@ -258,16 +258,16 @@ private func weights(of source: any WeightSource) throws -> [WeightName: [Float]
   }
 
   @Test func pathsThatHoldNoModelAreNamed() throws {
-    #expect(checkpointError { _ = try ModelFiles.open("/no/such/model") }?.kind == .missing)
+    #expect(fileError { _ = try ModelFiles.open("/no/such/model") }?.kind == .missing)
     try Fixtures.withTemporaryDirectory { folder in
-      #expect(checkpointError { _ = try ModelFiles.open(folder.path) }?.problem.contains("neither") == true)
+      #expect(fileError { _ = try ModelFiles.open(folder.path) }?.problem.contains("neither") == true)
       let copy = folder.appendingPathComponent("model.gguf")
       try FileManager.default.copyItem(at: fixture("tiny-llama.gguf"), to: copy)
       #expect(try ModelFiles.open(folder.path).path == copy.path)
       try FileManager.default.copyItem(at: copy, to: folder.appendingPathComponent("b.gguf"))
-      #expect(checkpointError { _ = try ModelFiles.open(folder.path) }?.problem.contains("2 GGUF") == true)
+      #expect(fileError { _ = try ModelFiles.open(folder.path) }?.problem.contains("2 GGUF") == true)
     }
-    let other = checkpointError { _ = try ModelFiles.open(fixture("metadata.gguf").path) }
+    let other = fileError { _ = try ModelFiles.open(fixture("metadata.gguf").path) }
     #expect(other?.problem == "architecture test is not read, only llama")
   }
 }
@@ -318,15 +318,15 @@ private func weights(of source: any WeightSource) throws -> [WeightName: [Float]
       (("llama.vocab_size", .uint32(17)), "[17, 12]"),
     ]
     for (key, part) in cases {
-      let error = checkpointError { _ = try open([key]) }
+      let error = fileError { _ = try open([key]) }
       #expect(error?.description.contains(part) == true, "\(key): \(String(describing: error))")
     }
     let bias = GGUFWriter.Tensor(
       name: "blk.0.attn_q.bias", shape: [32], float32: [Float](repeating: 0, count: 32))
-    #expect(checkpointError { _ = try open([], extra: [bias]) }?.field == "blk.0.attn_q.bias")
+    #expect(fileError { _ = try open([], extra: [bias]) }?.field == "blk.0.attn_q.bias")
     let short = GGUFWriter.Tensor(name: "rope_freqs.weight", shape: [3], float32: [1, 1, 2])
-    #expect(checkpointError { _ = try open([], extra: [short]) }?.field == "rope_freqs.weight")
+    #expect(fileError { _ = try open([], extra: [short]) }?.field == "rope_freqs.weight")
     #expect(
-      checkpointError { _ = try open([], without: "blk.1.attn_k.weight") }?.field == "blk.1.attn_k.weight")
+      fileError { _ = try open([], without: "blk.1.attn_k.weight") }?.field == "blk.1.attn_k.weight")
   }
 }

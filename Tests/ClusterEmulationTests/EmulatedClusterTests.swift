@@ -1,6 +1,6 @@
 import ClusterEmulation
+import StrictYAML
 import Testing
-import Workflows
 
 @Suite struct EmulatedClusterTests {
   @Test func everyFieldIsRead() throws {
@@ -77,7 +77,7 @@ import Workflows
         + "give a private network that is not in use here, as in 10.73.0.0/24"
     ),
   ]) func badFilesAreRefused(yaml: String, message: String) {
-    let error = #expect(throws: WorkflowError.self) { try EmulatedCluster(yaml: yaml, file: "e.yaml") }
+    let error = #expect(throws: FieldError.self) { try EmulatedCluster(yaml: yaml, file: "e.yaml") }
     #expect(error?.description == message)
   }
 }

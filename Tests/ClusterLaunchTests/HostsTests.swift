@@ -1,6 +1,7 @@
 import ClusterLaunch
+import InputErrors
+import StrictYAML
 import Testing
-import Workflows
 
 @Suite struct HostsTests {
   private let three = """
@@ -50,11 +51,11 @@ import Workflows
   }
 
   @Test func placesThatCannotBeStarted() {
-    #expect(throws: LaunchError.self) { try Hosts.holding([]) }
-    #expect(throws: LaunchError.self) { try Hosts.holding([place("a", "a b")]) }
-    #expect(throws: LaunchError.self) { try Hosts.holding([place("a", "a"), place("b", "b")]) }
-    #expect(throws: LaunchError.self) { try Hosts.holding([place("a", "a")], network: "-x") }
-    #expect(throws: LaunchError.self) { try Hosts([Hosts.Host(name: "a"), Hosts.Host(name: "a")]) }
+    #expect(throws: Refusal.self) { try Hosts.holding([]) }
+    #expect(throws: Refusal.self) { try Hosts.holding([place("a", "a b")]) }
+    #expect(throws: Refusal.self) { try Hosts.holding([place("a", "a"), place("b", "b")]) }
+    #expect(throws: Refusal.self) { try Hosts.holding([place("a", "a")], network: "-x") }
+    #expect(throws: Refusal.self) { try Hosts([Hosts.Host(name: "a"), Hosts.Host(name: "a")]) }
   }
 
   @Test func oneMachineAloneNeedsNoNetwork() throws {
@@ -92,12 +93,12 @@ import Workflows
       "h.yaml:1: field 'network': is missing, and not every address is an IPv4 address; give an interface's name, or a network as in 10.0.0.0/24"
     ),
   ]) func badFilesAreRefused(yaml: String, message: String) {
-    let error = #expect(throws: WorkflowError.self) { try Hosts(yaml: yaml, file: "h.yaml") }
+    let error = #expect(throws: FieldError.self) { try Hosts(yaml: yaml, file: "h.yaml") }
     #expect(error?.description == message)
   }
 
   @Test func aFileThatIsNotThere() {
-    let error = #expect(throws: WorkflowError.self) { try Hosts(contentsOf: "/no/hosts.yaml") }
+    let error = #expect(throws: FieldError.self) { try Hosts(contentsOf: "/no/hosts.yaml") }
     #expect(error?.description == "/no/hosts.yaml: there is no such file; check the path")
   }
 }
@@ -143,7 +144,7 @@ import Workflows
 
   @Test func tooManyRanksAreRefused() throws {
     let hosts = try Hosts(yaml: "hosts: [{name: localhost, slots: 2}]", file: "h")
-    let error = #expect(throws: LaunchError.self) {
+    let error = #expect(throws: Refusal.self) {
       try MPIRunCommand(hosts: hosts, ranks: 3, program: ["x"])
     }
     #expect(

@@ -1,4 +1,5 @@
 import ClusterLaunch
+import InputErrors
 import Testing
 
 @Suite struct JobEnvironmentTests {
@@ -20,7 +21,7 @@ import Testing
   }
 
   @Test func anotherMPIsLauncherIsRefused() {
-    let error = #expect(throws: LaunchError.self) {
+    let error = #expect(throws: Refusal.self) {
       try JobEnvironment.detect(["PMI_RANK": "0", "PMI_SIZE": "2"])
     }
     #expect(

@@ -1,5 +1,6 @@
 import ClusterLaunch
 import Foundation
+import InputErrors
 import Testing
 
 /// Jobs of shell commands: mpirun starts any program.
@@ -89,7 +90,7 @@ import Testing
   @Test func openMPIMustBeThere() throws {
     let hosts = try Hosts(yaml: "hosts: [{name: localhost}]", file: "h")
     let command = try MPIRunCommand(hosts: hosts, ranks: 1, program: ["x"])
-    let error = #expect(throws: LaunchError.self) {
+    let error = #expect(throws: Refusal.self) {
       try Supervisor(command, environment: ["PATH": "/nowhere"])
     }
     #expect(error?.description == "mpirun is not in PATH; install Open MPI (on Debian: openmpi-bin)")
@@ -104,7 +105,7 @@ import Testing
     try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: other.path)
     let hosts = try Hosts(yaml: "hosts: [{name: localhost}]", file: "h")
     let command = try MPIRunCommand(hosts: hosts, ranks: 1, program: ["x"])
-    let error = #expect(throws: LaunchError.self) {
+    let error = #expect(throws: Refusal.self) {
       try Supervisor(command, environment: ["PATH": folder.path])
     }
     #expect(

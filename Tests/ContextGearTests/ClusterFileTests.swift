@@ -1,5 +1,6 @@
 import ContextGear
 import Foundation
+import InputErrors
 import TestSupport
 import Testing
 
@@ -153,14 +154,14 @@ import Testing
 
   @Test(arguments: wrong.indices) func saysWhatIsWrong(index: Int) throws {
     let (text, place) = Self.wrong[index]
-    let error = #expect(throws: PlanningError.self) { try Cluster(yaml: text, file: "c.yaml") }
+    let error = #expect(throws: Refusal.self) { try Cluster(yaml: text, file: "c.yaml") }
     let message = try #require(error).description
     #expect(message.hasPrefix("c.yaml") && message.contains(place), "\(message)")
     #expect(!message.contains("\n") && !message.contains("DecodingError"), "\(message)")
   }
 
   @Test func suggestsTheFieldThatWasMeant() throws {
-    let error = #expect(throws: PlanningError.self) {
+    let error = #expect(throws: Refusal.self) {
       try Cluster(yaml: "devices: [{kind: orin-nx, memry: 5}]", file: "c.yaml")
     }
     #expect(try #require(error).remedy == "did you mean 'memory'?")
@@ -174,7 +175,7 @@ import Testing
     try Fixtures.withTemporaryDirectory { folder in
       let file = folder.appendingPathComponent("shape.yaml")
       try Data(text.utf8).write(to: file)
-      let error = #expect(throws: PlanningError.self) { try ModelShape(contentsOf: file.path) }
+      let error = #expect(throws: Refusal.self) { try ModelShape(contentsOf: file.path) }
       #expect(error?.description.contains("is outside 1...") == true)
     }
   }
@@ -193,7 +194,7 @@ import Testing
   }
 
   @Test func filesThatCannotBeRead() {
-    #expect(throws: PlanningError.self) { try Cluster(contentsOf: "/nowhere/c.yaml") }
-    #expect(throws: PlanningError.self) { try Cluster(contentsOf: "/tmp") }
+    #expect(throws: Refusal.self) { try Cluster(contentsOf: "/nowhere/c.yaml") }
+    #expect(throws: Refusal.self) { try Cluster(contentsOf: "/tmp") }
   }
 }

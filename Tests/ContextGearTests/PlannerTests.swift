@@ -1,4 +1,5 @@
 import ContextGear
+import InputErrors
 import Testing
 
 @Suite("Planner") struct PlannerTests {
@@ -156,7 +157,7 @@ import Testing
     let workload = SmallCases.workload(samples: 2)
     var cluster = SmallCases.cluster(2, seed: 1, wires: .fast)
     for index in cluster.devices.indices { cluster.devices[index].memory = 100_000 + index }
-    let error = #expect(throws: PlanningError.self) {
+    let error = #expect(throws: Refusal.self) {
       try Planner(cluster, shape: shape).plan(workload)
     }
     let message = try #require(error)
@@ -177,7 +178,7 @@ import Testing
   @Test func profilesOfAnotherModelAreRefused() {
     var cluster = SmallCases.cluster(2, seed: 1, wires: .fast)
     cluster.measured = Provenance(when: "2026-01-01T00:00:00Z", machine: "a", model: "1x2x3x4")
-    #expect(throws: PlanningError.self) {
+    #expect(throws: Refusal.self) {
       try Planner(cluster, shape: SmallCases.shape(layers: 4)).plan(SmallCases.workload())
     }
   }

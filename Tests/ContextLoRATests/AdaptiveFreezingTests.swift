@@ -13,7 +13,7 @@ struct AdaptiveFreezingTests {
     var options = tiny.options
     options.epochs = 3
     options.adaptiveFreezing = AdaptiveFreezing(tolerance: tolerance, interval: 2)
-    let destination = ContextLoRATrainer.Destination(
+    let destination = CheckpointDestination(
       url: folder.appendingPathComponent("checkpoint.safetensors"), workflow: "w", model: "m")
     var decisions: [FreezeDecision] = []
     var phases: [Int: Phase] = [:]
@@ -79,7 +79,7 @@ struct AdaptiveFreezingTests {
         var options = tiny.options
         options.adaptiveFreezing = AdaptiveFreezing(tolerance: 1e9, interval: 1)
         options.validation = TrainingOptions.Validation(every: 1, budget: TrainingOptions.Budget(steps: 1))
-        let destination = ContextLoRATrainer.Destination(
+        let destination = CheckpointDestination(
           url: folder.appendingPathComponent("checkpoint.safetensors"), workflow: "w", model: "m")
         var decisions: [FreezeDecision] = []
         var last: StepRecord?

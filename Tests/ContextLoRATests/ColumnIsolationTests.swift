@@ -74,7 +74,7 @@ struct ColumnIsolationTests {
     // The adapter after each step, by phase; checkpoints after every step make it visible.
     var after: [Int: [LoRAAdapter]] = [:]
     try TestFolder.with { folder in
-      let destination = ContextLoRATrainer.Destination(
+      let destination = CheckpointDestination(
         url: folder.appendingPathComponent("checkpoint.safetensors"), workflow: "w", model: "m")
       _ = try trainer.run(to: destination) { event in
         if case .phaseStarted(let phase, _, _, _) = event { after[phase.index] = [trainer.adapter] }

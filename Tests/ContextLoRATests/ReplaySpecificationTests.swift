@@ -2,6 +2,7 @@ import Checkpoint
 import ContextLoRA
 import Foundation
 import LanguageModels
+import SafeFiles
 import TestSupport
 import Testing
 
@@ -87,7 +88,7 @@ struct ReplaySpecificationTests {
       let file = folder.appendingPathComponent("spec.json")
       let range = try #require(Self.text.range(of: wrong.old))
       try Data(Self.text.replacingCharacters(in: range, with: wrong.new).utf8).write(to: file)
-      let error = #expect(throws: CheckpointError.self) {
+      let error = #expect(throws: FileError.self) {
         try ReferenceReplay(
           specification: file, initial: folder.appendingPathComponent("none"),
           model: ModelFiles.open(Self.model.path).weights)
@@ -113,7 +114,7 @@ struct ReplaySpecificationTests {
           _ = try replay()
           return false
         } catch {
-          return "\(error)".hasPrefix("\(url.path): cannot open: No such file") && error is CheckpointError
+          return "\(error)".hasPrefix("\(url.path): cannot open: No such file") && error is FileError
         }
       }
       #expect(isMissing(file))
@@ -148,7 +149,7 @@ struct ReplaySpecificationTests {
       let replay = try ReferenceReplay(
         specification: file, initial: example.appendingPathComponent("initial.safetensors"),
         model: ModelFiles.open(Self.model.path).weights)
-      let error = #expect(throws: CheckpointError.self) { try replay.run() }
+      let error = #expect(throws: FileError.self) { try replay.run() }
       #expect(error?.field == "learningRate" && error?.problem.contains("diverged") == true)
     }
   }

@@ -2,9 +2,10 @@ import Checkpoint
 import ContextLoRA
 import Foundation
 import LanguageModels
+import SafeFiles
 import TestSupport
-import TrainingFixtures
 import Testing
+import TrainingFixtures
 
 /// Temporary folders, by the name used in these tests.
 enum TestFolder {
@@ -22,8 +23,8 @@ extension Range<Data.Index> {
 
 /// A run that was stopped and resumed ends with the same bytes as one that was not.
 struct ResumeTests {
-  private func destination(_ folder: URL) -> ContextLoRATrainer.Destination {
-    ContextLoRATrainer.Destination(
+  private func destination(_ folder: URL) -> CheckpointDestination {
+    CheckpointDestination(
       url: folder.appendingPathComponent("checkpoint.safetensors"), workflow: "w", model: "m")
   }
 
@@ -72,7 +73,7 @@ struct ResumeTests {
       #expect(text.contains(#"\"phase\":0"#))
       try #require(bytes.firstRange(of: Data(#"\"phase\":0"#.utf8))).withReplaced(bytes, #"\"phase\":1"#)
         .write(to: url)
-      #expect(throws: CheckpointError.self) { try TrainingCheckpoint(url, sites: tiny.adapter.sites) }
+      #expect(throws: FileError.self) { try TrainingCheckpoint(url, sites: tiny.adapter.sites) }
     }
   }
 
@@ -164,7 +165,7 @@ struct ResumeTests {
         file.blocks[3].columns = columns
         file.blocks[3].sees = sees
         try file.write(to: url)
-        #expect(throws: CheckpointError.self, "\(columns) \(sees)") {
+        #expect(throws: FileError.self, "\(columns) \(sees)") {
           try AdapterFile(url, sites: tiny.adapter.sites)
         }
       }
@@ -182,7 +183,7 @@ struct ResumeTests {
         var damaged = bytes
         damaged[place] ^= 0x10
         try damaged.write(to: url)
-        #expect(throws: CheckpointError.self, "byte \(place)") {
+        #expect(throws: FileError.self, "byte \(place)") {
           try AdapterFile(url, sites: tiny.adapter.sites)
         }
       }

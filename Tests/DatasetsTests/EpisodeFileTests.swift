@@ -1,5 +1,6 @@
 import Datasets
 import Foundation
+import SafeFiles
 import TestSupport
 import Testing
 
@@ -11,7 +12,7 @@ private func read(
     let path = folder.appendingPathComponent("data.jsonl").path
     try Data(content.utf8).write(to: URL(fileURLWithPath: path))
     do throws(EpisodeFileError) {
-      return .success(try EpisodeFile.read(path, tasks: tasks, inputs: inputs))
+      return .success(try EpisodeFile.read(path, schema: EpisodeSchema(tasks: tasks, inputs: inputs)))
     } catch {
       #expect(error.path == path)
       return .failure(
@@ -180,6 +181,47 @@ struct Case: CustomTestStringConvertible {
     #expect(episodes.allSatisfy { $0.origin?.description.contains("/data.jsonl:") == true })
   }
 
+  @Test func whatTheWorkflowAsksNeedNotBeInTheFile() throws {
+    let schema = EpisodeSchema(
+      tasks: ["t", "u"], inputs: ["t": ["x"]],
+      questions: ["t": .init(text: "which?", options: ["a", "b"]), "u": .init(text: "what?", options: nil)])
+    try Fixtures.withTemporaryDirectory { folder in
+      let path = folder.appendingPathComponent("d.jsonl").path
+      func read(_ text: String, _ schema: EpisodeSchema) throws(EpisodeFileError) -> [Episode] {
+        #expect(throws: Never.self) { try text.write(toFile: path, atomically: true, encoding: .utf8) }
+        return try EpisodeFile.read(path, schema: schema)
+      }
+      let asked = try read(
+        """
+        {"inputs":{"x":"1"}}
+        {"id":"own","inputs":{"x":"2"},"tasks":{"t":{"question":"or which?","options":["c","d"]}}}
+        """, schema.withoutAnswers)
+      #expect(asked.map(\.id) == ["line 1", "own"])
+      #expect(asked[0].tasks["t"] == TaskItem(question: "which?", options: ["a", "b"]))
+      #expect(asked[1].tasks["t"] == TaskItem(question: "or which?", options: ["c", "d"]))
+      #expect(asked.map { $0.tasks["u"] } == [TaskItem(question: "what?", options: []), asked[0].tasks["u"]])
+
+      let recorded = try read(
+        #"{"id":"a","inputs":{"x":"1"},"tasks":{"t":{"answer":1},"u":{"answer":"so"}}}"#, schema)
+      #expect(recorded[0].tasks["t"] == TaskItem(question: "which?", options: ["a", "b"], answer: 1))
+      #expect(recorded[0].tasks["u"] == TaskItem(question: "what?", answer: "so"))
+
+      for (text, problem) in [
+        (#"{"inputs":{"x":"1"},"tasks":{}}"#, EpisodeFileError.Problem.missingField("id")),
+        (#"{"id":"a","inputs":{"x":"1"}}"#, .missingField("tasks")),
+        (#"{"id":"a","inputs":{"x":"1"},"tasks":{"t":{"answer":1}}}"#, .missingTask("u")),
+        (
+          #"{"id":"a","inputs":{"x":"1"},"tasks":{"t":{"answer":2},"u":{"answer":"so"}}}"#,
+          .answerOutsideOptions(answer: 2, options: 2)
+        ),
+      ] {
+        let error = #expect(throws: EpisodeFileError.self) { try read(text, schema) }
+        #expect(error?.problem == problem)
+      }
+      #expect(throws: EpisodeFileError.self) { try read(#"{"inputs":{}}"#, schema.withoutAnswers) }
+    }
+  }
+
   @Test func answersMayBeMissingWhereTheyAreOnlyAsked() throws {
     let lines = [
       #"{"question":"q","options":["u","v"]}"#, #"{"question":"q"}"#,
@@ -188,12 +230,15 @@ struct Case: CustomTestStringConvertible {
     try Fixtures.withTemporaryDirectory { folder in
       let path = folder.appendingPathComponent("asked.jsonl").path
       try lines.joined(separator: "\n").write(toFile: path, atomically: true, encoding: .utf8)
-      let episodes = try EpisodeFile.read(path, tasks: ["t"], answersOptional: true)
+      let episodes = try EpisodeFile.read(path, schema: EpisodeSchema(tasks: ["t"], answersOptional: true))
       #expect(episodes.map { $0.tasks["t"]?.answer } == [.unknown, .unknown, .option(1)])
       #expect(episodes[0].tasks["t"]?.options == ["u", "v"] && episodes[0].tasks["t"]?.answerText == "")
       try EpisodeFile.write(episodes, to: path)
-      #expect(try EpisodeFile.read(path, tasks: ["t"], answersOptional: true) == episodes)
-      #expect(throws: EpisodeFileError.self) { try EpisodeFile.read(path, tasks: ["t"]) }
+      #expect(
+        try EpisodeFile.read(path, schema: EpisodeSchema(tasks: ["t"], answersOptional: true)) == episodes)
+      #expect(throws: EpisodeFileError.self) {
+        try EpisodeFile.read(path, schema: EpisodeSchema(tasks: ["t"]))
+      }
     }
   }
 
@@ -309,17 +354,13 @@ struct Case: CustomTestStringConvertible {
       let target = folder.appendingPathComponent("d.jsonl")
       try FileManager.default.createDirectory(
         at: target.appendingPathComponent("inside"), withIntermediateDirectories: true)
-      #expect(
-        throws: EpisodeFileError(path: target.path, problem: .unwritable("Is a directory"))
-      ) { try EpisodeFile.write([odd], to: target.path) }
+      let refused = #expect(throws: FileError.self) { try EpisodeFile.write([odd], to: target.path) }
+      #expect(refused?.file == target.path)
       #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["d.jsonl"])
 
       let lost = folder.appendingPathComponent("none/d.jsonl").path
-      let error = EpisodeFileError(path: lost, problem: .unwritable("No such file or directory"))
-      #expect(throws: error) { try EpisodeFile.write([odd], to: lost) }
-      #expect(
-        error.description == "\(lost): cannot be written (No such file or directory); "
-          + "check the folder, its permissions and the free space")
+      let error = #expect(throws: FileError.self) { try EpisodeFile.write([odd], to: lost) }
+      #expect(error?.file == lost && error?.kind == .missing)
     }
   }
 
@@ -339,7 +380,8 @@ struct Case: CustomTestStringConvertible {
       let splits = try IoVWorld.splits(episodes: 50, seed: 2)
       try data.write(splits)
       let inputs = Dictionary(uniqueKeysWithValues: IoVWorld.tasks.map { ($0.name, $0.inputs) })
-      #expect(try data.read(tasks: IoVWorld.tasks.map(\.name), inputs: inputs) == splits)
+      #expect(
+        try data.read(schema: EpisodeSchema(tasks: IoVWorld.tasks.map(\.name), inputs: inputs)) == splits)
       #expect(try data.read(.valid) == splits.valid)
       try FileManager.default.removeItem(atPath: data.file(.valid))
       #expect(throws: EpisodeFileError(path: data.path + "/valid.jsonl", problem: .missing)) {

@@ -161,7 +161,7 @@ private struct Outcome: Equatable, Sendable {
     validates: Bool = false, in folder: URL
   ) throws -> Outcome {
     let base = try workflow(frozenRatio, shape, rule)
-    let trainer = ContextLoRATrainer(
+    let trainer = WorkflowTrainer(
       base.stage, schedule: base.schedule, adapter: base.adapter,
       data: TinyChoices(base, share: share, wholeModel: true),
       options: options(base, shape, staleness: staleness, validates: validates))
@@ -173,8 +173,8 @@ private struct Outcome: Equatable, Sendable {
     return outcome
   }
 
-  private static func destination(_ file: URL) -> ContextLoRATrainer.Destination {
-    ContextLoRATrainer.Destination(url: file, workflow: "w", model: "m")
+  private static func destination(_ file: URL) -> CheckpointDestination {
+    CheckpointDestination(url: file, workflow: "w", model: "m")
   }
 
   private static func cluster(
@@ -210,7 +210,7 @@ private struct Outcome: Equatable, Sendable {
       base, shape, staleness: staleness, validates: validates, checkpointEvery: checkpointEvery)
     let plan = shape.plan
     let configuration = base.stage.configuration
-    let trainer = ClusterTrainer(
+    let executor = PipelineExecutor(
       StageLink(endpoint, wire: wire, deadline: 20), schedule: base.schedule,
       plans: Dictionary(uniqueKeysWithValues: base.schedule.graph.tasks.map { ($0, plan) }),
       shape: ModelShape(
@@ -222,6 +222,7 @@ private struct Outcome: Equatable, Sendable {
         frozenRatio: frozenRatio, workers: 1, layers: layers, firstLayer: shape.firstAdaptedLayer
       ).stage
     }
+    let trainer = WorkflowTrainer(executor, schedule: base.schedule, options: options)
     var own = Outcome()
     let resume =
       endpoint.rank == 0

@@ -19,13 +19,17 @@ package struct TinyProject {
   package static func with<T>(
     layers: Int = 2, choosesOnly: Bool = false, _ body: (TinyProject) throws -> T
   ) throws -> T {
-    try Fixtures.withTemporaryDirectory { folder in
-      let project = TinyProject(folder: folder, layers: layers, choosesOnly: choosesOnly)
-      try project.writeModel()
-      try project.writeData()
-      try project.writeWorkflow()
-      return try body(project)
+    try Fixtures.withTemporaryDirectory {
+      try body(TinyProject(in: $0, layers: layers, choosesOnly: choosesOnly))
     }
+  }
+
+  /// Fills an empty folder.
+  package init(in folder: URL, layers: Int = 2, choosesOnly: Bool = false) throws {
+    (self.folder, self.layers, self.choosesOnly) = (folder, layers, choosesOnly)
+    try writeModel()
+    try writeData()
+    try writeWorkflow()
   }
 
   package func workflow(_ overrides: String...) throws -> Workflow {

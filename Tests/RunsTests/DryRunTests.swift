@@ -1,5 +1,6 @@
 import ContextLoRA
 import Foundation
+import InputErrors
 import ProjectFixtures
 import Runs
 import Testing
@@ -56,7 +57,7 @@ struct DryRunTests {
       #expect(estimate.precision == "float32" && estimate.episodes == 14 && estimate.weightBytes > 0)
       #expect(estimate.peakBytes > estimate.weightBytes)
       // What was estimated for a new folder is now refused for one that holds a run.
-      #expect(throws: RunError.self) { _ = try self.estimate(project, settings) }
+      #expect(throws: Refusal.self) { _ = try self.estimate(project, settings) }
     }
   }
 

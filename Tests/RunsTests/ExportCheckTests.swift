@@ -1,5 +1,6 @@
 import Checkpoint
 import Foundation
+import InputErrors
 import ProjectFixtures
 import Runs
 import Testing
@@ -47,7 +48,7 @@ struct ExportCheckTests {
         #expect(other.source == (split == "test" ? "4 valid episodes" : "the form of the task's prompt"))
         #expect(try trained.check(export: folder, named: "peft", task: "mood", other).largestDifference == 0)
       }
-      #expect(throws: RunError.self) { try trained.checkPrompts(task: "none") }
+      #expect(throws: Refusal.self) { try trained.checkPrompts(task: "none") }
     }
   }
 

@@ -4,6 +4,7 @@ import Datasets
 import Foundation
 import ProjectFixtures
 import Runs
+import SafeFiles
 import Tensor
 import TestSupport
 import Testing
@@ -83,6 +84,24 @@ struct TrainingRunTests {
     }
   }
 
+  @Test(
+    "a file of the run that is there and cannot be read is refused, not taken for an empty one",
+    arguments: ["metrics.jsonl", "warnings.jsonl"])
+  func unreadable(name: String) throws {
+    try TinyProject.with { project in
+      let workflow = try project.workflow()
+      #expect(throws: Killed.self) { try train(project, workflow, killAfter: 6) }
+      let file = URL(fileURLWithPath: project.out).appendingPathComponent(name)
+      try? FileManager.default.removeItem(at: file)
+      try FileManager.default.createDirectory(at: file, withIntermediateDirectories: false)
+      #expect {
+        _ = try train(project, workflow, resume: true)
+      } throws: {
+        "\($0)".contains("\(name): cannot be read; check")
+      }
+    }
+  }
+
   @Test("training learns: the last losses are well below the first")
   func learns() throws {
     try TinyProject.with { project in
@@ -138,7 +157,7 @@ struct TrainingRunTests {
     try TinyProject.with { project in
       let parent = project.folder.appendingPathComponent("locked")
       try "a file".write(to: parent, atomically: true, encoding: .utf8)
-      #expect(throws: CheckpointError.self) {
+      #expect(throws: FileError.self) {
         try train(project, project.workflow(), out: parent.appendingPathComponent("run").path)
       }
       #expect(try String(contentsOf: parent, encoding: .utf8) == "a file")

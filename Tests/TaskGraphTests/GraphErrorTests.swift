@@ -1,3 +1,4 @@
+import InputErrors
 import TaskGraph
 import Testing
 

@@ -121,7 +121,8 @@ struct TokenizerFileTests {
     let error = #expect(throws: TokenizerError.self) {
       try Tokenizer(json: Data("{\n \"a\": tru}".utf8), file: "t.json")
     }
-    #expect(error?.description == "t.json:2:7: not valid JSON: a value expected; fetch the file again")
+    #expect(
+      error?.description == "t.json:2:7: not valid JSON: a value cannot start here; fetch the file again")
     for text in [
       "", "[", "{\"a\" 1}", "\"\\ud800\"", "\"\\x\"", "\"a\nb\"", "1 2", "{,}", "[1,]", "\"\\u12g4\"", "--1",
     ] {

@@ -79,8 +79,8 @@ package final class TinyWorkflow: TrainingData {
       parentsChange: false, adapter: { adapter })
   }
 
-  package func trainer(options: TrainingOptions? = nil) -> ContextLoRATrainer {
-    ContextLoRATrainer(
+  package func trainer(options: TrainingOptions? = nil) -> WorkflowTrainer {
+    WorkflowTrainer(
       stage, schedule: schedule, adapter: adapter, data: self, options: options ?? self.options)
   }
 }

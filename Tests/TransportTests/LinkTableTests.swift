@@ -1,4 +1,5 @@
 import Foundation
+import InputErrors
 import TestSupport
 import Testing
 import Transport
@@ -32,12 +33,12 @@ import Transport
       "links.0: bandwidth must be above 0 and latency 0 or more; use bytes per second and seconds"
     ),
   ]) func badTablesAreRefused(text: String, message: String) {
-    let error = #expect(throws: LinkTableError.self) { try read(text) }
+    let error = #expect(throws: Refusal.self) { try read(text) }
     #expect(error?.description.contains("links.json: \(message)") == true)
   }
 
   @Test func aTableThatIsNotThere() {
-    let error = #expect(throws: LinkTableError.self) { try LinkTable(contentsOf: "/no/links.json") }
+    let error = #expect(throws: Refusal.self) { try LinkTable(contentsOf: "/no/links.json") }
     #expect(
       error?.description == "/no/links.json: cannot be read; check the path that CONTEXTURE_LINKS names")
   }

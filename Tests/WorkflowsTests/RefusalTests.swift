@@ -1,4 +1,5 @@
 import Foundation
+import StrictYAML
 import TestSupport
 import Testing
 import Workflows
@@ -34,7 +35,7 @@ import Workflows
     ),
     (
       "name: perceive", "title: x",
-      ":9: field 'tasks.0.title': not a known field; use one of: name, instruction, inputs, parents, rank, steps, maxSteps"
+      ":9: field 'tasks.0.title': not a known field; use one of: name, instruction, inputs, parents, question, options, rank, steps, maxSteps"
     ),
     ("name: perceive", "rank: 4", ":9: the key 'rank' stands twice in one mapping; remove one of them"),
     (
@@ -270,7 +271,7 @@ import Workflows
     #expect(
       Samples.refusal(head + "tasks: [a]")
         == "iov.yaml:4: field 'tasks.0': expected a mapping of fields, found 'a'; "
-        + "use these fields: name, instruction, inputs, parents, rank, steps, maxSteps")
+        + "use these fields: name, instruction, inputs, parents, question, options, rank, steps, maxSteps")
     #expect(
       Samples.refusal(Samples.short + "\nlora:\n  rank: 8\n", ["tasks.0.rank=3", "tasks.1.rank=4"])
         == "iov.yaml:11: field 'lora.rank': the ranks of the tasks add up to 7, but the total rank is 8; "
@@ -319,7 +320,7 @@ import Workflows
 
   @Test func filesThatCannotBeRead() throws {
     func refusal(_ path: String) -> String {
-      do throws(WorkflowError) {
+      do throws(FieldError) {
         _ = try Workflow(contentsOf: path)
         return "accepted"
       } catch {

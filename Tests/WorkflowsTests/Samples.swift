@@ -1,3 +1,4 @@
+import StrictYAML
 import Workflows
 
 /// Workflow texts that the tests start from.
@@ -75,7 +76,7 @@ enum Samples {
 
   /// What is wrong with a workflow, or a note that nothing is.
   static func refusal(_ yaml: String, _ overrides: [String] = []) -> String {
-    do throws(WorkflowError) {
+    do throws(FieldError) {
       _ = try Workflow(yaml: yaml, file: "iov.yaml", overrides: overrides)
       return "accepted"
     } catch {

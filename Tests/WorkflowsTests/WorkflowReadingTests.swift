@@ -1,4 +1,5 @@
 import Foundation
+import StrictYAML
 import TaskGraph
 import TestSupport
 import Testing
@@ -39,8 +40,28 @@ import Workflows
     let workflow = try Workflow(yaml: Samples.full, file: "iov.yaml", overrides: ["lora.firstLayer=12"])
     #expect(workflow.lora.firstLayer == 12)
     #expect(try Workflow(yaml: workflow.canonicalYAML(), file: "iov.yaml").lora.firstLayer == 12)
-    #expect(throws: WorkflowError.self) {
+    #expect(throws: FieldError.self) {
       try Workflow(yaml: Samples.full, file: "iov.yaml", overrides: ["lora.firstLayer=-1"])
+    }
+  }
+
+  @Test func questionsOfAllEpisodes() throws {
+    let text = Samples.short.replacing(
+      "parents: [perceive]",
+      with: "parents: [perceive]\n    question: What now?\n    options: [brake, 'no: drive on']")
+    let workflow = try Workflow(yaml: text, file: "iov.yaml")
+    #expect(workflow.tasks.map(\.question) == [nil, "What now?"])
+    #expect(workflow.tasks.map(\.options) == [nil, ["brake", "no: drive on"]])
+    #expect(try Workflow(yaml: workflow.canonicalYAML(), file: "iov.yaml") == workflow)
+    #expect(try workflow != Workflow(yaml: Samples.short, file: "iov.yaml"))
+    for (options, problem) in [
+      ("[brake]", "1 options cannot be asked about; give 2 to 26, or leave"),
+      ("[]", "0 options cannot be asked about"), ("[a, b, a]", "options.2': the option 'a' is there twice"),
+      ("[a, '']", "options.1': is empty"), ("brake", "expected a list"),
+    ] {
+      let wrong = text.replacing("[brake, 'no: drive on']", with: options)
+      let error = #expect(throws: FieldError.self) { try Workflow(yaml: wrong, file: "iov.yaml") }
+      #expect(error?.description.contains(problem) == true, "\(error?.description ?? "")")
     }
   }
 

@@ -1,20 +1,20 @@
 /// The low-rank pair of one adapted linear layer: `y = W x + scale · B (A x)`.
-public struct AdapterModule: Sendable, Equatable {
+package struct AdapterModule: Sendable, Equatable {
   /// The layer's module path in the Hugging Face model, `model.layers.0.self_attn.q_proj` for example.
-  public let path: String
+  package let path: String
   /// The rank r of the pair.
-  public let rank: Int
+  package let rank: Int
   /// The width of the layer's input.
-  public let inputs: Int
+  package let inputs: Int
   /// The width of the layer's output.
-  public let outputs: Int
+  package let outputs: Int
   /// `[rank, inputs]`, row-major.
-  public let a: [Float]
+  package let a: [Float]
   /// `[outputs, rank]`, row-major.
-  public let b: [Float]
+  package let b: [Float]
 
   /// Creates a pair; traps where a count disagrees with its shape.
-  public init(path: String, rank: Int, inputs: Int, outputs: Int, a: [Float], b: [Float]) {
+  package init(path: String, rank: Int, inputs: Int, outputs: Int, a: [Float], b: [Float]) {
     precondition(rank > 0 && a.count == rank * inputs, "\(path): A must be [\(rank), \(inputs)]")
     precondition(b.count == outputs * rank, "\(path): B must be [\(outputs), \(rank)]")
     self.path = path

@@ -1,4 +1,5 @@
 import Foundation
+import SafeFiles
 
 /// A LoRA adapter as a GGUF file that llama.cpp loads (`--lora`).
 ///
@@ -10,23 +11,23 @@ import Foundation
 /// | A `[r, in]` | `lora_a` `[r, in]` (the file lists the dimensions in, r) |
 /// | B `[out, r]` | `lora_b` `[out, r]` |
 /// | query and key rows, half-split order | B's rows in interleaved order, as in the base model's file |
-public struct GGUFAdapter: Sendable {
+package struct GGUFAdapter: Sendable {
   /// How the pairs are stored.
-  public enum Precision: Sendable, Equatable {
+  package enum Precision: Sendable, Equatable {
     case float32, float16
   }
 
   /// The pairs; their paths must be those of a Llama model's linear layers.
-  public var modules: [AdapterModule]
+  package var modules: [AdapterModule]
   /// Alpha such that `alpha / rank` is the scale (with rank-stabilised scaling give `scale · rank`).
-  public var alpha: Float
+  package var alpha: Float
   /// The adapter's name, for `general.name`.
-  public var name: String
+  package var name: String
   /// The base model's shape, for the order of rows.
-  public var configuration: LlamaConfiguration
+  package var configuration: LlamaConfiguration
 
   /// Creates an adapter.
-  public init(modules: [AdapterModule], alpha: Float, name: String, configuration: LlamaConfiguration) {
+  package init(modules: [AdapterModule], alpha: Float, name: String, configuration: LlamaConfiguration) {
     self.modules = modules
     self.alpha = alpha
     self.name = name
@@ -35,9 +36,9 @@ public struct GGUFAdapter: Sendable {
 
   /// Writes the file atomically.
   ///
-  /// Throws `CheckpointError` for a path that is no linear layer of a Llama model, a pair whose widths
+  /// Throws `FileError` for a path that is no linear layer of a Llama model, a pair whose widths
   /// are not the layer's, and where the system refuses.
-  public func write(to url: URL, precision: Precision = .float32) throws {
+  package func write(to url: URL, precision: Precision = .float32) throws {
     let metadata: [(String, GGUFWriter.Value)] = [
       ("general.architecture", .string("llama")), ("general.type", .string("adapter")),
       ("general.name", .string(name)), ("adapter.type", .string("lora")),
@@ -53,7 +54,7 @@ public struct GGUFAdapter: Sendable {
     guard let name = WeightName(huggingFaceModule: module.path),
       name.shape(in: configuration) == [module.outputs, module.inputs]
     else {
-      throw CheckpointError(
+      throw FileError(
         .unsupported, file: file, field: module.path,
         problem:
           "is no linear layer of this model with \(module.outputs) outputs and \(module.inputs) inputs",

@@ -1,4 +1,6 @@
 import Foundation
+import SafeFiles
+import StrictJSON
 
 /// A LoRA adapter as a folder that PEFT loads.
 ///
@@ -12,26 +14,26 @@ import Foundation
 /// | r' of r columns at the same scale | `r = r'`, `lora_alpha = alpha · r' / r` (`alpha · √(r' / r)` with `use_rslora`) |
 /// | base model | `base_model_name_or_path`; the model card says how it is loaded |
 /// | adapted modules | `target_modules`: last path components, or whole paths where layers differ |
-public struct PEFTAdapter: Sendable {
+package struct PEFTAdapter: Sendable {
   /// The pairs, all of rank `rank`.
-  public var modules: [AdapterModule]
+  package var modules: [AdapterModule]
   /// The rank r' of every pair.
-  public var rank: Int
+  package var rank: Int
   /// `lora_alpha`, already scaled to r' (see the table).
-  public var alpha: Double
+  package var alpha: Double
   /// Whether the scale is `alpha / √rank`.
-  public var isRankStabilized: Bool
+  package var isRankStabilized: Bool
   /// The base model's id at Hugging Face or its folder, for `base_model_name_or_path`.
-  public var baseModel: String
+  package var baseModel: String
   /// The GGUF file in that folder that holds the base model; `nil` where it is in Hugging Face's own form.
-  public var ggufFile: String?
+  package var ggufFile: String?
   /// Paragraphs of the model card after its heading, Markdown.
-  public var card: String
+  package var card: String
   /// A licence identifier for the model card, `apache-2.0` for example.
-  public var license: String?
+  package var license: String?
 
   /// Creates an adapter; traps where it has no module, or a module of another rank.
-  public init(
+  package init(
     modules: [AdapterModule], rank: Int, alpha: Double, isRankStabilized: Bool = false, baseModel: String,
     ggufFile: String? = nil, card: String = "", license: String? = nil
   ) {
@@ -48,7 +50,7 @@ public struct PEFTAdapter: Sendable {
   }
 
   /// The alpha that gives r' of r columns the scale they had among r.
-  public static func alpha(
+  package static func alpha(
     _ alpha: Double, ofRank rank: Int, forRank part: Int, isRankStabilized: Bool = false
   ) -> Double {
     let ratio = Double(part) / Double(rank)
@@ -57,8 +59,8 @@ public struct PEFTAdapter: Sendable {
 
   /// Writes the folder. It must not exist, or be empty; it appears complete or not at all.
   ///
-  /// Throws `CheckpointError` where the folder holds something or the system refuses.
-  public func write(to folder: URL) throws {
+  /// Throws `FileError` where the folder holds something or the system refuses.
+  package func write(to folder: URL) throws {
     try AtomicFolder.write(to: folder) { folder in
       try AtomicFile.write(
         configuration.encoded(indent: 2) + "\n",

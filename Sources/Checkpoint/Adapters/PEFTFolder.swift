@@ -1,17 +1,19 @@
 import Foundation
+import SafeFiles
+import StrictJSON
 
 /// A LoRA adapter read from a folder that PEFT loads: the pairs, and where and at which scale PEFT would apply
 /// them. The table of ``PEFTAdapter`` is the format.
-public struct PEFTFolder: Sendable, Equatable {
+package struct PEFTFolder: Sendable, Equatable {
   /// The pairs, in the order of their paths, all of rank ``rank``. Values are as they are in the file: they may be
   /// infinite or not numbers.
-  public let modules: [AdapterModule]
+  package let modules: [AdapterModule]
   /// The field `r`.
-  public let rank: Int
+  package let rank: Int
   /// What PEFT multiplies B A with: `lora_alpha / r`, or `lora_alpha / √r` with `use_rslora`.
-  public let scale: Double
+  package let scale: Double
   /// The field `target_modules`: whole module paths, or what paths end with.
-  public let targetModules: [String]
+  package let targetModules: [String]
 
   /// The file with the settings.
   static let configurationName = "adapter_config.json"
@@ -22,13 +24,13 @@ public struct PEFTFolder: Sendable, Equatable {
 
   /// Reads a folder.
   ///
-  /// - Throws: `CheckpointError` naming the file and the field where one is missing, damaged, or asks for something
+  /// - Throws: `FileError` naming the file and the field where one is missing, damaged, or asks for something
   ///   other than plain LoRA of one rank.
-  public init(_ folder: URL) throws {
+  package init(_ folder: URL) throws {
     let url = folder.appendingPathComponent(Self.configurationName)
     let settings = try JSONParser.parse(MappedFile(url))
-    func refuse(_ field: String, _ problem: String) -> CheckpointError {
-      CheckpointError(
+    func refuse(_ field: String, _ problem: String) -> FileError {
+      FileError(
         .malformed, file: url.path, field: field, problem: problem,
         remedy: "give the folder of a plain LoRA adapter, or export it again")
     }
@@ -63,14 +65,14 @@ public struct PEFTFolder: Sendable, Equatable {
   }
 
   /// Whether PEFT adapts the linear layer at a module path.
-  public func adapts(_ path: String) -> Bool {
+  package func adapts(_ path: String) -> Bool {
     targetModules.contains { path == $0 || path.hasSuffix("." + $0) }
   }
 
   /// The pairs of a file that holds nothing else.
   private static func modules(_ file: SafetensorsFile, rank: Int) throws -> [AdapterModule] {
-    func refuse(_ name: String, _ problem: String) -> CheckpointError {
-      CheckpointError(
+    func refuse(_ name: String, _ problem: String) -> FileError {
+      FileError(
         .malformed, file: file.path, field: name, problem: problem,
         remedy: "give the folder of a plain LoRA adapter of one rank, or export it again")
     }

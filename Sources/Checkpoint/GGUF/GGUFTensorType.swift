@@ -1,61 +1,61 @@
 /// How a GGUF tensor's values are stored; the raw value is the format's number.
-public struct GGUFTensorType: RawRepresentable, Hashable, Sendable, CustomStringConvertible {
+package struct GGUFTensorType: RawRepresentable, Hashable, Sendable, CustomStringConvertible {
   /// The number in the file.
-  public let rawValue: UInt32
+  package let rawValue: UInt32
 
   /// Any number; one the package does not know has no layout.
-  public init(rawValue: UInt32) { self.rawValue = rawValue }
+  package init(rawValue: UInt32) { self.rawValue = rawValue }
 
   /// float32.
-  public static let f32 = GGUFTensorType(rawValue: 0)
+  package static let f32 = GGUFTensorType(rawValue: 0)
   /// IEEE 754 binary16.
-  public static let f16 = GGUFTensorType(rawValue: 1)
+  package static let f16 = GGUFTensorType(rawValue: 1)
   /// 4 bits, a scale for 32 values.
-  public static let q4_0 = GGUFTensorType(rawValue: 2)
+  package static let q4_0 = GGUFTensorType(rawValue: 2)
   /// 4 bits, a scale and a minimum for 32 values.
-  public static let q4_1 = GGUFTensorType(rawValue: 3)
+  package static let q4_1 = GGUFTensorType(rawValue: 3)
   /// 5 bits, a scale for 32 values.
-  public static let q5_0 = GGUFTensorType(rawValue: 6)
+  package static let q5_0 = GGUFTensorType(rawValue: 6)
   /// 5 bits, a scale and a minimum for 32 values.
-  public static let q5_1 = GGUFTensorType(rawValue: 7)
+  package static let q5_1 = GGUFTensorType(rawValue: 7)
   /// 8 bits, a scale for 32 values.
-  public static let q8_0 = GGUFTensorType(rawValue: 8)
+  package static let q8_0 = GGUFTensorType(rawValue: 8)
   /// 2 bits, in blocks of 256 with scales and minima for 16 values.
-  public static let q2_K = GGUFTensorType(rawValue: 10)
+  package static let q2_K = GGUFTensorType(rawValue: 10)
   /// 3 bits, in blocks of 256 with scales for 16 values.
-  public static let q3_K = GGUFTensorType(rawValue: 11)
+  package static let q3_K = GGUFTensorType(rawValue: 11)
   /// 4 bits, in blocks of 256 with scales and minima for 32 values.
-  public static let q4_K = GGUFTensorType(rawValue: 12)
+  package static let q4_K = GGUFTensorType(rawValue: 12)
   /// 5 bits, in blocks of 256 with scales and minima for 32 values.
-  public static let q5_K = GGUFTensorType(rawValue: 13)
+  package static let q5_K = GGUFTensorType(rawValue: 13)
   /// 6 bits, in blocks of 256 with scales for 16 values.
-  public static let q6_K = GGUFTensorType(rawValue: 14)
+  package static let q6_K = GGUFTensorType(rawValue: 14)
   /// bfloat16.
-  public static let bf16 = GGUFTensorType(rawValue: 30)
+  package static let bf16 = GGUFTensorType(rawValue: 30)
 
   /// The types whose values can be read, in the format's order.
-  public static let readable: [GGUFTensorType] = [
+  package static let readable: [GGUFTensorType] = [
     .f32, .f16, .q4_0, .q4_1, .q5_0, .q5_1, .q8_0, .q2_K, .q3_K, .q4_K, .q5_K, .q6_K, .bf16,
   ]
 
   /// A block: that many consecutive values of a row stored in that many bytes.
-  public struct Layout: Sendable, Equatable {
+  package struct Layout: Sendable, Equatable {
     /// The type's name in the format's own spelling.
-    public let name: String
+    package let name: String
     /// Values in a block.
-    public let valuesPerBlock: Int
+    package let valuesPerBlock: Int
     /// Bytes in a block.
-    public let bytesPerBlock: Int
+    package let bytesPerBlock: Int
   }
 
   /// The block layout, for types that are read and for those only known by name; `nil` for others.
-  public var layout: Layout? { Self.layouts[rawValue] }
+  package var layout: Layout? { Self.layouts[rawValue] }
 
   /// Whether values of this type can be read.
-  public var isReadable: Bool { Self.readable.contains(self) }
+  package var isReadable: Bool { Self.readable.contains(self) }
 
   /// The format's name, or `type N` for a number the package does not know.
-  public var description: String { layout?.name ?? "type \(rawValue)" }
+  package var description: String { layout?.name ?? "type \(rawValue)" }
 
   private static let layouts: [UInt32: Layout] = {
     let rows: [(UInt32, String, Int, Int)] = [
@@ -76,20 +76,20 @@ public struct GGUFTensorType: RawRepresentable, Hashable, Sendable, CustomString
 }
 
 /// A row of a GGUF file's tensor table.
-public struct GGUFTensor: Sendable, Equatable {
+package struct GGUFTensor: Sendable, Equatable {
   /// The tensor's name, `blk.0.attn_q.weight` for example.
-  public let name: String
+  package let name: String
   /// The dimensions, slowest first (`[out, in]`); the file lists them fastest first.
-  public let shape: [Int]
+  package let shape: [Int]
   /// How the values are stored.
-  public let type: GGUFTensorType
+  package let type: GGUFTensorType
   /// Where the values lie in the file. Empty where the type's layout is not known.
-  public let byteRange: Range<Int>
+  package let byteRange: Range<Int>
 
   /// The length of a row: the last dimension.
-  public var rowLength: Int { shape[shape.count - 1] }
+  package var rowLength: Int { shape[shape.count - 1] }
   /// The number of rows: the product of all dimensions but the last; a vector is one row.
-  public var rowCount: Int { shape.dropLast().reduce(1, *) }
+  package var rowCount: Int { shape.dropLast().reduce(1, *) }
   /// The number of values.
-  public var count: Int { shape.reduce(1, *) }
+  package var count: Int { shape.reduce(1, *) }
 }

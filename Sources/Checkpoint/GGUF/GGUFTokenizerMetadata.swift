@@ -1,31 +1,33 @@
+import SafeFiles
+
 /// The tokenizer a GGUF file carries, as plain values.
-public struct GGUFTokenizerMetadata: Sendable, Equatable {
+package struct GGUFTokenizerMetadata: Sendable, Equatable {
   /// `tokenizer.ggml.model`: `gpt2` for byte-level BPE.
-  public var model: String
+  package var model: String
   /// The tokens; the index is the id.
-  public var tokens: [String]
+  package var tokens: [String]
   /// The merges, best first, each two tokens with a space between; empty where the file has none.
-  public var merges: [String]
+  package var merges: [String]
   /// A kind for each token: 1 normal, 2 unknown, 3 control, 4 user-defined, 5 unused, 6 byte; empty where
   /// the file has none.
-  public var tokenTypes: [Int]
+  package var tokenTypes: [Int]
   /// `tokenizer.ggml.pre`, the name of the pre-tokeniser (`smollm`, `llama-bpe` …).
-  public var preTokenizer: String?
+  package var preTokenizer: String?
   /// The id that starts a text.
-  public var bos: Int?
+  package var bos: Int?
   /// The id that ends a turn or text.
-  public var eos: Int?
+  package var eos: Int?
   /// The id that stands for what cannot be tokenised.
-  public var unknown: Int?
+  package var unknown: Int?
   /// The id used to pad.
-  public var padding: Int?
+  package var padding: Int?
   /// Whether the tokenizer puts `bos` before a text; `nil` where the file does not say.
-  public var addBOS: Bool?
+  package var addBOS: Bool?
 
   /// Reads the `tokenizer.ggml.*` keys; `nil` where the file has no tokens.
   ///
-  /// Throws `CheckpointError` for keys of a wrong type, or an id or list that does not fit the tokens.
-  public init?(_ file: GGUFFile) throws {
+  /// Throws `FileError` for keys of a wrong type, or an id or list that does not fit the tokens.
+  package init?(_ file: GGUFFile) throws {
     let prefix = "tokenizer.ggml."
     guard file.metadata[prefix + "tokens"] != nil else { return nil }
     tokens = try file.strings(prefix + "tokens")
@@ -39,14 +41,14 @@ public struct GGUFTokenizerMetadata: Sendable, Equatable {
     padding = try file.integer(prefix + "padding_token_id")
     addBOS = try file.bool(prefix + "add_bos_token")
     guard tokenTypes.isEmpty || tokenTypes.count == tokens.count else {
-      throw CheckpointError(
+      throw FileError(
         .malformed, file: file.path, field: prefix + "token_type",
         problem: "\(tokenTypes.count) types for \(tokens.count) tokens",
         remedy: "convert the model again with a current tool")
     }
     for (key, id) in [("bos", bos), ("eos", eos), ("unknown", unknown), ("padding", padding)] {
       guard let id, !tokens.indices.contains(id) else { continue }
-      throw CheckpointError(
+      throw FileError(
         .malformed, file: file.path, field: "\(prefix)\(key)_token_id",
         problem: "id \(id) is not among the \(tokens.count) tokens",
         remedy: "convert the model again with a current tool")

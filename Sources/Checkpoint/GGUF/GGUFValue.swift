@@ -1,9 +1,9 @@
 /// The type of a GGUF metadata value; the raw values are the format's.
-public enum GGUFValueType: UInt32, Sendable, Equatable {
+package enum GGUFValueType: UInt32, Sendable, Equatable {
   case uint8, int8, uint16, int16, uint32, int32, float32, bool, string, array, uint64, int64, float64
 
   /// The size in bytes, or `nil` for strings and arrays, whose length varies.
-  public var size: Int? {
+  package var size: Int? {
     switch self {
     case .uint8, .int8, .bool: return 1
     case .uint16, .int16: return 2
@@ -16,17 +16,17 @@ public enum GGUFValueType: UInt32, Sendable, Equatable {
 
 /// An array in a GGUF file's metadata. Its elements stay in the file until `GGUFFile` is asked for them
 /// (`strings(_:)`, `integers(_:)`, `numbers(_:)`, `elements(of:)`): a vocabulary holds tens of thousands.
-public struct GGUFArray: Sendable, Equatable {
+package struct GGUFArray: Sendable, Equatable {
   /// The type all elements share.
-  public let elementType: GGUFValueType
+  package let elementType: GGUFValueType
   /// The number of elements.
-  public let count: Int
+  package let count: Int
   /// Where the first element starts in the file; the elements are known to lie within the file.
-  public let offset: Int
+  package let offset: Int
 }
 
 /// A GGUF metadata value.
-public enum GGUFValue: Sendable, Equatable {
+package enum GGUFValue: Sendable, Equatable {
   case uint8(UInt8)
   case int8(Int8)
   case uint16(UInt16)
@@ -42,7 +42,7 @@ public enum GGUFValue: Sendable, Equatable {
   case array(GGUFArray)
 
   /// The value of any integer type; `nil` for other types and for a `uint64` above `Int.max`.
-  public var integer: Int? {
+  package var integer: Int? {
     switch self {
     case .uint8(let value): return Int(value)
     case .int8(let value): return Int(value)
@@ -57,7 +57,7 @@ public enum GGUFValue: Sendable, Equatable {
   }
 
   /// The value of any numeric type.
-  public var number: Double? {
+  package var number: Double? {
     switch self {
     case .float32(let value): return Double(value)
     case .float64(let value): return value
@@ -66,13 +66,13 @@ public enum GGUFValue: Sendable, Equatable {
   }
 
   /// The value of a string.
-  public var string: String? {
+  package var string: String? {
     guard case .string(let value) = self else { return nil }
     return value
   }
 
   /// The value of a truth value.
-  public var bool: Bool? {
+  package var bool: Bool? {
     guard case .bool(let value) = self else { return nil }
     return value
   }

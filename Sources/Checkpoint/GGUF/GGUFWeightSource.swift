@@ -1,4 +1,5 @@
 import Foundation
+import SafeFiles
 
 /// The weights of a `llama` GGUF file.
 ///
@@ -10,17 +11,17 @@ import Foundation
 /// | feedForwardNorm | blk.N.ffn_norm.weight | | gate, up, down | blk.N.ffn_gate, _up, _down.weight |
 ///
 /// Query and key rows are stored in interleaved order and are put back here (`RotaryOrder`).
-public final class GGUFWeightSource: WeightSource {
+package final class GGUFWeightSource: WeightSource {
   /// The file.
-  public let file: GGUFFile
+  package let file: GGUFFile
   /// The model's shape.
-  public let configuration: LlamaConfiguration
+  package let configuration: LlamaConfiguration
 
   /// Reads the configuration and checks every weight's presence, shape and quantisation.
   ///
-  /// Throws `CheckpointError`: another architecture, biases, experts, a missing tensor, a wrong shape or a
+  /// Throws `FileError`: another architecture, biases, experts, a missing tensor, a wrong shape or a
   /// quantisation that is not read.
-  public init(_ file: GGUFFile) throws {
+  package init(_ file: GGUFFile) throws {
     self.file = file
     configuration = try GGUFConfiguration(file).read()
     try configuration.validate(file: file.path)
@@ -32,19 +33,19 @@ public final class GGUFWeightSource: WeightSource {
   }
 
   /// The file's path.
-  public var path: String { file.path }
+  package var path: String { file.path }
 
   /// Whether the file holds the weight.
-  public func has(_ name: WeightName) -> Bool { file.tensor(name.ggufTensor) != nil }
+  package func has(_ name: WeightName) -> Bool { file.tensor(name.ggufTensor) != nil }
 
   /// The weight's shape.
-  public func shape(of name: WeightName) throws -> [Int] { try tensor(name).shape }
+  package func shape(of name: WeightName) throws -> [Int] { try tensor(name).shape }
 
   /// Lets the system have back the memory of what was read so far.
-  public func forgetPages() { file.file.forgetPages() }
+  package func forgetPages() { file.file.forgetPages() }
 
   /// Writes rows as float32.
-  public func readFloat32(
+  package func readFloat32(
     _ name: WeightName, rows: Range<Int>, into target: UnsafeMutablePointer<Float>
   ) throws {
     let tensor = try tensor(name)
@@ -54,7 +55,7 @@ public final class GGUFWeightSource: WeightSource {
   }
 
   /// Writes rows as bfloat16.
-  public func readBFloat16(
+  package func readBFloat16(
     _ name: WeightName, rows: Range<Int>, into target: UnsafeMutablePointer<UInt16>
   ) throws {
     let tensor = try tensor(name)
@@ -79,7 +80,7 @@ public final class GGUFWeightSource: WeightSource {
 
   private func tensor(_ name: WeightName) throws -> GGUFTensor {
     guard let tensor = file.tensor(name.ggufTensor) else {
-      throw CheckpointError(
+      throw FileError(
         .missing, file: path, field: name.ggufTensor, problem: "the file has no such tensor",
         remedy: "the model is incomplete: fetch or convert it again")
     }
@@ -89,7 +90,7 @@ public final class GGUFWeightSource: WeightSource {
 
 extension WeightName {
   /// The tensor's name in a GGUF file.
-  public var ggufTensor: String {
+  package var ggufTensor: String {
     switch self {
     case .tokenEmbedding: return "token_embd.weight"
     case .finalNorm: return "output_norm.weight"

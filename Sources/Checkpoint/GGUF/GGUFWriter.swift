@@ -1,4 +1,5 @@
 import Foundation
+import SafeFiles
 
 /// Writes small GGUF files (version 3): adapters, and files for tests.
 ///

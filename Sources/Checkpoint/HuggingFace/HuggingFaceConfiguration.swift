@@ -1,4 +1,6 @@
 import Foundation
+import SafeFiles
+import StrictJSON
 
 /// Reads a Hugging Face `config.json` of a `LlamaForCausalLM`.
 ///
@@ -112,21 +114,21 @@ struct HuggingFaceConfiguration {
 
   private func required(_ key: String) throws -> Int {
     guard let value = try integer(key) else {
-      throw CheckpointError(
+      throw FileError(
         .missing, file: path, field: key, problem: "the configuration has no such key",
         remedy: "fetch the model's config.json again")
     }
     return value
   }
 
-  private func wrongType(_ field: String, _ expected: String) -> CheckpointError {
-    CheckpointError(
+  private func wrongType(_ field: String, _ expected: String) -> FileError {
+    FileError(
       .malformed, file: path, field: field, problem: "is not \(expected)",
       remedy: "fetch the model's config.json again")
   }
 
-  private func unsupported(_ field: String, _ problem: String) -> CheckpointError {
-    CheckpointError(
+  private func unsupported(_ field: String, _ problem: String) -> FileError {
+    FileError(
       .unsupported, file: path, field: field, problem: problem,
       remedy: "use a model of the plain Llama architecture")
   }

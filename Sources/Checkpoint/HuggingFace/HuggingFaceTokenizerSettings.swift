@@ -1,4 +1,6 @@
 import Foundation
+import SafeFiles
+import StrictJSON
 
 /// What a Hugging Face folder says about its tokenizer and chat template.
 ///
@@ -21,7 +23,7 @@ struct HuggingFaceTokenizerSettings {
     let jinja = folder.appendingPathComponent("chat_template.jinja")
     if let data = try Self.contents(jinja) {
       guard let text = String(validating: data, as: UTF8.self) else {
-        throw CheckpointError(
+        throw FileError(
           .malformed, file: jinja.path, problem: "is not UTF-8", remedy: "fetch the file again")
       }
       chatTemplate = text

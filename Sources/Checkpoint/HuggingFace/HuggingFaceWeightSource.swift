@@ -1,4 +1,6 @@
 import Foundation
+import SafeFiles
+import StrictJSON
 
 /// The weights of a Hugging Face folder: `config.json` with `model.safetensors`, or with
 /// `model.safetensors.index.json` and the shards it names.
@@ -12,21 +14,21 @@ import Foundation
 ///
 /// each with `.weight`. `lm_head.weight` is ignored where the configuration ties it; where it is absent the
 /// embedding takes its place.
-public final class HuggingFaceWeightSource: WeightSource {
+package final class HuggingFaceWeightSource: WeightSource {
   /// The folder.
-  public let path: String
+  package let path: String
   /// The model's shape.
-  public let configuration: LlamaConfiguration
+  package let configuration: LlamaConfiguration
   /// The safetensors files, by name.
-  public let files: [String: SafetensorsFile]
+  package let files: [String: SafetensorsFile]
 
   private let location: [String: SafetensorsFile]
 
   /// Reads the configuration and checks every weight's presence, shape and type.
   ///
-  /// Throws `CheckpointError`: another architecture, biases, a missing shard or tensor, a wrong shape or type,
+  /// Throws `FileError`: another architecture, biases, a missing shard or tensor, a wrong shape or type,
   /// layers beyond those of the configuration.
-  public init(folder: URL) throws {
+  package init(folder: URL) throws {
     path = folder.path
     let configurationFile = folder.appendingPathComponent("config.json")
     let configuration = try HuggingFaceConfiguration(configurationFile)
@@ -40,7 +42,7 @@ public final class HuggingFaceWeightSource: WeightSource {
     for name in WeightName.outerWeights(of: self.configuration) + layers {
       let (file, tensor) = try find(name)
       guard !tensor.type.convertsToFloat32 else { continue }
-      throw CheckpointError(
+      throw FileError(
         .unsupported, file: file.path, field: tensor.name,
         problem: "weights of type \(tensor.type.rawValue) are not read",
         remedy: "convert the model to F32, F16 or BF16")
@@ -48,19 +50,19 @@ public final class HuggingFaceWeightSource: WeightSource {
   }
 
   /// Whether the folder holds the weight; a tied head is not held, even where the file has one.
-  public func has(_ name: WeightName) -> Bool {
+  package func has(_ name: WeightName) -> Bool {
     if name == .head && configuration.tiedEmbeddings { return false }
     return location[name.huggingFaceTensor] != nil
   }
 
   /// The weight's shape.
-  public func shape(of name: WeightName) throws -> [Int] { try find(name).tensor.shape }
+  package func shape(of name: WeightName) throws -> [Int] { try find(name).tensor.shape }
 
   /// Lets the system have back the memory of what was read so far.
-  public func forgetPages() { files.values.forEach { $0.forgetPages() } }
+  package func forgetPages() { files.values.forEach { $0.forgetPages() } }
 
   /// Writes rows as float32.
-  public func readFloat32(
+  package func readFloat32(
     _ name: WeightName, rows: Range<Int>, into target: UnsafeMutablePointer<Float>
   ) throws {
     let (file, tensor) = try find(name)
@@ -68,7 +70,7 @@ public final class HuggingFaceWeightSource: WeightSource {
   }
 
   /// Writes rows as bfloat16.
-  public func readBFloat16(
+  package func readBFloat16(
     _ name: WeightName, rows: Range<Int>, into target: UnsafeMutablePointer<UInt16>
   ) throws {
     let (file, tensor) = try find(name)
@@ -101,7 +103,7 @@ public final class HuggingFaceWeightSource: WeightSource {
     }
     guard let last = layers.max(by: { ($0.layer, $0.tensor) < ($1.layer, $1.tensor) }), last.layer >= count
     else { return }
-    throw CheckpointError(
+    throw FileError(
       .shape, file: configurationFile.path, field: "num_hidden_layers",
       problem: "is \(count), but the weights go on to \(last.tensor)",
       remedy: "the configuration and the weights are not of the same model: set it to \(last.layer + 1), or "
@@ -115,7 +117,7 @@ public final class HuggingFaceWeightSource: WeightSource {
   private func find(_ name: WeightName) throws -> (file: SafetensorsFile, tensor: SafetensorsTensor) {
     let key = name.huggingFaceTensor
     guard let file = location[key], let tensor = file.tensor(key) else {
-      throw CheckpointError(
+      throw FileError(
         .missing, file: path, field: key, problem: "the folder has no such tensor",
         remedy: "the model is incomplete: fetch it again")
     }
@@ -134,7 +136,7 @@ public final class HuggingFaceWeightSource: WeightSource {
       )
     }
     guard FileManager.default.fileExists(atPath: index.path) else {
-      throw CheckpointError(
+      throw FileError(
         .missing, file: folder.path,
         problem: "holds neither model.safetensors nor model.safetensors.index.json",
         remedy: "fetch the weights; pickled .bin files are not read, convert them to safetensors")
@@ -145,7 +147,7 @@ public final class HuggingFaceWeightSource: WeightSource {
   private static func openShards(_ index: URL, _ folder: URL) throws -> Opened {
     let map = try JSONParser.parse(MappedFile(index))["weight_map"]
     guard let members = map?.members else {
-      throw CheckpointError(
+      throw FileError(
         .malformed, file: index.path, field: "weight_map", problem: "is not an object",
         remedy: "fetch the index again")
     }
@@ -153,13 +155,13 @@ public final class HuggingFaceWeightSource: WeightSource {
     var location: [String: SafetensorsFile] = [:]
     for member in members {
       guard let shard = member.value.string, !shard.isEmpty, !shard.contains("/"), shard != ".." else {
-        throw CheckpointError(
+        throw FileError(
           .malformed, file: index.path, field: "weight_map.\(member.key)",
           problem: "is not the name of a file in the same folder", remedy: "fetch the index again")
       }
       let place = folder.appendingPathComponent(shard)
       guard files[shard] != nil || FileManager.default.fileExists(atPath: place.path) else {
-        throw CheckpointError(
+        throw FileError(
           .missing, file: folder.path, field: shard,
           problem: "the shard is not there, but \(index.lastPathComponent) names it",
           remedy: "fetch the shard into the folder")
@@ -167,7 +169,7 @@ public final class HuggingFaceWeightSource: WeightSource {
       let file = try files[shard] ?? SafetensorsFile(place)
       files[shard] = file
       guard file.tensor(member.key) != nil else {
-        throw CheckpointError(
+        throw FileError(
           .missing, file: file.path, field: member.key,
           problem: "the index says that this shard holds the tensor, but it does not",
           remedy: "fetch the index and the shards again")
@@ -180,10 +182,10 @@ public final class HuggingFaceWeightSource: WeightSource {
 
 extension WeightName {
   /// The tensor's name in a Hugging Face folder.
-  public var huggingFaceTensor: String { huggingFaceModule + ".weight" }
+  package var huggingFaceTensor: String { huggingFaceModule + ".weight" }
 
   /// The module's path in a Hugging Face model, `model.layers.0.self_attn.q_proj` for example.
-  public var huggingFaceModule: String {
+  package var huggingFaceModule: String {
     switch self {
     case .tokenEmbedding: return "model.embed_tokens"
     case .finalNorm: return "model.norm"
@@ -201,7 +203,7 @@ extension WeightName {
   }
 
   /// The weight of a module path such as `model.layers.0.self_attn.q_proj`; `nil` for any other path.
-  public init?(huggingFaceModule path: String) {
+  package init?(huggingFaceModule path: String) {
     var candidates: [WeightName] = [.tokenEmbedding, .finalNorm, .head]
     let parts = path.split(separator: ".")
     if parts.count > 2, let layer = Int(parts[2]), layer >= 0 {

@@ -1,32 +1,34 @@
+import SafeFiles
+
 /// The shape of a Llama-family model, whatever format it was read from.
-public struct LlamaConfiguration: Sendable, Equatable, Codable {
+package struct LlamaConfiguration: Sendable, Equatable, Codable {
   /// Rows of the token embedding.
-  public var vocabularySize: Int
+  package var vocabularySize: Int
   /// Width of the residual stream.
-  public var hiddenSize: Int
+  package var hiddenSize: Int
   /// Width of the feed-forward layer.
-  public var intermediateSize: Int
+  package var intermediateSize: Int
   /// Number of transformer layers.
-  public var layerCount: Int
+  package var layerCount: Int
   /// Number of query heads.
-  public var headCount: Int
+  package var headCount: Int
   /// Number of key/value heads; divides `headCount`.
-  public var keyValueHeadCount: Int
+  package var keyValueHeadCount: Int
   /// Width of a head; even.
-  public var headDimension: Int
+  package var headDimension: Int
   /// The term added to the mean square under RMSNorm's root.
-  public var rmsNormEpsilon: Float
+  package var rmsNormEpsilon: Float
   /// The rotary embedding's base.
-  public var ropeTheta: Double
+  package var ropeTheta: Double
   /// A change to the rotary frequencies, or `nil`.
-  public var ropeScaling: RopeScaling?
+  package var ropeScaling: RopeScaling?
   /// The longest sequence the model was made for.
-  public var maximumPositions: Int
+  package var maximumPositions: Int
   /// Whether the token embedding is also the output head.
-  public var tiedEmbeddings: Bool
+  package var tiedEmbeddings: Bool
 
   /// Creates a configuration.
-  public init(
+  package init(
     vocabularySize: Int, hiddenSize: Int, intermediateSize: Int, layerCount: Int, headCount: Int,
     keyValueHeadCount: Int, headDimension: Int, rmsNormEpsilon: Float, ropeTheta: Double,
     ropeScaling: RopeScaling? = nil, maximumPositions: Int, tiedEmbeddings: Bool
@@ -46,17 +48,17 @@ public struct LlamaConfiguration: Sendable, Equatable, Codable {
   }
 
   /// The width of all query heads together.
-  public var queryWidth: Int { headCount * headDimension }
+  package var queryWidth: Int { headCount * headDimension }
   /// The width of all key (or value) heads together.
-  public var keyValueWidth: Int { keyValueHeadCount * headDimension }
+  package var keyValueWidth: Int { keyValueHeadCount * headDimension }
 
   /// The largest value of any dimension; products of two stay far below `Int.max`.
   static let largestDimension = 1 << 28
 
-  /// Throws `CheckpointError` naming the first value that cannot be.
+  /// Throws `FileError` naming the first value that cannot be.
   func validate(file: String) throws {
-    func refuse(_ field: String, _ problem: String) -> CheckpointError {
-      CheckpointError(
+    func refuse(_ field: String, _ problem: String) -> FileError {
+      FileError(
         .malformed, file: file, field: field, problem: problem,
         remedy: "the model's configuration is damaged: fetch or convert it again")
     }

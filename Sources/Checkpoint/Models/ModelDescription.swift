@@ -1,4 +1,5 @@
 import Foundation
+import SafeFiles
 
 extension LlamaConfiguration {
   /// The configuration as lines of `name value`.
@@ -27,7 +28,7 @@ extension LlamaConfiguration {
 
 extension GGUFFile: CustomStringConvertible {
   /// Metadata, tensors and totals as text for people.
-  public var description: String {
+  package var description: String {
     let values = keys.map { [$0, metadata[$0].map(Self.brief) ?? ""] }
     let rows = tensors.map {
       TextTable.TensorRow(
@@ -58,7 +59,7 @@ extension GGUFFile: CustomStringConvertible {
 
 extension SafetensorsFile: CustomStringConvertible {
   /// Metadata, tensors and totals as text for people.
-  public var description: String {
+  package var description: String {
     let values = metadata.sorted { $0.key < $1.key }.map { [$0.key, TextTable.line($0.value)] }
     let rows = tensors.map {
       TextTable.TensorRow(name: $0.name, type: $0.type.rawValue, shape: $0.shape, bytes: $0.byteRange.count)
@@ -124,12 +125,12 @@ enum TextTable {
 }
 
 /// Describes any file or folder this package reads: a model, a GGUF adapter, a safetensors file.
-public enum FileInspection {
+package enum FileInspection {
   /// The text `contexture model inspect` prints: configuration, metadata, tensors with type and shape, totals.
   /// A GGUF file that holds no model that can be run says why in the place of the configuration.
   ///
-  /// Throws `CheckpointError` where the file is damaged or of no kind that is read.
-  public static func describe(_ path: String) throws -> String {
+  /// Throws `FileError` where the file is damaged or of no kind that is read.
+  package static func describe(_ path: String) throws -> String {
     let url = URL(fileURLWithPath: path)
     if path.hasSuffix(".safetensors") { return try SafetensorsFile(url).description }
     if path.hasSuffix(".gguf") {
@@ -144,7 +145,7 @@ public enum FileInspection {
   private static func modelPart(_ file: GGUFFile) throws -> String {
     do {
       return try GGUFWeightSource(file).configuration.table
-    } catch let error as CheckpointError {
+    } catch let error as FileError {
       let place = error.field.map { "\($0): " } ?? ""
       return "Cannot be run as a model: \(place)\(error.problem); \(error.remedy)\n"
     }

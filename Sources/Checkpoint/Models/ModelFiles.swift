@@ -1,9 +1,10 @@
 import Foundation
+import SafeFiles
 
 /// A model as it lies on the disk: its weights and the raw material of its tokenizer and chat template.
-public struct ModelFiles: Sendable {
+package struct ModelFiles: Sendable {
   /// What a tokenizer is made from.
-  public enum TokenizerSource: Sendable, Equatable {
+  package enum TokenizerSource: Sendable, Equatable {
     /// The bytes of a `tokenizer.json`.
     case json(Data)
     /// The keys of a GGUF file.
@@ -11,25 +12,25 @@ public struct ModelFiles: Sendable {
   }
 
   /// The file or folder.
-  public let path: String
+  package let path: String
   /// The weights, checked against the configuration.
-  public let weights: any WeightSource
+  package let weights: any WeightSource
   /// The tokenizer's raw material; `nil` where the folder has none.
-  public let tokenizer: TokenizerSource?
+  package let tokenizer: TokenizerSource?
   /// The chat template's text; `nil` where there is none.
-  public let chatTemplate: String?
+  package let chatTemplate: String?
   /// The text of the token that starts a sequence, where it is known.
-  public let bosToken: String?
+  package let bosToken: String?
   /// The text of the token that ends a turn, where it is known.
-  public let eosToken: String?
+  package let eosToken: String?
   /// A table of what the model holds, for people.
-  public let description: String
+  package let description: String
 
   /// Opens a GGUF file, a Hugging Face folder (it has `config.json`), or a folder with one GGUF file.
   ///
-  /// Nothing large is read: weights stay in the mapped files. Throws `CheckpointError` where the path holds
+  /// Nothing large is read: weights stay in the mapped files. Throws `FileError` where the path holds
   /// none of these, or something in it is damaged or not supported.
-  public static func open(_ path: String) throws -> ModelFiles {
+  package static func open(_ path: String) throws -> ModelFiles {
     switch try Place(path) {
     case .gguf(let file): return try openGGUF(file)
     case .huggingFace(let folder): return try openHuggingFace(folder)
@@ -67,13 +68,13 @@ extension ModelFiles {
     /// A Hugging Face folder.
     case huggingFace(URL)
 
-    /// Looks at a GGUF file, a Hugging Face folder, or a folder with one GGUF file; throws `CheckpointError`
+    /// Looks at a GGUF file, a Hugging Face folder, or a folder with one GGUF file; throws `FileError`
     /// where the path is none of these.
     init(_ path: String) throws {
       let url = URL(fileURLWithPath: path)
       var isFolder: ObjCBool = false
       guard FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder) else {
-        throw CheckpointError(
+        throw FileError(
           .missing, file: path, problem: "no such file or folder",
           remedy: "check the path, or fetch the model first")
       }
@@ -88,7 +89,7 @@ extension ModelFiles {
       let names = (try? FileManager.default.contentsOfDirectory(atPath: url.path)) ?? []
       let models = names.filter { $0.hasSuffix(".gguf") && !$0.hasPrefix(".") }.sorted()
       guard let only = models.first, models.count == 1 else {
-        throw CheckpointError(
+        throw FileError(
           .missing, file: path,
           problem: models.isEmpty
             ? "holds neither config.json nor a GGUF file"

@@ -1,4 +1,5 @@
 import Foundation
+import SafeFiles
 
 /// Where the model lies that a person or a workflow names.
 ///
@@ -7,14 +8,14 @@ import Foundation
 /// | the name of a fetched model, `smollm2-135m` | `MODELS/smollm2-135m/model.gguf` |
 /// | a file or folder with a `/` in its path or `.gguf` at its end | that path |
 /// | another word | `MODELS/word` where that exists, else the file or folder `word` |
-public struct ModelLocation: Sendable, Equatable {
+package struct ModelLocation: Sendable, Equatable {
   /// What was written.
-  public let name: String
+  package let name: String
   /// The GGUF file, or the Hugging Face folder, as a path that can be opened.
-  public let path: String
+  package let path: String
 
   /// The folder of fetched models where none is given: `models` in the current folder.
-  public static let defaultModels = "models"
+  package static let defaultModels = "models"
 
   /// Finds the model called `name`.
   ///
@@ -22,9 +23,9 @@ public struct ModelLocation: Sendable, Equatable {
   ///   - name: a fetched model's name, a GGUF file, or a Hugging Face folder.
   ///   - models: the folder of fetched models.
   ///   - base: the folder that a relative path in `name` counts from; `nil` for the current folder.
-  /// - Throws: `CheckpointError` where there is nothing at the place, or where a fetched model has another
+  /// - Throws: `FileError` where there is nothing at the place, or where a fetched model has another
   ///   content than the pinned one.
-  public init(_ name: String, models: String = Self.defaultModels, base: String? = nil) throws {
+  package init(_ name: String, models: String = Self.defaultModels, base: String? = nil) throws {
     self.name = name
     let fetcher = ModelFetcher(models: URL(fileURLWithPath: models, isDirectory: true))
     let direct = Self.join(name, base: base)
@@ -37,7 +38,7 @@ public struct ModelLocation: Sendable, Equatable {
         return
       }
       guard FileManager.default.fileExists(atPath: direct) else {
-        throw CheckpointError(
+        throw FileError(
           .missing, file: file, problem: "the model \(name) has not been fetched",
           remedy: "run 'contexture model fetch \(name)', or say with --models where it is")
       }
@@ -49,7 +50,7 @@ public struct ModelLocation: Sendable, Equatable {
       path = direct
     } else {
       let known = PinnedModel.all.map(\.name).joined(separator: ", ")
-      throw CheckpointError(
+      throw FileError(
         .missing, file: name.isEmpty ? "model" : direct, problem: "no such model, file or folder",
         remedy: "give a GGUF file, the folder of a Hugging Face model, or a name to fetch (\(known))")
     }
@@ -63,8 +64,8 @@ public struct ModelLocation: Sendable, Equatable {
   /// Compares a fetched model's file, found again by its path, with what was fetched. Other models and other files
   /// are not looked at.
   ///
-  /// - Throws: `CheckpointError` where the content is another.
-  public static func verify(_ name: String, at file: String) throws {
+  /// - Throws: `FileError` where the content is another.
+  package static func verify(_ name: String, at file: String) throws {
     guard let pinned = PinnedModel.all.first(where: { $0.name == name }),
       file.hasSuffix("/\(name)/model.gguf")
     else { return }
@@ -76,12 +77,12 @@ public struct ModelLocation: Sendable, Equatable {
     let remedy = "run 'contexture model fetch \(pinned.name)', which replaces it"
     let attributes = try? FileManager.default.attributesOfItem(atPath: file)
     if let bytes = (attributes?[.size] as? NSNumber)?.intValue, bytes != pinned.modelBytes {
-      throw CheckpointError(
+      throw FileError(
         .checksum, file: file, problem: "is \(bytes) bytes long, expected \(pinned.modelBytes)",
         remedy: remedy)
     }
     guard try FileChecksum.sha256(of: URL(fileURLWithPath: file)) == pinned.modelSHA256 else {
-      throw CheckpointError(
+      throw FileError(
         .checksum, file: file, problem: "has another content than the model \(pinned.name)", remedy: remedy)
     }
   }

@@ -9,18 +9,18 @@ import Foundation
 /// | a Hugging Face folder | the folder | `nil` |
 ///
 /// Folders are whole paths, so that they are not taken for ids.
-public struct PretrainedModel: Sendable, Equatable {
+package struct PretrainedModel: Sendable, Equatable {
   /// The id at Hugging Face, or the folder.
-  public let name: String
+  package let name: String
   /// The file for `gguf_file`.
-  public let ggufFile: String?
+  package let ggufFile: String?
   /// The pinned model, where the file is one's.
-  public let pinned: PinnedModel?
+  package let pinned: PinnedModel?
 
   /// Names the model at `path`.
   ///
-  /// Throws `CheckpointError` where there is none.
-  public init(path: String) throws {
+  /// Throws `FileError` where there is none.
+  package init(path: String) throws {
     switch try ModelFiles.Place(path) {
     case .huggingFace(let folder): (name, ggufFile, pinned) = (folder.standardizedFileURL.path, nil, nil)
     case .gguf(let file):

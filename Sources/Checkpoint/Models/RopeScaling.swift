@@ -3,7 +3,7 @@ import Foundation
 /// How the rotary embedding's frequencies are changed to reach positions beyond those trained first.
 ///
 /// A dimension pair i of head dimension d turns by `position · base^(-2i/d) / divisor_i`.
-public enum RopeScaling: Sendable, Equatable, Codable {
+package enum RopeScaling: Sendable, Equatable, Codable {
   /// All divisors equal `factor`.
   case linear(factor: Double)
   /// Llama 3.1's rule: wavelengths above `original / lowFrequencyFactor` are divided by `factor`, those
@@ -16,7 +16,7 @@ public enum RopeScaling: Sendable, Equatable, Codable {
   /// The divisor of each pair's frequency, `headDimension / 2` values.
   ///
   /// Source of the `llama3` formula: the model's published reference code (`apply_scaling`).
-  public func divisors(theta: Double, headDimension: Int) -> [Double] {
+  package func divisors(theta: Double, headDimension: Int) -> [Double] {
     let pairs = headDimension / 2
     switch self {
     case .linear(let factor): return Array(repeating: factor, count: pairs)

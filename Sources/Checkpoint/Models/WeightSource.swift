@@ -1,5 +1,7 @@
+import SafeFiles
+
 /// A weight of a Llama-family model, whatever a format calls it.
-public enum WeightName: Hashable, Sendable {
+package enum WeightName: Hashable, Sendable {
   case tokenEmbedding
   case finalNorm
   case head
@@ -14,7 +16,7 @@ public enum WeightName: Hashable, Sendable {
   case down(layer: Int)
 
   /// The nine weights of a layer.
-  public static func weights(ofLayer layer: Int) -> [WeightName] {
+  package static func weights(ofLayer layer: Int) -> [WeightName] {
     [
       .attentionNorm(layer: layer), .query(layer: layer), .key(layer: layer), .value(layer: layer),
       .attentionOutput(layer: layer), .feedForwardNorm(layer: layer), .gate(layer: layer), .up(layer: layer),
@@ -23,12 +25,12 @@ public enum WeightName: Hashable, Sendable {
   }
 
   /// The weights outside the layers; the head only where it is not the token embedding.
-  public static func outerWeights(of configuration: LlamaConfiguration) -> [WeightName] {
+  package static func outerWeights(of configuration: LlamaConfiguration) -> [WeightName] {
     [.tokenEmbedding, .finalNorm] + (configuration.tiedEmbeddings ? [] : [.head])
   }
 
   /// The shape a model of this configuration must have: `[out, in]`, or one dimension for norms.
-  public func shape(in configuration: LlamaConfiguration) -> [Int] {
+  package func shape(in configuration: LlamaConfiguration) -> [Int] {
     let hidden = configuration.hiddenSize
     switch self {
     case .tokenEmbedding, .head: return [configuration.vocabularySize, hidden]
@@ -44,17 +46,17 @@ public enum WeightName: Hashable, Sendable {
 
 /// Where a model's weights come from. All sources give the same layout: matrices `[out, in]` row-major,
 /// query and key rows in Hugging Face's order (a head's first half of rows pairs with its second half).
-public protocol WeightSource: Sendable {
+package protocol WeightSource: Sendable {
   /// The file or folder, for messages.
   var path: String { get }
   /// The model's shape. Every weight has been checked against it.
   var configuration: LlamaConfiguration { get }
   /// Whether the source holds the weight; a tied head is not held.
   func has(_ name: WeightName) -> Bool
-  /// The weight's shape: `[out, in]`, or `[n]` for a norm; throws `CheckpointError` where it is missing.
+  /// The weight's shape: `[out, in]`, or `[n]` for a norm; throws `FileError` where it is missing.
   func shape(of name: WeightName) throws -> [Int]
   /// Writes rows as float32. A norm is one row, `0..<1`. `target` takes `rows.count` times the last
-  /// dimension. Any number of threads may read at once. Throws `CheckpointError` where the weight is
+  /// dimension. Any number of threads may read at once. Throws `FileError` where the weight is
   /// missing; rows beyond it trap.
   func readFloat32(_ name: WeightName, rows: Range<Int>, into target: UnsafeMutablePointer<Float>) throws
   /// Writes rows as bfloat16, rounded to nearest even; otherwise as `readFloat32`.
@@ -65,7 +67,7 @@ public protocol WeightSource: Sendable {
 
 extension WeightSource {
   /// The whole weight as float32, row-major.
-  public func float32(_ name: WeightName) throws -> [Float] {
+  package func float32(_ name: WeightName) throws -> [Float] {
     let shape = try shape(of: name)
     let count = shape.reduce(1, *)
     return try [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
@@ -76,13 +78,13 @@ extension WeightSource {
     }
   }
 
-  /// Throws `CheckpointError` where a weight is missing or its shape disagrees with the configuration.
+  /// Throws `FileError` where a weight is missing or its shape disagrees with the configuration.
   func validateShapes(named fileName: (WeightName) -> String) throws {
     func check(_ name: WeightName) throws {
       let expected = name.shape(in: configuration)
       let found = try shape(of: name)
       guard found == expected else {
-        throw CheckpointError(
+        throw FileError(
           .shape, file: path, field: fileName(name),
           problem: "has shape \(found), but the configuration demands \(expected)",
           remedy: "the configuration and the weights are not of the same model: fetch both again")

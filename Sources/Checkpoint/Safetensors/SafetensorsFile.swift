@@ -1,28 +1,29 @@
 import Foundation
+import SafeFiles
 
 /// A safetensors file, mapped into memory.
 ///
 /// Layout: header length (u64, little-endian), a JSON object of that many bytes (`name: {dtype, shape,
 /// data_offsets}` and `__metadata__`, a map of strings), then the data, to which the offsets are relative.
 /// The tensors' ranges must cover the data without holes or overlaps.
-public final class SafetensorsFile: Sendable {
+package final class SafetensorsFile: Sendable {
   /// The largest header that is read, as in the format's reference implementation.
-  public static let largestHeader = 100_000_000
+  package static let largestHeader = 100_000_000
 
   /// The file's path, for messages.
-  public let path: String
+  package let path: String
   /// The tensors in the order of their data.
-  public let tensors: [SafetensorsTensor]
+  package let tensors: [SafetensorsTensor]
   /// The `__metadata__` map; empty where there is none.
-  public let metadata: [String: String]
+  package let metadata: [String: String]
 
   private let file: MappedFile
   private let index: [String: Int]
 
   /// Opens and checks a file.
   ///
-  /// Throws `CheckpointError` naming the field where the bytes are not a whole, consistent file.
-  public convenience init(_ url: URL) throws { try self.init(MappedFile(url)) }
+  /// Throws `FileError` naming the field where the bytes are not a whole, consistent file.
+  package convenience init(_ url: URL) throws { try self.init(MappedFile(url)) }
 
   /// Checks a file that is mapped already.
   package init(_ file: MappedFile) throws {
@@ -35,18 +36,18 @@ public final class SafetensorsFile: Sendable {
   }
 
   /// Lets the system have back the memory of what was read so far.
-  public func forgetPages() { file.forgetPages() }
+  package func forgetPages() { file.forgetPages() }
 
   /// The tensors' names, sorted.
-  public var names: [String] { index.keys.sorted() }
+  package var names: [String] { index.keys.sorted() }
 
   /// The tensor called `name`, or `nil`.
-  public func tensor(_ name: String) -> SafetensorsTensor? { index[name].map { tensors[$0] } }
+  package func tensor(_ name: String) -> SafetensorsTensor? { index[name].map { tensors[$0] } }
 
-  /// The tensor called `name`; throws `CheckpointError` where there is none.
-  public func require(_ name: String) throws -> SafetensorsTensor {
+  /// The tensor called `name`; throws `FileError` where there is none.
+  package func require(_ name: String) throws -> SafetensorsTensor {
     guard let tensor = tensor(name) else {
-      throw CheckpointError(
+      throw FileError(
         .missing, file: path, field: name, problem: "the file has no such tensor",
         remedy: "it holds \(tensors.count) tensors; check that it is the right file")
     }
@@ -55,15 +56,15 @@ public final class SafetensorsFile: Sendable {
 
   /// The bytes of a tensor of this file, at any alignment; valid while the file object lives (hold it with
   /// `withExtendedLifetime` while the pointer is used).
-  public func bytes(of tensor: SafetensorsTensor) -> UnsafeRawBufferPointer {
+  package func bytes(of tensor: SafetensorsTensor) -> UnsafeRawBufferPointer {
     UnsafeRawBufferPointer(rebasing: file.bytes[tensor.byteRange])
   }
 
   /// Writes elements of a tensor, in row-major order, as float32.
   ///
   /// F32, F16 and BF16 are exact; F64 is rounded to nearest. `elements` must lie within the tensor.
-  /// Throws `CheckpointError` naming the type where it is not one of these.
-  public func readFloat32(
+  /// Throws `FileError` naming the type where it is not one of these.
+  package func readFloat32(
     _ tensor: SafetensorsTensor, elements: Range<Int>, into target: UnsafeMutablePointer<Float>
   ) throws {
     precondition(elements.lowerBound >= 0 && elements.upperBound <= tensor.count, "beyond the tensor")
@@ -83,7 +84,7 @@ public final class SafetensorsFile: Sendable {
   }
 
   /// All elements of a tensor as float32; see `readFloat32(_:elements:into:)`.
-  public func float32(_ name: String) throws -> [Float] {
+  package func float32(_ name: String) throws -> [Float] {
     let tensor = try require(name)
     return try [Float](unsafeUninitializedCapacity: tensor.count) { buffer, count in
       if let base = buffer.baseAddress { try readFloat32(tensor, elements: 0..<tensor.count, into: base) }
@@ -92,7 +93,7 @@ public final class SafetensorsFile: Sendable {
   }
 
   /// All elements of an F64 tensor.
-  public func float64(_ name: String) throws -> [Double] {
+  package func float64(_ name: String) throws -> [Double] {
     let tensor = try require(name)
     guard tensor.type == .float64 else { throw wrongType(tensor, expected: "F64") }
     return elements(of: tensor)
@@ -100,8 +101,8 @@ public final class SafetensorsFile: Sendable {
 
   /// All elements of an integer tensor (`U8`, `I8`, `U16` … `I64`), converted to `T`.
   ///
-  /// Throws `CheckpointError` where the type is no integer's or an element does not fit.
-  public func integers<T: FixedWidthInteger>(_ name: String, as type: T.Type = T.self) throws -> [T] {
+  /// Throws `FileError` where the type is no integer's or an element does not fit.
+  package func integers<T: FixedWidthInteger>(_ name: String, as type: T.Type = T.self) throws -> [T] {
     let tensor = try require(name)
     switch tensor.type {
     case .uint8: return try convert(elements(of: tensor, UInt8.self), tensor)
@@ -132,8 +133,8 @@ public final class SafetensorsFile: Sendable {
     }
   }
 
-  private func wrongType(_ tensor: SafetensorsTensor, expected: String) -> CheckpointError {
-    CheckpointError(
+  private func wrongType(_ tensor: SafetensorsTensor, expected: String) -> FileError {
+    FileError(
       .unsupported, file: path, field: tensor.name, problem: "holds \(tensor.type.rawValue), not \(expected)",
       remedy: "convert the tensor or give another file")
   }

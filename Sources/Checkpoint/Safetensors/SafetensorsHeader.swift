@@ -1,3 +1,6 @@
+import SafeFiles
+import StrictJSON
+
 /// The checked header of a safetensors file.
 struct SafetensorsHeader {
   private(set) var tensors: [SafetensorsTensor] = []
@@ -44,7 +47,7 @@ struct SafetensorsHeader {
   ) throws -> SafetensorsTensor {
     guard let typeName = json["dtype"]?.string else { throw malformed(name, "has no dtype") }
     guard let type = SafetensorsType(rawValue: typeName) else {
-      throw CheckpointError(
+      throw FileError(
         .unsupported, file: path, field: name, problem: "dtype \(typeName) is not read",
         remedy: "convert the file to F32, F16 or BF16")
     }
@@ -95,8 +98,8 @@ struct SafetensorsHeader {
     }
   }
 
-  private func malformed(_ field: String, _ problem: String) -> CheckpointError {
-    CheckpointError(
+  private func malformed(_ field: String, _ problem: String) -> FileError {
+    FileError(
       .malformed, file: path, field: field, problem: problem,
       remedy: "the file is truncated or damaged: fetch or write it again")
   }

@@ -1,5 +1,5 @@
 /// The element types of safetensors; the raw values are the format's names.
-public enum SafetensorsType: String, Sendable, Equatable, CaseIterable {
+package enum SafetensorsType: String, Sendable, Equatable, CaseIterable {
   case bool = "BOOL"
   case uint8 = "U8"
   case int8 = "I8"
@@ -17,7 +17,7 @@ public enum SafetensorsType: String, Sendable, Equatable, CaseIterable {
   case float64 = "F64"
 
   /// The size of an element in bytes.
-  public var size: Int {
+  package var size: Int {
     switch self {
     case .bool, .uint8, .int8, .float8E5M2, .float8E4M3: return 1
     case .uint16, .int16, .float16, .bfloat16: return 2
@@ -27,7 +27,7 @@ public enum SafetensorsType: String, Sendable, Equatable, CaseIterable {
   }
 
   /// Whether elements can be read as float32.
-  public var convertsToFloat32: Bool {
+  package var convertsToFloat32: Bool {
     switch self {
     case .float16, .bfloat16, .float32, .float64: return true
     default: return false
@@ -36,20 +36,20 @@ public enum SafetensorsType: String, Sendable, Equatable, CaseIterable {
 }
 
 /// A tensor in a safetensors file.
-public struct SafetensorsTensor: Sendable, Equatable {
+package struct SafetensorsTensor: Sendable, Equatable {
   /// The tensor's name.
-  public let name: String
+  package let name: String
   /// The element type.
-  public let type: SafetensorsType
+  package let type: SafetensorsType
   /// The dimensions, slowest first.
-  public let shape: [Int]
+  package let shape: [Int]
   /// Where the elements lie in the file.
-  public let byteRange: Range<Int>
+  package let byteRange: Range<Int>
 
   /// The number of elements.
-  public var count: Int { shape.reduce(1, *) }
+  package var count: Int { shape.reduce(1, *) }
   /// The number of rows, all but the last dimension taken together; a vector is one row.
-  public var rowCount: Int { shape.dropLast().reduce(1, *) }
+  package var rowCount: Int { shape.dropLast().reduce(1, *) }
   /// The length of a row: the last dimension, 1 for a scalar.
-  public var rowLength: Int { shape.last ?? 1 }
+  package var rowLength: Int { shape.last ?? 1 }
 }

@@ -1,11 +1,13 @@
 import Foundation
+import SafeFiles
+import StrictJSON
 
 /// Writes safetensors files. The same tensors and metadata give the same bytes: names and metadata keys
 /// are sorted by their UTF-8 bytes, and the header is padded with spaces so that the data starts at a
 /// multiple of eight bytes.
-public enum SafetensorsWriter {
+package enum SafetensorsWriter {
   /// The elements of a tensor to write.
-  public enum Elements: Sendable, Equatable {
+  package enum Elements: Sendable, Equatable {
     case float32([Float])
     case float64([Double])
     /// Bit patterns.
@@ -46,16 +48,16 @@ public enum SafetensorsWriter {
   }
 
   /// A tensor to write.
-  public struct Tensor: Sendable, Equatable {
+  package struct Tensor: Sendable, Equatable {
     /// The tensor's name; `__metadata__` is not allowed.
-    public let name: String
+    package let name: String
     /// The dimensions, slowest first.
-    public let shape: [Int]
+    package let shape: [Int]
     /// The elements in row-major order.
-    public let elements: Elements
+    package let elements: Elements
 
     /// Creates a tensor; traps where the shape and the number of elements disagree.
-    public init(name: String, shape: [Int], elements: Elements) {
+    package init(name: String, shape: [Int], elements: Elements) {
       precondition(shape.reduce(1, *) == elements.count, "\(name): shape and count disagree")
       precondition(name != "__metadata__", "__metadata__ is no tensor's name")
       self.name = name
@@ -66,8 +68,8 @@ public enum SafetensorsWriter {
 
   /// Writes a file atomically; traps where two tensors have the same name.
   ///
-  /// Throws `CheckpointError` where the system refuses; nothing is left behind then.
-  public static func write(_ tensors: [Tensor], metadata: [String: String] = [:], to url: URL) throws {
+  /// Throws `FileError` where the system refuses; nothing is left behind then.
+  package static func write(_ tensors: [Tensor], metadata: [String: String] = [:], to url: URL) throws {
     let sorted = tensors.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
     let header = header(sorted, metadata)
     try AtomicFile.write(to: url) { writer in

@@ -1,5 +1,5 @@
 /// A part of ContextGear that can be left out, to see what it is worth.
-public enum Ablation: String, Codable, Sendable, CaseIterable {
+package enum Ablation: String, Codable, Sendable, CaseIterable {
   /// No `D_f`: one pipeline does all work.
   case groups
   /// No share `ρ`: forward-only work is on `D_f` whole.
@@ -10,7 +10,7 @@ public enum Ablation: String, Codable, Sendable, CaseIterable {
   case overlap
 
   /// The name in tables.
-  public var title: String {
+  package var title: String {
     switch self {
     case .groups: "without the groups"
     case .share: "without ρ"
@@ -50,7 +50,7 @@ public enum Ablation: String, Codable, Sendable, CaseIterable {
 extension Planner {
   /// The step time of ContextGear's own best plan without a part, baselines left aside; `nil` where no such
   /// plan fits.
-  public func stepTime(_ workload: Workload, without part: Ablation?) -> Double? {
+  package func stepTime(_ workload: Workload, without part: Ablation?) -> Double? {
     var planner = self
     planner.ablation = part
     let work = part?.changed(workload) ?? workload

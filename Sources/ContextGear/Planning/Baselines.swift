@@ -1,7 +1,7 @@
 /// Schedules that plans are compared with. All wait for the update before the next step's forward-only work,
 /// which they run through the same stages first. Devices stand in the cluster's order; each baseline has the
 /// micro-batch size that suits it best.
-public enum Baseline: String, Codable, Sendable, CaseIterable {
+package enum Baseline: String, Codable, Sendable, CaseIterable {
   /// The fastest device alone.
   case single
   /// GPipe with the same number of layers on each device.
@@ -14,7 +14,7 @@ public enum Baseline: String, Codable, Sendable, CaseIterable {
   case pipedream
 
   /// The name in tables.
-  public var title: String {
+  package var title: String {
     switch self {
     case .single: "single device"
     case .gpipe: "GPipe, uniform cuts"

@@ -1,24 +1,24 @@
 /// Tasks of one level that train side by side on disjoint devices. Lanes that share a channel have an equal part of it.
-public struct LevelPlan: Codable, Hashable, Sendable {
+package struct LevelPlan: Codable, Hashable, Sendable {
   /// A group of tasks that train one after the other on its devices.
-  public struct Lane: Codable, Hashable, Sendable {
+  package struct Lane: Codable, Hashable, Sendable {
     /// The devices' places in the cluster.
-    public var devices: [Int]
+    package var devices: [Int]
     /// One plan a task; devices count within the lane.
-    public var phases: [PlannedPhase]
+    package var phases: [PlannedPhase]
     /// Seconds for one step of each task.
-    public var time: Double { phases.reduce(0) { $0 + $1.stepTime } }
+    package var time: Double { phases.reduce(0) { $0 + $1.stepTime } }
   }
 
   /// The groups.
-  public var lanes: [Lane]
+  package var lanes: [Lane]
   /// Seconds for one step of every task, one task after the other on all devices.
-  public var oneAfterTheOther: Double
+  package var oneAfterTheOther: Double
   /// Seconds for one step of every task side by side: the slowest lane.
-  public var sideBySide: Double
+  package var sideBySide: Double
 
   /// Two lines.
-  public var text: String {
+  package var text: String {
     let lanes = lanes.map { lane in
       lane.phases.map(\.workload.trained.task).joined(separator: ", then ") + " on "
         + lane.phases.flatMap(\.devices).map(\.name).joined(separator: ", ")
@@ -40,7 +40,7 @@ extension Planner {
   ///   - groups: for each group its tasks' steps.
   ///   - oneAfterTheOther: seconds for one step of every task on all devices.
   /// - Returns: `nil` where no split is faster.
-  public func planLevel(_ groups: [[Workload]], oneAfterTheOther: Double) -> LevelPlan? {
+  package func planLevel(_ groups: [[Workload]], oneAfterTheOther: Double) -> LevelPlan? {
     let count = cluster.devices.count
     guard groups.count > 1, count >= groups.count else { return nil }
     var best: LevelPlan?

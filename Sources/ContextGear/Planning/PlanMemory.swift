@@ -1,18 +1,18 @@
 extension Plan {
   /// A stage and the bytes it needs.
-  public struct StageMemory: Sendable, Equatable {
+  package struct StageMemory: Sendable, Equatable {
     /// The device's place in the cluster.
-    public var device: Int
+    package var device: Int
     /// Bytes it needs at its peak.
-    public var needed: Int
+    package var needed: Int
     /// Bytes it may use.
-    public var available: Int
+    package var available: Int
     /// How many are missing; at most 0 where it fits.
-    public var shortage: Int { needed - available }
+    package var shortage: Int { needed - available }
   }
 
   /// What every stage needs, pipelines in order, `D_t` before `D_f`.
-  public func memory(_ devices: [Device], shape: ModelShape, workload: Workload) -> [StageMemory] {
+  package func memory(_ devices: [Device], shape: ModelShape, workload: Workload) -> [StageMemory] {
     pipelines.flatMap { pipeline in
       [(pipeline.trained, true), (pipeline.forward, false)].flatMap { group, trains in
         group.enumerated().map { place, stage in

@@ -1,29 +1,29 @@
 /// A plan with everything a person or an executor asks of it.
-public struct PlannedPhase: Codable, Hashable, Sendable {
+package struct PlannedPhase: Codable, Hashable, Sendable {
   /// What a device does in the plan.
-  public struct DeviceUse: Codable, Hashable, Sendable {
+  package struct DeviceUse: Codable, Hashable, Sendable {
     /// Its name.
-    public var name: String
+    package var name: String
     /// Its place in the cluster.
-    public var device: Int
+    package var device: Int
     /// Its layers.
-    public var first, end: Int
+    package var first, end: Int
     /// Whether it belongs to `D_t`.
-    public var trains: Bool
+    package var trains: Bool
     /// The share of a step in which it waits.
-    public var idle: Double
+    package var idle: Double
     /// Bytes at its peak, and what it may use.
-    public var memory, available: Int
+    package var memory, available: Int
   }
 
   /// A baseline's price.
-  public struct BaselineTime: Codable, Hashable, Sendable {
+  package struct BaselineTime: Codable, Hashable, Sendable {
     /// Which.
-    public var baseline: Baseline
+    package var baseline: Baseline
     /// Its best micro-batch size.
-    public var microBatch: Int
+    package var microBatch: Int
     /// Seconds of a step.
-    public var stepTime: Double
+    package var stepTime: Double
 
     init(baseline: Baseline, priced: PricedPlan) {
       self.baseline = baseline
@@ -33,32 +33,32 @@ public struct PlannedPhase: Codable, Hashable, Sendable {
   }
 
   /// The work of a step.
-  public var workload: Workload
+  package var workload: Workload
   /// Who does it.
-  public var plan: Plan
+  package var plan: Plan
   /// The baseline whose schedule the plan is, where none of ContextGear's is faster.
-  public var fallback: Baseline?
+  package var fallback: Baseline?
   /// Seconds of a step in the steady state.
-  public var stepTime: Double
+  package var stepTime: Double
   /// `C_T` and `C_F`: the step times of `D_t` and `D_f` by themselves; 0 without `D_f`. Of replicas, the first
   /// pipeline's.
-  public var trainedTime, forwardTime: Double
+  package var trainedTime, forwardTime: Double
   /// No plan of the kind that was searched has a smaller `C`.
-  public var lowerBound: Double
+  package var lowerBound: Double
   /// Whether the search covered every plan, so that the bound is the least `C`.
-  public var exact: Bool
+  package var exact: Bool
   /// What each device does.
-  public var devices: [DeviceUse]
+  package var devices: [DeviceUse]
   /// Bytes of a step from device to device.
-  public var traffic: [Simulation.Traffic]
+  package var traffic: [Simulation.Traffic]
   /// What the plan is compared with.
-  public var baselines: [BaselineTime]
+  package var baselines: [BaselineTime]
 
   /// How far the step time lies above the bound, as a share of the bound.
-  public var gap: Double { stepTime / lowerBound - 1 }
+  package var gap: Double { stepTime / lowerBound - 1 }
 
   /// The share of the best baseline's time that the plan saves.
-  public var saving: Double {
+  package var saving: Double {
     baselines.map(\.stepTime).min().map { 1 - stepTime / $0 } ?? 0
   }
 

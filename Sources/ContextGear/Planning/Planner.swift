@@ -1,9 +1,11 @@
+import InputErrors
+
 /// A plan with its price.
-public struct PricedPlan: Sendable, Hashable {
+package struct PricedPlan: Sendable, Hashable {
   /// The plan.
-  public var plan: Plan
+  package var plan: Plan
   /// Seconds of an optimiser step in the steady state, as simulated.
-  public var stepTime: Double
+  package var stepTime: Double
 }
 
 /// Looks for the plan of the least `C = max(C_T, C_F)` over groups, device orders, cuts, `k`, `ρ` and the
@@ -14,25 +16,25 @@ public struct PricedPlan: Sendable, Hashable {
 /// by itself. The candidates that can still win are priced together, with answers, refined columns and shared
 /// networks; the best of these, of replicated pipelines (see `planReplicas`) and of the baselines is the plan.
 /// For more devices there are only the last two.
-public struct Planner: Sendable {
+package struct Planner: Sendable {
   /// The most devices over which every plan is covered.
-  public static let exactLimit = 8
+  package static let exactLimit = 8
 
   let cluster: Cluster
-  let shape: ModelShape
+  package let shape: ModelShape
   var simulator: Simulator
   /// Simulated operations and tried stages until the search gives up its proof. Counted, not timed, so that
   /// a plan does not depend on the machine that makes it.
-  public var effort = 20_000_000
+  package var effort = 20_000_000
   /// Whether several pipelines may share a batch. Their gradients are summed replica by replica, so that where a
   /// replica after the first has several micro-batches, or there are more than three, the numbers are not, to the last
   /// bit, those of one process.
-  public var mayReplicate = true
+  package var mayReplicate = true
   /// A part that plans have to do without.
   var ablation: Ablation?
 
   /// Takes a validated cluster.
-  public init(_ cluster: Cluster, shape: ModelShape) {
+  package init(_ cluster: Cluster, shape: ModelShape) {
     self.cluster = cluster
     self.shape = shape
     simulator = Simulator(cluster)
@@ -52,7 +54,7 @@ public struct Planner: Sendable {
   }
 
   /// The schedule of a plan over this cluster.
-  public func schedule(
+  package func schedule(
     _ plan: Plan, _ workload: Workload, steps: Int, part: Schedule.Part = .all
   ) -> Schedule {
     Schedule(
@@ -61,9 +63,9 @@ public struct Planner: Sendable {
 
   /// Makes the plan of one phase.
   ///
-  /// - Throws: `PlanningError` where nothing fits into memory (it names the device and the bytes), or where
+  /// - Throws: `Refusal` where nothing fits into memory (it names the device and the bytes), or where
   ///   devices that would have to talk are not joined.
-  public func plan(_ workload: Workload) throws(PlanningError) -> PlannedPhase {
+  package func plan(_ workload: Workload) throws(Refusal) -> PlannedPhase {
     try checkProfiles()
     let baselines = Baseline.allCases.compactMap { kind in
       baseline(kind, workload).map { (kind, $0) }
@@ -99,11 +101,11 @@ public struct Planner: Sendable {
 
   /// Makes the plan of one phase by a baseline, for comparisons.
   ///
-  /// - Throws: `PlanningError` where the baseline does not fit the devices' memory or number.
-  public func plan(_ workload: Workload, by baseline: Baseline) throws(PlanningError) -> PlannedPhase {
+  /// - Throws: `Refusal` where the baseline does not fit the devices' memory or number.
+  package func plan(_ workload: Workload, by baseline: Baseline) throws(Refusal) -> PlannedPhase {
     try checkProfiles()
     guard let priced = self.baseline(baseline, workload), priced.stepTime.isFinite else {
-      throw PlanningError(
+      throw Refusal(
         "schedule \(baseline.rawValue)", "fits neither the devices' memory nor their number and links",
         "choose another schedule, or other devices")
     }
@@ -132,12 +134,12 @@ public struct Planner: Sendable {
   }
 
   /// Measured times hold for the model they were measured with.
-  private func checkProfiles() throws(PlanningError) {
+  private func checkProfiles() throws(Refusal) {
     for device in cluster.devices {
       guard case .measured(let times) = device.speed,
         let model = times.measured?.model ?? cluster.measured?.model, model != shape.signature
       else { continue }
-      throw PlanningError(
+      throw Refusal(
         "device \(device.name)", "was measured with a model of shape \(model), not \(shape.signature)",
         "profile the cluster again with this model")
     }
@@ -188,7 +190,7 @@ public struct Planner: Sendable {
   }
 
   /// Why there is no plan: the cut by memory with the smallest micro-batches, and where it breaks.
-  private func infeasible(_ workload: Workload) -> PlanningError {
+  private func infeasible(_ workload: Workload) -> Refusal {
     let count = min(cluster.devices.count, shape.layers)
     let order = cluster.devices.indices.sorted {
       (cluster.devices[$1].memory, $0) < (cluster.devices[$0].memory, $1)
@@ -204,12 +206,12 @@ public struct Planner: Sendable {
       ])
     let memory = plan.memory(cluster.devices, shape: shape, workload: workload)
     guard let worst = memory.max(by: { $0.shortage < $1.shortage }), worst.shortage > 0 else {
-      return PlanningError(
+      return Refusal(
         "links", "no plan fits into memory whose devices are joined",
         "add links, or a network over all devices")
     }
     let name = cluster.devices[worst.device].name
-    return PlanningError(
+    return Refusal(
       "device \(name)",
       "lacks \(worst.shortage) bytes: with layers cut in proportion to memory and micro-batches of one sample "
         + "it needs \(worst.needed) and has \(worst.available)",

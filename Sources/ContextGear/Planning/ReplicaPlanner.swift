@@ -1,7 +1,7 @@
 /// Plans for many devices: replicated pipelines that share a batch.
 extension Cluster {
   /// Some of the devices, with what joins them.
-  public func subset(_ places: [Int]) -> Cluster {
+  package func subset(_ places: [Int]) -> Cluster {
     let chosen = places.map { devices[$0] }
     let names = Set(chosen.map(\.name))
     return Cluster(

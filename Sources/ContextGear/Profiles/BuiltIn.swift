@@ -1,28 +1,28 @@
 /// Devices and links that a cluster file can name instead of describing them.
-public enum BuiltIn {
+package enum BuiltIn {
   /// The share of the vendor's peak that described devices reach. An assumption: what training with small
   /// micro-batches reaches on such modules varies between about 0.2 and 0.4.
-  public static let efficiency = 0.3
+  package static let efficiency = 0.3
   /// The share of a module's memory that training may use; the system and the display have the rest.
-  public static let usableMemory = 0.75
+  package static let usableMemory = 0.75
   /// Seconds a layer's pass costs for launching about a dozen kernels.
-  public static let overhead = 2e-4
+  package static let overhead = 2e-4
 
   /// A module's published figures.
-  public struct Module: Sendable {
+  package struct Module: Sendable {
     /// What a cluster file calls it.
-    public let kind: String
+    package let kind: String
     /// Dense FP16 peak of the GPU, FLOP/s: streaming multiprocessors × clock × FLOP per cycle.
-    public let peak: Double
+    package let peak: Double
     /// Bytes/s.
-    public let memoryBandwidth: Double
+    package let memoryBandwidth: Double
     /// Bytes of the module.
-    public let memory: Int
+    package let memory: Int
   }
 
   /// From NVIDIA's data sheets of the modules. An Ampere multiprocessor does 2048 dense FP16 FLOP per cycle
   /// on its tensor cores, a Volta one 1024.
-  public static let modules: [Module] = [
+  package static let modules: [Module] = [
     // 16 multiprocessors at 1.3 GHz; 64 GB at 204.8 GB/s.
     Module(kind: "agx-orin", peak: 16 * 1.3e9 * 2048, memoryBandwidth: 204.8e9, memory: 64 << 30),
     // 8 at 0.918 GHz; 16 GB at 102.4 GB/s.
@@ -34,20 +34,20 @@ public enum BuiltIn {
   ]
 
   /// A network that cluster files can name.
-  public struct Medium: Sendable {
+  package struct Medium: Sendable {
     /// What a cluster file calls it.
-    public let kind: String
+    package let kind: String
     /// Whether one message at a time crosses it.
-    public let shared: Bool
+    package let shared: Bool
     /// Seconds.
-    public let latency: Double
+    package let latency: Double
     /// Bytes/s that TCP delivers.
-    public let bandwidth: Double
+    package let bandwidth: Double
   }
 
   /// Typical rates over TCP, not one product's: 802.11ac and 802.11ax with two streams and 80 MHz in one
   /// room; a mid-band 5G uplink; a switched gigabit network.
-  public static let media: [Medium] = [
+  package static let media: [Medium] = [
     Medium(kind: "wifi5", shared: true, latency: 3e-3, bandwidth: 50e6),
     Medium(kind: "wifi6", shared: true, latency: 2e-3, bandwidth: 87.5e6),
     Medium(kind: "5g", shared: false, latency: 12e-3, bandwidth: 7.5e6),
@@ -55,7 +55,7 @@ public enum BuiltIn {
   ]
 
   /// A described device of a module's kind; `nil` for an unknown one.
-  public static func device(_ name: String, kind: String) -> Device? {
+  package static func device(_ name: String, kind: String) -> Device? {
     guard let module = modules.first(where: { $0.kind == kind }) else { return nil }
     return Device(
       name: name, memory: Int(Double(module.memory) * usableMemory),
@@ -66,7 +66,7 @@ public enum BuiltIn {
   }
 
   /// A network of a kind over all devices; `nil` for an unknown one.
-  public static func network(_ kind: String) -> Network? {
+  package static func network(_ kind: String) -> Network? {
     media.first { $0.kind == kind }.map {
       Network(name: kind, shared: $0.shared, latency: $0.latency, bandwidth: $0.bandwidth)
     }

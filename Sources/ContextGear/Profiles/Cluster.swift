@@ -1,22 +1,22 @@
 import Foundation
 
 /// Devices, the links between them, and where these figures come from.
-public struct Cluster: Codable, Hashable, Sendable {
+package struct Cluster: Codable, Hashable, Sendable {
   /// The cluster's name.
-  public var name: String
+  package var name: String
   /// When and where it was measured; `nil` for a described one.
-  public var measured: Provenance?
+  package var measured: Provenance?
   /// The devices, in the order that plans number them.
-  public var devices: [Device]
+  package var devices: [Device]
   /// Links between two devices. They go before the networks.
-  public var links: [Link]
+  package var links: [Link]
   /// Media that join several devices.
-  public var networks: [Network]
+  package var networks: [Network]
   /// What starting a job on the devices needs besides their addresses; `nil` for the defaults.
-  public var launch: Launch?
+  package var launch: Launch?
 
   /// Takes the parts as they are; `validate` checks them.
-  public init(
+  package init(
     name: String, measured: Provenance? = nil, devices: [Device], links: [Link] = [],
     networks: [Network] = [], launch: Launch? = nil
   ) {
@@ -30,32 +30,32 @@ public struct Cluster: Codable, Hashable, Sendable {
 }
 
 /// How a job's ranks are started and reach each other.
-public struct Launch: Codable, Hashable, Sendable {
+package struct Launch: Codable, Hashable, Sendable {
   /// The network that messages go over: an interface's name or `ADDRESS/BITS`.
-  public var network: String?
+  package var network: String?
   /// The program that starts a command on another host.
-  public var remoteShell: String?
+  package var remoteShell: String?
 
   /// Takes the parts.
-  public init(network: String? = nil, remoteShell: String? = nil) {
+  package init(network: String? = nil, remoteShell: String? = nil) {
     self.network = network
     self.remoteShell = remoteShell
   }
 }
 
 /// When, where and with what something was measured.
-public struct Provenance: Codable, Hashable, Sendable {
+package struct Provenance: Codable, Hashable, Sendable {
   /// The time, as ISO 8601.
-  public var when: String
+  package var when: String
   /// The machine or the place.
-  public var machine: String
+  package var machine: String
   /// The model whose layers were timed, as `ModelShape.signature`; `nil` where only links were.
-  public var model: String?
+  package var model: String?
   /// The settings of the measurement, for people.
-  public var settings: String?
+  package var settings: String?
 
   /// Takes the parts.
-  public init(when: String, machine: String, model: String? = nil, settings: String? = nil) {
+  package init(when: String, machine: String, model: String? = nil, settings: String? = nil) {
     self.when = when
     self.machine = machine
     self.model = model
@@ -63,7 +63,7 @@ public struct Provenance: Codable, Hashable, Sendable {
   }
 
   /// `measured 2026-01-02T03:04:05Z (3 days ago) on lab`.
-  public func text(now: Date) -> String {
+  package func text(now: Date) -> String {
     let age = (try? Date(when, strategy: .iso8601)).map { " (\(Self.age(now.timeIntervalSince($0))))" }
     return "measured \(when)\(age ?? "") on \(machine)"
   }
@@ -79,25 +79,25 @@ public struct Provenance: Codable, Hashable, Sendable {
 }
 
 /// One computer of a cluster.
-public struct Device: Codable, Hashable, Sendable {
+package struct Device: Codable, Hashable, Sendable {
   /// A name that no other device has.
-  public var name: String
+  package var name: String
   /// Its address, for the launcher.
-  public var host: String?
+  package var host: String?
   /// The user that the launcher logs in as.
-  public var user: String?
+  package var user: String?
   /// Threads that it computes with; its measured times hold for them. `nil` leaves the choice to the device.
-  public var workers: Int?
+  package var workers: Int?
   /// Devices with the same number are processors of one machine and slow each other, as far as
   /// `MeasuredTimes.contention` says. `nil` for a machine of its own.
-  public var machine: Int?
+  package var machine: Int?
   /// Bytes that training may use.
-  public var memory: Int
+  package var memory: Int
   /// How long it works.
-  public var speed: Speed
+  package var speed: Speed
 
   /// Where a device's times come from.
-  public enum Speed: Hashable, Sendable {
+  package enum Speed: Hashable, Sendable {
     /// Timed on the device itself.
     case measured(MeasuredTimes)
     /// Computed from a rate.
@@ -105,7 +105,7 @@ public struct Device: Codable, Hashable, Sendable {
   }
 
   /// Takes the parts.
-  public init(
+  package init(
     name: String, host: String? = nil, user: String? = nil, workers: Int? = nil, machine: Int? = nil,
     memory: Int, speed: Speed
   ) {
@@ -120,18 +120,18 @@ public struct Device: Codable, Hashable, Sendable {
 }
 
 /// Times of one layer (and of the head) for micro-batches of several sizes.
-public struct MeasuredTimes: Codable, Hashable, Sendable {
+package struct MeasuredTimes: Codable, Hashable, Sendable {
   /// One size.
-  public struct Point: Codable, Hashable, Sendable {
+  package struct Point: Codable, Hashable, Sendable {
     /// Rows of the micro-batch: tokens, for the head labelled tokens.
-    public var tokens: Int
+    package var tokens: Int
     /// Seconds of the forward pass.
-    public var forward: Double
+    package var forward: Double
     /// Seconds of the backward pass.
-    public var backward: Double
+    package var backward: Double
 
     /// Takes the parts.
-    public init(tokens: Int, forward: Double, backward: Double) {
+    package init(tokens: Int, forward: Double, backward: Double) {
       self.tokens = tokens
       self.forward = forward
       self.backward = backward
@@ -139,34 +139,34 @@ public struct MeasuredTimes: Codable, Hashable, Sendable {
   }
 
   /// One transformer layer; at least one point, tokens ascending.
-  public var layer: [Point]
+  package var layer: [Point]
   /// Final norm, head and loss; empty where it costs nothing worth counting.
-  public var head: [Point]
+  package var head: [Point]
   /// The token embedding; likewise. Its backward time is not used.
-  public var embedding: [Point]
+  package var embedding: [Point]
   /// Seconds the optimiser takes for one layer.
-  public var updatePerLayer: Double
+  package var updatePerLayer: Double
   /// Seconds of a layer's part in the adding up of replicas' gradients; `nil` where it costs nothing worth counting.
-  public var sumPerLayer: SumTimes?
+  package var sumPerLayer: SumTimes?
   /// Rank columns of each adapted matrix in `layer`, `updatePerLayer` and `sumPerLayer`, all of which train; `nil`
   /// where these times hold for any number of columns.
-  public var rank: Int?
+  package var rank: Int?
   /// The layer with other numbers of columns; empty where `layer` holds for any number.
-  public var columns: [ColumnTimes]
+  package var columns: [ColumnTimes]
   /// The share of a layer's time that the model's last one saves in rows without a label; `nil` for the share of its
   /// products that come after attention.
-  public var lastLayerSaves: Saving?
+  package var lastLayerSaves: Saving?
   /// Whether the device merges frozen columns into its weights where nothing else computes with them.
-  public var mergesFrozen: Bool
+  package var mergesFrozen: Bool
   /// Bytes of a stored weight where the device was measured, 2 or 4; `nil` for the model shape's.
-  public var valueBytes: Int?
+  package var valueBytes: Int?
   /// How much longer all this takes beside other devices of the machine; `nil` where none were there.
-  public var contention: Contention?
+  package var contention: Contention?
   /// When and where; with the model.
-  public var measured: Provenance?
+  package var measured: Provenance?
 
   /// Takes the parts.
-  public init(
+  package init(
     layer: [Point], head: [Point] = [], embedding: [Point] = [], updatePerLayer: Double = 0,
     sumPerLayer: SumTimes? = nil, rank: Int? = nil, columns: [ColumnTimes] = [],
     lastLayerSaves: Saving? = nil, mergesFrozen: Bool = false,
@@ -188,44 +188,44 @@ public struct MeasuredTimes: Codable, Hashable, Sendable {
 }
 
 /// Seconds that a device needs for gradients which replicas add up, beside the time on the network.
-public struct SumTimes: Codable, Hashable, Sendable {
+package struct SumTimes: Codable, Hashable, Sendable {
   /// To copy them into a message, or out of one.
-  public var copy: Double
+  package var copy: Double
   /// To take them out of a message and add them.
-  public var add: Double
+  package var add: Double
 
   /// Takes the parts.
-  public init(copy: Double, add: Double) {
+  package init(copy: Double, add: Double) {
     self.copy = copy
     self.add = add
   }
 }
 
 /// A share of time in each direction, in `0...1`.
-public struct Saving: Codable, Hashable, Sendable {
+package struct Saving: Codable, Hashable, Sendable {
   /// Of the forward pass.
-  public var forward: Double
+  package var forward: Double
   /// Of the backward pass.
-  public var backward: Double
+  package var backward: Double
 
   /// Takes the parts.
-  public init(forward: Double, backward: Double) {
+  package init(forward: Double, backward: Double) {
     self.forward = forward
     self.backward = backward
   }
 }
 
 /// Times of one layer with some numbers of rank columns.
-public struct ColumnTimes: Codable, Hashable, Sendable {
+package struct ColumnTimes: Codable, Hashable, Sendable {
   /// Columns of each adapted matrix that train.
-  public var trained: Int
+  package var trained: Int
   /// Columns of each adapted matrix that do not.
-  public var frozen: Int
+  package var frozen: Int
   /// At least one size, tokens ascending.
-  public var layer: [MeasuredTimes.Point]
+  package var layer: [MeasuredTimes.Point]
 
   /// Takes the parts.
-  public init(trained: Int, frozen: Int, layer: [MeasuredTimes.Point]) {
+  package init(trained: Int, frozen: Int, layer: [MeasuredTimes.Point]) {
     self.trained = trained
     self.frozen = frozen
     self.layer = layer
@@ -234,32 +234,32 @@ public struct ColumnTimes: Codable, Hashable, Sendable {
 
 /// How devices of one machine slow each other: how many times as long work takes beside others that compute, at least
 /// 1. Work that mostly reads memory is slowed more than work that mostly computes.
-public struct Contention: Codable, Hashable, Sendable {
+package struct Contention: Codable, Hashable, Sendable {
   /// Work of one size.
-  public struct Size: Codable, Hashable, Sendable {
+  package struct Size: Codable, Hashable, Sendable {
     /// Rows of the micro-batch: tokens, for the head labelled tokens.
-    public var tokens: Int
+    package var tokens: Int
     /// How many times as long.
-    public var factor: Double
+    package var factor: Double
 
     /// Takes the parts.
-    public init(tokens: Int, factor: Double) {
+    package init(tokens: Int, factor: Double) {
       self.tokens = tokens
       self.factor = factor
     }
   }
 
   /// Of work that has no factor of its own.
-  public var factor: Double
+  package var factor: Double
   /// The number of other devices of the machine that compute meanwhile.
-  public var others: Int
+  package var others: Int
   /// Of a layer and of the head, tokens ascending.
-  public var layer, head: [Size]
+  package var layer, head: [Size]
   /// Of `updatePerLayer` and of `sumPerLayer`.
-  public var update, sum: Double?
+  package var update, sum: Double?
 
   /// Takes the parts.
-  public init(
+  package init(
     factor: Double, others: Int, layer: [Size] = [], head: [Size] = [], update: Double? = nil,
     sum: Double? = nil
   ) {
@@ -274,18 +274,18 @@ public struct Contention: Codable, Hashable, Sendable {
 
 /// A device that is only described: `time = max(FLOPs / (peak · efficiency), bytes / bandwidth) + overhead`
 /// for each layer (roofline; Williams, Waterman and Patterson, 2009).
-public struct DescribedRate: Codable, Hashable, Sendable {
+package struct DescribedRate: Codable, Hashable, Sendable {
   /// The vendor's peak, FLOP/s.
-  public var peak: Double
+  package var peak: Double
   /// The share of the peak that training reaches, in `0...1`.
-  public var efficiency: Double
+  package var efficiency: Double
   /// Bytes/s from memory.
-  public var memoryBandwidth: Double
+  package var memoryBandwidth: Double
   /// Seconds that a pass through one layer costs whatever its size: kernel launches.
-  public var overhead: Double
+  package var overhead: Double
 
   /// Takes the parts.
-  public init(peak: Double, efficiency: Double, memoryBandwidth: Double, overhead: Double) {
+  package init(peak: Double, efficiency: Double, memoryBandwidth: Double, overhead: Double) {
     self.peak = peak
     self.efficiency = efficiency
     self.memoryBandwidth = memoryBandwidth
@@ -294,22 +294,22 @@ public struct DescribedRate: Codable, Hashable, Sendable {
 }
 
 /// A link between two devices.
-public struct Link: Codable, Hashable, Sendable {
+package struct Link: Codable, Hashable, Sendable {
   /// One end.
-  public var from: String
+  package var from: String
   /// The other end.
-  public var to: String
+  package var to: String
   /// Whether it serves `from -> to` alone; otherwise both directions, each with the whole bandwidth.
-  public var directed: Bool
+  package var directed: Bool
   /// Seconds until the first byte arrives.
-  public var latency: Double
+  package var latency: Double
   /// Bytes/s.
-  public var bandwidth: Double
+  package var bandwidth: Double
   /// The fit's relative residual, where it was measured.
-  public var residual: Double?
+  package var residual: Double?
 
   /// Takes the parts.
-  public init(
+  package init(
     from: String, to: String, directed: Bool = false, latency: Double, bandwidth: Double,
     residual: Double? = nil
   ) {
@@ -323,21 +323,21 @@ public struct Link: Codable, Hashable, Sendable {
 }
 
 /// A network that joins several devices.
-public struct Network: Codable, Hashable, Sendable {
+package struct Network: Codable, Hashable, Sendable {
   /// Its name.
-  public var name: String
+  package var name: String
   /// The devices in it; empty for all.
-  public var devices: [String]
+  package var devices: [String]
   /// Whether one message at a time crosses it (a Wi-Fi channel); otherwise each device has its own port
   /// (a switch).
-  public var shared: Bool
+  package var shared: Bool
   /// Seconds until the first byte arrives.
-  public var latency: Double
+  package var latency: Double
   /// Bytes/s of the medium, or of a port in each direction.
-  public var bandwidth: Double
+  package var bandwidth: Double
 
   /// Takes the parts.
-  public init(
+  package init(
     name: String, devices: [String] = [], shared: Bool, latency: Double, bandwidth: Double
   ) {
     self.name = name

@@ -1,8 +1,10 @@
+import InputErrors
+
 extension Cluster {
   enum CodingKeys: String, CodingKey, CaseIterable { case name, measured, devices, links, networks, launch }
 
   /// Reads the fields strictly; `count` copies of a device become devices of their own.
-  public init(from decoder: any Decoder) throws {
+  package init(from decoder: any Decoder) throws {
     let fields = try decoder.fields(CodingKeys.self)
     name = try fields.decodeIfPresent(String.self, forKey: .name) ?? "cluster"
     measured = try fields.decodeIfPresent(Provenance.self, forKey: .measured)
@@ -17,32 +19,32 @@ extension Cluster {
   }
 
   /// The most devices that are read.
-  public static let maximumDevices = 100_000
+  package static let maximumDevices = 100_000
 
-  private static func check(deviceCount count: Int) throws(PlanningError) {
+  private static func check(deviceCount count: Int) throws(Refusal) {
     guard (1...maximumDevices).contains(count) else {
-      throw PlanningError("devices", "there are \(count)", "give between 1 and \(maximumDevices) devices")
+      throw Refusal("devices", "there are \(count)", "give between 1 and \(maximumDevices) devices")
     }
   }
 
-  /// Throws `PlanningError` where names stand twice, or links name no device.
-  public func validate() throws(PlanningError) {
+  /// Throws `Refusal` where names stand twice, or links name no device.
+  package func validate() throws(Refusal) {
     try Self.check(deviceCount: devices.count)
     var names: Set<String> = []
     for (index, device) in devices.enumerated() where !names.insert(device.name).inserted {
-      throw PlanningError(
+      throw Refusal(
         "devices.\(index).name", "the name '\(device.name)' stands twice", "give each device its own")
     }
-    func check(_ name: String, _ place: String) throws(PlanningError) {
+    func check(_ name: String, _ place: String) throws(Refusal) {
       guard names.contains(name) else {
-        throw PlanningError(place, "there is no device '\(name)'", "name one of the devices")
+        throw Refusal(place, "there is no device '\(name)'", "name one of the devices")
       }
     }
     for (index, link) in links.enumerated() {
       try check(link.from, "links.\(index).from")
       try check(link.to, "links.\(index).to")
       guard link.from != link.to else {
-        throw PlanningError("links.\(index)", "joins '\(link.from)' with itself", "name two devices")
+        throw Refusal("links.\(index)", "joins '\(link.from)' with itself", "name two devices")
       }
     }
     for (index, network) in networks.enumerated() {
@@ -74,7 +76,7 @@ private struct DeviceEntry: Decodable {
     let fields = try decoder.fields(CodingKeys.self)
     let kind = try fields.decodeIfPresent(String.self, forKey: .kind)
     let name = try fields.decodeIfPresent(String.self, forKey: .name) ?? kind
-    func refusal(_ key: CodingKeys?, _ problem: String, _ remedy: String) -> PlanningError {
+    func refusal(_ key: CodingKeys?, _ problem: String, _ remedy: String) -> Refusal {
       decoder.refusal(decoder.codingPath + (key.map { [$0] } ?? []), problem, remedy)
     }
     guard let name, !name.isEmpty else { throw refusal(.name, "is missing", "give the device a name") }
@@ -117,7 +119,7 @@ extension Device {
   }
 
   /// Reads one device of a cluster file.
-  public init(from decoder: any Decoder) throws {
+  package init(from decoder: any Decoder) throws {
     let entry = try DeviceEntry(from: decoder)
     guard entry.devices.count == 1 else {
       throw decoder.refusal(decoder.codingPath, "stands for several devices", "leave count out")
@@ -126,7 +128,7 @@ extension Device {
   }
 
   /// Writes the fields that a cluster file has.
-  public func encode(to encoder: any Encoder) throws {
+  package func encode(to encoder: any Encoder) throws {
     var fields = encoder.container(keyedBy: CodingKeys.self)
     try fields.encode(name, forKey: .name)
     try fields.encodeIfPresent(host, forKey: .host)
@@ -145,7 +147,7 @@ extension Launch {
   enum CodingKeys: String, CodingKey, CaseIterable { case network, remoteShell }
 
   /// Reads the fields strictly.
-  public init(from decoder: any Decoder) throws {
+  package init(from decoder: any Decoder) throws {
     let fields = try decoder.fields(CodingKeys.self)
     network = try fields.decodeIfPresent(String.self, forKey: .network)
     remoteShell = try fields.decodeIfPresent(String.self, forKey: .remoteShell)
@@ -156,7 +158,7 @@ extension Provenance {
   enum CodingKeys: String, CodingKey, CaseIterable { case when, machine, model, settings }
 
   /// Reads the fields strictly.
-  public init(from decoder: any Decoder) throws {
+  package init(from decoder: any Decoder) throws {
     let fields = try decoder.fields(CodingKeys.self)
     when = try fields.decode(String.self, forKey: .when)
     machine = try fields.decode(String.self, forKey: .machine)
@@ -172,7 +174,7 @@ extension MeasuredTimes {
   }
 
   /// Reads the fields strictly; points must ascend in tokens.
-  public init(from decoder: any Decoder) throws {
+  package init(from decoder: any Decoder) throws {
     let fields = try decoder.fields(CodingKeys.self)
     layer = try fields.decode([Point].self, forKey: .layer)
     head = try fields.decodeIfPresent([Point].self, forKey: .head) ?? []
@@ -218,7 +220,7 @@ extension MeasuredTimes {
   }
 
   /// Writes the fields; what has its default is left out.
-  public func encode(to encoder: any Encoder) throws {
+  package func encode(to encoder: any Encoder) throws {
     var fields = encoder.container(keyedBy: CodingKeys.self)
     try fields.encode(layer, forKey: .layer)
     try fields.encode(head, forKey: .head)
@@ -243,7 +245,7 @@ extension SumTimes {
   enum CodingKeys: String, CodingKey, CaseIterable { case copy, add }
 
   /// Reads the fields strictly.
-  public init(from decoder: any Decoder) throws {
+  package init(from decoder: any Decoder) throws {
     let fields = try decoder.fields(CodingKeys.self)
     copy = try fields.positive(.copy, orZero: true)
     add = try fields.positive(.add, orZero: true)
@@ -254,7 +256,7 @@ extension Saving {
   enum CodingKeys: String, CodingKey, CaseIterable { case forward, backward }
 
   /// Reads the fields strictly.
-  public init(from decoder: any Decoder) throws {
+  package init(from decoder: any Decoder) throws {
     let fields = try decoder.fields(CodingKeys.self)
     forward = try fields.positive(.forward, orZero: true)
     backward = try fields.positive(.backward, orZero: true)
@@ -268,7 +270,7 @@ extension ColumnTimes {
   enum CodingKeys: String, CodingKey, CaseIterable { case trained, frozen, layer }
 
   /// Reads the fields strictly.
-  public init(from decoder: any Decoder) throws {
+  package init(from decoder: any Decoder) throws {
     let fields = try decoder.fields(CodingKeys.self)
     trained = try fields.decodeIfPresent(Int.self, forKey: .trained) ?? 0
     frozen = try fields.decodeIfPresent(Int.self, forKey: .frozen) ?? 0
@@ -289,7 +291,7 @@ extension Contention {
   enum CodingKeys: String, CodingKey, CaseIterable { case factor, others, layer, head, update, sum }
 
   /// Reads the fields strictly; sizes must ascend in tokens.
-  public init(from decoder: any Decoder) throws {
+  package init(from decoder: any Decoder) throws {
     let fields = try decoder.fields(CodingKeys.self)
     factor = try decoder.slowdown(fields, .factor)
     others = try fields.decode(Int.self, forKey: .others)
@@ -314,7 +316,7 @@ extension Contention.Size {
   enum CodingKeys: String, CodingKey, CaseIterable { case tokens, factor }
 
   /// Reads the fields strictly.
-  public init(from decoder: any Decoder) throws {
+  package init(from decoder: any Decoder) throws {
     let fields = try decoder.fields(CodingKeys.self)
     tokens = try fields.decode(Int.self, forKey: .tokens)
     guard tokens > 0 else {
@@ -343,7 +345,7 @@ extension MeasuredTimes.Point {
   enum CodingKeys: String, CodingKey, CaseIterable { case tokens, forward, backward }
 
   /// Reads the fields strictly.
-  public init(from decoder: any Decoder) throws {
+  package init(from decoder: any Decoder) throws {
     let fields = try decoder.fields(CodingKeys.self)
     tokens = try fields.decode(Int.self, forKey: .tokens)
     guard tokens > 0 else {
@@ -359,7 +361,7 @@ extension DescribedRate {
   enum CodingKeys: String, CodingKey, CaseIterable { case peak, efficiency, memoryBandwidth, overhead }
 
   /// Reads the fields strictly; only `peak` has no default.
-  public init(from decoder: any Decoder) throws {
+  package init(from decoder: any Decoder) throws {
     let fields = try decoder.fields(CodingKeys.self)
     peak = try fields.positive(.peak)
     efficiency = fields.contains(.efficiency) ? try fields.positive(.efficiency) : BuiltIn.efficiency
@@ -376,7 +378,7 @@ extension Link {
   enum CodingKeys: String, CodingKey, CaseIterable { case from, to, directed, latency, bandwidth, residual }
 
   /// Reads the fields strictly.
-  public init(from decoder: any Decoder) throws {
+  package init(from decoder: any Decoder) throws {
     let fields = try decoder.fields(CodingKeys.self)
     from = try fields.decode(String.self, forKey: .from)
     to = try fields.decode(String.self, forKey: .to)
@@ -391,11 +393,11 @@ extension Network {
   enum CodingKeys: String, CodingKey, CaseIterable { case name, kind, devices, shared, latency, bandwidth }
 
   /// Reads the fields strictly; what is not given comes from `kind`.
-  public init(from decoder: any Decoder) throws {
+  package init(from decoder: any Decoder) throws {
     let fields = try decoder.fields(CodingKeys.self)
     let kind = try fields.decodeIfPresent(String.self, forKey: .kind)
     let base = kind.flatMap { BuiltIn.network($0) }
-    func refusal(_ key: CodingKeys, _ problem: String, _ remedy: String) -> PlanningError {
+    func refusal(_ key: CodingKeys, _ problem: String, _ remedy: String) -> Refusal {
       decoder.refusal(decoder.codingPath + [key], problem, remedy)
     }
     if let kind, base == nil {
@@ -415,7 +417,7 @@ extension Network {
   }
 
   /// Writes all figures.
-  public func encode(to encoder: any Encoder) throws {
+  package func encode(to encoder: any Encoder) throws {
     var fields = encoder.container(keyedBy: CodingKeys.self)
     try fields.encode(name, forKey: .name)
     if !devices.isEmpty { try fields.encode(devices, forKey: .devices) }

@@ -1,4 +1,5 @@
 import Foundation
+import InputErrors
 import Yams
 
 extension Cluster {
@@ -7,18 +8,18 @@ extension Cluster {
 
   /// Reads a cluster file.
   ///
-  /// - Throws: `PlanningError` that names the file, the field and the remedy.
-  public init(contentsOf path: String) throws(PlanningError) {
+  /// - Throws: `Refusal` that names the file, the field and the remedy.
+  package init(contentsOf path: String) throws(Refusal) {
     self = try YAMLFile.read(Cluster.self, path)
   }
 
   /// Reads a cluster from YAML; `file` is for messages.
-  public init(yaml: String, file: String) throws(PlanningError) {
+  package init(yaml: String, file: String) throws(Refusal) {
     self = try YAMLFile.decode(Cluster.self, yaml, file: file)
   }
 
   /// The cluster as YAML that `init(yaml:file:)` reads to the same value.
-  public func yaml() throws -> String {
+  package func yaml() throws -> String {
     let encoder = YAMLEncoder()
     encoder.options.width = 110
     // Small numbers come with 17 digits, as in 2.8019999999999999e-05; the shortest that reads back is kinder.
@@ -30,46 +31,46 @@ extension Cluster {
 
 extension ModelShape {
   /// Reads a model's shape from a YAML or JSON file.
-  public init(contentsOf path: String) throws(PlanningError) {
+  package init(contentsOf path: String) throws(Refusal) {
     self = try YAMLFile.read(ModelShape.self, path)
   }
 }
 
 /// Values in YAML files.
 enum YAMLFile {
-  static func read<Value: Decodable>(_ type: Value.Type, _ path: String) throws(PlanningError) -> Value {
+  static func read<Value: Decodable>(_ type: Value.Type, _ path: String) throws(Refusal) -> Value {
     var isFolder: ObjCBool = false
     guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), !isFolder.boolValue else {
       let problem = isFolder.boolValue ? "is a folder" : "there is no such file"
-      throw PlanningError(path, problem, "check the path")
+      throw Refusal(path, problem, "check the path")
     }
     guard let handle = FileHandle(forReadingAtPath: path),
       let bytes = try? handle.read(upToCount: Cluster.maximumFileSize + 1) ?? Data()
     else {
-      throw PlanningError(path, "cannot be read", "check the permissions")
+      throw Refusal(path, "cannot be read", "check the permissions")
     }
     guard bytes.count <= Cluster.maximumFileSize else {
-      throw PlanningError(path, "is larger than \(Cluster.maximumFileSize >> 20) MiB", "name a YAML file")
+      throw Refusal(path, "is larger than \(Cluster.maximumFileSize >> 20) MiB", "name a YAML file")
     }
     // A byte-order mark would shift the first line by a column.
     let content = bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? bytes.dropFirst(3) : bytes
     guard let text = String(validating: content, as: UTF8.self) else {
-      throw PlanningError(path, "is not UTF-8 text", "save it as UTF-8")
+      throw Refusal(path, "is not UTF-8 text", "save it as UTF-8")
     }
     return try decode(type, text, file: path)
   }
 
   static func decode<Value: Decodable>(
     _ type: Value.Type, _ text: String, file: String
-  ) throws(PlanningError) -> Value {
-    func located(_ path: [any CodingKey], _ problem: String, _ remedy: String) -> PlanningError {
+  ) throws(Refusal) -> Value {
+    func located(_ path: [any CodingKey], _ problem: String, _ remedy: String) -> Refusal {
       let field = path.dotted
-      return PlanningError(field.isEmpty ? file : "\(file): \(field)", problem, remedy)
+      return Refusal(field.isEmpty ? file : "\(file): \(field)", problem, remedy)
     }
     do {
       return try YAMLDecoder().decode(type, from: text)
-    } catch let error as PlanningError {
-      throw PlanningError("\(file): \(error.place)", error.problem, error.remedy)
+    } catch let error as Refusal {
+      throw error.within(file)
     } catch DecodingError.keyNotFound(let key, let context) {
       throw located(context.codingPath + [key], "is missing", "add it")
     } catch DecodingError.typeMismatch(let type, let context) {
@@ -77,8 +78,8 @@ enum YAMLFile {
     } catch DecodingError.valueNotFound(let type, let context) {
       throw located(context.codingPath, "is empty", "give \(kind(type))")
     } catch DecodingError.dataCorrupted(let context) {
-      if let inner = context.underlyingError as? PlanningError {
-        throw PlanningError("\(file): \(inner.place)", inner.problem, inner.remedy)
+      if let inner = context.underlyingError as? Refusal {
+        throw inner.within(file)
       }
       let detail = context.underlyingError.map { ": \($0)".split(whereSeparator: \.isNewline)[0] } ?? ""
       throw located(

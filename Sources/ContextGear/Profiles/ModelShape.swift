@@ -1,32 +1,32 @@
 /// What pricing needs to know of a model: sizes, not weights.
-public struct ModelShape: Codable, Hashable, Sendable {
+package struct ModelShape: Codable, Hashable, Sendable {
   /// Transformer layers.
-  public var layers: Int
+  package var layers: Int
   /// Width of the residual stream.
-  public var hidden: Int
+  package var hidden: Int
   /// Query heads.
-  public var heads: Int
+  package var heads: Int
   /// Key/value heads.
-  public var keyValueHeads: Int
+  package var keyValueHeads: Int
   /// Width of a head.
-  public var headDimension: Int
+  package var headDimension: Int
   /// Width of the feed-forward layer.
-  public var feedForward: Int
+  package var feedForward: Int
   /// Rows of the token embedding.
-  public var vocabulary: Int
+  package var vocabulary: Int
   /// Whether the token embedding is also the head.
-  public var tiedHead: Bool
+  package var tiedHead: Bool
   /// Bytes of a stored weight or activation.
-  public var valueBytes: Int
+  package var valueBytes: Int
   /// Copies of the frozen weights on a device that trains. The CPU engine packs one for each direction.
-  public var trainingCopies: Int
+  package var trainingCopies: Int
   /// Rank columns of every adapted linear layer (all seven of a transformer layer).
-  public var rank: Int
+  package var rank: Int
   /// The first layer that is adapted: those below it train nothing and need no backward pass.
-  public var firstAdapted: Int
+  package var firstAdapted: Int
 
   /// Takes the sizes.
-  public init(
+  package init(
     layers: Int, hidden: Int, heads: Int, keyValueHeads: Int, headDimension: Int, feedForward: Int,
     vocabulary: Int, tiedHead: Bool = true, valueBytes: Int = 2, trainingCopies: Int = 2, rank: Int = 16,
     firstAdapted: Int = 0
@@ -51,7 +51,7 @@ public struct ModelShape: Codable, Hashable, Sendable {
   }
 
   /// Reads the fields strictly.
-  public init(from decoder: any Decoder) throws {
+  package init(from decoder: any Decoder) throws {
     let fields = try decoder.fields(CodingKeys.self)
     // No product of sizes that anything is made of overflows within these limits.
     func size(_ key: CodingKeys, _ most: Int, default value: Int? = nil) throws -> Int {
@@ -83,13 +83,13 @@ public struct ModelShape: Codable, Hashable, Sendable {
   }
 
   /// Tells shapes apart: `30x576x1536x49152`. Measured times hold for one of them.
-  public var signature: String { "\(layers)x\(hidden)x\(feedForward)x\(vocabulary)" }
+  package var signature: String { "\(layers)x\(hidden)x\(feedForward)x\(vocabulary)" }
 
   private var queryWidth: Int { heads * headDimension }
   private var keyValueWidth: Int { keyValueHeads * headDimension }
 
   /// Frozen values of one layer: four attention matrices, three of the feed-forward part, two norms.
-  public var layerParameters: Int {
+  package var layerParameters: Int {
     hidden * (2 * queryWidth + 2 * keyValueWidth + 3 * feedForward + 2)
   }
 
@@ -99,7 +99,7 @@ public struct ModelShape: Codable, Hashable, Sendable {
   }
 
   /// Values that one rank column has in one layer: `in + out` of the seven adapted matrices.
-  public var columnValues: Int {
+  package var columnValues: Int {
     2 * (hidden + queryWidth) + 2 * (hidden + keyValueWidth) + 3 * (hidden + feedForward)
   }
 
@@ -109,9 +109,9 @@ public struct ModelShape: Codable, Hashable, Sendable {
   }
 
   /// Bytes of the token embedding, and of a head of its own.
-  public var embeddingBytes: Int { vocabulary * hidden * valueBytes }
+  package var embeddingBytes: Int { vocabulary * hidden * valueBytes }
   /// Bytes of one layer's frozen weights, one copy.
-  public var layerBytes: Int { layerParameters * valueBytes }
+  package var layerBytes: Int { layerParameters * valueBytes }
 
   /// The shape with the number format that a device was measured with.
   func stored(on device: Device) -> ModelShape {
@@ -123,24 +123,24 @@ public struct ModelShape: Codable, Hashable, Sendable {
 
   /// FLOPs of one layer for `tokens` rows of sequences of `context` tokens: two for each weight and adapter
   /// value a token, and for causal attention (half of the square) scores and weighted values.
-  public func forwardFLOPs(tokens: Double, context: Double) -> Double {
+  package func forwardFLOPs(tokens: Double, context: Double) -> Double {
     tokens * (2 * Double(layerParameters + rank * columnValues) + 2 * context * Double(queryWidth))
   }
 
   /// FLOPs of one layer's backward pass: the input's gradient through frozen weights (as much as forward),
   /// the input's and both factors' gradients of the adapter (twice), attention with its scores computed
   /// anew (five products for two).
-  public func backwardFLOPs(tokens: Double, context: Double) -> Double {
+  package func backwardFLOPs(tokens: Double, context: Double) -> Double {
     tokens * (2 * Double(layerParameters + 2 * rank * columnValues) + 5 * context * Double(queryWidth))
   }
 
   /// FLOPs of the head in one direction for labelled tokens.
-  public func headFLOPs(labels: Double) -> Double { 2 * labels * Double(vocabulary * hidden) }
+  package func headFLOPs(labels: Double) -> Double { 2 * labels * Double(vocabulary * hidden) }
 
   /// Bytes one token of one layer keeps for the backward pass: two residual streams in float32
   /// with their norms, queries, keys, values, attention's output with the sums of its softmax, gate and up, and the
   /// adapters' `A x`.
-  public var activationBytes: Int {
+  package var activationBytes: Int {
     8 * hidden + 4 * (heads + 2) + valueBytes
       * (2 * queryWidth + 2 * keyValueWidth + 2 * feedForward + 7 * rank)
   }

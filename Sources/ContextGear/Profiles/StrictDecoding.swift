@@ -1,3 +1,4 @@
+import InputErrors
 import TaskGraph
 
 /// Any key of a mapping.
@@ -28,8 +29,8 @@ extension Decoder {
   }
 
   /// An error at this place of the file.
-  func refusal(_ path: [any CodingKey], _ problem: String, _ remedy: String) -> PlanningError {
-    PlanningError(path.dotted, problem, remedy)
+  func refusal(_ path: [any CodingKey], _ problem: String, _ remedy: String) -> Refusal {
+    Refusal(path.dotted, problem, remedy)
   }
 }
 
@@ -38,7 +39,7 @@ extension KeyedDecodingContainer {
   func positive(_ key: Key, orZero: Bool = false) throws -> Double {
     let value = try decode(Double.self, forKey: key)
     guard value.isFinite, value > 0 || (orZero && value == 0) else {
-      throw PlanningError(
+      throw Refusal(
         (codingPath + [key]).dotted, "\(value) cannot be",
         orZero ? "give a finite number of at least 0" : "give a finite number above 0")
     }

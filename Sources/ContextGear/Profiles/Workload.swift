@@ -1,20 +1,20 @@
 /// One optimiser step of a phase, as planning sees it: the task that trains and the passes of its ancestors.
-public struct Workload: Codable, Hashable, Sendable {
+package struct Workload: Codable, Hashable, Sendable {
   /// One task's pass over a sample.
-  public struct Pass: Codable, Hashable, Sendable {
+  package struct Pass: Codable, Hashable, Sendable {
     /// The task.
-    public var task: String
+    package var task: String
     /// Tokens a sample.
-    public var tokens: Double
+    package var tokens: Double
     /// Tokens that every sample begins with: a micro-batch computes them once.
-    public var shared: Double
+    package var shared: Double
     /// Tokens a sample whose probabilities are computed.
-    public var labels: Double
+    package var labels: Double
     /// Rank columns that it computes with; `nil` for as many as the devices were measured with.
-    public var columns: Columns?
+    package var columns: Columns?
 
     /// Takes the parts.
-    public init(
+    package init(
       task: String, tokens: Double, shared: Double = 0, labels: Double, columns: Columns? = nil
     ) {
       self.columns = columns
@@ -25,22 +25,22 @@ public struct Workload: Codable, Hashable, Sendable {
     }
 
     /// Rows of a micro-batch.
-    public func rows(samples: Double) -> Double {
+    package func rows(samples: Double) -> Double {
       samples <= 1 ? samples * tokens : shared + samples * (tokens - shared)
     }
   }
 
   /// How many rank columns of each adapted matrix a pass computes with.
-  public struct Columns: Codable, Hashable, Sendable {
+  package struct Columns: Codable, Hashable, Sendable {
     /// Those that train.
-    public var trained: Int
+    package var trained: Int
     /// Those that do not.
-    public var frozen: Int
+    package var frozen: Int
     /// Whether a device that can merge frozen columns into its weights does so for this pass.
-    public var mayMerge: Bool
+    package var mayMerge: Bool
 
     /// Takes the parts.
-    public init(trained: Int, frozen: Int, mayMerge: Bool) {
+    package init(trained: Int, frozen: Int, mayMerge: Bool) {
       self.trained = trained
       self.frozen = frozen
       self.mayMerge = mayMerge
@@ -48,24 +48,24 @@ public struct Workload: Codable, Hashable, Sendable {
   }
 
   /// The forward-only passes `T_f` in topological order: each reads the answers of those before it.
-  public var forwardOnly: [Pass]
+  package var forwardOnly: [Pass]
   /// The pass `T_t` that trains.
-  public var trained: Pass
+  package var trained: Pass
   /// Samples of one optimiser step, `B`.
-  public var samples: Int
+  package var samples: Int
   /// Columns that train: the task's own and the refined ones.
-  public var trainedColumns: Int
+  package var trainedColumns: Int
   /// Columns of ancestors that are refined: the forward-only passes need their new values.
-  public var refinedColumns: Int
+  package var refinedColumns: Int
   /// How many optimiser steps old the columns of the forward-only passes are.
-  public var staleness: Int
+  package var staleness: Int
   /// Bytes of a value of an activation or gradient on the wire.
-  public var wireBytes: Int
+  package var wireBytes: Int
   /// Bytes beside the values of a token's row: the step of a quantised one.
-  public var wireRowBytes: Int
+  package var wireRowBytes: Int
 
   /// Takes the parts.
-  public init(
+  package init(
     forwardOnly: [Pass], trained: Pass, samples: Int, trainedColumns: Int, refinedColumns: Int = 0,
     staleness: Int = 1, wireBytes: Int = 2, wireRowBytes: Int = 0
   ) {
@@ -83,10 +83,10 @@ public struct Workload: Codable, Hashable, Sendable {
   func wireBytes(_ shape: ModelShape) -> Int { shape.hidden * wireBytes + wireRowBytes }
 
   /// Whether forward-only work of the next step may start before this step's update (Eq. 7).
-  public var mayOverlap: Bool { refinedColumns == 0 || staleness >= 1 }
+  package var mayOverlap: Bool { refinedColumns == 0 || staleness >= 1 }
 
   /// The numbers of samples a micro-batch can have: the divisors of a batch.
-  public static func microBatchSizes(_ samples: Int) -> [Int] {
+  package static func microBatchSizes(_ samples: Int) -> [Int] {
     (1...max(samples, 1)).filter { samples % $0 == 0 }
   }
 

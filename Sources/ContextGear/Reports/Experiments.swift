@@ -1,9 +1,9 @@
 import Foundation
 
 /// Simulated experiments over described Jetson clusters.
-public enum GearExperiments {
+package enum GearExperiments {
   /// Clusters of two, three and four modules, equal and unequal.
-  public static let clusters: [[String]] = [
+  package static let clusters: [[String]] = [
     ["orin-nx", "orin-nx"], ["agx-orin", "orin-nx"], ["orin-nx", "orin-nano"],
     ["orin-nx", "orin-nx", "orin-nx"], ["agx-orin", "orin-nx", "orin-nano"],
     ["orin-nx", "orin-nano", "xavier-nx"], ["agx-orin", "orin-nx", "orin-nano", "xavier-nx"],
@@ -12,31 +12,31 @@ public enum GearExperiments {
   ]
 
   /// One cluster, medium and phase.
-  public struct Row: Codable, Sendable {
+  package struct Row: Codable, Sendable {
     /// The modules.
-    public var devices: [String]
+    package var devices: [String]
     /// The network.
-    public var medium: String
+    package var medium: String
     /// The task that trains.
-    public var task: String
+    package var task: String
     /// The plan's step time and `k`; `nil` where nothing fits.
-    public var stepTime: Double?
+    package var stepTime: Double?
     /// Samples of a micro-batch.
-    public var microBatch: Int?
+    package var microBatch: Int?
     /// What the plan is.
-    public var name: String
+    package var name: String
     /// The baselines that fit.
-    public var baselines: [PlannedPhase.BaselineTime]
+    package var baselines: [PlannedPhase.BaselineTime]
     /// The share of the best baseline's time that is saved; `nil` where no baseline fits.
-    public var saving: Double?
+    package var saving: Double?
     /// The same with replicas of the model among the plans.
-    public var replicated: Double?
+    package var replicated: Double?
     /// Step times without a part of ContextGear, by `Ablation`; and ContextGear's own under `full`.
-    public var ablations: [String: Double]
+    package var ablations: [String: Double]
   }
 
   /// A cluster of these modules on one network.
-  public static func cluster(_ kinds: [String], medium: String) -> Cluster {
+  package static func cluster(_ kinds: [String], medium: String) -> Cluster {
     Cluster(
       name: "\(kinds.joined(separator: " + ")), \(medium)",
       devices: kinds.enumerated().compactMap { BuiltIn.device("\($1)-\($0 + 1)", kind: $1) },
@@ -46,7 +46,7 @@ public enum GearExperiments {
   /// Plans every phase on every cluster and medium, as one pipeline; and with replicas, for comparison.
   ///
   /// - Parameter ablations: whether to leave out parts, too.
-  public static func run(_ workloads: [Workload], shape: ModelShape, ablations: Bool) -> [Row] {
+  package static func run(_ workloads: [Workload], shape: ModelShape, ablations: Bool) -> [Row] {
     clusters.flatMap { kinds in
       BuiltIn.media.flatMap { medium in
         workloads.map { workload in
@@ -74,14 +74,14 @@ public enum GearExperiments {
   }
 
   /// The middle of some numbers; the mean of the two middle ones of an even number of them.
-  public static func median(_ values: [Double]) -> Double? {
+  package static func median(_ values: [Double]) -> Double? {
     let sorted = values.sorted()
     guard !sorted.isEmpty else { return nil }
     return (sorted[(sorted.count - 1) / 2] + sorted[sorted.count / 2]) / 2
   }
 
   /// A table of times and `k`, then medians of the saving.
-  public static func scalingText(_ rows: [Row]) -> String {
+  package static func scalingText(_ rows: [Row]) -> String {
     var table = [
       ["devices", "link", "task", "ContextGear", "or replicas"] + Baseline.allCases.map(\.title) + [
         "saving %"
@@ -126,7 +126,7 @@ public enum GearExperiments {
   }
 
   /// A table of step times without each part, then medians of what they cost.
-  public static func ablationText(_ rows: [Row]) -> String {
+  package static func ablationText(_ rows: [Row]) -> String {
     var table = [["devices", "link", "task", "full"] + Ablation.allCases.map(\.title)]
     for row in rows {
       table.append(

@@ -1,7 +1,7 @@
 import Foundation
 
 /// A picture of who works when.
-public struct Gantt: Sendable {
+package struct Gantt: Sendable {
   /// What a bar stands for.
   enum Colour: String {
     case forwardOnly = "#7fb2e5"
@@ -26,7 +26,7 @@ public struct Gantt: Sendable {
   /// Simulates the first steps of a plan.
   ///
   /// - Parameter rows: at most so many stages.
-  public init(_ phase: PlannedPhase, _ planner: Planner, steps: Int = 3, rows limit: Int = 64) {
+  package init(_ phase: PlannedPhase, _ planner: Planner, steps: Int = 3, rows limit: Int = 64) {
     let schedule = planner.schedule(phase.plan, phase.workload, steps: steps)
     let simulation = planner.simulator.run(
       schedule, shape: planner.shape, workload: phase.workload, detailed: true)
@@ -59,7 +59,7 @@ public struct Gantt: Sendable {
 
   /// A line a stage, a letter for what takes most of a column's time: `f` forward only, `F` forward, `B`
   /// backward, `U` update, `.` waiting.
-  public func text(width: Int = 96) -> String {
+  package func text(width: Int = 96) -> String {
     var cover = [[Character: Double]](repeating: [:], count: rows.count * width)
     let column = end / Double(width)
     for bar in bars {
@@ -86,7 +86,7 @@ public struct Gantt: Sendable {
   }
 
   /// The same as a picture; a bar tells its operation when pointed at.
-  public func svg(width: Int = 1200) -> String {
+  package func svg(width: Int = 1200) -> String {
     let (left, height) = (220, 24)
     let scale = Double(width - left) / end
     var lines = [

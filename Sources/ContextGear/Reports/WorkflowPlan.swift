@@ -1,22 +1,23 @@
 import Foundation
+import InputErrors
 
 /// The plans of all phases of a workflow: what `plan.json` holds.
-public struct WorkflowPlan: Codable, Hashable, Sendable {
+package struct WorkflowPlan: Codable, Hashable, Sendable {
   /// The workflow's name.
-  public var workflow: String
+  package var workflow: String
   /// The workflow's canonical text's SHA-256, so that a plan is not run with another workflow.
-  public var identity: String
+  package var identity: String
   /// The devices it was made for.
-  public var cluster: Cluster
+  package var cluster: Cluster
   /// The model's sizes.
-  public var shape: ModelShape
+  package var shape: ModelShape
   /// One plan a task, in the order of training.
-  public var phases: [PlannedPhase]
+  package var phases: [PlannedPhase]
   /// Levels whose tasks train faster side by side.
-  public var levels: [LevelPlan]
+  package var levels: [LevelPlan]
 
   /// Takes the parts.
-  public init(
+  package init(
     workflow: String, identity: String, cluster: Cluster, shape: ModelShape, phases: [PlannedPhase],
     levels: [LevelPlan]
   ) {
@@ -30,28 +31,28 @@ public struct WorkflowPlan: Codable, Hashable, Sendable {
 
   /// Reads a `plan.json`.
   ///
-  /// - Throws: `PlanningError` that names the file and the remedy.
-  public init(contentsOf path: String) throws(PlanningError) {
+  /// - Throws: `Refusal` that names the file and the remedy.
+  package init(contentsOf path: String) throws(Refusal) {
     guard let data = FileManager.default.contents(atPath: path) else {
-      throw PlanningError(path, "cannot be read", "give a file that 'contexture plan --out' has written")
+      throw Refusal(path, "cannot be read", "give a file that 'contexture plan --out' has written")
     }
     do {
       self = try JSONDecoder().decode(WorkflowPlan.self, from: data)
     } catch {
-      throw PlanningError(
+      throw Refusal(
         path, "is no plan of this version", "make it again with 'contexture plan --out'")
     }
   }
 
   /// The JSON of `plan.json`, keys sorted.
-  public func json() throws -> Data {
+  package func json() throws -> Data {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
     return try encoder.encode(self)
   }
 
   /// The plan as a text for people.
-  public var text: String {
+  package var text: String {
     var paragraphs = [
       "\(workflow) on \(cluster.name): \(cluster.devices.count) devices, \(shape.layers) layers"
     ]
@@ -90,7 +91,7 @@ public struct WorkflowPlan: Codable, Hashable, Sendable {
 
 extension PlannedPhase {
   /// The plan of one phase: its times, its devices, what it is compared with.
-  public var text: String {
+  package var text: String {
     let pipeline = plan.pipelines[0]
     var lines = [
       "\(workload.trained.task): a step of \(workload.samples) samples takes \(Figures.seconds(stepTime))"
@@ -120,7 +121,7 @@ extension PlannedPhase {
   }
 
   /// What the plan is: ContextGear's, or a baseline's where that is as fast.
-  public var name: String {
+  package var name: String {
     guard let fallback else {
       if plan.pipelines.count > 1 { return "ContextGear, \(plan.pipelines.count) replicas" }
       return plan.pipelines[0].forward.isEmpty ? "ContextGear, D_f empty" : "ContextGear"

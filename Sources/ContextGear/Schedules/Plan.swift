@@ -1,7 +1,7 @@
 /// Who computes what: the groups, their layer cuts, the micro-batches.
-public struct Plan: Codable, Hashable, Sendable {
+package struct Plan: Codable, Hashable, Sendable {
   /// In which order a trained stage does its work.
-  public enum Order: String, Codable, Hashable, Sendable, CaseIterable {
+  package enum Order: String, Codable, Hashable, Sendable, CaseIterable {
     /// All forwards, then all backwards (Huang et al., 2019).
     case gpipe
     /// As few micro-batches in flight as stages follow (Narayanan et al., 2019).
@@ -11,40 +11,40 @@ public struct Plan: Codable, Hashable, Sendable {
   }
 
   /// A contiguous range of layers on a device.
-  public struct Stage: Codable, Hashable, Sendable {
+  package struct Stage: Codable, Hashable, Sendable {
     /// The device's place in the cluster.
-    public var device: Int
+    package var device: Int
     /// The first layer.
-    public var first: Int
+    package var first: Int
     /// One past the last layer.
-    public var end: Int
+    package var end: Int
 
     /// Takes the parts.
-    public init(device: Int, layers: Range<Int>) {
+    package init(device: Int, layers: Range<Int>) {
       self.device = device
       first = layers.lowerBound
       end = layers.upperBound
     }
 
     /// The layers.
-    public var layers: Range<Int> { first..<end }
+    package var layers: Range<Int> { first..<end }
   }
 
   /// The model once for training and at most once for forward-only work, over disjoint devices.
-  public struct Pipeline: Codable, Hashable, Sendable {
+  package struct Pipeline: Codable, Hashable, Sendable {
     /// `D_t` with its cuts `Q_t`, first layers first.
-    public var trained: [Stage]
+    package var trained: [Stage]
     /// `D_f` with its cuts `Q_f`; empty where `D_t` does all work.
-    public var forward: [Stage]
+    package var forward: [Stage]
     /// Samples of a step.
-    public var samples: Int
+    package var samples: Int
     /// Samples of a micro-batch, `k`; divides `samples`.
-    public var microBatch: Int
+    package var microBatch: Int
     /// Micro-batches of forward-only work that `D_t` does: `ρ = shared / (samples / microBatch)`.
-    public var shared: Int
+    package var shared: Int
 
     /// Takes the parts.
-    public init(trained: [Stage], forward: [Stage], samples: Int, microBatch: Int, shared: Int) {
+    package init(trained: [Stage], forward: [Stage], samples: Int, microBatch: Int, shared: Int) {
       self.trained = trained
       self.forward = forward
       self.samples = samples
@@ -53,20 +53,20 @@ public struct Plan: Codable, Hashable, Sendable {
     }
 
     /// Micro-batches of a step, `m`.
-    public var count: Int { samples / microBatch }
+    package var count: Int { samples / microBatch }
     /// The share `ρ` of forward-only work on `D_t`.
-    public var share: Double { Double(shared) / Double(count) }
+    package var share: Double { Double(shared) / Double(count) }
   }
 
   /// The order of work in trained stages.
-  public var order: Order
+  package var order: Order
   /// Whether forward-only work of the next step fills the end of this one (Eq. 7).
-  public var overlap: Bool
+  package var overlap: Bool
   /// One pipeline, or several replicas that share a batch; the first collects the gradients.
-  public var pipelines: [Pipeline]
+  package var pipelines: [Pipeline]
 
   /// Takes the parts.
-  public init(order: Order, overlap: Bool, pipelines: [Pipeline]) {
+  package init(order: Order, overlap: Bool, pipelines: [Pipeline]) {
     self.order = order
     self.overlap = overlap
     self.pipelines = pipelines

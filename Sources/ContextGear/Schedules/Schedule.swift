@@ -1,7 +1,7 @@
 /// One thing a device does.
-public struct Operation: Hashable, Sendable {
+package struct Operation: Hashable, Sendable {
   /// What it is.
-  public enum Kind: String, Sendable, CaseIterable {
+  package enum Kind: String, Sendable, CaseIterable {
     /// A micro-batch through the stage's layers.
     case forward
     /// Its gradients back through them.
@@ -15,7 +15,7 @@ public struct Operation: Hashable, Sendable {
   }
 
   /// What a message carries.
-  public enum Payload: String, Sendable, CaseIterable {
+  package enum Payload: String, Sendable, CaseIterable {
     case none
     /// The residual stream of a micro-batch.
     case activation
@@ -32,70 +32,70 @@ public struct Operation: Hashable, Sendable {
   }
 
   /// What it is.
-  public var kind: Kind
+  package var kind: Kind
   /// What the message carries.
-  public var payload: Payload = .none
+  package var payload: Payload = .none
   /// The optimiser step, from 0.
-  public var step: Int32
+  package var step: Int32
   /// The pass: its place in `forwardOnly`, or their count for the trained one.
-  public var pass: Int32 = 0
+  package var pass: Int32 = 0
   /// The micro-batch of the step, from 0.
-  public var microBatch: Int32 = 0
+  package var microBatch: Int32 = 0
   /// The stage in the schedule's list.
-  public var stage: Int32
+  package var stage: Int32
   /// The other device of a message.
-  public var peer: Int32 = -1
+  package var peer: Int32 = -1
   /// The message's number, unique in the schedule.
-  public var message: Int32 = -1
+  package var message: Int32 = -1
   /// The message's length.
-  public var bytes: Int = 0
+  package var bytes: Int = 0
 }
 
 /// For each device the operations in the order it does them: data that the simulator prices and that an
 /// executor runs.
-public struct Schedule: Codable, Hashable, Sendable {
+package struct Schedule: Codable, Hashable, Sendable {
   /// A stage with its place in the model and in its group.
-  public struct Stage: Codable, Hashable, Sendable {
+  package struct Stage: Codable, Hashable, Sendable {
     /// The device.
-    public var device: Int
+    package var device: Int
     /// The first layer and one past the last.
-    public var first, end: Int
+    package var first, end: Int
     /// The pipeline it belongs to.
-    public var pipeline: Int
+    package var pipeline: Int
     /// Whether it belongs to `D_t`.
-    public var trains: Bool
+    package var trains: Bool
     /// Samples of its micro-batches.
-    public var microBatch: Int
+    package var microBatch: Int
     /// Micro-batches it holds at once for the backward pass.
-    public var inFlight: Int
+    package var inFlight: Int
   }
 
   /// The number of devices of the cluster.
-  public var deviceCount: Int
+  package var deviceCount: Int
   /// Optimiser steps.
-  public var steps: Int
+  package var steps: Int
   /// Every stage; each is on a device of its own.
-  public var stages: [Stage]
+  package var stages: [Stage]
   /// All operations: those of `stages[0]`, then those of `stages[1]`, and so on.
-  public var operations: [Operation]
+  package var operations: [Operation]
   /// Where each stage's operations start; one more for the end.
-  public var starts: [Int]
+  package var starts: [Int]
   /// The numbers of messages are below it.
-  public var messageLimit: Int
+  package var messageLimit: Int
 
   /// Bytes before the gradients in a message between replicas: two numbers of eight bytes, loss and tokens on the
   /// way to the root, loss and norm on the way back.
-  public static let sumsHeaderBytes = 16
+  package static let sumsHeaderBytes = 16
 
   /// One stage's operations in order.
-  public func operations(of stage: Int) -> ArraySlice<Operation> {
+  package func operations(of stage: Int) -> ArraySlice<Operation> {
     operations[starts[stage]..<starts[stage + 1]]
   }
 }
 
 extension Operation: CustomStringConvertible, Codable {
   /// `forward 0.1.3`: step, pass and micro-batch; `send 0.1.3 activation #17 to 2, 4096 B`.
-  public var description: String {
+  package var description: String {
     let place = "\(step).\(pass).\(microBatch)"
     switch kind {
     case .forward, .backward: return "\(kind.rawValue) \(place)"
@@ -107,7 +107,7 @@ extension Operation: CustomStringConvertible, Codable {
   }
 
   /// Reads a list: kind, payload, then the numbers.
-  public init(from decoder: any Decoder) throws {
+  package init(from decoder: any Decoder) throws {
     var list = try decoder.unkeyedContainer()
     let (kind, payload) = (
       Kind(rawValue: try list.decode(String.self)), Payload(rawValue: try list.decode(String.self))
@@ -123,7 +123,7 @@ extension Operation: CustomStringConvertible, Codable {
   }
 
   /// Writes what `init(from:)` reads.
-  public func encode(to encoder: any Encoder) throws {
+  package func encode(to encoder: any Encoder) throws {
     var list = encoder.unkeyedContainer()
     try list.encode(kind.rawValue)
     try list.encode(payload.rawValue)
@@ -134,7 +134,7 @@ extension Operation: CustomStringConvertible, Codable {
 
 extension Schedule: CustomStringConvertible {
   /// A paragraph a stage, an operation a line.
-  public var description: String {
+  package var description: String {
     stages.indices.map { index in
       let stage = stages[index]
       let role = stage.trains ? "trains" : "forward only"

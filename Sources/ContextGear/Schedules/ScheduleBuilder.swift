@@ -1,7 +1,7 @@
 extension Schedule {
   /// The groups of a plan that a schedule holds. Messages to and from a group left out are left out too, as
   /// if that group were never late.
-  public enum Part: Sendable { case all, trained, forward }
+  package enum Part: Sendable { case all, trained, forward }
 
   /// Lays out the operations of a plan.
   ///
@@ -15,7 +15,7 @@ extension Schedule {
   /// - Parameters:
   ///   - deviceCount: of the cluster.
   ///   - steps: optimiser steps to lay out.
-  public init(
+  package init(
     _ plan: Plan, workload: Workload, shape: ModelShape, deviceCount: Int, steps: Int, part: Part = .all
   ) {
     var builder = ScheduleBuilder(plan: plan, workload: workload, shape: shape, steps: steps, part: part)

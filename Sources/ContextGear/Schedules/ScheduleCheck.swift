@@ -1,5 +1,5 @@
 /// Why a schedule cannot run, or does not do the work.
-public enum ScheduleFault: Error, Equatable, CustomStringConvertible {
+package enum ScheduleFault: Error, Equatable, CustomStringConvertible {
   /// Stages wait for one another for ever.
   case deadlock(waiting: [String])
   /// A message whose two ends do not fit.
@@ -8,7 +8,7 @@ public enum ScheduleFault: Error, Equatable, CustomStringConvertible {
   case work(String)
 
   /// One line.
-  public var description: String {
+  package var description: String {
     switch self {
     case .deadlock(let waiting): "deadlock: \(waiting.joined(separator: "; "))"
     case .message(let text), .work(let text): text
@@ -23,7 +23,7 @@ extension Schedule {
   ///   - plan: what it was made from.
   ///   - passes: forward-only passes.
   /// - Throws: `ScheduleFault` for the first fault.
-  public func check(_ plan: Plan, passes: Int, layers: Int) throws(ScheduleFault) {
+  package func check(_ plan: Plan, passes: Int, layers: Int) throws(ScheduleFault) {
     try checkMessages()
     try run()
     try checkWork(plan, passes: passes, layers: layers)

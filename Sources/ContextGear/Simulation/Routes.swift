@@ -1,5 +1,5 @@
 /// How messages get from device to device.
-public struct Routes: Sendable {
+package struct Routes: Sendable {
   /// One way.
   struct Route: Hashable {
     /// Seconds.
@@ -21,7 +21,7 @@ public struct Routes: Sendable {
   private var table: [Route?] = []
 
   /// Reads the cluster's links and networks.
-  public init(_ cluster: Cluster) {
+  package init(_ cluster: Cluster) {
     let count = cluster.devices.count
     let place = Dictionary(
       cluster.devices.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })

@@ -9,16 +9,16 @@
 /// - Devices of one machine slow each other, by as many of them as have a stage.
 /// - Transfers run beside the computation; without `overlapsTransfers` the sender waits until its message is
 ///   on the wire.
-public struct Simulator: Sendable {
+package struct Simulator: Sendable {
   private let devices: [Device]
   let routes: Routes
   /// By machine, devices that compute for something else meanwhile.
   var busyBeside: [Int: Int] = [:]
   /// Whether transfers run beside the computation.
-  public var overlapsTransfers = true
+  package var overlapsTransfers = true
 
   /// Takes a cluster that was validated.
-  public init(_ cluster: Cluster) {
+  package init(_ cluster: Cluster) {
     devices = cluster.devices
     routes = Routes(cluster)
   }
@@ -38,7 +38,7 @@ public struct Simulator: Sendable {
   /// Runs a schedule; a message between devices that nothing joins takes for ever.
   ///
   /// - Parameter detailed: whether to note when each operation ran and which bytes went where.
-  public func run(
+  package func run(
     _ schedule: Schedule, shape: ModelShape, workload: Workload, detailed: Bool = false
   ) -> Simulation {
     let busy = busyMachines(schedule)

@@ -2,43 +2,43 @@ import Foundation
 
 /// What guessers without understanding reach on one task: each figure is an accuracy from 0 to 1, `nil` where
 /// the guesser does not apply (those that look at options, on free-text items).
-public struct TaskBaselines: Sendable, Equatable, Codable {
+package struct TaskBaselines: Sendable, Equatable, Codable {
   /// The task.
-  public let task: String
+  package let task: String
   /// The number of test items.
-  public let items: Int
+  package let items: Int
   /// Guessing blindly among the options.
-  public let chance: Double?
+  package let chance: Double?
   /// The answer that is most frequent in training, among those offered.
-  public let majority: Double
+  package let majority: Double
   /// The place among the options that is most often right in training.
-  public let position: Double?
+  package let position: Double?
   /// The option with the most characters.
-  public let longest: Double?
+  package let longest: Double?
   /// The option with the fewest characters.
-  public let shortest: Double?
+  package let shortest: Double?
   /// The option that shares the largest part of its words with the task's own inputs.
-  public let overlap: Double?
+  package let overlap: Double?
   /// Naive Bayes over words and pairs of adjacent words of the task's own inputs.
-  public let bayesAlone: Double
+  package let bayesAlone: Double
   /// The same with the parents' recorded answers, and each word paired with them; `nil` without parents.
-  public let bayesWithParents: Double?
+  package let bayesWithParents: Double?
   /// What no guesser without the parents' answers can expect to exceed; `nil` if the world behind is unknown.
-  public let oracleWithoutParents: Double?
+  package let oracleWithoutParents: Double?
 
   /// The best of the measured guessers that do not know the parents' answers.
-  public var bestShortcut: Double {
+  package var bestShortcut: Double {
     [chance, majority, position, longest, shortest, overlap, bayesAlone].compactMap(\.self).max() ?? 0
   }
 }
 
 /// The baselines of every task, to be set beside a model's accuracy.
-public struct BaselineReport: Sendable, Equatable, Codable {
+package struct BaselineReport: Sendable, Equatable, Codable {
   /// One row a task, in the order asked for.
-  public let tasks: [TaskBaselines]
+  package let tasks: [TaskBaselines]
 
   /// A table for a terminal: one row a task, accuracies in percent.
-  public var text: String {
+  package var text: String {
     let header = [
       "task", "items", "chance", "majority", "position", "longest", "shortest", "overlap", "bayes alone",
       "bayes+parents", "oracle alone",

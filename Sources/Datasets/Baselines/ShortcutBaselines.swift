@@ -2,7 +2,7 @@ import Foundation
 
 /// Guessers that look at the surface only. A task on which one of them does well can be guessed, and a
 /// model's accuracy on it says little; every report sets them beside the model's figures.
-public enum ShortcutBaselines {
+package enum ShortcutBaselines {
   /// Fits the guessers to `train` and measures them on `test`.
   ///
   /// Where several options tie for a guesser's choice, the item counts with the share it would get by choosing
@@ -15,7 +15,7 @@ public enum ShortcutBaselines {
   ///     `EpisodeFile.read` checks; an input that is missing counts as an empty text.
   ///   - oracleWithoutParents: The limit for guessers without parents' answers by task, where it is known
   ///     (`IoVWorld.oracleWithoutParents()`).
-  public static func measure(
+  package static func measure(
     train: [Episode], test: [Episode], tasks: [DatasetTask], oracleWithoutParents: [String: Double] = [:]
   ) -> BaselineReport {
     BaselineReport(
@@ -28,7 +28,7 @@ public enum ShortcutBaselines {
 
   /// The accuracy, 0...1, of always giving the answer to `task` that is the most frequent in `train` among those
   /// offered, as ``TaskBaselines/majority``.
-  public static func majority(task: String, train: [Episode], test: [Episode]) -> Double {
+  package static func majority(task: String, train: [Episode], test: [Episode]) -> Double {
     let named = DatasetTask(name: task, inputs: [], parents: [])
     let (train, test) = (samples(of: named, in: train), samples(of: named, in: test))
     return majority(frequencies(train), test)

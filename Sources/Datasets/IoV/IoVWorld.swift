@@ -1,3 +1,4 @@
+import InputErrors
 import SeededRandom
 /// Generates the `iov` data (Internet of Vehicles): road scenes with four tasks that build on one another.
 ///
@@ -11,9 +12,9 @@ import SeededRandom
 /// No task's own inputs repeat what its parents found out: `motion` tells of three agents and not which one
 /// matters, `conditions` names no agent, and `v2x` closes a lane without saying which one the car will be in.
 /// The answers follow from `IoVRules`; the wording, the order of sentences and the options are drawn.
-public enum IoVWorld {
+package enum IoVWorld {
   /// The tasks with what they read, in topological order.
-  public static let tasks = [
+  package static let tasks = [
     DatasetTask(name: "perceive", inputs: ["scene"]),
     DatasetTask(name: "predict", inputs: ["motion"], parents: ["perceive"]),
     DatasetTask(name: "decide", inputs: ["conditions"], parents: ["perceive", "predict"]),
@@ -21,7 +22,7 @@ public enum IoVWorld {
   ]
 
   /// The most episodes one call makes: more would use up the wordings, which are never repeated.
-  public static let maximumEpisodes = 10_000
+  package static let maximumEpisodes = 10_000
 
   /// Generates episodes. For each task, no two of them have the same texts for the task's own inputs, so any
   /// cut into training and test data keeps the two apart.
@@ -34,7 +35,7 @@ public enum IoVWorld {
   ///     the true world. To keep the test data clean, use `splits(episodes:seed:noise:)`.
   /// - Throws: `IoVError` if more than `maximumEpisodes` are asked for or `noise` names an unknown task or a
   ///   share outside 0…1.
-  public static func generate(
+  package static func generate(
     episodes count: Int, seed: UInt64, noise: [String: Double] = [:]
   ) throws(IoVError) -> [Episode] {
     try check(count: count, from: 0, noise: noise)
@@ -60,7 +61,7 @@ public enum IoVWorld {
   /// the training episodes alone, so that the figures are measured against the truth.
   ///
   /// - Throws: `IoVError` as `generate(episodes:seed:noise:)`, and for fewer than 10 episodes.
-  public static func splits(
+  package static func splits(
     episodes count: Int, seed: UInt64, noise: [String: Double] = [:]
   ) throws(IoVError) -> DatasetSplits {
     try check(count: count, from: 10, noise: noise)
@@ -71,7 +72,7 @@ public enum IoVWorld {
 
   /// The accuracy that no guesser can expect to exceed on clean data if it reads all of a task's own inputs
   /// and options but not its parents' answers, by task; computed exactly from the world's frequencies.
-  public static func oracleWithoutParents() -> [String: Double] {
+  package static func oracleWithoutParents() -> [String: Double] {
     IoVOracle.accuracyWithoutParents()
   }
 
@@ -102,7 +103,7 @@ public enum IoVWorld {
 }
 
 /// Why `iov` data cannot be generated.
-public enum IoVError: Error, CustomStringConvertible, Sendable, Equatable {
+package enum IoVError: InputError, Equatable {
   /// The number of episodes is outside the allowed range.
   case episodes(Int, allowed: ClosedRange<Int>)
   /// Noise was asked for in a task that the world does not have.
@@ -111,7 +112,7 @@ public enum IoVError: Error, CustomStringConvertible, Sendable, Equatable {
   case noiseOutsideRange(task: String, share: Double)
 
   /// One line: what is wrong and the remedy.
-  public var description: String {
+  package var description: String {
     switch self {
     case .episodes(let count, let allowed):
       "episodes: \(count) cannot be made; use a number from \(allowed.lowerBound) to \(allowed.upperBound)"

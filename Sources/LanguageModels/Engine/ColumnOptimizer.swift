@@ -2,14 +2,14 @@ import Tensor
 
 /// AdamW over the trainable columns of one phase: it holds parameters and moments of those alone, so that
 /// momentum and weight decay cannot touch any other.
-public final class ColumnOptimizer: @unchecked Sendable {
+package final class ColumnOptimizer: @unchecked Sendable {
   // Unchecked: not used from two threads at once; its workers split the vector.
   /// Which part of the vectors is whose.
-  public let layout: TrainableLayout
+  package let layout: TrainableLayout
   /// The adapter's columns that train.
-  public let columns: [Int]
+  package let columns: [Int]
   /// The steps taken.
-  public private(set) var step = 0
+  package private(set) var step = 0
   private let scale: Float
   private let settings: AdamWSettings
   private let device: any ComputeDevice
@@ -20,7 +20,8 @@ public final class ColumnOptimizer: @unchecked Sendable {
   private let workers: [any TensorOperations]
 
   /// Starts with the adapter's values and moments of zero.
-  public init(_ adapter: LoRAAdapter, view: AdapterView, settings: AdamWSettings, device: any ComputeDevice) {
+  package init(_ adapter: LoRAAdapter, view: AdapterView, settings: AdamWSettings, device: any ComputeDevice)
+  {
     layout = view.layout
     columns = view.columns.trainable
     scale = adapter.scale
@@ -36,11 +37,11 @@ public final class ColumnOptimizer: @unchecked Sendable {
   }
 
   /// Bytes held.
-  public var byteCount: Int { memory.byteCount }
+  package var byteCount: Int { memory.byteCount }
 
   /// The squared Euclidean norm of the gradient of each adapted layer. Added in their order they give the
   /// same sum however the layers are shared out.
-  public func squaredNorms(_ gradients: GradientBuffer) -> [Double] {
+  package func squaredNorms(_ gradients: GradientBuffer) -> [Double] {
     let flat = gradients.flat
     return layout.sites.indices.map { index in
       let site = layout.sites[index]
@@ -54,7 +55,7 @@ public final class ColumnOptimizer: @unchecked Sendable {
   }
 
   /// One step with `gradients * factor`; `view` then shows the new values.
-  public func update(_ gradients: GradientBuffer, factor: Float, learningRate: Float, view: AdapterView) {
+  package func update(_ gradients: GradientBuffer, factor: Float, learningRate: Float, view: AdapterView) {
     step += 1
     let flat = gradients.flat
     let parts = workers.count
@@ -88,22 +89,22 @@ public final class ColumnOptimizer: @unchecked Sendable {
   private struct Shared: @unchecked Sendable { let pointer: UnsafeMutablePointer<Float> }
 
   /// Writes the trained columns back; no other value of the adapter is touched.
-  public func commit(to adapter: inout LoRAAdapter) {
+  package func commit(to adapter: inout LoRAAdapter) {
     layout.scatter(parameters.address.assumingMemoryBound(to: Float.self), into: &adapter, columns: columns)
   }
 
   /// What is needed to go on: the moments, flat in ``layout``, and the number of steps. The parameters are
   /// in the adapter.
-  public struct State: Sendable, Equatable {
+  package struct State: Sendable, Equatable {
     /// Running mean of the gradients.
-    public var firstMoment: [Float]
+    package var firstMoment: [Float]
     /// Running mean of their squares.
-    public var secondMoment: [Float]
+    package var secondMoment: [Float]
     /// Steps taken.
-    public var step: Int
+    package var step: Int
 
     /// Takes the values as they are.
-    public init(firstMoment: [Float], secondMoment: [Float], step: Int) {
+    package init(firstMoment: [Float], secondMoment: [Float], step: Int) {
       self.firstMoment = firstMoment
       self.secondMoment = secondMoment
       self.step = step
@@ -111,7 +112,7 @@ public final class ColumnOptimizer: @unchecked Sendable {
   }
 
   /// The trainable parameters, flat in ``layout``.
-  public var currentParameters: [Float] { values(parameters) }
+  package var currentParameters: [Float] { values(parameters) }
 
   private func values(_ matrix: Matrix) -> [Float] {
     [Float](unsafeUninitializedCapacity: layout.count) { buffer, filled in
@@ -123,7 +124,7 @@ public final class ColumnOptimizer: @unchecked Sendable {
   /// The state now, or to go on from.
   ///
   /// - Precondition: the vectors have the layout's size.
-  public var state: State {
+  package var state: State {
     get { State(firstMoment: values(firstMoment), secondMoment: values(secondMoment), step: step) }
     set {
       precondition(

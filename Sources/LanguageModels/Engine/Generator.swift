@@ -1,7 +1,7 @@
 import Tensor
 
 /// Continues a prompt token by token with a key/value cache.
-public final class Generator: @unchecked Sendable {
+package final class Generator: @unchecked Sendable {
   // Unchecked: not used from two threads at once.
   private let stage: LlamaStage
   private let adapter: AdapterView?
@@ -10,13 +10,13 @@ public final class Generator: @unchecked Sendable {
   private let worker: StageWorker
   private let activations: StageActivations
   /// Tokens seen so far.
-  public private(set) var position = 0
+  package private(set) var position = 0
   private let capacity: Int
 
   /// Room for `capacity` tokens, the prompt included.
   ///
   /// - Precondition: the stage is a whole model and its context holds `capacity` tokens.
-  public init(_ stage: LlamaStage, adapter: AdapterView?, capacity: Int) {
+  package init(_ stage: LlamaStage, adapter: AdapterView?, capacity: Int) {
     precondition(stage.isFirst && stage.isLast && capacity <= stage.contextLength, "Generator: bad capacity")
     self.stage = stage
     self.adapter = adapter
@@ -46,7 +46,7 @@ public final class Generator: @unchecked Sendable {
   ///
   /// - Precondition: `tokens` is not empty and fits the capacity.
   /// - Throws: what the weight source throws when embeddings cannot be read.
-  public func feed(_ tokens: [Int32]) throws -> [Float] {
+  package func feed(_ tokens: [Int32]) throws -> [Float] {
     precondition(!tokens.isEmpty && position + tokens.count <= capacity, "Generator: beyond its capacity")
     let past = position == 0 ? [] : [KeyRange(start: 0, count: position)]
     let batch = PackedBatch(
@@ -65,7 +65,7 @@ public final class Generator: @unchecked Sendable {
   /// The most probable continuation of `prompt`: at most `maximumTokens`, ending before any of `stops`.
   ///
   /// - Throws: what the weight source throws when embeddings cannot be read.
-  public func greedy(_ prompt: [Int32], maximumTokens: Int, stops: Set<Int32>) throws -> [Int32] {
+  package func greedy(_ prompt: [Int32], maximumTokens: Int, stops: Set<Int32>) throws -> [Int32] {
     var logits = try feed(prompt)
     var answer: [Int32] = []
     while answer.count < maximumTokens {

@@ -5,13 +5,13 @@ import Tensor
 ///
 /// The result does not depend on the number of workers: gradients and losses of the micro-batches are added
 /// in their order.
-public final class GradientEngine: @unchecked Sendable {
+package final class GradientEngine: @unchecked Sendable {
   // Unchecked: `step` is not called from two threads at once, and each worker has its own memory.
   private let stage: LlamaStage
   private let adapter: AdapterView
   private let contexts: [Context]
   /// The gradient of the last step.
-  public let gradients: GradientBuffer
+  package let gradients: GradientBuffer
 
   private struct Context {
     let worker: StageWorker
@@ -22,7 +22,7 @@ public final class GradientEngine: @unchecked Sendable {
   /// Memory for micro-batches of at most `rows` rows.
   ///
   /// - Precondition: the stage is a whole model.
-  public init(_ stage: LlamaStage, adapter: AdapterView, rows: Int) {
+  package init(_ stage: LlamaStage, adapter: AdapterView, rows: Int) {
     precondition(stage.isFirst && stage.isLast, "GradientEngine: part of a model")
     self.stage = stage
     self.adapter = adapter
@@ -36,7 +36,7 @@ public final class GradientEngine: @unchecked Sendable {
   }
 
   /// Bytes of activations, scratch and gradients, planned and allocated once.
-  public var byteCount: Int {
+  package var byteCount: Int {
     contexts.reduce(gradients.flat.count * 4) {
       $0 + $1.worker.byteCount + $1.activations.byteCount + $1.gradients.flat.count * 4
     }
@@ -45,7 +45,7 @@ public final class GradientEngine: @unchecked Sendable {
   /// The sum of -log p over all targets; leaves `scale` times its gradient in ``gradients``.
   ///
   /// - Throws: what the weight source throws when embeddings cannot be read.
-  public func step(_ batches: [PackedBatch], scale: Float) throws -> Double {
+  package func step(_ batches: [PackedBatch], scale: Float) throws -> Double {
     let gate = OrderedGate()
     let next = Atomic<Int>(0)
     let state = Mutex<State>(State())

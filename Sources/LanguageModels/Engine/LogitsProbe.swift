@@ -6,7 +6,7 @@ extension LlamaStage {
   ///
   /// - Precondition: the stage is a whole model and its context holds the tokens.
   /// - Throws: what the weight source throws when embeddings cannot be read.
-  public func allLogits(_ tokens: [Int32], adapter: AdapterView? = nil) throws -> [[Float]] {
+  package func allLogits(_ tokens: [Int32], adapter: AdapterView? = nil) throws -> [[Float]] {
     try logits(tokens, after: Array(tokens.indices), adapter: adapter)
   }
 
@@ -14,7 +14,7 @@ extension LlamaStage {
   ///
   /// - Precondition: as for ``allLogits(_:adapter:)``; the positions are ascending.
   /// - Throws: what the weight source throws when embeddings cannot be read.
-  public func logits(
+  package func logits(
     _ tokens: [Int32], after positions: [Int], adapter: AdapterView? = nil
   ) throws -> [[Float]] {
     precondition(isFirst && isLast && tokens.count <= contextLength, "logits: part of a model")

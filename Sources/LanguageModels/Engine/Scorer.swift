@@ -2,29 +2,29 @@ import Synchronization
 import Tensor
 
 /// A prompt and the continuations whose log-probabilities are wanted.
-public struct ScoreRequest: Sendable, Equatable {
+package struct ScoreRequest: Sendable, Equatable {
   /// Token ids of the prompt, not empty.
-  public var prompt: [Int32]
+  package var prompt: [Int32]
   /// Token ids of each continuation, not empty. One of a single token costs nothing beyond the prompt.
-  public var continuations: [[Int32]]
+  package var continuations: [[Int32]]
 
   /// - Precondition: nothing is empty.
-  public init(prompt: [Int32], continuations: [[Int32]]) {
+  package init(prompt: [Int32], continuations: [[Int32]]) {
     precondition(!prompt.isEmpty && continuations.allSatisfy { !$0.isEmpty }, "ScoreRequest: empty tokens")
     self.prompt = prompt
     self.continuations = continuations
   }
 
   /// Rows it takes: the prompt once, and each continuation without its last token.
-  public var rowCount: Int { continuations.reduce(prompt.count) { $0 + $1.count - 1 } }
+  package var rowCount: Int { continuations.reduce(prompt.count) { $0 + $1.count - 1 } }
 }
 
 /// Scores continuations of prompts, forward only. A prompt is computed once for all its continuations:
 /// they stand behind it in the same pass, each seeing the prompt and itself.
-public final class Scorer: @unchecked Sendable {
-  // Unchecked: `score` is not called from two threads at once, and each worker has its own memory.
+///
+/// It holds no memory of its own, so any number of threads may score at once.
+package struct Scorer: Sendable {
   private let stage: LlamaStage
-  private var contexts: [Context] = []
 
   private struct Context {
     let worker: StageWorker
@@ -32,7 +32,7 @@ public final class Scorer: @unchecked Sendable {
   }
 
   /// - Precondition: the stage is a whole model.
-  public init(_ stage: LlamaStage) {
+  package init(_ stage: LlamaStage) {
     precondition(stage.isFirst && stage.isLast, "Scorer: part of a model")
     self.stage = stage
   }
@@ -41,29 +41,31 @@ public final class Scorer: @unchecked Sendable {
   /// (the base model's own where it is `nil`).
   ///
   /// - Throws: what the weight source throws when embeddings cannot be read.
-  public func score(_ requests: [ScoreRequest], adapter: AdapterView?) throws -> [[[Float]]] {
+  package func score(_ requests: [ScoreRequest], adapter: AdapterView?) throws -> [[[Float]]] {
     try tokenScores(requests, adapter: adapter).map { $0.map { $0.map(\.logProbability) } }
   }
 
   /// Per request and continuation the score of each of its tokens, as ``score(_:adapter:)``.
   ///
   /// - Throws: what the weight source throws when embeddings cannot be read.
-  public func tokenScores(_ requests: [ScoreRequest], adapter: AdapterView?) throws -> [[[TokenScore]]] {
+  package func tokenScores(_ requests: [ScoreRequest], adapter: AdapterView?) throws -> [[[TokenScore]]] {
     precondition(
       requests.allSatisfy { request in
         request.continuations.allSatisfy { request.prompt.count + $0.count - 1 <= stage.contextLength }
       }, "Scorer: a request longer than the context")
     let passes = ScoreRequest.passes(requests)
     let rows = passes.map { pass in pass.reduce(0) { $0 + requests[$1].rowCount } }.max() ?? 0
-    prepare(rows: rows, adapter: adapter)
     let next = Atomic<Int>(0)
     let state = Mutex<State>(State(scores: Array(repeating: [], count: requests.count)))
-    stage.device.onEachWorker { index in
+    stage.device.onEachWorker { _ in
+      var context: Context?
       while true {
         let number = next.add(1, ordering: .relaxed).oldValue
         guard number < passes.count else { return }
         do {
-          let scores = try run(passes[number].map { requests[$0] }, adapter, contexts[index])
+          let own = context ?? makeContext(rows: rows, adapter)
+          context = own
+          let scores = try run(passes[number].map { requests[$0] }, adapter, own)
           state.withLock {
             for (request, score) in zip(passes[number], scores) { $0.scores[request] = score }
           }
@@ -82,13 +84,11 @@ public final class Scorer: @unchecked Sendable {
     var failure: (any Error)?
   }
 
-  private func prepare(rows: Int, adapter: AdapterView?) {
-    // x Aᵀ may be wider than for the adapter before: the memory is planned for the one in use.
-    contexts = (0..<stage.device.workerCount).map { _ in
-      Context(
-        worker: StageWorker(stage, rows: rows, adapter: adapter, backward: false),
-        activations: StageActivations(stage, rows: rows, adapter: adapter, keepsActivations: false))
-    }
+  /// One worker's memory, planned for the adapter in use.
+  private func makeContext(rows: Int, _ adapter: AdapterView?) -> Context {
+    Context(
+      worker: StageWorker(stage, rows: rows, adapter: adapter, backward: false),
+      activations: StageActivations(stage, rows: rows, adapter: adapter, keepsActivations: false))
   }
 
   private func run(_ requests: [ScoreRequest], _ adapter: AdapterView?, _ context: Context) throws
@@ -108,7 +108,7 @@ extension ScoreRequest {
   private static let passRows = 256
 
   /// The requests of each pass, in order, as indices.
-  public static func passes(_ requests: [ScoreRequest]) -> [[Int]] {
+  package static func passes(_ requests: [ScoreRequest]) -> [[Int]] {
     var passes: [[Int]] = []
     var rows = 0
     for (index, request) in requests.enumerated() {
@@ -125,7 +125,7 @@ extension ScoreRequest {
   /// The values of a pass's targets by request and continuation.
   ///
   /// - Precondition: there is one for each token of the continuations.
-  public static func split<Value>(_ flat: [Value], _ requests: [ScoreRequest]) -> [[[Value]]] {
+  package static func split<Value>(_ flat: [Value], _ requests: [ScoreRequest]) -> [[[Value]]] {
     var next = 0
     return requests.map { request in
       request.continuations.map { continuation in

@@ -130,7 +130,7 @@ struct LayerScratch {
 
 extension LlamaConfiguration {
   /// The sizes of its attention layers.
-  public var attentionShape: AttentionShape {
+  package var attentionShape: AttentionShape {
     AttentionShape(heads: headCount, keyValueHeads: keyValueHeadCount, dimension: headDimension)
   }
 }

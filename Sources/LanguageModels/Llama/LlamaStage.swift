@@ -6,17 +6,17 @@ import Tensor
 /// one stage of a pipeline. The first stage holds the embedding, the last one the final norm and the head.
 ///
 /// Unchecked: nothing is folded in while a pass is running.
-public final class LlamaStage: @unchecked Sendable {
+package final class LlamaStage: @unchecked Sendable {
   /// The sizes of the whole model.
-  public let configuration: LlamaConfiguration
+  package let configuration: LlamaConfiguration
   /// The transformer blocks that this stage holds.
-  public let layers: Range<Int>
+  package let layers: Range<Int>
   /// The longest sequence it computes.
-  public let contextLength: Int
+  package let contextLength: Int
   /// Where it lives.
-  public let device: any ComputeDevice
+  package let device: any ComputeDevice
   /// Whether its weights are laid out for backward passes too.
-  public let use: FrozenUse
+  package let use: FrozenUse
   let blocks: [LlamaLayer]
   let rotary: RotaryTable
   let finalNorm: NormWeight?
@@ -36,7 +36,7 @@ public final class LlamaStage: @unchecked Sendable {
   ///   - firstAdapted: the lowest layer of the model that they go through; those below it are laid out for
   ///     forward passes alone.
   /// - Throws: what the source throws for a missing or damaged tensor.
-  public init(
+  package init(
     _ source: any WeightSource, layers: Range<Int>? = nil, device: any ComputeDevice,
     contextLength: Int? = nil, use: FrozenUse = .forwardAndBackward, firstAdapted: Int = 0
   ) throws {
@@ -107,7 +107,7 @@ public final class LlamaStage: @unchecked Sendable {
   /// - Precondition: columns that were added before are of the same adapted layers; no pass is running, and later ones do not compute the same columns again.
   /// - Throws: what the source throws when the weights cannot be read again. Some layers then hold the columns and
   ///   some do not: fold again, or without columns, before the stage computes.
-  public func fold(_ adapter: LoRAAdapter, columns: [Int]) throws {
+  package func fold(_ adapter: LoRAAdapter, columns: [Int]) throws {
     if columns.isEmpty, lowestFolded == nil { return }
     let folded = FoldedColumns(adapter, columns)
     let lowest = min(adapter.sites.first?.layer ?? layers.upperBound, lowestFolded ?? layers.upperBound)
@@ -130,12 +130,12 @@ public final class LlamaStage: @unchecked Sendable {
   }
 
   /// Whether tokens enter here.
-  public var isFirst: Bool { layers.lowerBound == 0 }
+  package var isFirst: Bool { layers.lowerBound == 0 }
   /// Whether logits leave here.
-  public var isLast: Bool { layers.upperBound == configuration.layerCount }
+  package var isLast: Bool { layers.upperBound == configuration.layerCount }
 
   /// Bytes of the frozen weights as laid out.
-  public var weightBytes: Int {
+  package var weightBytes: Int {
     blocks.reduce(0) { $0 + $1.weightBytes } + head.reduce(0) { $0 + $1.byteCount }
   }
 
@@ -144,7 +144,7 @@ public final class LlamaStage: @unchecked Sendable {
   /// The table is not copied: its rows are read from the mapped file.
   ///
   /// - Throws: what the source throws for a damaged file.
-  public func embed(_ tokens: [Int32], into h: Matrix, _ operations: any TensorOperations) throws {
+  package func embed(_ tokens: [Int32], into h: Matrix, _ operations: any TensorOperations) throws {
     let hidden = configuration.hiddenSize
     let row = UnsafeMutablePointer<Float>.allocate(capacity: hidden)
     defer { row.deallocate() }

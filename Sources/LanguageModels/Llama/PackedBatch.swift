@@ -1,17 +1,17 @@
 import Tensor
 
 /// One sequence to learn from or to score.
-public struct TokenSequence: Sendable, Equatable {
+package struct TokenSequence: Sendable, Equatable {
   /// Token ids.
-  public var tokens: [Int32]
+  package var tokens: [Int32]
   /// As long as `tokens`: the token to be predicted from each position, or ``noTarget``.
-  public var targets: [Int32]
+  package var targets: [Int32]
 
   /// A target that carries no loss.
-  public static let noTarget: Int32 = -1
+  package static let noTarget: Int32 = -1
 
   /// - Precondition: as many targets as tokens.
-  public init(tokens: [Int32], targets: [Int32]) {
+  package init(tokens: [Int32], targets: [Int32]) {
     precondition(tokens.count == targets.count, "TokenSequence: one target a token")
     self.tokens = tokens
     self.targets = targets
@@ -19,7 +19,7 @@ public struct TokenSequence: Sendable, Equatable {
 
   /// A prompt, which carries no loss, and a completion, every token of which does. The last token of the
   /// completion is only predicted, never read.
-  public init(prompt: [Int32], completion: [Int32]) {
+  package init(prompt: [Int32], completion: [Int32]) {
     precondition(!prompt.isEmpty && !completion.isEmpty, "TokenSequence: an empty prompt or completion")
     tokens = prompt + completion.dropLast()
     targets = [Int32](repeating: Self.noTarget, count: prompt.count - 1) + completion
@@ -31,21 +31,21 @@ public struct TokenSequence: Sendable, Equatable {
   }
 
   /// The number of tokens that carry loss.
-  public var targetCount: Int { targets.reduce(0) { $0 + ($1 == Self.noTarget ? 0 : 1) } }
+  package var targetCount: Int { targets.reduce(0) { $0 + ($1 == Self.noTarget ? 0 : 1) } }
 }
 
 /// Several runs of tokens that go through the model as consecutive rows. Attention never crosses from one
 /// sequence to another.
-public struct PackedBatch: Sendable, Equatable {
+package struct PackedBatch: Sendable, Equatable {
   /// The token of each row.
-  public var tokens: [Int32]
+  package var tokens: [Int32]
   /// The runs.
-  public var segments: [AttentionSegment]
+  package var segments: [AttentionSegment]
   /// The tokens whose log-probability is wanted.
-  public var targets: [TargetToken]
+  package var targets: [TargetToken]
 
   /// Takes the parts as they are.
-  public init(tokens: [Int32], segments: [AttentionSegment], targets: [TargetToken]) {
+  package init(tokens: [Int32], segments: [AttentionSegment], targets: [TargetToken]) {
     self.tokens = tokens
     self.segments = segments
     self.targets = targets
@@ -54,7 +54,7 @@ public struct PackedBatch: Sendable, Equatable {
   /// Whole sequences, one after the other, without padding. The tokens that all of them begin with, and that
   /// carry no loss, such as a task's instruction, are computed once: they stand first, and each sequence looks
   /// back at them.
-  public init(_ sequences: [TokenSequence]) {
+  package init(_ sequences: [TokenSequence]) {
     let prefix = Self.sharedPrefix(sequences.map(\.tokensWithoutLoss))
     self.init(prefix: sequences.first?.tokens.prefix(prefix) ?? [])
     let shared = segments.map(\.keys)
@@ -69,7 +69,7 @@ public struct PackedBatch: Sendable, Equatable {
 
   /// Prompts and behind each its continuations' tokens but the last, which is only predicted. The tokens that
   /// all prompts begin with are computed once.
-  public init(_ requests: [ScoreRequest]) {
+  package init(_ requests: [ScoreRequest]) {
     let prefix = Self.sharedPrefix(requests.map { $0.prompt.dropLast() })
     self.init(prefix: requests.first?.prompt.prefix(prefix) ?? [])
     let shared = segments.map(\.keys)
@@ -104,7 +104,7 @@ public struct PackedBatch: Sendable, Equatable {
 
   /// The number of tokens that several runs begin with and that one pass computes once; 0 where it is not worth a
   /// seam.
-  public static func sharedPrefix(_ runs: [ArraySlice<Int32>]) -> Int {
+  package static func sharedPrefix(_ runs: [ArraySlice<Int32>]) -> Int {
     guard let first = runs.first, runs.count > 1 else { return 0 }
     let shared = runs.dropFirst().reduce(first.count) { count, run in
       min(count, zip(first, run).prefix { $0 == $1 }.count)
@@ -113,19 +113,19 @@ public struct PackedBatch: Sendable, Equatable {
   }
 
   /// Tokens of the sequences, what they begin with in common counted with each.
-  public var sequenceTokenCount: Int {
+  package var sequenceTokenCount: Int {
     let lookedAt = Set(segments.flatMap { $0.past.map(\.start) })
     return segments.reduce(0) { lookedAt.contains($1.keyRow) ? $0 : $0 + $1.position + $1.count }
   }
 
   /// The rows from which a token is to be predicted, each once.
-  public var targetRows: [Int] { Set(targets.map(\.row)).sorted() }
+  package var targetRows: [Int] { Set(targets.map(\.row)).sorted() }
 
   /// The number of rows with a token.
-  public var rowCount: Int { tokens.count }
+  package var rowCount: Int { tokens.count }
   /// The number of rows that are computed: a few more, as matrix products take them in fours. The rows beyond
   /// ``rowCount`` are zero from end to end.
-  public var paddedRowCount: Int { Self.padded(tokens.count) }
+  package var paddedRowCount: Int { Self.padded(tokens.count) }
   /// `rows` rounded up; the few rows of generation stay as they are.
-  public static func padded(_ rows: Int) -> Int { rows <= 4 ? rows : (rows + 3) / 4 * 4 }
+  package static func padded(_ rows: Int) -> Int { rows <= 4 ? rows : (rows + 3) / 4 * 4 }
 }

@@ -3,20 +3,20 @@ import Tensor
 /// The memory of one micro-batch in flight: what the forward pass of a stage leaves for its backward pass.
 ///
 /// Unchecked: one worker at a time uses it.
-public final class StageActivations: @unchecked Sendable {
+package final class StageActivations: @unchecked Sendable {
   /// Rows it has room for.
-  public let rows: Int
+  package let rows: Int
   private let memory: DeviceMemory
   let layers: [LayerActivations]
   /// The residual stream, `[rows, hidden]` float32: the input of the stage before the forward pass, its
   /// output afterwards.
-  public let hidden: Matrix
+  package let hidden: Matrix
   /// Its gradient, `[rows, hidden]` float32.
-  public let hiddenGradient: Matrix
+  package let hiddenGradient: Matrix
 
   /// Room for a stage's activations of at most `rows` rows: of each layer from the lowest adapted one on; the
   /// layers below it, and all where no backward pass follows, use one layer's room in turn.
-  public init(_ stage: LlamaStage, rows: Int, adapter: AdapterView?, keepsActivations: Bool = true) {
+  package init(_ stage: LlamaStage, rows: Int, adapter: AdapterView?, keepsActivations: Bool = true) {
     let rows = PackedBatch.padded(rows)
     func plan(_ planner: inout ArenaPlanner) -> ([LayerActivations], Matrix, Matrix) {
       func room(_ planner: inout ArenaPlanner) -> LayerActivations {
@@ -50,22 +50,22 @@ public final class StageActivations: @unchecked Sendable {
   }
 
   /// Bytes held.
-  public var byteCount: Int { memory.byteCount }
+  package var byteCount: Int { memory.byteCount }
 }
 
 /// A worker's operations and the scratch memory that its passes share.
 ///
 /// Not to be used by two threads at once.
-public final class StageWorker: @unchecked Sendable {
+package final class StageWorker: @unchecked Sendable {
   /// What the worker computes with.
-  public let operations: any TensorOperations
+  package let operations: any TensorOperations
   let scratch: LayerScratch
   /// Rows it has room for.
-  public let rows: Int
+  package let rows: Int
   private let memory: DeviceMemory
 
   /// Scratch for passes of at most `rows` rows.
-  public init(_ stage: LlamaStage, rows: Int, adapter: AdapterView?, backward: Bool = true, threads: Int = 1)
+  package init(_ stage: LlamaStage, rows: Int, adapter: AdapterView?, backward: Bool = true, threads: Int = 1)
   {
     let rows = PackedBatch.padded(rows)
     func plan(_ planner: inout ArenaPlanner) -> LayerScratch {
@@ -83,7 +83,7 @@ public final class StageWorker: @unchecked Sendable {
   }
 
   /// Bytes held.
-  public var byteCount: Int { memory.byteCount }
+  package var byteCount: Int { memory.byteCount }
 }
 
 // The passes of a stage over one micro-batch. Forward beside backward.
@@ -95,7 +95,7 @@ extension LlamaStage {
   ///
   /// `outputRows` are the rows of the model's output that are wanted, such as those that predict a label; the
   /// model's last block then computes no others, which hold no meaning. `nil` wants all.
-  public func forward(
+  package func forward(
     _ batch: PackedBatch, _ activations: StageActivations, stores: [KeyValueStore]? = nil,
     outputRows: [Int]? = nil, adapter: AdapterView?, _ worker: StageWorker
   ) {
@@ -115,7 +115,7 @@ extension LlamaStage {
   ///
   /// - Parameter inputGradient: whether layers below this stage are adapted.
   /// - Precondition: `outputRows` are those of the forward pass.
-  public func backward(
+  package func backward(
     _ batch: PackedBatch, _ activations: StageActivations, outputRows: [Int]? = nil,
     inputGradient: Bool = false, adapter: AdapterView, gradients: GradientBuffer, _ worker: StageWorker
   ) {
@@ -134,7 +134,7 @@ extension LlamaStage {
 
   /// The sum of -log p over the batch's targets, from the stage's output; writes
   /// `activations.hiddenGradient` = `scale` times its gradient. Only on the last stage.
-  public func loss(
+  package func loss(
     _ batch: PackedBatch, _ activations: StageActivations, scale: Float, _ worker: StageWorker
   ) -> Double {
     guard let finalNorm else { preconditionFailure("loss: the head is on another stage") }
@@ -167,7 +167,7 @@ extension LlamaStage {
   }
 
   /// How probable each of the batch's targets is, from the stage's output. Only on the last stage.
-  public func tokenScores(
+  package func tokenScores(
     _ targets: [TargetToken], hidden h: Matrix, _ worker: StageWorker
   ) -> [TokenScore] {
     withNormed(h, rows: targets.map(\.row), worker) { normed in
@@ -176,14 +176,14 @@ extension LlamaStage {
   }
 
   /// log p of each of the batch's targets, from the stage's output. Only on the last stage.
-  public func logProbabilities(
+  package func logProbabilities(
     _ targets: [TargetToken], hidden h: Matrix, _ worker: StageWorker
   ) -> [Float] {
     tokenScores(targets, hidden: h, worker).map(\.logProbability)
   }
 
   /// The logits `[rows.count, vocabulary]` at some rows of the stage's output. Only on the last stage.
-  public func logits(rows: [Int], hidden h: Matrix, _ worker: StageWorker) -> [Float] {
+  package func logits(rows: [Int], hidden h: Matrix, _ worker: StageWorker) -> [Float] {
     withNormed(h, rows: rows, worker) { normed in
       let count = rows.count * configuration.vocabularySize
       let memory = device.allocate(byteCount: count * 4)

@@ -45,21 +45,21 @@ struct AdaptedGroup {
 /// them. Whoever changes it sees to it that no worker is running.
 ///
 /// Unchecked for that reason.
-public final class AdapterView: @unchecked Sendable {
+package final class AdapterView: @unchecked Sendable {
   /// The adapted layers.
-  public let sites: [AdapterSite]
+  package let sites: [AdapterSite]
   /// Which columns, in which order.
-  public let columns: ColumnView
+  package let columns: ColumnView
   /// Where the trainable ones stand in gradients.
-  public let layout: TrainableLayout
+  package let layout: TrainableLayout
   /// The adapter's scale.
-  public let scale: Float
+  package let scale: Float
   private let memory: DeviceMemory
   /// By layer and group; `nil` where nothing is adapted.
   private var groups: [[AdaptedGroup?]] = []
 
   /// Copies `columns` of `adapter` to `device`.
-  public init(
+  package init(
     _ adapter: LoRAAdapter, columns: ColumnView, configuration: LlamaConfiguration,
     device: any ComputeDevice
   ) {
@@ -126,7 +126,7 @@ public final class AdapterView: @unchecked Sendable {
   }
 
   /// Bytes held.
-  public var byteCount: Int { memory.byteCount }
+  package var byteCount: Int { memory.byteCount }
 
   /// The group of a layer; `nil` where nothing is adapted.
   func group(_ group: InputGroup, layer: Int) -> AdaptedGroup? { groups[layer][group.rawValue] }

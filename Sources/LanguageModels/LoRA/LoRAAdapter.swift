@@ -1,33 +1,33 @@
 import SeededRandom
 
 /// The pair of matrices of one adapted layer, all rank columns of all tasks, float32.
-public struct LoRAPair: Sendable, Equatable {
+package struct LoRAPair: Sendable, Equatable {
   /// `[rank, inputs]`, row-major: row `c` belongs to rank column `c`.
-  public var a: [Float]
+  package var a: [Float]
   /// `[outputs, rank]`, row-major.
-  public var b: [Float]
+  package var b: [Float]
 
   /// Takes the matrices as they are.
-  public init(a: [Float], b: [Float]) {
+  package init(a: [Float], b: [Float]) {
     self.a = a
     self.b = b
   }
 }
 
 /// A low-rank adapter (Hu et al., arXiv 2106.09685): `y = W0 x + scale · B (A x)` at every site.
-public struct LoRAAdapter: Sendable, Equatable {
+package struct LoRAAdapter: Sendable, Equatable {
   /// The adapted layers.
-  public let sites: [AdapterSite]
+  package let sites: [AdapterSite]
   /// The number of rank columns, of all tasks together.
-  public let rank: Int
+  package let rank: Int
   /// What `B A x` is multiplied with: `alpha / rank`, or `alpha / sqrt(rank)` when rank-stabilised
   /// (Kalajdzievski, arXiv 2312.03732).
-  public let scale: Float
+  package let scale: Float
   /// One pair a site, in the order of ``sites``.
-  public var pairs: [LoRAPair]
+  package var pairs: [LoRAPair]
 
   /// An adapter with given parameters.
-  public init(sites: [AdapterSite], rank: Int, scale: Float, pairs: [LoRAPair]) {
+  package init(sites: [AdapterSite], rank: Int, scale: Float, pairs: [LoRAPair]) {
     precondition(sites.count == pairs.count, "LoRAAdapter: one pair a site")
     self.sites = sites
     self.rank = rank
@@ -37,7 +37,7 @@ public struct LoRAAdapter: Sendable, Equatable {
 
   /// A fresh adapter: A uniform in ±1/√inputs (PEFT's default, Kaiming uniform with a = √5), B zero, so
   /// that it changes nothing yet.
-  public init(sites: [AdapterSite], rank: Int, scale: Float, seed: UInt64) {
+  package init(sites: [AdapterSite], rank: Int, scale: Float, seed: UInt64) {
     self.init(
       sites: sites, rank: rank, scale: scale,
       pairs: sites.enumerated().map { index, site in
@@ -51,10 +51,10 @@ public struct LoRAAdapter: Sendable, Equatable {
   }
 
   /// The number of parameters.
-  public var parameterCount: Int { pairs.reduce(0) { $0 + $1.a.count + $1.b.count } }
+  package var parameterCount: Int { pairs.reduce(0) { $0 + $1.a.count + $1.b.count } }
 
   /// Rank column importances `‖B_c‖ · ‖A_c‖` summed over the sites, by column.
-  public func columnImportances() -> [Double] {
+  package func columnImportances() -> [Double] {
     var sums = [Double](repeating: 0, count: rank)
     for (site, pair) in zip(sites, pairs) {
       for column in 0..<rank {

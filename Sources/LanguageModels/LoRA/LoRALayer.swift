@@ -80,19 +80,19 @@ struct LowRankScratch {
 /// Gradients of the trainable columns: one flat float32 vector in the order of a ``TrainableLayout``.
 ///
 /// Unchecked: each worker writes a buffer of its own.
-public final class GradientBuffer: @unchecked Sendable {
+package final class GradientBuffer: @unchecked Sendable {
   /// Which part is whose.
-  public let layout: TrainableLayout
+  package let layout: TrainableLayout
   private let memory: DeviceMemory
 
   /// Zeros.
-  public init(_ layout: TrainableLayout, device: any ComputeDevice) {
+  package init(_ layout: TrainableLayout, device: any ComputeDevice) {
     self.layout = layout
     memory = device.allocate(byteCount: max(layout.count, 1) * 4)
   }
 
   /// All of it, `[1, count]`.
-  public var flat: Matrix { memory.matrix(rows: 1, columns: layout.count, type: .float32) }
+  package var flat: Matrix { memory.matrix(rows: 1, columns: layout.count, type: .float32) }
 
   /// The gradient of the A of sites that read one input and stand one after the other,
   /// `[sites * columns, inputs]`.

@@ -1,12 +1,12 @@
 import Checkpoint
 
 /// The seven linear layers of a Llama block, by their Hugging Face names.
-public enum Projection: String, Sendable, CaseIterable, Codable, Hashable {
+package enum Projection: String, Sendable, CaseIterable, Codable, Hashable {
   // swift-format-ignore: AlwaysUseLowerCamelCase
   case q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj
 
   /// The module that holds it: `self_attn` or `mlp`.
-  public var module: String {
+  package var module: String {
     switch self {
     case .q_proj, .k_proj, .v_proj, .o_proj: "self_attn"
     case .gate_proj, .up_proj, .down_proj: "mlp"
@@ -14,7 +14,7 @@ public enum Projection: String, Sendable, CaseIterable, Codable, Hashable {
   }
 
   /// `[outputs, inputs]` of its weight.
-  public func shape(in configuration: LlamaConfiguration) -> (outputs: Int, inputs: Int) {
+  package func shape(in configuration: LlamaConfiguration) -> (outputs: Int, inputs: Int) {
     let queries = configuration.headCount * configuration.headDimension
     let keys = configuration.keyValueHeadCount * configuration.headDimension
     return switch self {
@@ -28,21 +28,21 @@ public enum Projection: String, Sendable, CaseIterable, Codable, Hashable {
 }
 
 /// One adapted linear layer of a model.
-public struct AdapterSite: Sendable, Hashable, Codable {
+package struct AdapterSite: Sendable, Hashable, Codable {
   /// The transformer block, from 0.
-  public var layer: Int
+  package var layer: Int
   /// Which of the block's linear layers.
-  public var projection: Projection
+  package var projection: Projection
   /// Rows of its weight.
-  public var outputs: Int
+  package var outputs: Int
   /// Columns of its weight.
-  public var inputs: Int
+  package var inputs: Int
 
   /// The Hugging Face path of the module, such as `model.layers.0.self_attn.q_proj`.
-  public var path: String { "model.layers.\(layer).\(projection.module).\(projection.rawValue)" }
+  package var path: String { "model.layers.\(layer).\(projection.module).\(projection.rawValue)" }
 
   /// The sites of `layers` for the projections `targets`: block by block, in the order of ``Projection``.
-  public static func all(
+  package static func all(
     _ configuration: LlamaConfiguration, layers: Range<Int>, targets: Set<Projection>
   ) -> [AdapterSite] {
     layers.flatMap { layer in

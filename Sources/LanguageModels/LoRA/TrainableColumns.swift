@@ -2,44 +2,44 @@ import Tensor
 
 /// The rank columns that a task computes with, in the order in which they stand in compact matrices:
 /// first those that are frozen, then those that train.
-public struct ColumnView: Sendable, Equatable {
+package struct ColumnView: Sendable, Equatable {
   /// Columns that are computed and never change.
-  public let frozen: [Int]
+  package let frozen: [Int]
   /// Columns that are computed and train. Empty at inference.
-  public let trainable: [Int]
+  package let trainable: [Int]
 
   /// - Precondition: no column stands twice.
-  public init(frozen: [Int], trainable: [Int]) {
+  package init(frozen: [Int], trainable: [Int]) {
     precondition(Set(frozen + trainable).count == frozen.count + trainable.count, "a column stands twice")
     self.frozen = frozen.sorted()
     self.trainable = trainable.sorted()
   }
 
   /// All columns computed, none trained.
-  public static func inference(_ columns: [Int]) -> ColumnView { ColumnView(frozen: columns, trainable: []) }
+  package static func inference(_ columns: [Int]) -> ColumnView { ColumnView(frozen: columns, trainable: []) }
 
   /// The columns in compact order.
-  public var active: [Int] { frozen + trainable }
+  package var active: [Int] { frozen + trainable }
 }
 
 /// Where the trainable columns of each site stand in one flat float32 vector: all of A first, then all of
 /// B. Gradients and optimiser moments have this layout.
-public struct TrainableLayout: Sendable, Equatable {
+package struct TrainableLayout: Sendable, Equatable {
   /// The adapted layers.
-  public let sites: [AdapterSite]
+  package let sites: [AdapterSite]
   /// The number of trainable columns.
-  public let columns: Int
+  package let columns: Int
   /// Per site, where its `[columns, inputs]` part of A starts.
-  public let aOffsets: [Int]
+  package let aOffsets: [Int]
   /// Per site, where its `[outputs, columns]` part of B starts.
-  public let bOffsets: [Int]
+  package let bOffsets: [Int]
   /// Elements of A, of all sites together.
-  public let aCount: Int
+  package let aCount: Int
   /// Elements in all.
-  public let count: Int
+  package let count: Int
 
   /// The layout of `columns` trainable columns at each of `sites`.
-  public init(sites: [AdapterSite], columns: Int) {
+  package init(sites: [AdapterSite], columns: Int) {
     self.sites = sites
     self.columns = columns
     var next = 0
@@ -56,7 +56,7 @@ public struct TrainableLayout: Sendable, Equatable {
   }
 
   /// The trainable columns' values, copied out of an adapter.
-  public func gather(_ adapter: LoRAAdapter, columns indices: [Int]) -> [Float] {
+  package func gather(_ adapter: LoRAAdapter, columns indices: [Int]) -> [Float] {
     precondition(indices.count == columns && adapter.sites == sites, "TrainableLayout: another adapter")
     var flat = [Float](repeating: 0, count: count)
     for (index, site) in sites.enumerated() {
@@ -75,7 +75,7 @@ public struct TrainableLayout: Sendable, Equatable {
   }
 
   /// Of a flat vector of this layout, the part that belongs to some of its columns.
-  public func narrowed(_ flat: [Float], from old: [Int], to new: [Int]) -> [Float] {
+  package func narrowed(_ flat: [Float], from old: [Int], to new: [Int]) -> [Float] {
     let places = new.compactMap { old.firstIndex(of: $0) }
     precondition(old.count == columns && places.count == new.count, "TrainableLayout: other columns")
     let target = TrainableLayout(sites: sites, columns: new.count)
@@ -95,7 +95,8 @@ public struct TrainableLayout: Sendable, Equatable {
   }
 
   /// Writes the trainable columns' values back; no other value of the adapter is touched.
-  public func scatter(_ flat: UnsafePointer<Float>, into adapter: inout LoRAAdapter, columns indices: [Int]) {
+  package func scatter(_ flat: UnsafePointer<Float>, into adapter: inout LoRAAdapter, columns indices: [Int])
+  {
     precondition(indices.count == columns && adapter.sites == sites, "TrainableLayout: another adapter")
     for (index, site) in sites.enumerated() {
       for (place, column) in indices.enumerated() {

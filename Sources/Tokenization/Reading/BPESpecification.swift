@@ -1,27 +1,27 @@
 /// A tokenizer as GGUF metadata gives it; each member names the key it is filled from.
-public struct BPESpecification: Sendable, Equatable {
+package struct BPESpecification: Sendable, Equatable {
   /// `tokenizer.ggml.tokens`: the token of each number, in the byte-level alphabet.
-  public var tokens: [String]
+  package var tokens: [String]
   /// `tokenizer.ggml.merges`: `left right` in order of rank.
-  public var merges: [String]
+  package var merges: [String]
   /// `tokenizer.ggml.token_type`: 1 normal, 2 unknown, 3 control, 4 user-defined, 5 unused, 6 byte.
   /// Empty where the file has none; then every token is normal.
-  public var tokenTypes: [Int]
+  package var tokenTypes: [Int]
   /// `tokenizer.ggml.pre`: `gpt-2`, `llama-bpe`, `qwen2`, `smollm` or one of their aliases.
-  public var preTokenizer: String
+  package var preTokenizer: String
   /// `tokenizer.ggml.bos_token_id`.
-  public var beginningOfSequence: Int?
+  package var beginningOfSequence: Int?
   /// `tokenizer.ggml.eos_token_id`.
-  public var endOfSequence: Int?
+  package var endOfSequence: Int?
   /// `tokenizer.ggml.unknown_token_id`. Byte-level models do not use it: bytes without a token are left out.
-  public var unknown: Int?
+  package var unknown: Int?
   /// `tokenizer.ggml.padding_token_id`.
-  public var padding: Int?
+  package var padding: Int?
   /// `tokenizer.ggml.add_bos_token`; `nil` where the file has none: then `true` for Llama 3, else `false`.
-  public var addsBeginningOfSequence: Bool?
+  package var addsBeginningOfSequence: Bool?
 
   /// A specification; see the members.
-  public init(
+  package init(
     tokens: [String], merges: [String], tokenTypes: [Int] = [], preTokenizer: String,
     beginningOfSequence: Int? = nil, endOfSequence: Int? = nil, unknown: Int? = nil, padding: Int? = nil,
     addsBeginningOfSequence: Bool? = nil
@@ -44,7 +44,7 @@ extension Tokenizer {
   /// - Parameter file: what errors name.
   /// - Throws: `TokenizerError` for an unknown pre-tokeniser, counts that differ, a merge of tokens that do
   ///   not exist, or a special token outside the vocabulary.
-  public init(_ specification: BPESpecification, file: String = "GGUF") throws(TokenizerError) {
+  package init(_ specification: BPESpecification, file: String = "GGUF") throws(TokenizerError) {
     let types = specification.tokenTypes
     guard !specification.tokens.isEmpty else {
       throw .invalid(file: file, field: "tokenizer.ggml.tokens", reason: "there are no tokens")

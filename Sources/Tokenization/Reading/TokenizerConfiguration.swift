@@ -1,26 +1,27 @@
 import Foundation
+import StrictJSON
 
 /// What `tokenizer_config.json` of a Hugging Face folder says about special tokens and the chat template.
-public struct TokenizerConfiguration: Sendable, Equatable {
+package struct TokenizerConfiguration: Sendable, Equatable {
   /// `bos_token`.
-  public var beginningOfSequence: String?
+  package var beginningOfSequence: String?
   /// `eos_token`.
-  public var endOfSequence: String?
+  package var endOfSequence: String?
   /// `pad_token`.
-  public var padding: String?
+  package var padding: String?
   /// `unk_token`.
-  public var unknown: String?
+  package var unknown: String?
   /// `chat_template`; of several named ones, that named `default`. A `chat_template.jinja` beside the file
   /// comes first.
-  public var chatTemplate: String?
+  package var chatTemplate: String?
   /// What errors name.
-  public var file: String
+  package var file: String
 
   /// Reads the file's contents; members that are missing or null stay `nil`.
   ///
   /// - Throws: `TokenizerError` for text that is not JSON and for members of the wrong kind.
-  public init(json: Data, file: String = "tokenizer_config.json") throws(TokenizerError) {
-    let root = try JSONNode(json, file: file)
+  package init(json: Data, file: String = "tokenizer_config.json") throws(TokenizerError) {
+    let root = try JSONParser.parse(json, file: file)
     guard case .object = root else {
       throw .invalid(file: file, field: "(whole file)", reason: "is \(root.kind), not an object")
     }
@@ -48,7 +49,7 @@ public struct TokenizerConfiguration: Sendable, Equatable {
   }
 
   /// The special tokens by the names chat templates use: `bos_token`, `eos_token`, `pad_token`, `unk_token`.
-  public var specialTokens: [String: String] {
+  package var specialTokens: [String: String] {
     var tokens: [String: String] = [:]
     tokens["bos_token"] = beginningOfSequence
     tokens["eos_token"] = endOfSequence

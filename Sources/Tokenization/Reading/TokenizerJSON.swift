@@ -1,4 +1,5 @@
 import Foundation
+import StrictJSON
 
 extension Tokenizer {
   /// A tokenizer from Hugging Face files.
@@ -12,10 +13,10 @@ extension Tokenizer {
   ///   - file: what errors name.
   /// - Throws: `TokenizerError` for text that is not JSON, missing or contradicting fields, and kinds of
   ///   models, normalisers, pre-tokenisers and post-processors that are not supported.
-  public init(
+  package init(
     json: Data, configuration: TokenizerConfiguration? = nil, file: String = "tokenizer.json"
   ) throws(TokenizerError) {
-    let document = TokenizerDocument(root: try JSONNode(json, file: file), file: file)
+    let document = TokenizerDocument(root: try JSONParser.parse(json, file: file), file: file)
     let model = try document.model()
     var options = ModelOptions(preTokenizer: try document.preTokenizer())
     options.composes = try document.composes()
@@ -57,7 +58,7 @@ extension Tokenizer {
 
 /// The parts of a `tokenizer.json`, each checked as it is read.
 private struct TokenizerDocument {
-  let root: JSONNode
+  let root: JSONValue
   let file: String
 
   /// Token numbers above this are taken for a damaged file.
@@ -71,7 +72,7 @@ private struct TokenizerDocument {
     .unsupported(file: file, field: field, value: value, supported: supported)
   }
 
-  func model() throws(TokenizerError) -> JSONNode {
+  func model() throws(TokenizerError) -> JSONValue {
     guard let model = root["model"] else { throw invalid("model", "is missing; is this a tokenizer.json?") }
     let type = model["type"]?.string ?? "BPE"
     guard type == "BPE" else { throw unsupported("model.type", type, "BPE") }
@@ -108,7 +109,7 @@ private struct TokenizerDocument {
     return tokens
   }
 
-  func spellings(_ model: JSONNode, _ added: [AddedToken]) throws(TokenizerError) -> [String?] {
+  func spellings(_ model: JSONValue, _ added: [AddedToken]) throws(TokenizerError) -> [String?] {
     guard case .object(let members)? = model["vocab"], !members.isEmpty else {
       throw invalid("model.vocab", "is missing or empty")
     }
@@ -130,7 +131,7 @@ private struct TokenizerDocument {
     return spellings
   }
 
-  func merges(_ model: JSONNode) throws(TokenizerError) -> [Merge] {
+  func merges(_ model: JSONValue) throws(TokenizerError) -> [Merge] {
     guard let nodes = model["merges"]?.array else {
       throw invalid("model.merges", "is missing or not a list")
     }
@@ -158,7 +159,7 @@ private struct TokenizerDocument {
     return try composes(node, "normalizer")
   }
 
-  private func composes(_ node: JSONNode, _ field: String) throws(TokenizerError) -> Bool {
+  private func composes(_ node: JSONValue, _ field: String) throws(TokenizerError) -> Bool {
     switch node["type"]?.string {
     case "NFC": return true
     case "Sequence":
@@ -185,7 +186,7 @@ private struct TokenizerDocument {
   }
 
   private func appendStages(
-    _ node: JSONNode, _ field: String, _ stages: inout [PreTokenizer.Stage], _ isByteLevel: inout Bool
+    _ node: JSONValue, _ field: String, _ stages: inout [PreTokenizer.Stage], _ isByteLevel: inout Bool
   ) throws(TokenizerError) {
     if isByteLevel { throw unsupported(field, "a stage after ByteLevel", "ByteLevel last") }
     switch node["type"]?.string {
@@ -229,7 +230,7 @@ private struct TokenizerDocument {
   }
 
   private func surroundings(
-    _ node: JSONNode, _ field: String, _ added: [AddedToken]
+    _ node: JSONValue, _ field: String, _ added: [AddedToken]
   ) throws(TokenizerError) -> (prefix: [Int32], suffix: [Int32]) {
     switch node["type"]?.string {
     case "ByteLevel": return ([], [])

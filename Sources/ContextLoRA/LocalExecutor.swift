@@ -1,0 +1,240 @@
+import Datasets
+import Foundation
+import LanguageModels
+import TaskGraph
+import Tensor
+
+/// Runs optimiser steps in this process, with all layers.
+package final class LocalExecutor: PhaseExecutor {
+  private let stage: LlamaStage
+  private let schedule: PhaseSchedule
+  private let data: any TrainingData
+  private let options: TrainingOptions
+  package private(set) var adapter: LoRAAdapter
+  package private(set) var phase: Phase?
+  private var state: State?
+
+  /// What a phase in progress holds.
+  private struct State {
+    var trainer: PhaseTrainer
+    /// The largest micro-batch expected.
+    let rows: Int
+    var history: History
+    /// The prerequisites' validation losses when the phase began, for adaptive freezing.
+    var lossesAtStart: [String: Double] = [:]
+    /// The phase's best columns so far.
+    var best: ColumnValues?
+  }
+
+  /// - Precondition: the stage is a whole model.
+  package init(
+    _ stage: LlamaStage, schedule: PhaseSchedule, adapter: LoRAAdapter, data: any TrainingData,
+    options: TrainingOptions
+  ) {
+    (self.stage, self.schedule, self.adapter) = (stage, schedule, adapter)
+    (self.data, self.options) = (data, options)
+  }
+
+  package var leads: Bool { true }
+  package var sampleCount: Int { data.sampleCount }
+  package var validation: (any ValidationEpisodes)? { data.validation }
+  package var longestWindow: Int { 1 }
+  package var sharesColumns: Bool { false }
+
+  package func share(_ checkpoint: TrainingCheckpoint?) -> TrainingCheckpoint? {
+    if let checkpoint { adapter = checkpoint.adapter }
+    return checkpoint
+  }
+
+  package func share(_ progress: PhaseProgress) -> PhaseProgress { progress }
+  package func stops(atCheckpoint _: Bool, _ shouldStop: () -> Bool) -> Bool { shouldStop() }
+  package func distribute(_: TrainingCheckpoint?, step _: Int) {}
+  package func endPhase() {}
+  package func finish() throws { try stage.fold(adapter, columns: []) }
+
+  // MARK: Steps
+
+  package func begin(
+    _ phase: Phase, from checkpoint: TrainingCheckpoint?, pace _: PhasePace
+  ) throws -> Int {
+    let rows = options.microBatchRows(
+      longest: try data.longestSequence(task: phase.task), samples: data.sampleCount)
+    let validates = options.validation != nil && data.validation != nil
+    // Predictions, evidence for freezing, and the validation of refined prerequisites compute with other columns
+    // than the phase's.
+    let folds =
+      !data.usesPredictions && options.adaptiveFreezing == nil
+      && (!validates || phase.refinedPrerequisites.isEmpty)
+    let trainer = try PhaseTrainer(
+      stage, adapter: adapter, columns: phase.columnView, options: options, rows: rows, folds: folds)
+    var state = State(
+      trainer: trainer, rows: rows, history: History(limit: data.usesPredictions ? options.staleness : 0))
+    if let checkpoint, let moments = checkpoint.optimizer {
+      trainer.optimizerState = moments
+      state.history.values = checkpoint.history
+      state.lossesAtStart = checkpoint.position.lossesAtStart
+      state.best = checkpoint.best.map {
+        ColumnValues(columns: checkpoint.position.bestColumns ?? checkpoint.position.trainable, flat: $0)
+      }
+    }
+    (self.state, self.phase) = (state, phase)
+    return trainer.byteCount
+  }
+
+  package func run(
+    _ window: [StepSamples], pace: PhasePace, report: (StepOutcome) throws -> Void,
+    onEvent: (TrainingEvent) throws -> Void
+  ) throws {
+    for samples in window {
+      let start = ContinuousClock.now
+      guard var state, let phase else { preconditionFailure("LocalExecutor: steps without a phase") }
+      let parentsChange = phase.prerequisites.contains { !$0.trainable.isEmpty }
+      let sequences = try data.sequences(
+        task: phase.task, samples: samples.samples, phase: phase.index, epoch: samples.epoch,
+        parentsChange: parentsChange
+      ) { state.history.adapter(adapter, state.trainer) }
+      if let adaptive = options.adaptiveFreezing, samples.step % adaptive.interval == 0 {
+        try freeze(adaptive, &state, phase, sequences, step: samples.step, onEvent)
+      }
+      state.history.record(state.trainer)
+      self.state = state
+      let result = try state.trainer.step(
+        sequences, learningRate: options.learningRate.rate(step: samples.step + 1, pace))
+      try report(
+        StepOutcome(
+          step: samples.step, loss: result.loss, gradientNorm: result.gradientNorm, tokens: result.tokens,
+          targets: result.targets, seconds: (ContinuousClock.now - start).inSeconds))
+    }
+  }
+
+  // MARK: Validation
+
+  package func score() throws -> ValidationScore? {
+    guard let state, let phase else { return nil }
+    return try score(phase.task, state.trainer.view)
+  }
+
+  package func scores(of tasks: [String]) throws -> [String: ValidationScore] {
+    var scores: [String: ValidationScore] = [:]
+    for task in tasks {
+      let view = AdapterView(
+        adapter, columns: .inference(schedule.viewColumns(of: task)), configuration: stage.configuration,
+        device: stage.device)
+      scores[task] = try score(task, view)
+    }
+    return scores
+  }
+
+  private func score(_ task: String, _ view: AdapterView) throws -> ValidationScore? {
+    guard let validation = data.validation else { return nil }
+    return validation.score(
+      task: task, try Scorer(stage).tokenScores(validation.questions(task: task), adapter: view))
+  }
+
+  package func keepBest() {
+    guard let trainer = state?.trainer else { return }
+    state?.best = ColumnValues(columns: trainer.columns.trainable, flat: trainer.parameters)
+  }
+
+  // MARK: Checkpoints
+
+  package func gather(_ position: TrainingCheckpoint.Position) throws -> TrainingCheckpoint? {
+    guard let state, let phase else { return nil }
+    state.trainer.commit(to: &adapter)
+    guard position.phase == phase.index else {
+      // Columns that have frozen since go back with the others: they trained in this phase until then.
+      state.best?.write(to: &adapter)
+      return TrainingCheckpoint(position: position, adapter: adapter, optimizer: nil, history: [])
+    }
+    var position = position
+    (position.trainable, position.frozen) = (phase.columnView.trainable, phase.columnView.frozen)
+    position.lossesAtStart = state.lossesAtStart
+    position.bestColumns = state.best.flatMap { $0.columns == position.trainable ? nil : $0.columns }
+    return TrainingCheckpoint(
+      position: position, adapter: adapter, optimizer: state.trainer.optimizerState,
+      history: state.history.values, best: state.best?.flat)
+  }
+
+  // MARK: Adaptive freezing
+
+  private func freeze(
+    _ adaptive: AdaptiveFreezing, _ state: inout State, _ phase: Phase, _ sequences: [TokenSequence],
+    step: Int, _ onEvent: (TrainingEvent) throws -> Void
+  ) throws {
+    var current = adapter
+    state.trainer.commit(to: &current)
+    var heldBack: [String: [TokenSequence]] = [:]
+    for prerequisite in phase.prerequisites where !prerequisite.trainable.isEmpty {
+      heldBack[prerequisite.task] = try data.heldBack(task: prerequisite.task)
+    }
+    let decisions = try adaptive.decide(
+      phase, step: step, start: state.lossesAtStart,
+      AdaptiveFreezing.Evidence(
+        stage: stage, schedule: schedule, adapter: current, child: sequences, heldBack: heldBack,
+        microBatchTokens: options.microBatchTokens))
+    for decision in decisions { state.lossesAtStart[decision.prerequisite] = decision.lossAtStart }
+    let freezes = decisions.flatMap(\.freezes)
+    var frozen = phase
+    if !freezes.isEmpty {
+      frozen = phase.freezing(phase.frozen + freezes)
+      try narrow(&state, to: frozen)
+      self.phase = frozen
+    }
+    if !decisions.isEmpty { try onEvent(.decided(decisions, phase: frozen)) }
+  }
+
+  /// Continues with fewer columns. Those that freeze keep their values.
+  private func narrow(_ state: inout State, to phase: Phase) throws {
+    let wide = state.trainer
+    wide.commit(to: &adapter)
+    let columns = phase.columnView
+    let narrow = try PhaseTrainer(
+      stage, adapter: adapter, columns: columns, options: options, rows: state.rows)
+    func narrowed(_ values: [Float]) -> [Float] {
+      wide.layout.narrowed(values, from: wide.columns.trainable, to: columns.trainable)
+    }
+    let old = wide.optimizerState
+    narrow.optimizerState = ColumnOptimizer.State(
+      firstMoment: narrowed(old.firstMoment), secondMoment: narrowed(old.secondMoment), step: old.step)
+    state.history.values = state.history.values.map(narrowed)
+    state.trainer = narrow
+  }
+}
+
+extension WorkflowTrainer {
+  /// A trainer in this process.
+  ///
+  /// - Precondition: the stage is a whole model.
+  package convenience init(
+    _ stage: LlamaStage, schedule: PhaseSchedule, adapter: LoRAAdapter, data: any TrainingData,
+    options: TrainingOptions
+  ) {
+    self.init(
+      LocalExecutor(stage, schedule: schedule, adapter: adapter, data: data, options: options),
+      schedule: schedule, options: options)
+  }
+}
+
+/// The trainable parameters of the last steps: parents' answers are predicted with those of `limit` steps
+/// ago, or with the first where there are not so many.
+private struct History {
+  let limit: Int
+  /// Oldest first; the last one is that of the step before.
+  var values: [[Float]] = []
+
+  init(limit: Int) { self.limit = limit }
+
+  /// Keeps the parameters as they are before the step to come.
+  mutating func record(_ trainer: PhaseTrainer) {
+    guard limit > 0 else { return }
+    values.append(trainer.parameters)
+    if values.count > limit { values.removeFirst() }
+  }
+
+  /// `adapter` with the parameters that the step to come predicts with.
+  func adapter(_ adapter: LoRAAdapter, _ trainer: PhaseTrainer) -> LoRAAdapter {
+    var result = adapter
+    trainer.scatter(values.first ?? trainer.parameters, into: &result)
+    return result
+  }
+}

@@ -1,0 +1,36 @@
+import Evaluation
+
+/// How often a workflow is right.
+public struct Evaluation: Sendable, Equatable {
+  /// One task's accuracies, 0...1.
+  public struct TaskScore: Sendable, Equatable {
+    /// The task.
+    public let name: String
+    /// With the recorded answers of its parents.
+    public let goldAccuracy: Double
+    /// With the model's own answers of its parents.
+    public let chainedAccuracy: Double
+    /// The 95 % confidence interval of the chained accuracy.
+    public let chainedInterval: ClosedRange<Double>
+  }
+
+  /// The episodes.
+  public let episodes: Int
+  /// In the order of the workflow file.
+  public let tasks: [TaskScore]
+  /// The share of episodes of which every task was answered right, each reading the model's own answers of its parents.
+  public let allRight: Double
+  /// A table for people.
+  public let text: String
+
+  init(_ report: EvaluationReport) {
+    episodes = report.episodes
+    tasks = report.tasks.map {
+      TaskScore(
+        name: $0.task, goldAccuracy: $0.gold.accuracy, chainedAccuracy: $0.chained.accuracy,
+        chainedInterval: $0.chained.interval)
+    }
+    allRight = report.episodes == 0 ? 0 : Double(report.allRight) / Double(report.episodes)
+    text = report.text
+  }
+}

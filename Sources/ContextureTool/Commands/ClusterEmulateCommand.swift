@@ -1,0 +1,106 @@
+import ArgumentParser
+import ClusterEmulation
+import Foundation
+import InputErrors
+
+struct ClusterEmulateCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "emulate", abstract: "Runs a command beside emulated hosts with slow links and processors.",
+    discussion: """
+      Makes the hosts that a YAML file describes out of this machine: network namespaces on a bridge, links \
+      of the described bandwidth, a share of the processor each. Then runs COMMAND, and takes the hosts down \
+      again when it ends, also after Ctrl-C or SIGTERM. The exit code is COMMAND's.
+
+      COMMAND runs on this machine itself; an argument {hosts} becomes the path of a hosts file with which \
+      it starts ranks on the emulated hosts. It finds in its environment:
+
+        CONTEXTURE_HOSTS      the same path
+        CONTEXTURE_LINKS      a JSON file: what is left of the links to the transport
+
+      What the kernel does and what is left to the transport is said before COMMAND starts. Without root, or \
+      where namespaces cannot be made, all ranks run on this machine and the transport does what it can. \
+      docs/cluster.md tells what can stand in the file.
+
+      EXAMPLE
+        contexture cluster emulate Examples/emulated.yaml -- \\
+          .build/release/transport-probe launch {hosts} 3 profile
+        contexture cluster emulate Examples/emulated.yaml -- bash
+        contexture cluster emulate --clean
+
+      \(ExitStatus.manual)
+      """)
+
+  @Flag(help: "Only remove what killed emulations have left.")
+  var clean = false
+
+  @Argument(help: ArgumentHelp("The hosts to emulate.", valueName: "emulated.yaml"))
+  var file: String?
+
+  @Argument(parsing: .postTerminator, help: ArgumentHelp("What to run, after '--'.", valueName: "command"))
+  var command: [String] = []
+
+  func validate() throws {
+    if clean && (file != nil || !command.isEmpty) {
+      throw ValidationError("--clean: runs nothing; give it alone")
+    }
+    guard !clean else { return }
+    if file == nil { throw ValidationError("no file; name the YAML file that describes the hosts") }
+    if command.isEmpty { throw ValidationError("no command; write '--' and what to run behind the file") }
+  }
+
+  func run() throws {
+    let environment = ProcessInfo.processInfo.environment
+    let machine = Machine(environment: environment, isRoot: geteuid() == 0)
+    if clean {
+      let names = try machine.removeLeftovers()
+      return try Console.print(
+        names.isEmpty ? "nothing was left" : "removed \(names.joined(separator: ", "))")
+    }
+    guard let file, let name = command.first else { return }
+    let cluster = try EmulatedCluster(contentsOf: file)
+    guard let program = machine.program(name) else {
+      throw Refusal(name, "is no program", "check its path, or PATH")
+    }
+    let signals = ForwardedSignals()
+    let emulation: Emulation
+    do {
+      emulation = try Emulation(cluster, on: machine) { signals.last != nil }
+    } catch {
+      if let number = signals.last { throw ExitCode(128 + number) }
+      throw error
+    }
+    let code: Int32
+    do {
+      Console.complain(summary(emulation))
+      let words = [program] + command.dropFirst().map { $0 == "{hosts}" ? emulation.hostsFile : $0 }
+      code = try signals.run(words, environment: environment.merging(emulation.variables) { $1 })
+    } catch {
+      try? emulation.stop()
+      throw error
+    }
+    try emulation.stop()
+    if code != 0 { throw ExitCode(code) }
+  }
+
+  private func summary(_ emulation: Emulation) -> String {
+    let plan = emulation.plan
+    var rows = [["host", "address", "cpu", "memory", "bandwidth", "delay", "loss"]]
+    for (index, host) in plan.cluster.hosts.enumerated() {
+      rows.append([
+        host.name, plan.subnet?.address(index) ?? "localhost", host.cpu.map(Self.short) ?? "-",
+        host.memory.map { "\($0) MiB" } ?? "-", host.link.bandwidth.map { "\(Self.short($0)) Mbit/s" } ?? "-",
+        host.link.delay > 0 ? "\(Self.short(host.link.delay)) ms" : "-",
+        host.link.loss > 0 ? Self.short(host.link.loss) : "-",
+      ])
+    }
+    let count = plan.cluster.hosts.count
+    var lines = ["\(emulation.name): \(count) emulated host\(count == 1 ? "" : "s")"]
+    lines += [Columns.aligned(rows, right: [2, 3, 4, 5, 6])] + plan.labour.lines
+    if let agent = emulation.agent { lines.append("to look inside: sh \(agent) HOST COMMAND") }
+    return lines.joined(separator: "\n") + "\n"
+  }
+
+  private static func short(_ number: Double) -> String {
+    number == number.rounded() ? "\(Int(number))" : "\(number)"
+  }
+}

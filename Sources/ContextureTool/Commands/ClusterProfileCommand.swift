@@ -1,0 +1,143 @@
+import ArgumentParser
+import Checkpoint
+import ClusterLaunch
+import Foundation
+import InputErrors
+import SafeFiles
+import Workflows
+
+struct ClusterProfileCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "profile", abstract: "Measures every device and every link, and writes the cluster file.",
+    discussion: """
+      Starts itself on the hosts, one rank a slot. Each rank times the model's layers forward and backward \
+      for several micro-batch sizes, the head, the embedding and the optimiser, and says how much memory it \
+      may use; all do so at the same time. Ranks that share a machine also do all of it one by one, to know \
+      how much they slow each other. Then every directed link is measured. 'contexture plan' reads the file.
+
+      The program and the model must lie at the same paths on every host, and be the same. Without --hosts \
+      the ranks are started on this machine. Started by mpirun or srun, the command takes part in that job.
+
+      EXAMPLE
+        contexture cluster profile --hosts hosts.yaml --out cluster.yaml
+        contexture cluster profile --ranks 2 --out cluster.yaml
+
+      \(ExitStatus.manual)
+        3  interrupted; nothing was written
+        4  a rank or a host failed; the message names it
+      """)
+
+  @Option(help: ArgumentHelp("The hosts file; docs/cluster.md tells what is in it.", valueName: "file"))
+  var hosts: String?
+
+  @Option(help: "How many ranks to start; by default one for each slot of the hosts, or 1.")
+  var ranks: Int?
+
+  @Option(help: ArgumentHelp("The cluster file to write.", valueName: "file"))
+  var out: String
+
+  @Option(help: "A fetched model's name, a GGUF file, or a Hugging Face folder.")
+  var model = "smollm2-135m"
+
+  @OptionGroup var models: ModelsFolder
+
+  @Option(
+    help: "Rank columns of the adapted matrices that train. Frozen ones, and more that train, are timed too.")
+  var loraRank = 16
+
+  @Option(help: "What the weights are computed in; auto is what each processor does fast.")
+  var precision = Precision.auto
+
+  @Option(help: "Threads of a rank; by default its processors over the ranks that share them.")
+  var workers: Int?
+
+  @Option(help: "Seconds each size is timed for at least; with a processor quota not less than 0.5.")
+  var seconds = 0.9
+
+  /// Given by this command to the ranks that it starts: results go to it.
+  @Flag(help: .hidden)
+  var reportToLauncher = false
+
+  func run() throws {
+    try checkOptions()
+    let environment = ProcessInfo.processInfo.environment
+    if let job = try JobEnvironment.detect(environment) {
+      try ProfilingRank(options: self, job: job).run()
+    } else {
+      try launch(environment)
+    }
+  }
+
+  private func checkOptions() throws(Refusal) {
+    func check(_ option: String, _ value: Int?, _ range: ClosedRange<Int>) throws(Refusal) {
+      if let value, !range.contains(value) {
+        throw Refusal(
+          option, "\(value) is outside \(range.lowerBound)...\(range.upperBound)",
+          "use a whole number in that range")
+      }
+    }
+    try check("--ranks", ranks, 1...1024)
+    try check("--lora-rank", loraRank, 1...1024)
+    try check("--workers", workers, 1...1024)
+    guard seconds > 0, seconds <= 600 else {
+      throw Refusal("--seconds", "\(seconds) cannot be", "use 0.5 to 600")
+    }
+  }
+
+  /// Refuses an output file that could not be written in the end.
+  func checkOutput() throws(Refusal) { try OutputFile.check(out) }
+
+  /// Writes the cluster file and shows what is in it.
+  func finish(_ profile: ClusterProfile, places: [Hosts.Place], hosts: Hosts?) throws {
+    let cluster = try profile.cluster(
+      name: URL(fileURLWithPath: out).deletingPathExtension().lastPathComponent, places: places, hosts: hosts)
+    try AtomicFile.write(try cluster.yaml(), to: URL(fileURLWithPath: out))
+    try Console.print("\n" + profile.text(cluster) + "\n\nWritten to \(out)")
+  }
+
+  /// Starts the ranks, passes on what they say, and makes the file of what they measured.
+  private func launch(_ environment: [String: String]) throws {
+    try checkOutput()
+    let hosts = try machines()
+    let count = ranks ?? hosts.slots
+    let places = try ProfiledPlaces.places(hosts, ranks: count)
+    let program = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().path
+    let supervisor = try Supervisor(
+      try MPIRunCommand(hosts: hosts, ranks: count, program: [program] + rankArguments),
+      environment: environment)
+    let interrupts = Interrupts(stopping: "Stopping; nothing is written")
+    var report = ProfileReport()
+    var hasComplained = false
+    do {
+      try supervisor.run(isCancelled: { interrupts.requested }) { line, isError in
+        if isError {
+          hasComplained = hasComplained || line.hasPrefix("contexture: ")
+          Console.complain(line)
+        } else if !report.take(line) {
+          try? Console.print(line)
+        }
+      }
+    } catch let failure as JobFailure {
+      if interrupts.requested { throw ExitCode(ExitStatus.interrupted) }
+      // A rank that refuses its input has said so itself.
+      if hasComplained, failure.exitCode == ExitStatus.wrongInput { throw ExitCode(ExitStatus.wrongInput) }
+      Console.complain("contexture: \(failure)")
+      throw ExitCode(ExitStatus.jobFailed)
+    }
+    try finish(try report.profile(), places: places, hosts: hosts)
+  }
+
+  private func machines() throws -> Hosts {
+    if let hosts { return try Hosts(contentsOf: hosts) }
+    return try Hosts([Hosts.Host(name: "localhost", slots: ranks ?? 1)])
+  }
+
+  /// This command once more, for a rank.
+  private var rankArguments: [String] {
+    var words = ["cluster", "profile", "--report-to-launcher", "--out", out, "--model", model]
+    words += ["--models", models.models, "--lora-rank", "\(loraRank)", "--precision", precision.rawValue]
+    words += ["--seconds", "\(seconds)"]
+    if let workers { words += ["--workers", "\(workers)"] }
+    return words
+  }
+}

@@ -1,0 +1,100 @@
+import ArgumentParser
+import Datasets
+import Workflows
+
+struct DataCheckCommand: ParsableCommand {
+  enum Format: String, CaseIterable, ExpressibleByArgument { case table, json }
+
+  static let configuration = CommandConfiguration(
+    commandName: "check", abstract: "Checks a data folder against a workflow, and how far guessing gets.",
+    discussion: """
+      Reads train.jsonl, valid.jsonl and test.jsonl as training would: every line must hold the inputs and \
+      items that the workflow's tasks need; of each line that does not the first mistake is told, up to \
+      \(DatasetMistakes.limit) of a file. Then fits guessers without understanding to train and measures \
+      them on test, in percent: a task on which one of them does well can be guessed, and a model's accuracy \
+      on it says little.
+
+      GUESSERS
+        chance          blindly among the options
+        majority        the answer that is most frequent in train
+        position        the place among the options that is most often right in train
+        longest         the option with the most characters
+        shortest        the option with the fewest characters
+        overlap         the option that shares most words with the task's inputs
+        bayes alone     naive Bayes over words and word pairs of the task's inputs
+        bayes+parents   the same with the parents' recorded answers
+        oracle alone    the limit without the parents' answers, where it is known
+
+      EXAMPLE
+        contexture data check data/iov --workflow Examples/iov.yaml
+
+      \(ExitStatus.manual)
+      """)
+
+  @Argument(help: ArgumentHelp("The folder with train.jsonl, valid.jsonl and test.jsonl.", valueName: "dir"))
+  var folder: String
+
+  @Option(help: ArgumentHelp("The workflow whose tasks the data is for.", valueName: "workflow.yaml"))
+  var workflow: String
+
+  @Option(help: "How to show it.")
+  var format = Format.table
+
+  func run() throws {
+    let described = try Workflow(contentsOf: workflow)
+    let tasks = described.datasetTasks
+    let names = tasks.map(\.name)
+    let data = DatasetFolder(path: folder)
+    let splits: DatasetSplits
+    do {
+      splits = try data.read(schema: described.episodeSchema)
+    } catch {
+      // Reading ends at the first mistake; all are wanted.
+      try DatasetMistakes.refuse(in: data, schema: described.episodeSchema)
+      throw error
+    }
+    let report = Report(
+      episodes: ["train": splits.train.count, "valid": splits.valid.count, "test": splits.test.count],
+      repeatedInTest: repeats(splits),
+      baselines: ShortcutBaselines.measure(train: splits.train, test: splits.test, tasks: tasks))
+    switch format {
+    case .json: try Console.printJSON(report)
+    case .table:
+      var lines = [
+        "\(folder): train \(splits.train.count), valid \(splits.valid.count), test \(splits.test.count) "
+          + "episodes; every line has what the \(tasks.count) tasks of \(workflow) need", "",
+        report.baselines.text,
+      ]
+      for name in names where isMixed(name, splits) {
+        lines += ["", "Note: \(name) has options in some episodes and none in others."]
+      }
+      if report.repeatedInTest > 0 {
+        lines += [
+          "",
+          "Note: \(report.repeatedInTest) test episodes have the same inputs as one in train; "
+            + "their figures show memory.",
+        ]
+      }
+      try Console.print(lines.joined(separator: "\n"))
+    }
+  }
+
+  /// What `--format json` prints.
+  private struct Report: Encodable {
+    let episodes: [String: Int]
+    let repeatedInTest: Int
+    let baselines: BaselineReport
+  }
+
+  /// Whether a task is multiple choice in some episodes and free text in others.
+  private func isMixed(_ task: String, _ splits: DatasetSplits) -> Bool {
+    let episodes = splits.train + splits.valid + splits.test
+    return Set(episodes.map { $0.tasks[task]?.options.isEmpty ?? true }).count > 1
+  }
+
+  /// How many test episodes have the inputs of a training episode.
+  private func repeats(_ splits: DatasetSplits) -> Int {
+    let known = Set(splits.train.map(\.inputs))
+    return splits.test.count { known.contains($0.inputs) }
+  }
+}

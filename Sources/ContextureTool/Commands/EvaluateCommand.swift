@@ -1,0 +1,109 @@
+import ArgumentParser
+import Checkpoint
+import Datasets
+import Evaluation
+import Foundation
+import Runs
+import SafeFiles
+
+struct EvaluateCommand: ParsableCommand {
+  enum Format: String, CaseIterable, ExpressibleByArgument { case table, json }
+
+  static let configuration = CommandConfiguration(
+    commandName: "evaluate",
+    abstract: "Measures a trained workflow: gold and chained accuracy, task by task.",
+    discussion: """
+      Every task is answered twice: with the recorded answers of its parents (gold) and with the model's own \
+      (chained). The difference is the composition gap. `gold` and `chained` score the reply in the form the \
+      model was trained on, which is also what children read; `letter` scores the option's letter alone, \
+      `text` the option's text alone, `text/char` the same per character. The interval is that of the \
+      chained accuracy.
+
+      A task that is no better than its most frequent answer is reported as not learnt, and what training \
+      noted is repeated.
+
+      With --base the same for the model without the adapter (zero-shot), and with --shortcuts what can be \
+      guessed without understanding: the majority answer, a place in the list, word counts. Where --format \
+      json prints both, they are the members `report` and `shortcuts` of one object.
+
+      --predictions writes every answer beside the recorded one, one JSON object a line: what to read when \
+      a figure is lower than hoped for.
+
+      EXAMPLE
+        contexture evaluate runs/iov
+        contexture evaluate runs/iov --split valid --format json
+        contexture evaluate runs/iov --base --limit 100
+        contexture evaluate runs/iov --predictions answers.jsonl
+
+      \(ExitStatus.manual)
+      """)
+
+  @Argument(help: ArgumentHelp("A run folder.", valueName: "run")) var folder: String
+  @OptionGroup var models: ModelsFolder
+  @Option(help: "train, valid or test.") var split = DatasetFolder.Split.test
+  @Option(help: ArgumentHelp("Another data folder than the run's.", valueName: "dir")) var data: String?
+  @Option(help: "At most so many episodes.") var limit: Int?
+  @Flag(help: "Measure the base model without the adapter.") var base = false
+  @Flag(help: "Also show what shortcuts reach on this data.") var shortcuts = false
+  @Option(help: ArgumentHelp("A file for every answer, JSON lines.", valueName: "file"))
+  var predictions: String?
+  @Option(help: "How to show it.") var format = Format.table
+
+  func validate() throws {
+    if let limit, limit < 1 {
+      throw ValidationError("--limit: \(limit) is no number of episodes; give 1 or more")
+    }
+  }
+
+  func run() throws {
+    let trained = try TrainedWorkflow(run: folder, models: models.models)
+    Console.noteEmulation(trained.loaded.stage.device.computeType)
+    var episodes = try trained.episodes(split, data: data)
+    if let limit { episodes = Array(episodes.prefix(limit)) }
+    // Read before the work is done, so that a file that is missing is told at once.
+    let train = shortcuts ? try trained.episodes(.train, data: data) : nil
+    // Of another data folder the training part may be missing.
+    let frequent = base ? nil : train ?? (try? trained.episodes(.train, data: data))
+    if let predictions { try OutputFile.check(predictions, option: "--predictions") }
+    let graph = trained.loaded.workflow.graph
+    var answers: [TaskPrediction] = []
+    var report = try trained.evaluator(base: base).evaluate(episodes) { task, chained, done, all in
+      Console.complain("[\(done + 1)/\(all)] \(task)\(chained ? ", chained" : "")")
+    } onAnswers: { task, gold, chained, read in
+      answers += TaskPrediction.lines(
+        task: task, parents: graph.parents(of: task), episodes: episodes, gold: gold, chained: chained,
+        read: read)
+    }
+    if let frequent {
+      for index in report.tasks.indices {
+        report.tasks[index].majority = ShortcutBaselines.majority(
+          task: report.tasks[index].task, train: frequent, test: episodes)
+      }
+    }
+    let tasks = trained.loaded.workflow.datasetTasks
+    let baselines = train.map { ShortcutBaselines.measure(train: $0, test: episodes, tasks: tasks) }
+    switch format {
+    case .json: try Console.print(baselines.map { try Self.json(report, $0) } ?? report.json)
+    case .table:
+      let what = base ? "The base model, zero-shot" : "The trained workflow"
+      let state = trained.isComplete || base ? "" : " (training not finished: the last checkpoint)"
+      let source = "\(split.rawValue) split of \(trained.data(data).path)"
+      try Console.print("\(what)\(state), \(source): " + report.text)
+      for warning in base ? [] : try RunFolder(folder).loggedWarnings() {
+        try Console.print("Training noted: \(warning.text)")
+      }
+      if let baselines { try Console.print("\nWhat shortcuts reach\n\n" + baselines.text) }
+    }
+    if let predictions { try AtomicFile.write(answers.jsonLines(), to: URL(fileURLWithPath: predictions)) }
+  }
+
+  /// Both as one JSON object.
+  private static func json(_ report: EvaluationReport, _ shortcuts: BaselineReport) throws -> String {
+    let parts = ["report": Data(report.json.utf8), "shortcuts": try JSONEncoder().encode(shortcuts)]
+    let object = try parts.mapValues { try JSONSerialization.jsonObject(with: $0) }
+    let data = try JSONSerialization.data(withJSONObject: object, options: [.sortedKeys, .prettyPrinted])
+    return String(decoding: data, as: UTF8.self)
+  }
+}
+
+extension DatasetFolder.Split: ExpressibleByArgument {}

@@ -1,0 +1,110 @@
+import ArgumentParser
+import Checkpoint
+import Foundation
+import InputErrors
+import Runs
+import SafeFiles
+
+struct ExportCommand: ParsableCommand {
+  enum Format: String, CaseIterable, ExpressibleByArgument { case peft, gguf }
+
+  static let configuration = CommandConfiguration(
+    commandName: "export", abstract: "Writes one task's columns as an adapter that other programs load.",
+    discussion: """
+      The adapter holds the columns that the task sees: its own and its prerequisites'. `peft` makes a folder \
+      for Hugging Face PEFT, `gguf` a LoRA file for llama.cpp. alpha is scaled so that alpha / r is the scale \
+      the task was trained with.
+
+      --verify reads the PEFT folder back as PEFT would and compares its logits with the run's own, in \
+      float32: at the reply of the first 4 test episodes (validation episodes where there are none), or after \
+      the form of the prompt where there is no data. An export that fails stays where it is, and must not be used.
+
+      EXAMPLE
+        contexture export runs/iov --task decide --format peft --verify
+        contexture export runs/iov --task decide --format gguf --out decide.gguf
+
+      \(ExitStatus.manual)
+        1  also: with --verify, the files do not give the run's logits
+      """)
+
+  @Argument(help: ArgumentHelp("A run folder.", valueName: "run")) var folder: String
+  @OptionGroup var models: ModelsFolder
+  @Option(help: "The task.") var task: String
+  @Option(help: "What to write.") var format = Format.peft
+  @Option(
+    help: ArgumentHelp(
+      "The folder (peft) or file (gguf) to write; by default export/TASK or export/TASK.gguf in the run folder.",
+      valueName: "path"))
+  var out: String?
+  @Flag(help: "Read the PEFT folder back and compare its logits with the run's.") var verify = false
+
+  func validate() throws {
+    if verify, format != .peft {
+      throw ValidationError(
+        "--verify: reads PEFT folders alone; leave it out with --format \(format.rawValue)")
+    }
+  }
+
+  func run() throws {
+    let trained = try TrainedWorkflow(run: folder, models: models.models, type: verify ? .float32 : nil)
+    let (modules, rank) = try trained.modules(task: task)
+    // Read before anything is written, so that data that are wrong leave no export that was not verified.
+    let prompts = verify ? try trained.checkPrompts(task: task) : nil
+    let alpha = Double(trained.file.adapter.scale) * Double(rank)
+    let out = out ?? defaultOut
+    let url = URL(fileURLWithPath: out)
+    do {
+      switch format {
+      case .peft:
+        try OutputFolder.refuseContents(out)
+        try peft(trained, modules, rank: rank, alpha: alpha).write(to: url)
+      case .gguf:
+        guard !FileManager.default.fileExists(atPath: out) else {
+          throw Refusal(out, "is there already", "give --out another name")
+        }
+        let adapter = GGUFAdapter(
+          modules: modules, alpha: Float(alpha), name: "\(trained.loaded.workflow.name)-\(task)",
+          configuration: trained.loaded.stage.configuration)
+        try AtomicFolder.leavingNothing(at: out) {
+          try AtomicFolder.make(url.deletingLastPathComponent())
+          try adapter.write(to: url)
+        }
+      }
+    } catch let error as FileError {
+      throw error.naming(out, for: url.path)
+    }
+    let state = trained.isComplete ? "" : " (training not finished: the last checkpoint)"
+    try Console.print("Task \(task), \(rank) columns, alpha \(alpha)\(state): written to \(out)")
+    guard let prompts else { return }
+    do {
+      try Console.print(try trained.check(export: url, named: out, task: task, prompts).text)
+    } catch let error as ExportCheckError {
+      Console.complain("contexture: \(error)")
+      // The input was sound, unless the run itself is not.
+      throw ExitCode(error.reason == .runNotFinite ? ExitStatus.wrongInput : ExitStatus.failure)
+    }
+  }
+
+  /// In the run folder, named after the task.
+  private var defaultOut: String {
+    URL(fileURLWithPath: folder).appendingPathComponent("export/\(task)\(format == .gguf ? ".gguf" : "")")
+      .relativePath
+  }
+
+  private func peft(
+    _ trained: TrainedWorkflow, _ modules: [AdapterModule], rank: Int, alpha: Double
+  ) throws -> PEFTAdapter {
+    let base = try PretrainedModel(path: trained.loaded.modelPath)
+    var card =
+      "Task `\(task)` of the workflow `\(trained.loaded.workflow.name)`: \(rank) of "
+      + "\(trained.file.adapter.rank) rank columns, its own and its prerequisites'."
+    if let pinned = base.pinned {
+      card += "\n\nTrained on \(pinned.summary). On weights that are stored otherwise its answers can differ."
+    }
+    card +=
+      "\n\nIt reads prompts of this form; a task without options ends with its question:\n\n```\n"
+      + (try trained.loaded.prompts.promptForm(task: task)) + "\n```"
+    return PEFTAdapter(
+      modules: modules, rank: rank, alpha: alpha, baseModel: base.name, ggufFile: base.ggufFile, card: card)
+  }
+}

@@ -1,0 +1,122 @@
+import ArgumentParser
+import Checkpoint
+import InputErrors
+import LanguageModels
+import Prompting
+import Tensor
+import Tokenization
+import Workflows
+
+struct ScoreCommand: ParsableCommand {
+  enum Format: String, CaseIterable, ExpressibleByArgument { case table, json }
+
+  static let configuration = CommandConfiguration(
+    commandName: "score", abstract: "Prints a model's log-probabilities of a text.",
+    discussion: """
+      Prints the natural logarithm of each token's probability: of the prompt's tokens given those before \
+      them, and of every completion's tokens given the prompt; then the most probable next tokens. It is \
+      there to check this program against others.
+
+      Prompt and completions are cut into tokens one by one, not as one text: begin a completion with the \
+      space that belongs to it. The spelling of a special token, such as <|im_end|>, is that token. Where \
+      the model's tokenizer begins every text with a token, the prompt has it. With --chat the prompt is \
+      what a user says, put into the model's own chat template up to where its reply begins.
+
+      EXAMPLE
+        contexture score --model smollm2-135m --prompt "The capital of France is" \\
+          --completion " Paris." --completion " Berlin."
+        contexture score --model smollm2-135m --chat --prompt "Say hello."
+
+      \(ExitStatus.manual)
+      """)
+
+  @Option(help: "A fetched model's name, a GGUF file, or a Hugging Face folder.")
+  var model: String
+
+  @Option(help: "The text to begin with.")
+  var prompt: String
+
+  @Option(parsing: .singleValue, help: "A text that may follow. Repeatable.")
+  var completion: [String] = []
+
+  @Flag(help: "Take the prompt as a user's message.")
+  var chat = false
+
+  @Option(help: "What the weights are computed in; auto is what this processor does fast.")
+  var precision = Precision.auto
+
+  @Option(help: "How many of the most probable next tokens to show.")
+  var top = 5
+
+  @Option(help: "How to show it.")
+  var format = Format.table
+
+  @OptionGroup var folder: ModelsFolder
+
+  func run() throws {
+    guard top >= 0 else {
+      throw Refusal("--top", "\(top) is below 0", "give 0 or a number above it")
+    }
+    let files = try ModelFiles.open(try ModelLocation(model, models: folder.models).path)
+    let tokenizer = try ModelPrompts.tokenizer(files)
+    let request = try ScoreRequest(
+      prompt: promptTokens(files, tokenizer),
+      continuations: completion.map { text throws(Refusal) in
+        let tokens = tokenizer.encode(text)
+        guard !tokens.isEmpty else {
+          throw Refusal("--completion", "has no tokens", "give a text")
+        }
+        return tokens
+      })
+    try refuse(request, for: files.weights.configuration, files.path)
+    let length = request.prompt.count + (request.continuations.map(\.count).max() ?? 0)
+    let device = CPUDevice(computeType: precision.computeType)
+    Console.noteEmulation(device.computeType)
+    let stage = try LlamaStage(files.weights, device: device, contextLength: length, use: .forward)
+    let report = try ScoreReport(
+      path: files.path, request: request, texts: completion, top: top, stage: stage, tokenizer: tokenizer)
+    switch format {
+    case .table: try Console.print(report.text)
+    case .json: try Console.printJSON(report)
+    }
+  }
+
+  private func promptTokens(_ files: ModelFiles, _ tokenizer: Tokenizer) throws -> [Int32] {
+    var tokens: [Int32]
+    if chat {
+      var special: [String: String] = [:]
+      special["bos_token"] = files.bosToken
+      special["eos_token"] = files.eosToken
+      let text = try ModelPrompts.template(files).render(
+        messages: [ChatMessage(role: "user", content: prompt)], addGenerationPrompt: true,
+        specialTokens: special)
+      tokens = tokenizer.encode(text)
+    } else {
+      tokens = tokenizer.prefix + tokenizer.encode(prompt)
+    }
+    guard !tokens.isEmpty else {
+      throw Refusal("--prompt", "has no tokens", "give a text")
+    }
+    return tokens
+  }
+
+  private func refuse(
+    _ request: ScoreRequest, for configuration: LlamaConfiguration, _ path: String
+  ) throws(Refusal) {
+    let tokens = request.prompt + request.continuations.flatMap(\.self)
+    if let token = tokens.first(where: { $0 >= configuration.vocabularySize }) {
+      throw Refusal(
+        path,
+        "the tokenizer gives token \(token), but the model has \(configuration.vocabularySize)",
+        "tokenizer and weights are not of the same model: fetch both again")
+    }
+    let longest = request.continuations.map(\.count).max() ?? 0
+    guard request.prompt.count + longest <= configuration.maximumPositions else {
+      throw Refusal(
+        longest == 0 ? "--prompt" : "--prompt, --completion",
+        "\(request.prompt.count + longest) tokens are more than the context of \(path) holds "
+          + "(\(configuration.maximumPositions))",
+        "shorten the text or use a model with a longer context")
+    }
+  }
+}

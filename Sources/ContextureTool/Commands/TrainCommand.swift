@@ -1,0 +1,206 @@
+import ArgumentParser
+import Checkpoint
+import ClusterLaunch
+import ContextGear
+import Foundation
+import Runs
+import SafeFiles
+import Transport
+import Workflows
+
+struct TrainCommand: ParsableCommand {
+  enum Format: String, CaseIterable, ExpressibleByArgument { case text, json }
+
+  static let configuration = CommandConfiguration(
+    commandName: "train", abstract: "Fine-tunes the model for a workflow, phase by phase.",
+    discussion: """
+      Each task trains in topological order: its own rank columns train, a share (training.frozenRatio) of \
+      its prerequisites' columns is frozen and the rest refined, all others are masked. The run folder \
+      receives the settings, one line of metrics a step, checkpoints, and in the end the adapter.
+
+      Every training.validateEvery steps the phase is measured on validation episodes: its best state is kept, \
+      it ends when nothing improves, and gets more steps while it is still learning, up to training.budget. A \
+      phase that does not learn says so, with the setting to change.
+
+      Ctrl-C stops after the current step, writes a checkpoint and prints the command that goes on. A run \
+      that was killed goes on from its last checkpoint; either way it ends with the same bytes as one that \
+      was not interrupted.
+
+      With --cluster the layers are shared out over the devices of a cluster file, by a plan as 'contexture \
+      plan' makes it: mpirun starts one rank on each device, and the run folder is the first device's. \
+      Program, workflow, data and model must be there on every host under the same paths. Started by mpirun \
+      or srun, this command is a rank of that job. There Ctrl-C stops at the next checkpoint.
+
+      With --dry-run nothing is trained or written: the first steps of each phase are run on an adapter that is \
+      thrown away, and steps, tokens, columns, peak memory and time of the whole training are estimated from them. \
+      It makes the checks of a training, those of --out too where it is given.
+
+      EXAMPLE
+        contexture train Examples/iov.yaml --dry-run
+        contexture train Examples/iov.yaml --out runs/iov
+        contexture train Examples/iov.yaml --out runs/iov --resume
+        contexture train Examples/iov.yaml --out runs/frozen \\
+          --set training.frozenRatio=1
+        contexture train Examples/iov.yaml --out runs/lab --cluster lab.yaml
+
+      \(ExitStatus.manual)
+        3  interrupted; the run can be resumed
+        4  a rank or a host failed; the message names it, and the run can be resumed
+      """)
+
+  @OptionGroup var source: WorkflowOptions
+  @OptionGroup var input: PlanningInput
+  @OptionGroup var job: JobOptions
+
+  @Option(
+    name: .customLong("out"),
+    help: ArgumentHelp("The run folder to make; may be left out with --dry-run.", valueName: "dir"))
+  var givenOut: String?
+
+  @Flag(help: "Estimate memory and time from the first steps of each phase; train and write nothing.")
+  var dryRun = false
+
+  @Option(
+    help: "With --dry-run: optimiser steps of each phase that are timed, after one that is not (default: 3).")
+  var steps: Int?
+
+  @Option(help: "With --dry-run: how to show it.")
+  var format = Format.text
+
+  @Flag(help: "Go on with the run in that folder from its last checkpoint.")
+  var resume = false
+
+  @Flag(
+    help: ArgumentHelp("As --resume where the run has begun, for jobs that start again.", visibility: .hidden)
+  )
+  var resumeIfBegun = false
+
+  /// The run folder; `validate()` sees to it that it was given where one is made.
+  private var out: String { givenOut ?? "" }
+
+  func validate() throws {
+    guard dryRun else {
+      if givenOut == nil {
+        throw ValidationError("--out: is missing; give the run folder to make, or --dry-run")
+      }
+      if steps != nil {
+        throw ValidationError("--steps: is for --dry-run; give that too, or set training.maxSteps")
+      }
+      if format != .text {
+        throw ValidationError("--format: is for --dry-run; give that too, or leave it out")
+      }
+      return
+    }
+    if job.cluster != nil {
+      throw ValidationError(
+        "--dry-run: runs in one process; 'contexture plan --cluster' predicts a training over several devices"
+      )
+    }
+    if resume || resumeIfBegun {
+      throw ValidationError("--dry-run: estimates a training from its start; leave --resume out")
+    }
+    if let steps, !(1...1000).contains(steps) {
+      throw ValidationError("--steps: \(steps) is outside 1...1000")
+    }
+  }
+
+  func run() throws {
+    Allocation.returnLargeBlocks()
+    let workflow = try source.read()
+    if dryRun { return try estimate(workflow) }
+    guard job.cluster != nil else {
+      try job.refuseWithoutCluster(input)
+      let interrupts = Interrupts()
+      let progress = TrainingProgress(workflow)
+      let training = TrainingRun(workflow, out: out, models: input.models.models)
+      let done = try training.run(resume: resume, shouldStop: { interrupts.requested }) { event in
+        try progress.show(event)
+      }
+      return try end(done)
+    }
+    let environment = ProcessInfo.processInfo.environment
+    if let place = try JobEnvironment.detect(environment) {
+      let interrupts = Interrupts(stopping: nil)
+      try ClusterRank(place: place).run { transport, share in
+        try train(workflow, over: transport, share: share, interrupts)
+      }
+    } else {
+      try launch(workflow)
+    }
+  }
+
+  /// Runs the first steps and shows what the whole training would take.
+  private func estimate(_ workflow: Workflow) throws {
+    try job.refuseWithoutCluster(input)
+    let scratch = FileManager.default.temporaryDirectory.appendingPathComponent(
+      "contexture-dry-run-\(UUID().uuidString)")
+    defer { try? FileManager.default.removeItem(at: scratch) }
+    let interrupts = Interrupts()
+    let dryRun = DryRun(workflow, out: givenOut, models: input.models.models, steps: steps ?? 3)
+    let estimate = try dryRun.run(scratch: scratch, shouldStop: { interrupts.requested }) { phase, count in
+      Console.complain("[\(phase.index + 1)/\(count)] \(phase.task)")
+    }
+    guard let estimate else { throw ExitCode(ExitStatus.interrupted) }
+    switch format {
+    case .json: try Console.printJSON(estimate)
+    case .text: try Console.print(DryRunReport(estimate).text)
+    }
+  }
+
+  /// This process as a rank of a job.
+  private func train(
+    _ workflow: Workflow, over transport: any Transport, share: Int, _ interrupts: Interrupts
+  ) throws {
+    var options = ClusterTrainingRun.Options()
+    options.wire = job.wire
+    options.deadline = job.deadline
+    (options.workers, options.share) = (job.workers, share)
+    options.program = try FileChecksum.sha256(of: URL(fileURLWithPath: "/proc/self/exe"))
+    let progress = TrainingProgress(workflow, isTerminal: false)
+    let training = ClusterTrainingRun(
+      workflow, out: out, models: input.models.models, over: transport, options: options)
+    let goesOn = resume || (resumeIfBegun && RunFolder(out).hasBegun)
+    let done = try training.run(resume: goesOn) {
+      try job.workflowPlan(workflow, input)
+    } shouldStop: {
+      interrupts.requested
+    } onEvent: { event in
+      try progress.show(event)
+    } onEnd: { figures, plan in
+      let compared = ClusterFigures(figures, plan: plan)
+      try compared.append(to: RunFolder(out).figures)
+      try Console.print(compared.text)
+    }
+    guard transport.rank == 0 else { return }
+    try end(done)
+  }
+
+  /// Starts the job on the cluster's hosts, and again over those that are left where it is to be elastic.
+  private func launch(_ workflow: Workflow) throws {
+    let clusterJob = ClusterJob(job: job, run: RunFolder(out)) { job in
+      var words = ["train", source.workflow, "--out", out]
+      words += source.overrides.flatMap { ["--set", $0] }
+      return words + input.words + job.words
+    }
+    try clusterJob.run(resume: resume)
+  }
+
+  private func end(_ done: Bool) throws {
+    guard !done else { return }
+    var command = ["contexture", "train", source.workflow, "--out", out, "--resume"]
+    command += source.overrides.flatMap { ["--set", $0] }
+    command += input.words + job.words
+    try Console.print(
+      "Stopped at a checkpoint. To go on:\n  " + command.map(\.shellQuoted).joined(separator: " "))
+    throw ExitCode(ExitStatus.interrupted)
+  }
+}
+
+extension String {
+  /// As one word of a shell command.
+  var shellQuoted: String {
+    let plain = allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "_-./=:,".contains($0)) }
+    return plain && !isEmpty
+      ? self : "'" + split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
+  }
+}

@@ -1,0 +1,130 @@
+import ArgumentParser
+import ClusterLaunch
+import ContextGear
+import Foundation
+import InputErrors
+import Runs
+
+/// Starts this program over the devices of a cluster file and watches over it; goes on over the devices that
+/// are left where it is to be elastic.
+struct ClusterJob {
+  /// How ranks are asked to begin.
+  private enum Start: String {
+    case anew
+    case resumed = "--resume"
+    /// The launcher does not see the run folder, which is on another host.
+    case resumedIfBegun = "--resume-if-begun"
+  }
+
+  private let job: JobOptions
+  private let run: RunFolder
+  private let arguments: (JobOptions) -> [String]
+
+  /// - Parameters:
+  ///   - run: the run folder, as this machine sees it.
+  ///   - arguments: of the ranks, but for how to begin.
+  init(job: JobOptions, run: RunFolder, arguments: @escaping (JobOptions) -> [String]) {
+    (self.job, self.run, self.arguments) = (job, run, arguments)
+  }
+
+  /// How long hosts are given to answer, in seconds.
+  private static let patience = 5.0
+
+  /// Runs to the end.
+  func run(resume: Bool) throws {
+    var (job, cluster) = (job, try job.readCluster())
+    let deviceCount = cluster.devices.count
+    var recovery = JobRecovery(try cluster.places())
+    var start = resume ? Start.resumed : .anew
+    let interrupts = Interrupts(stopping: "Stopping at the next checkpoint")
+    while true {
+      var beganAt: Int?
+      do {
+        let words = arguments(job) + (start == .anew ? [] : [start.rawValue])
+        return try self.start(cluster, arguments: words, interrupts) { line in
+          beganAt = beganAt ?? TrainingProgress.resumedStep(line)
+        }
+      } catch let failure as JobFailure {
+        let isElastic = job.elastic && !interrupts.requested
+        // Where nobody is named, hosts that do not answer are the reason.
+        let isUnexplained = failure.rank == nil && failure.host == nil
+        let silent =
+          isElastic || isUnexplained
+          ? HostProbe(remoteShell: cluster.launch?.remoteShell, patience: Self.patience)
+            .silent(recovery.places) : []
+        let reason = isUnexplained && !silent.isEmpty ? text(silent, recovery.places) : "\(failure)"
+        guard isElastic else {
+          Console.complain(
+            "contexture: \(reason)" + (run.hasBegun ? "; go on from the last checkpoint with --resume" : ""))
+          throw ExitCode(ExitStatus.jobFailed)
+        }
+        switch recovery.goOn(
+          after: failure, silent: silent, beganAt: beganAt, seesFiles: run.hasBegun)
+        {
+        case .giveUp(let remedy):
+          Console.complain("contexture: \(reason); \(remedy)")
+          throw ExitCode(ExitStatus.jobFailed)
+        case .goOn(let left):
+          cluster = cluster.subset(left)
+          Console.complain(
+            "contexture: \(reason); going on over \(recovery.places.map(\.name).joined(separator: ", "))")
+          // The given one is over other devices.
+          if left.count < deviceCount { job.plan = nil }
+          start = run.hasBegun ? .resumed : .resumedIfBegun
+        }
+      }
+    }
+  }
+
+  /// The hosts that do not answer, in one line.
+  private func text(_ silent: Set<String>, _ places: [Hosts.Place]) -> String {
+    let names = places.filter { silent.contains($0.address) }.map { "\($0.name) at \($0.address)" }
+    return "no answer from \(names.joined(separator: ", ")); check that it is on, and that a remote shell "
+      + "leads there without a password"
+  }
+
+  private func start(
+    _ cluster: Cluster, arguments: [String], _ interrupts: Interrupts, onLine: (String) -> Void
+  ) throws {
+    let (hosts, order) = try cluster.hosts()
+    guard order == Array(order.indices) else {
+      throw Refusal(
+        "devices", "those of one host do not stand together",
+        "list a host's devices one after the other in the cluster file")
+    }
+    let program = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().path
+    var command = try MPIRunCommand(
+      hosts: hosts, ranks: cluster.devices.count, program: [program] + arguments)
+    var environment = ProcessInfo.processInfo.environment
+    let handed = try HandedCluster.variables(cluster)
+    for (name, value) in handed { environment[name] = value }
+    command.variables = ["CONTEXTURE_LINKS"].filter { environment[$0] != nil } + handed.map(\.name)
+    var hasComplained = false
+    // Ranks take signals before they print anything; earlier ones would end them.
+    var isUp = false
+    var outputError: (any Error)?
+    do {
+      try Supervisor(command, environment: environment).run(isStopping: { isUp && interrupts.requested }) {
+        line, isError in
+        guard isError else {
+          isUp = true
+          onLine(line)
+          do { try Console.print(line) } catch { outputError = outputError ?? error }
+          return
+        }
+        hasComplained = hasComplained || line.hasPrefix("contexture: ")
+        Console.complain(line)
+      }
+    } catch let failure as JobFailure {
+      switch failure.exitCode {
+      case ExitStatus.interrupted: throw ExitCode(ExitStatus.interrupted)
+      case ExitStatus.wrongInput:
+        // Ranks that refuse together have said why; one that gave up by itself is spoken for.
+        if !hasComplained { Console.complain("contexture: \(failure)") }
+        throw ExitCode(ExitStatus.wrongInput)
+      default: throw failure
+      }
+    }
+    if let outputError { throw outputError }
+  }
+}

@@ -1,0 +1,92 @@
+import Foundation
+import Glibc
+import InputErrors
+import Tensor
+
+/// Why standard output cannot be written.
+enum OutputError: InputError, Equatable {
+  /// Whoever read it has closed it; there is nobody to tell.
+  case readerIsGone
+  /// The system refused; `reason` in its words.
+  case refused(reason: String)
+
+  var description: String {
+    switch self {
+    case .readerIsGone: "standard output: its reader has closed it; nothing to do"
+    case .refused(let reason):
+      "standard output: cannot be written (\(reason)); check where it is sent to, and the free space"
+    }
+  }
+}
+
+/// The terminal: results on standard output, messages on standard error.
+enum Console {
+  /// Writes `text` and a line break, if it has none at its end, to standard output.
+  static func print(_ text: String) throws(OutputError) {
+    try write(text.hasSuffix("\n") ? text : text + "\n", to: STDOUT_FILENO)
+  }
+
+  /// Writes a value as JSON, keys sorted, to standard output.
+  static func printJSON(_ value: some Encodable) throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    try print(String(decoding: try encoder.encode(value), as: UTF8.self))
+  }
+
+  /// Writes text as it is, without a line's end.
+  static func write(_ text: String) throws(OutputError) { try write(text, to: STDOUT_FILENO) }
+
+  /// Writes a message to standard error. Where that cannot be written nothing is left to tell.
+  static func complain(_ message: String) {
+    try? write(message.hasSuffix("\n") ? message : message + "\n", to: STDERR_FILENO)
+  }
+
+  /// Writes to standard error what a person should know of a number format on this processor, if anything.
+  static func noteEmulation(_ type: ElementType) {
+    if let note = CPUDevice.emulationNote(type) { complain("note: " + note) }
+  }
+
+  private static func write(_ text: String, to descriptor: Int32) throws(OutputError) {
+    var rest = Array(text.utf8)[...]
+    while !rest.isEmpty {
+      let written = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+      if written >= 0 {
+        rest = rest.dropFirst(written)
+      } else if errno == EPIPE {
+        throw .readerIsGone
+      } else if errno != EINTR {
+        throw .refused(reason: String(cString: strerror(errno)))
+      }
+    }
+  }
+}
+
+/// Text in columns for people.
+enum Columns {
+  /// Rows whose cells are padded to the same widths, two spaces apart: the columns in `right` to the right.
+  static func aligned(_ rows: [[String]], right: Set<Int> = []) -> String {
+    let count = rows.map(\.count).max() ?? 0
+    let widths = (0..<count).map { column in
+      rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0
+    }
+    return rows.map { row in
+      let line = row.enumerated().map { column, cell in
+        let space = String(repeating: " ", count: widths[column] - cell.count)
+        if right.contains(column) { return space + cell }
+        return column == row.count - 1 ? cell : cell + space
+      }
+      return line.joined(separator: "  ")
+    }.joined(separator: "\n")
+  }
+
+  /// A whole number with a comma between thousands.
+  static func grouped(_ number: Int) -> String {
+    var digits = String(number.magnitude)
+    var groups: [String] = []
+    while digits.count > 3 {
+      groups.insert(String(digits.suffix(3)), at: 0)
+      digits.removeLast(3)
+    }
+    return (number < 0 ? "-" : "") + ([digits] + groups).joined(separator: ",")
+  }
+}

@@ -1,0 +1,43 @@
+import ArgumentParser
+import Glibc
+import InputErrors
+
+/// How the program ends, in one place.
+enum ExitStatus {
+  /// For the end of every help page.
+  static let manual = """
+    EXIT CODES
+      0  done
+      1  an error of the program itself: please report it
+      2  wrong input: a message on standard error says where, what and the remedy
+      130  ended at once by Ctrl-C (the second one, where the first asks to stop)
+    """
+
+  static let failure: Int32 = 1
+  static let wrongInput: Int32 = 2
+  static let interrupted: Int32 = 3
+  static let jobFailed: Int32 = 4
+
+  /// Makes a write to a closed pipe an error instead of a signal.
+  static func ignoreBrokenPipes() { signal(SIGPIPE, SIG_IGN) }
+
+  /// Says what went wrong, in one message on standard error, and ends the program.
+  ///
+  /// Help and version requests come this way too; they go to standard output and end with 0.
+  static func end(after error: any Error) -> Never {
+    if let status = error as? ExitCode { exit(status.rawValue) }
+    if case OutputError.readerIsGone = error { exit(0) }
+    if error is any InputError {
+      Console.complain("contexture: \(error)")
+      exit(wrongInput)
+    }
+    let status = Contexture.exitCode(for: error)
+    let message = Contexture.fullMessage(for: error)
+    if status.isSuccess {
+      do { try Console.print(message) } catch { end(after: error) }
+      exit(0)
+    }
+    Console.complain(message)
+    exit(status == .validationFailure ? wrongInput : failure)
+  }
+}

@@ -1,0 +1,83 @@
+import Dispatch
+import Foundation
+import Glibc
+import InputErrors
+import Synchronization
+
+/// Takes Ctrl-C and SIGTERM on behalf of a command that this process runs and cleans up after.
+final class ForwardedSignals {
+  private let received: Received
+  private let sources: [any DispatchSourceSignal]
+
+  private final class Received: Sendable {
+    let last = Atomic<Int32>(0)
+    let process = Atomic<Int32>(0)
+  }
+
+  init() {
+    let received = Received()
+    self.received = received
+    sources = [SIGINT, SIGTERM, SIGHUP].map { number in
+      signal(number, SIG_IGN)
+      let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+      source.setEventHandler {
+        received.last.store(number, ordering: .sequentiallyConsistent)
+        let process = received.process.load(ordering: .sequentiallyConsistent)
+        // At a terminal Ctrl-C reaches the command by itself.
+        let isTerminals = number == SIGINT && tcgetpgrp(STDIN_FILENO) == getpgrp()
+        if process > 0 && !isTerminals { kill(process, number) }
+      }
+      source.resume()
+      return source
+    }
+  }
+
+  /// The signal that came last; `nil` before any.
+  var last: Int32? {
+    let number = received.last.load(ordering: .sequentiallyConsistent)
+    return number == 0 ? nil : number
+  }
+
+  /// Runs a program with this process's input and output, and passes signals on to it.
+  ///
+  /// It is told to end when this process is killed. A program that is asked to end and does not is killed
+  /// after 10 s.
+  ///
+  /// - Returns: its exit code; 128 and the signal's number where a signal ended it.
+  func run(_ words: [String], environment: [String: String]) throws -> Int32 {
+    if let last { return 128 + last }
+    var attributes = posix_spawnattr_t()
+    posix_spawnattr_init(&attributes)
+    defer { posix_spawnattr_destroy(&attributes) }
+    var signals = sigset_t()
+    sigemptyset(&signals)
+    posix_spawnattr_setsigmask(&attributes, &signals)
+    sigfillset(&signals)
+    posix_spawnattr_setsigdefault(&attributes, &signals)
+    posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF) | Int16(POSIX_SPAWN_SETSIGMASK))
+    let setpriv = "/usr/bin/setpriv"
+    let all = access(setpriv, X_OK) == 0 ? [setpriv, "--pdeathsig", "TERM", "--"] + words : words
+    var arguments = all.map { strdup($0) } + [nil]
+    var variables = environment.map { strdup("\($0)=\($1)") } + [nil]
+    defer { for word in arguments + variables { free(word) } }
+    var process = pid_t()
+    let failure = posix_spawn(&process, all[0], nil, &attributes, &arguments, &variables)
+    guard failure == 0 else {
+      throw Refusal(
+        words[0], "cannot be started (\(String(cString: strerror(failure))))",
+        "check that it is a program for this machine")
+    }
+    received.process.store(process, ordering: .sequentiallyConsistent)
+    defer { received.process.store(0, ordering: .sequentiallyConsistent) }
+    // One that came between the look above and now.
+    if let last { kill(process, last) }
+    var deadline: ContinuousClock.Instant?
+    var status: Int32 = 0
+    while waitpid(process, &status, WNOHANG) != process {
+      if let last, last != SIGINT, deadline == nil { deadline = .now + .seconds(10) }
+      if let end = deadline, end < .now { kill(process, SIGKILL) }
+      usleep(10_000)
+    }
+    return status & 0x7F == 0 ? (status >> 8) & 0xFF : 128 + (status & 0x7F)
+  }
+}

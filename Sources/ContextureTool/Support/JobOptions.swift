@@ -1,0 +1,96 @@
+import ArgumentParser
+import Checkpoint
+import ContextGear
+import Foundation
+import InputErrors
+import Transport
+import Workflows
+
+/// How a command runs over several devices.
+struct JobOptions: ParsableArguments {
+  private static let defaultWire = WireFormat.bfloat16
+  private static let defaultDeadline = 600.0
+
+  @Option(
+    help: ArgumentHelp(
+      "Train over the devices of this cluster file; 'contexture cluster profile' writes one.",
+      valueName: "file"))
+  var cluster: String?
+
+  @Option(
+    help: ArgumentHelp("A plan of 'contexture plan --out', instead of planning now.", valueName: "file"))
+  var plan: String?
+
+  @Option(help: "How activations and gradients go over the wire: float32, bfloat16 or int8.")
+  var wire = Self.defaultWire
+
+  @Option(help: "Seconds that one message is waited for at most.")
+  var deadline = Self.defaultDeadline
+
+  @Option(help: "Threads of a rank; by default the cluster file's, or its host's processors by its ranks.")
+  var workers: Int?
+
+  @Flag(
+    help: "When a rank or a host fails, plan again over the devices that are left and go on.")
+  var elastic = false
+
+  func validate() throws {
+    guard deadline > 0, deadline.isFinite else {
+      throw ValidationError("--deadline: \(deadline) cannot be; use seconds above 0")
+    }
+    if let workers, workers < 1 || workers > 1024 {
+      throw ValidationError("--workers: \(workers) is outside 1...1024")
+    }
+  }
+
+  /// Options that mean nothing in one process.
+  func refuseWithoutCluster(_ input: PlanningInput) throws(Refusal) {
+    for (name, isGiven) in [
+      ("--plan", plan != nil), ("--elastic", elastic), ("--workers", workers != nil),
+      ("--shape", input.shape != nil), ("--tokens", !input.tokens.isEmpty),
+      ("--one-pipeline", input.onePipeline),
+    ] where isGiven {
+      throw Refusal(
+        name, "needs several devices", "give --cluster FILE, or leave \(name) out")
+    }
+  }
+
+  /// The same options for another call of this program; those that are at their defaults are left out.
+  var words: [String] {
+    var words: [String] = []
+    if let cluster { words += ["--cluster", cluster] }
+    if let plan { words += ["--plan", plan] }
+    if wire != Self.defaultWire { words += ["--wire", wire.rawValue] }
+    if deadline != Self.defaultDeadline { words += ["--deadline", "\(deadline)"] }
+    if let workers { words += ["--workers", "\(workers)"] }
+    if elastic { words.append("--elastic") }
+    return words
+  }
+
+  /// The devices that the launcher has handed on, or the cluster file's.
+  func readCluster() throws -> Cluster {
+    guard let cluster else { preconditionFailure("asked for a cluster that was not given") }
+    return try HandedCluster.read(ProcessInfo.processInfo.environment) ?? Cluster(contentsOf: cluster)
+  }
+
+  /// The plan that was given, or one made now.
+  func workflowPlan(_ workflow: Workflow, _ input: PlanningInput) throws -> WorkflowPlan {
+    let machines = try readCluster()
+    if let plan {
+      let given = try WorkflowPlan(contentsOf: plan)
+      guard given.cluster.devices.map(\.name) == machines.devices.map(\.name) else {
+        throw Refusal(
+          plan,
+          "is over the devices \(given.cluster.devices.map(\.name).joined(separator: ", ")), but the "
+            + "cluster has \(machines.devices.map(\.name).joined(separator: ", "))",
+          "make the plan again for this cluster file, or leave --plan out")
+      }
+      return given
+    }
+    var planner = input.planner(workflow)
+    planner.wire = wire
+    return try planner.plan(machines, levels: false)
+  }
+}
+
+extension WireFormat: ExpressibleByArgument {}

@@ -1,0 +1,26 @@
+/// What was refused, why, and what to do about it.
+public struct Refusal: InputError, Equatable {
+  /// The file, option, device or setting; `nil` if the problem says it.
+  public let place: String?
+  /// What is wrong.
+  public let problem: String
+  /// What to do about it.
+  public let remedy: String
+
+  package init(_ place: String, _ problem: String, _ remedy: String) {
+    (self.place, self.problem, self.remedy) = (place, problem, remedy)
+  }
+
+  /// A problem that names its place.
+  package init(_ problem: String, _ remedy: String) {
+    (place, self.problem, self.remedy) = (nil, problem, remedy)
+  }
+
+  /// The same, with the file or folder that the place is in.
+  package func within(_ outer: String) -> Refusal {
+    Refusal(place.map { "\(outer): \($0)" } ?? outer, problem, remedy)
+  }
+
+  /// One line: where, what is wrong, what to do.
+  public var description: String { (place.map { "\($0): " } ?? "") + "\(problem); \(remedy)" }
+}

@@ -1,0 +1,204 @@
+/// Text operations as Python has them: by scalar, with Python's idea of white space.
+enum PythonText {
+  /// Letters as `str.isalpha` takes them: the categories Lu, Ll, Lt, Lm and Lo.
+  static func isLetter(_ scalar: Unicode.Scalar) -> Bool {
+    switch scalar.properties.generalCategory {
+    case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter: true
+    default: false
+    }
+  }
+
+  /// `str.isspace` of one scalar: White_Space and the four information separators.
+  static func isSpace(_ scalar: Unicode.Scalar) -> Bool {
+    scalar.properties.isWhitespace || (0x1C...0x1F).contains(scalar.value)
+  }
+
+  /// `strip`, `lstrip`, `rstrip`.
+  static func strip(
+    _ text: String, left: Bool = true, right: Bool = true, where condition: (Unicode.Scalar) -> Bool = isSpace
+  ) -> String {
+    var rest = text.unicodeScalars[...]
+    if left { rest = rest.drop(while: condition) }
+    if right { while let last = rest.last, condition(last) { rest.removeLast() } }
+    return String(rest)
+  }
+
+  /// `split` and `rsplit` at runs of white space.
+  static func split(_ text: String, limit: Int, fromRight: Bool) -> [String] {
+    var parts: [String] = []
+    var rest = Substring(strip(text, left: !fromRight, right: fromRight)).unicodeScalars
+    while !rest.isEmpty {
+      if limit >= 0, parts.count == limit {
+        parts.append(String(rest))
+        break
+      }
+      if fromRight {
+        let word = rest.reversed().prefix { !isSpace($0) }.count
+        parts.append(String(rest.suffix(word)))
+        rest = rest.dropLast(word)
+        while let last = rest.last, isSpace(last) { rest = rest.dropLast() }
+      } else {
+        let word = rest.prefix { !isSpace($0) }
+        parts.append(String(word))
+        rest = rest[word.endIndex...].drop(while: isSpace)
+      }
+    }
+    return fromRight ? parts.reversed() : parts
+  }
+
+  /// `split` and `rsplit` at a separator that is not empty.
+  static func split(_ text: String, at separator: String, limit: Int, fromRight: Bool) -> [String] {
+    let bytes = Array(text.utf8)
+    let gap = Array(separator.utf8)
+    var places = occurrences(of: gap, in: bytes, fromRight: fromRight)
+    if limit >= 0, places.count > limit { places = Array(places.prefix(limit)) }
+    places.sort()
+    var parts: [String] = []
+    var start = 0
+    for place in places {
+      parts.append(String(decoding: bytes[start..<place], as: UTF8.self))
+      start = place + gap.count
+    }
+    parts.append(String(decoding: bytes[start...], as: UTF8.self))
+    return parts
+  }
+
+  /// `replace`; an empty `old` matches between all scalars.
+  static func replace(_ text: String, _ old: String, with new: String, limit: Int) -> String {
+    guard !old.isEmpty else {
+      var result = ""
+      var count = 0
+      for scalar in text.unicodeScalars {
+        if limit < 0 || count < limit { result += new }
+        count += 1
+        result.unicodeScalars.append(scalar)
+      }
+      return limit < 0 || count < limit ? result + new : result
+    }
+    return split(text, at: old, limit: limit, fromRight: false).joined(separator: new)
+  }
+
+  /// `find` and `rfind`, in scalars; -1 where there is none.
+  static func find(_ part: String, in text: String, fromRight: Bool) -> Int {
+    let scalars = Array(text.unicodeScalars)
+    let wanted = Array(part.unicodeScalars)
+    guard scalars.count >= wanted.count else { return -1 }
+    let places = Array(0...scalars.count - wanted.count)
+    let found = (fromRight ? places.reversed() : places).first { start in
+      wanted.indices.allSatisfy { scalars[start + $0] == wanted[$0] }
+    }
+    return found ?? -1
+  }
+
+  /// How often `part`, which is not empty, occurs without overlap.
+  static func count(_ part: String, in text: String) -> Int {
+    occurrences(of: Array(part.utf8), in: Array(text.utf8), fromRight: false).count
+  }
+
+  static func contains(_ text: String, _ part: String) -> Bool {
+    part.isEmpty
+      || !occurrences(of: Array(part.utf8), in: Array(text.utf8), fromRight: false, limit: 1).isEmpty
+  }
+
+  private static func occurrences(
+    of part: [UInt8], in bytes: [UInt8], fromRight: Bool, limit: Int = .max
+  ) -> [Int] {
+    var places: [Int] = []
+    guard !part.isEmpty, bytes.count >= part.count else { return places }
+    var place = fromRight ? bytes.count - part.count : 0
+    while place >= 0, place + part.count <= bytes.count, places.count < limit {
+      if part.indices.allSatisfy({ bytes[place + $0] == part[$0] }) {
+        places.append(place)
+        place += fromRight ? -part.count : part.count
+      } else {
+        place += fromRight ? -1 : 1
+      }
+    }
+    return places
+  }
+
+  /// `splitlines` without the line ends.
+  static func lines(_ text: String) -> [String] {
+    var lines: [String] = []
+    var line = String.UnicodeScalarView()
+    var isAfterReturn = false
+    var isOpen = false
+    for scalar in text.unicodeScalars {
+      if isAfterReturn, scalar == "\n" {
+        isAfterReturn = false
+        continue
+      }
+      isAfterReturn = scalar == "\r"
+      switch scalar.value {
+      case 0x0A...0x0D, 0x1C...0x1E, 0x85, 0x2028, 0x2029:
+        lines.append(String(line))
+        line = String.UnicodeScalarView()
+        isOpen = false
+      default:
+        line.append(scalar)
+        isOpen = true
+      }
+    }
+    if isOpen { lines.append(String(line)) }
+    return lines
+  }
+
+  static func uppercase(_ text: String) -> String { text.uppercased() }
+
+  static func lowercase(_ text: String) -> String { text.lowercased() }
+
+  static func capitalize(_ text: String) -> String {
+    guard let first = text.unicodeScalars.first else { return "" }
+    return first.properties.titlecaseMapping + String(text.unicodeScalars.dropFirst()).lowercased()
+  }
+
+  /// `title` of Jinja (words end at white space, hyphens and opening brackets) or of Python (at anything
+  /// uncased).
+  static func title(_ text: String, byWords: Bool) -> String {
+    var result = ""
+    var isInside = false
+    for scalar in text.unicodeScalars {
+      if isInside {
+        result += scalar.properties.lowercaseMapping
+      } else {
+        result += byWords ? scalar.properties.uppercaseMapping : scalar.properties.titlecaseMapping
+      }
+      isInside =
+        byWords ? !(isSpace(scalar) || "-({[<".unicodeScalars.contains(scalar)) : scalar.properties.isCased
+    }
+    return result
+  }
+
+  /// `repr` of a string.
+  static func quoted(_ text: String) -> String {
+    let quote: Unicode.Scalar = contains(text, "'") && !contains(text, "\"") ? "\"" : "'"
+    var result = String(quote)
+    for scalar in text.unicodeScalars {
+      switch scalar {
+      case "\n": result += "\\n"
+      case "\r": result += "\\r"
+      case "\t": result += "\\t"
+      case "\\": result += "\\\\"
+      case quote: result += "\\" + String(quote)
+      default:
+        if isPrintable(scalar) {
+          result.unicodeScalars.append(scalar)
+        } else {
+          let hexadecimal = String(scalar.value, radix: 16)
+          let (mark, width) = scalar.value < 0x100 ? ("x", 2) : scalar.value < 0x10000 ? ("u", 4) : ("U", 8)
+          result += "\\" + mark + String(repeating: "0", count: width - hexadecimal.count) + hexadecimal
+        }
+      }
+    }
+    result.unicodeScalars.append(quote)
+    return result
+  }
+
+  private static func isPrintable(_ scalar: Unicode.Scalar) -> Bool {
+    switch scalar.properties.generalCategory {
+    case .control, .format, .surrogate, .privateUse, .unassigned, .lineSeparator, .paragraphSeparator: false
+    case .spaceSeparator: scalar == " "
+    default: true
+    }
+  }
+}

@@ -1,0 +1,370 @@
+import ContextGear
+import ContextLoRA
+import Foundation
+import LanguageModels
+import TaskGraph
+import Tensor
+import Transport
+
+/// Runs optimiser steps over the ranks of a job, each phase by its plan. Rank 0 leads.
+///
+/// In a window of steps the ranks of a phase do their operations of its schedule; at its end rank 0 can gather the whole
+/// checkpoint. All ranks keep the whole adapter as of the phase's start, so that each phase may cut the model elsewhere.
+package final class PipelineExecutor: PhaseExecutor {
+  private let schedule: PhaseSchedule
+  private let options: TrainingOptions
+  private let link: StageLink
+  private let plans: [String: Plan]
+  private let samples: any WorkflowSamples
+  private let loadStage: (Range<Int>, FrozenUse) throws -> LlamaStage
+  private let shape: ModelShape
+  package private(set) var adapter: LoRAAdapter
+  private var loaded: (stage: LlamaStage, use: FrozenUse)?
+  private var current: (work: PhaseWork, runner: StageRunner?)?
+  /// Called on every rank that had work with what it did in a window.
+  package var onWindow: (WindowFigures) throws -> Void = { _ in }
+
+  /// - Parameters:
+  ///   - plans: by task; their devices are the ranks.
+  ///   - shape: the model's sizes, as the plans were made with.
+  ///   - adapter: of all layers.
+  ///   - loadStage: loads a range of layers for a use.
+  /// - Precondition: there is a plan for each task, and frozen columns are not chosen from gradients.
+  package init(
+    _ link: StageLink, schedule: PhaseSchedule, plans: [String: Plan], shape: ModelShape,
+    adapter: LoRAAdapter, samples: any WorkflowSamples, options: TrainingOptions,
+    loadStage: @escaping (Range<Int>, FrozenUse) throws -> LlamaStage
+  ) {
+    precondition(options.adaptiveFreezing == nil, "adaptive freezing needs all layers in one process")
+    (self.link, self.schedule, self.plans, self.shape) = (link, schedule, plans, shape)
+    (self.adapter, self.samples, self.options, self.loadStage) = (adapter, samples, options, loadStage)
+  }
+
+  private var rank: Int { link.transport.rank }
+  package var leads: Bool { rank == 0 }
+  package var sampleCount: Int { samples.sampleCount }
+  package var validation: (any ValidationEpisodes)? { samples.validation }
+  package var phase: Phase? { current?.work.phase }
+  /// Operations of so many steps are laid out at once, however far checkpoints are apart.
+  package var longestWindow: Int { 256 }
+  /// The predictions of the next window need the refined columns of this one.
+  package var sharesColumns: Bool { current?.work.refined.isEmpty == false }
+
+  package func share(_ checkpoint: TrainingCheckpoint?) throws -> TrainingCheckpoint? {
+    let own = leads ? try checkpoint.map { try CheckpointMessage.bytes($0) } ?? [] : []
+    let bytes = try link.transport.broadcast(own, seconds: link.deadline)
+    guard !bytes.isEmpty else { return nil }
+    let shared = try CheckpointMessage.checkpoint(bytes, sites: adapter.sites)
+    adapter = shared.adapter
+    return shared
+  }
+
+  package func share(_ progress: PhaseProgress) throws -> PhaseProgress {
+    let own = leads ? Array(try JSONEncoder().encode(progress)) : []
+    let bytes = try link.transport.broadcast(own, seconds: link.deadline)
+    return try JSONDecoder().decode(PhaseProgress.self, from: Data(bytes))
+  }
+
+  package func stops(atCheckpoint isCheckpoint: Bool, _ shouldStop: () -> Bool) throws -> Bool {
+    guard isCheckpoint else { return false }
+    return try link.transport.broadcast([leads && shouldStop() ? 1 : 0], seconds: link.deadline) == [1]
+  }
+
+  package func finish() {}
+
+  // MARK: A phase
+
+  package func begin(_ phase: Phase, from checkpoint: TrainingCheckpoint?, pace: PhasePace) throws -> Int {
+    let work = try self.work(phase)
+    let validates = options.validation != nil && samples.validation != nil
+    let runner = try runner(work, checkpoint, pace: pace, validates: validates)
+    current = (work, runner)
+    return runner?.byteCount ?? 0
+  }
+
+  package func run(
+    _ window: [StepSamples], pace: PhasePace, report: (StepOutcome) throws -> Void,
+    onEvent _: (TrainingEvent) throws -> Void
+  ) throws {
+    guard let (work, runner) = current else { preconditionFailure("PipelineExecutor: steps without a phase") }
+    let leader = work.root.trained[0].device
+    runner?.pace = pace
+    var reports = leads && rank != leader ? StepReports(link, from: leader, count: window.count) : nil
+    if let runner {
+      let schedule = plan(work, steps: window.count)
+      if let place = schedule.stages.firstIndex(where: { $0.device == rank }) {
+        var sends: [Transfer] = []
+        let start = ContinuousClock.now
+        try runner.run(schedule.operations(of: place), window: window) { outcome in
+          guard rank == leader else { return }
+          if leads { try report(outcome) } else { sends.append(StepReports.send(outcome, link)) }
+        }
+        for send in sends { try send.wait(seconds: link.deadline) }
+        try onWindow(
+          WindowFigures(
+            task: work.phase.task, trains: runner.trainer != nil, layers: runner.stage.layers,
+            steps: window.count, bytes: runner.figures.bytes, computing: runner.figures.computing,
+            seconds: (ContinuousClock.now - start).inSeconds))
+      }
+    }
+    for outcome in try reports?.take(all: true) ?? [] { try report(outcome) }
+  }
+
+  private func work(_ phase: Phase) throws -> PhaseWork {
+    guard let plan = plans[phase.task] else { preconditionFailure("no plan for task '\(phase.task)'") }
+    return PhaseWork(
+      phase: phase, plan: plan,
+      passes: samples.passes(of: phase.task).map { ($0, schedule.viewColumns(of: $0)) }, options: options)
+  }
+
+  /// The phase's schedule over some steps.
+  private func plan(_ work: PhaseWork, steps: Int) -> Schedule {
+    let pass = Workload.Pass(task: "", tokens: 1, labels: 1)
+    let workload = Workload(
+      forwardOnly: work.passes.map { _ in pass }, trained: pass, samples: options.batchSize,
+      trainedColumns: work.phase.trainable.count, refinedColumns: work.refined.count,
+      staleness: options.staleness)
+    return Schedule(
+      work.plan, workload: workload, shape: shape, deviceCount: link.transport.size, steps: steps)
+  }
+
+  /// This rank's part of the phase; `nil` where it has none.
+  private func runner(
+    _ work: PhaseWork, _ resume: TrainingCheckpoint?, pace: PhasePace, validates: Bool
+  ) throws -> StageRunner? {
+    guard let index = work.pipelineIndex(of: rank) else { return nil }
+    let pipeline = work.plan.pipelines[index]
+    let trained = pipeline.trained.firstIndex { $0.device == rank }
+    let forward = pipeline.forward.firstIndex { $0.device == rank }
+    guard let place = trained ?? forward else { return nil }
+    let trains = trained != nil
+    let layers = (trains ? pipeline.trained : pipeline.forward)[place].layers
+    let stage = try stage(layers, trains ? .forwardAndBackward : .forward)
+    let sites = adapter.sites.filter { layers.contains($0.layer) }
+    // As one process does: where nothing else is computed meanwhile.
+    let columns = try stage.folding(
+      work.phase.columnView, of: adapter.part(sites),
+      folds: trains && work.passes.isEmpty && !(validates && !work.phase.refinedPrerequisites.isEmpty))
+    let runner = try StageRunner(
+      link, work: work, stage: stage, adapter: adapter.part(sites), columns: columns,
+      allSites: adapter.sites, trains: trains, place: place, samples: samples,
+      pace: pace)
+    let part = resume.map { $0.part(of: sites) }
+    if let part, let state = part.optimizer {
+      runner.trainer?.state = state
+      runner.history = part.history
+      runner.best = part.best
+    }
+    recordColumns(
+      runner, adapter: adapter.part(sites), history: part?.history ?? [], step: part?.optimizer?.step ?? 0)
+    return runner
+  }
+
+  private func stage(_ layers: Range<Int>, _ use: FrozenUse) throws -> LlamaStage {
+    if let loaded, loaded.stage.layers == layers, loaded.use == use || use == .forward { return loaded.stage }
+    // The old weights go before the new ones come.
+    loaded = nil
+    let stage = try loadStage(layers, use)
+    loaded = (stage, use)
+    return stage
+  }
+
+  /// Notes the refined columns that the next steps predict with: now, and `history` steps ago.
+  private func recordColumns(
+    _ runner: StageRunner, adapter: LoRAAdapter, history: [[Float]], step: Int
+  ) {
+    let refined = runner.work.refined
+    guard !refined.isEmpty else { return }
+    let trainable = runner.work.phase.trainable
+    let all = TrainableLayout(sites: adapter.sites, columns: trainable.count)
+    for (back, values) in history.reversed().enumerated() {
+      runner.refined.record(
+        all.narrowed(values, from: trainable, to: refined), before: step - 1 - back)
+    }
+    runner.refined.record(runner.refined.layout.gather(adapter, columns: refined), before: step)
+  }
+
+  // MARK: Validation
+
+  package func score() throws -> ValidationScore? {
+    guard let (work, runner) = current else { return nil }
+    return try score(work.phase.task, runner?.trainer?.view)
+  }
+
+  package func scores(of tasks: [String]) throws -> [String: ValidationScore] {
+    var scores: [String: ValidationScore] = [:]
+    for task in tasks {
+      let view = current?.runner.flatMap { runner in
+        runner.validates
+          ? AdapterView(
+            adapter.part(runner.adapter.sites), columns: .inference(schedule.viewColumns(of: task)),
+            configuration: runner.stage.configuration, device: runner.stage.device) : nil
+      }
+      scores[task] = try score(task, view)
+    }
+    return scores
+  }
+
+  /// What a task reaches on its validation episodes with the columns of `view`; on rank 0, `nil` elsewhere.
+  private func score(_ task: String, _ view: AdapterView?) throws -> ValidationScore? {
+    guard let (work, runner) = current, let validation = samples.validation else { return nil }
+    let tag = StageLink.Control.score.tag
+    var own: ValidationScore?
+    if let runner, runner.validates, let view,
+      let scores = try runner.scores(try validation.questions(task: task), adapter: view)
+    {
+      own = validation.score(task: task, scores)
+    }
+    let last = work.root.trained[work.root.trained.count - 1].device
+    if let own, rank != 0 {
+      let values = [own.loss, Double(own.correct), Double(own.count)]
+      try link.transport.sendCounted(Plain.bytes(values), to: 0, tag: tag, seconds: link.deadline)
+    }
+    guard leads, last != 0 else { return leads ? own : nil }
+    let values = Plain.values(
+      try link.transport.receiveCounted(from: last, tag: tag, seconds: link.deadline), as: Double.self)
+    guard values.count == 3, let correct = Int(exactly: values[1]), let count = Int(exactly: values[2]) else {
+      throw TransportError.wrongLength(
+        rank: rank, waitingFor: "the score of task '\(task)'", peer: last, detail: "what came is not a score")
+    }
+    return ValidationScore(loss: values[0], correct: correct, count: count)
+  }
+
+  package func keepBest() {
+    guard let runner = current?.runner, let trainer = runner.trainer else { return }
+    runner.best = trainer.parameters
+  }
+
+  // MARK: Between windows
+
+  package func gather(_ position: TrainingCheckpoint.Position) throws -> TrainingCheckpoint? {
+    guard let (work, runner) = current else { return nil }
+    var position = position
+    if position.phase == work.phase.index {
+      (position.trainable, position.frozen) = (work.phase.columnView.trainable, work.phase.columnView.frozen)
+    }
+    let whole = try collect(work, runner, position: position)
+    if let whole { adapter = whole.adapter }
+    return whole
+  }
+
+  package func distribute(_ checkpoint: TrainingCheckpoint?, step: Int) throws {
+    guard let (work, runner) = current else { return }
+    try shareColumns(work, runner, checkpoint, step: step)
+  }
+
+  package func endPhase() throws {
+    if let phase { try shareAdapter(phase) }
+  }
+
+  /// Every stage's part on rank 0, as a whole; `nil` elsewhere.
+  private func collect(
+    _ work: PhaseWork, _ runner: StageRunner?, position: TrainingCheckpoint.Position
+  ) throws -> TrainingCheckpoint? {
+    var own: TrainingCheckpoint?
+    // The replicas' stages hold the same as the root's.
+    if let runner, let trainer = runner.trainer, runner.pipelineIndex == 0 {
+      var part = runner.adapter
+      trainer.commit(to: &part)
+      let isOver = position.trainable.isEmpty
+      if isOver, let best = runner.best { trainer.scatter(best, into: &part) }
+      own = TrainingCheckpoint(
+        position: position, adapter: part, optimizer: isOver ? nil : trainer.state,
+        history: isOver ? [] : runner.history, best: isOver ? nil : runner.best)
+    }
+    let tag = StageLink.Control.checkpoint.tag
+    guard leads else {
+      if let own {
+        try link.transport.sendCounted(
+          try CheckpointMessage.bytes(own), to: 0, tag: tag, seconds: link.deadline)
+      }
+      return nil
+    }
+    let parts = try work.root.trained.map { stage in
+      if stage.device == 0, let own { return own }
+      let bytes = try link.transport.receiveCounted(from: stage.device, tag: tag, seconds: link.deadline)
+      let sites = adapter.sites.filter { stage.layers.contains($0.layer) }
+      var part = try CheckpointMessage.checkpoint(bytes, sites: sites)
+      part.position = position
+      return part
+    }
+    return TrainingCheckpoint(joining: parts)
+  }
+
+  /// Gives the stages of `D_f` the refined columns of the last steps.
+  private func shareColumns(
+    _ work: PhaseWork, _ runner: StageRunner?, _ whole: TrainingCheckpoint?, step: Int
+  ) throws {
+    guard !work.refined.isEmpty else { return }
+    let tag = StageLink.Control.columns.tag
+    for stage in work.plan.pipelines.flatMap(\.forward) {
+      let sites = adapter.sites.filter { stage.layers.contains($0.layer) }
+      if let whole, stage.device != 0 {
+        try link.transport.sendCounted(
+          try CheckpointMessage.bytes(whole.part(of: sites).withoutMoments), to: stage.device, tag: tag,
+          seconds: link.deadline)
+      }
+      guard stage.device == rank, let runner else { continue }
+      let part: TrainingCheckpoint
+      if let whole {
+        part = whole.part(of: sites)
+      } else {
+        part = try CheckpointMessage.checkpoint(
+          try link.transport.receiveCounted(from: 0, tag: tag, seconds: link.deadline), sites: sites)
+      }
+      recordColumns(runner, adapter: part.adapter, history: part.history, step: step)
+    }
+  }
+
+  /// Gives every rank the columns that the phase has trained.
+  private func shareAdapter(_ phase: Phase) throws {
+    let layout = TrainableLayout(sites: adapter.sites, columns: phase.trainable.count)
+    let own = leads ? Plain.bytes(layout.gather(adapter, columns: phase.trainable)) : []
+    let bytes = try link.transport.broadcast(own, seconds: link.deadline)
+    guard !leads else { return }
+    guard bytes.count == layout.count * MemoryLayout<Float>.size else {
+      throw TransportError.wrongLength(
+        rank: rank, waitingFor: "the columns of task '\(phase.task)'", peer: 0,
+        detail: "\(bytes.count) bytes came instead of \(layout.count * MemoryLayout<Float>.size)")
+    }
+    Plain.values(bytes, as: Float.self).withUnsafeBufferPointer {
+      if let base = $0.baseAddress { layout.scatter(base, into: &adapter, columns: phase.trainable) }
+    }
+  }
+}
+
+/// What a rank did in a window of steps.
+package struct WindowFigures: Sendable, Codable, Equatable {
+  /// The task that trains.
+  package var task: String
+  /// Whether the rank belongs to `D_t`.
+  package var trains: Bool
+  /// Its layers.
+  package var layers: Range<Int>
+  /// Optimiser steps.
+  package var steps: Int
+  /// Bytes of the schedule's messages that it sent, by receiver.
+  package var bytes: [Int: Int]
+  /// Seconds in which it computed.
+  package var computing: Double
+  /// Seconds from the window's start to its end.
+  package var seconds: Double
+}
+
+extension LoRAAdapter {
+  /// Of some consecutive layers, perhaps of none.
+  func part(_ part: [AdapterSite]) -> LoRAAdapter {
+    let first = part.first.flatMap { sites.firstIndex(of: $0) } ?? 0
+    return LoRAAdapter(
+      sites: part, rank: rank, scale: scale, pairs: Array(pairs[first..<first + part.count]))
+  }
+}
+
+extension TrainingCheckpoint {
+  /// What `D_f` needs of a checkpoint.
+  fileprivate var withoutMoments: TrainingCheckpoint {
+    var copy = self
+    copy.optimizer = nil
+    return copy
+  }
+}

@@ -1,0 +1,234 @@
+import Checkpoint
+import ContextGear
+import Datasets
+import Foundation
+import InputErrors
+import LanguageModels
+import Prompting
+import SafeFiles
+import TaskGraph
+import Transport
+import Workflows
+
+/// Plans the training of a workflow over the devices of a cluster: the sizes are the model's, the tokens those of the data.
+package struct WorkflowPlanner {
+  /// Tokens of a sample where they are not counted.
+  package static let defaultTokens = Workload.Pass(task: "", tokens: 160, labels: 8)
+  /// The most episodes whose tokens are counted.
+  package static let countedEpisodes = 256
+
+  private let workflow: Workflow
+  private let models: String
+  /// A YAML file with the model's sizes, instead of the workflow's model.
+  package var shape: String?
+  /// `TASK=TOKENS,LABELS` of a sample, instead of counting the data.
+  package var tokens: [String] = []
+  /// How activations go over the wire.
+  package var wire = WireFormat.bfloat16
+  /// Whether a batch may be shared by replicas of the model.
+  package var mayReplicate = true
+
+  /// - Parameter models: the folder of fetched models.
+  package init(_ workflow: Workflow, models: String) {
+    (self.workflow, self.models) = (workflow, models)
+  }
+
+  /// The planner of single steps.
+  ///
+  /// - Throws: an error that names the file and what is wrong with it.
+  package func planner(_ cluster: Cluster) throws -> Planner {
+    var planner = Planner(cluster, shape: try modelShape())
+    planner.mayReplicate = mayReplicate
+    return planner
+  }
+
+  /// Plans every phase, and levels whose tasks may train side by side.
+  ///
+  /// - Parameters:
+  ///   - steps: what `workloads()` has given; `nil` counts again.
+  ///   - baseline: plans every phase by this schedule instead.
+  ///   - levels: whether levels are planned; a training, which takes its tasks one after the other, needs none.
+  /// - Throws: an error that names what is wrong and the remedy.
+  package func plan(
+    _ cluster: Cluster, steps: [Workload]? = nil, by baseline: Baseline? = nil, levels: Bool = true
+  ) throws -> WorkflowPlan {
+    let steps = try steps ?? workloads().steps
+    let planner = try planner(cluster)
+    let phases = try steps.map { step throws(Refusal) in
+      if let baseline { return try planner.plan(step, by: baseline) }
+      return try planner.plan(step)
+    }
+    let named = Dictionary(
+      phases.map { ($0.workload.trained.task, $0) }, uniquingKeysWith: { first, _ in first })
+    let readsAncestors = workflow.training.parentAnswers != .gold
+    let levels = workflow.graph.levels.indices.compactMap { index -> LevelPlan? in
+      guard baseline == nil, levels else { return nil }
+      let groups = workflow.phaseSchedule.independentGroups(
+        level: index + 1, readingAncestors: readsAncestors
+      ).map { $0.compactMap { named[$0] } }
+      let time = groups.joined().reduce(0) { $0 + $1.stepTime }
+      return planner.planLevel(groups.map { $0.map(\.workload) }, oneAfterTheOther: time)
+    }
+    return WorkflowPlan(
+      workflow: workflow.name, identity: FileChecksum.sha256(of: Data(workflow.canonicalYAML().utf8)),
+      cluster: cluster, shape: planner.shape, phases: phases, levels: levels)
+  }
+
+  /// The model's sizes with the workflow's rank columns.
+  package func modelShape() throws -> ModelShape {
+    var found: ModelShape
+    if let shape {
+      found = try ModelShape(contentsOf: shape)
+    } else {
+      let path = try ModelLocation(workflow.model, models: models, base: nil).path
+      found = ModelShape(try ModelFiles.open(path).weights.configuration)
+    }
+    found.rank = workflow.rankBlocks.rank
+    found.firstAdapted = workflow.lora.firstLayer
+    guard found.firstAdapted < found.layers else {
+      throw Refusal(
+        workflow.file,
+        "lora.firstLayer: \(found.firstAdapted) is none of the model's \(found.layers) layers",
+        "give one from 0 to \(found.layers - 1)")
+    }
+    return found
+  }
+
+  /// The step of each phase of the first round, in order; and a line on where the tokens come from.
+  package func workloads() throws -> (steps: [Workload], source: String) {
+    let (known, source) = try passes()
+    let schedule = workflow.phaseSchedule
+    let steps = schedule.prefix(workflow.tasks.count).map { phase -> Workload in
+      let ancestors =
+        workflow.training.parentAnswers == .gold ? [] : workflow.forwardOnlyPasses(of: phase.task)
+      var trained = known[phase.task]?.trained ?? Self.defaultTokens
+      // As the trainer does: the validation of refined prerequisites computes with other columns too.
+      let validatesOthers = workflow.training.validateEvery != nil && !phase.refinedPrerequisites.isEmpty
+      trained.columns = Workload.Columns(
+        trained: phase.trainable.count, frozen: phase.frozen.count,
+        mayMerge: ancestors.isEmpty && !validatesOthers)
+      return Workload(
+        forwardOnly: ancestors.compactMap { ancestor in
+          var pass = known[ancestor]?.forwardOnly
+          pass?.columns = Workload.Columns(
+            trained: 0, frozen: schedule.viewColumns(of: ancestor).count, mayMerge: false)
+          return pass
+        }, trained: trained,
+        samples: workflow.training.batchSize, trainedColumns: phase.trainable.count,
+        refinedColumns: phase.prerequisites.reduce(0) { $0 + $1.trainable.count },
+        staleness: workflow.training.staleness, wireBytes: wire.valueBytes, wireRowBytes: wire.rowBytes)
+    }
+    return (steps, source)
+  }
+
+  private struct TaskTokens {
+    var forwardOnly: Workload.Pass
+    var trained: Workload.Pass
+  }
+
+  /// Each task's tokens: given, counted, or the defaults.
+  private func passes() throws -> ([String: TaskTokens], String) {
+    let given = try givenTokens()
+    var source = "tokens as given with --tokens"
+    var found: [String: TaskTokens] = [:]
+    if given.count < workflow.tasks.count {
+      if let counted = try count() {
+        found = counted
+        source = "tokens counted in \(workflow.dataFolder)"
+      } else {
+        source =
+          "tokens assumed: \(Int(Self.defaultTokens.tokens)) a sample, \(Int(Self.defaultTokens.labels)) of "
+          + "them labelled (neither data nor tokenizer is there; see --tokens)"
+      }
+    }
+    for task in workflow.tasks {
+      var pass = given[task.name] ?? found[task.name]?.trained ?? Self.defaultTokens
+      pass.task = task.name
+      if given[task.name] == nil, found[task.name] != nil { continue }
+      found[task.name] = TaskTokens(forwardOnly: pass, trained: pass)
+    }
+    return (found, source)
+  }
+
+  private func givenTokens() throws(Refusal) -> [String: Workload.Pass] {
+    var passes: [String: Workload.Pass] = [:]
+    for text in tokens {
+      let parts = text.split(separator: "=", maxSplits: 1).map(String.init)
+      let numbers = (parts.last ?? "").split(separator: ",").map { Double($0) }
+      guard parts.count == 2, numbers.count == 2, let all = numbers[0], let labels = numbers[1],
+        (1...1e6).contains(all), (0...all).contains(labels)
+      else {
+        throw Refusal(
+          "--tokens \(text)", "is not a task with two numbers",
+          "write it as in --tokens decide=180,8")
+      }
+      guard workflow.task(parts[0]) != nil else {
+        throw Refusal(
+          "--tokens \(text)", "the workflow has no task '\(parts[0])'",
+          "name one of \(workflow.tasks.map(\.name).joined(separator: ", "))")
+      }
+      passes[parts[0]] = Workload.Pass(task: parts[0], tokens: all, labels: labels)
+    }
+    return passes
+  }
+
+  /// Means over the first training episodes of the rows that go through the model; `nil` where data or model are
+  /// not there. A trained sample is the prompt and the reply without its last token, which is only predicted; a
+  /// forward-only one the prompt and every option that is scored after it, likewise.
+  private func count() throws -> [String: TaskTokens]? {
+    let folder = DatasetFolder(path: workflow.dataFolder)
+    guard FileManager.default.fileExists(atPath: folder.file(.train)),
+      let location = try? ModelLocation(workflow.model, models: models, base: nil)
+    else { return nil }
+    let files = try ModelFiles.open(location.path)
+    let material = try ModelPrompts(files)
+    let prompts = try PromptRenderer(
+      workflow: workflow, tokenizer: material.tokenizer, template: material.template,
+      specialTokens: material.specialTokens, contextLength: files.weights.configuration.maximumPositions)
+    let episodes = try folder.read(.train, schema: workflow.episodeSchema).prefix(Self.countedEpisodes)
+    guard !episodes.isEmpty else { return nil }
+    var result: [String: TaskTokens] = [:]
+    for task in workflow.tasks {
+      var (rows, labels) = ((trained: 0, scored: 0), (trained: 0, scored: 0))
+      var beginnings: [ArraySlice<Int32>] = []
+      for episode in episodes {
+        let example = try prompts.example(
+          task: task.name, episode: episode, parentAnswers: episode.goldAnswers(of: task.parents))
+        let trained = example.prompt.count + example.completion.count - 1
+        rows.trained += trained
+        labels.trained += example.completion.count
+        beginnings.append(example.prompt.dropLast())
+        guard let item = episode.tasks[task.name], !item.options.isEmpty else {
+          rows.scored += trained
+          labels.scored += example.completion.count
+          continue
+        }
+        let question = try prompts.replyQuestion(
+          task: task.name, episode: episode, item: item, parentAnswers: episode.goldAnswers(of: task.parents))
+        rows.scored += question.rowCount
+        labels.scored += question.continuations.reduce(0) { $0 + $1.count }
+      }
+      let shared = PackedBatch.sharedPrefix(beginnings)
+      func pass(_ rows: Int, _ labels: Int) -> Workload.Pass {
+        let count = Double(episodes.count)
+        return Workload.Pass(
+          task: task.name, tokens: Double(rows) / count, shared: Double(shared),
+          labels: Double(labels) / count)
+      }
+      result[task.name] = TaskTokens(
+        forwardOnly: pass(rows.scored, labels.scored), trained: pass(rows.trained, labels.trained))
+    }
+    return result
+  }
+}
+
+extension ModelShape {
+  /// The sizes of a Llama-family model; weights and activations in 16 bits.
+  package init(_ configuration: LlamaConfiguration) {
+    self.init(
+      layers: configuration.layerCount, hidden: configuration.hiddenSize, heads: configuration.headCount,
+      keyValueHeads: configuration.keyValueHeadCount, headDimension: configuration.headDimension,
+      feedForward: configuration.intermediateSize, vocabulary: configuration.vocabularySize,
+      tiedHead: configuration.tiedEmbeddings)
+  }
+}

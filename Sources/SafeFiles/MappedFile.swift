@@ -1,0 +1,85 @@
+import Foundation
+import Glibc
+
+/// A whole file mapped read-only into memory.
+///
+/// The mapping is private and is undone when the last reference goes. A file must not be shortened while
+/// it is mapped: as with every mapping, touching a page that no longer exists ends the process. Files are
+/// replaced by renaming (`AtomicFile`), which leaves existing mappings valid.
+///
+/// `@unchecked Sendable`: the memory is mapped without write permission, both stored properties are
+/// constants, and the memory lives as long as this object, so that any number of threads may read it.
+package final class MappedFile: @unchecked Sendable {
+  /// The path as given, for messages.
+  package let path: String
+  /// The file's bytes; valid as long as this object lives. Swift may release an object after its last use,
+  /// so whoever takes the pointer must hold the object with `withExtendedLifetime`, or use `withBytes`.
+  package let bytes: UnsafeRawBufferPointer
+
+  private let release: @Sendable (UnsafeRawBufferPointer) -> Void
+  /// Whether the bytes can be read again from a file.
+  private let isBacked: Bool
+
+  /// Maps the file at `url`.
+  ///
+  /// Throws `FileError` where the file does not exist, is not a regular file, or cannot be mapped.
+  package init(_ url: URL) throws {
+    path = url.path
+    let descriptor = open(url.path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw SystemError.describe(errno, path: url.path, action: "open") }
+    defer { close(descriptor) }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else {
+      throw SystemError.describe(errno, path: url.path, action: "examine")
+    }
+    guard status.st_mode & S_IFMT == S_IFREG else {
+      throw FileError(
+        .inputOutput, file: url.path, problem: "is not a regular file", remedy: "give the path of a file")
+    }
+    let length = Int(status.st_size)
+    guard length > 0 else {
+      bytes = UnsafeRawBufferPointer(start: nil, count: 0)
+      release = { _ in }
+      isBacked = false
+      return
+    }
+    let address = mmap(nil, length, PROT_READ, MAP_PRIVATE, descriptor, 0)
+    guard let address, address != MAP_FAILED else {
+      throw SystemError.describe(errno, path: url.path, action: "map into memory")
+    }
+    bytes = UnsafeRawBufferPointer(start: address, count: length)
+    isBacked = true
+    release = { bytes in
+      guard let start = bytes.baseAddress else { return }
+      munmap(UnsafeMutableRawPointer(mutating: start), bytes.count)
+    }
+  }
+
+  /// Takes over memory that is mapped already; `release` is called once, when it is no longer needed.
+  package init(
+    adopting bytes: UnsafeRawBufferPointer, path: String,
+    release: @escaping @Sendable (UnsafeRawBufferPointer) -> Void
+  ) {
+    self.bytes = bytes
+    self.path = path
+    self.release = release
+    isBacked = false
+  }
+
+  deinit { release(bytes) }
+
+  /// Calls `body` with the file's bytes, which stay mapped until it returns.
+  package func withBytes<T>(_ body: (UnsafeRawBufferPointer) throws -> T) rethrows -> T {
+    try withExtendedLifetime(self) { try body(bytes) }
+  }
+
+  /// Lets the system have back the memory of the pages read so far; what is touched later is read again. Only
+  /// advice: the bytes stay what they are.
+  package func forgetPages() {
+    guard isBacked, let start = bytes.baseAddress else { return }
+    madvise(UnsafeMutableRawPointer(mutating: start), bytes.count, MADV_DONTNEED)
+  }
+
+  /// The file's length in bytes.
+  package var count: Int { bytes.count }
+}

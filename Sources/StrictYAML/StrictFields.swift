@@ -1,0 +1,187 @@
+import InputErrors
+
+/// A mapping of a workflow file whose keys have been checked against the fields it may have.
+package struct StrictFields {
+  package let file: String
+  /// The dotted path of the mapping; empty for the root.
+  package let path: String
+  package let origin: YAMLNode.Origin
+  private let entries: [YAMLNode.Entry]
+
+  /// Checks the keys of a mapping; an empty one has no fields.
+  ///
+  /// - Throws: `FieldError` for something that is not a mapping, or a key that is not in `known`.
+  package init(_ field: Field, known: [String]) throws(FieldError) {
+    (file, path, origin) = (field.file, field.path, field.node.origin)
+    if field.node.isNull {
+      entries = []
+      return
+    }
+    guard case .mapping(let entries) = field.node.content else {
+      throw field.error(
+        "expected a mapping of fields, found \(field.node.kind)",
+        "use these fields: \(known.joined(separator: ", "))")
+    }
+    self.entries = entries
+    for entry in entries where !known.contains(entry.key) {
+      let remedy =
+        nearestName(to: entry.key, in: known).map { "did you mean '\(Self.join(path, $0))'?" }
+        ?? "use one of: \(known.joined(separator: ", "))"
+      throw FieldError(
+        file: file, origin: entry.keyOrigin, field: Self.join(path, entry.key),
+        problem: "not a known field", remedy: remedy)
+    }
+  }
+
+  /// The field of a key; `nil` when the file does not have it.
+  package subscript(key: String) -> Field? {
+    guard let entry = entries.first(where: { $0.key == key }) else { return nil }
+    return Field(file: file, path: Self.join(path, key), node: entry.value)
+  }
+
+  /// The mapping of a key; without fields when the file does not have it.
+  package func mapping(_ key: String, known: [String]) throws(FieldError) -> StrictFields {
+    let missing = YAMLNode(content: .mapping([]), origin: origin)
+    return try StrictFields(
+      self[key] ?? Field(file: file, path: Self.join(path, key), node: missing), known: known)
+  }
+
+  /// The field of a key that has no default.
+  package func required(_ key: String, _ remedy: String) throws(FieldError) -> Field {
+    guard let field = self[key] else { throw error(key, "is missing", remedy) }
+    return field
+  }
+
+  /// An error about a key of this mapping, at its value's place, or the mapping's when it has none.
+  package func error(_ key: String, _ problem: String, _ remedy: String) -> FieldError {
+    FieldError(
+      file: file, origin: self[key]?.node.origin ?? origin, field: Self.join(path, key), problem: problem,
+      remedy: remedy)
+  }
+
+  private static func join(_ path: String, _ key: String) -> String {
+    path.isEmpty ? key : path + "." + key
+  }
+}
+
+/// One value of a workflow file, where it stands, and how to read it as what it should be.
+package struct Field {
+  package let file: String
+  /// The dotted path: `training.rounds`.
+  package let path: String
+  package let node: YAMLNode
+
+  package init(file: String, path: String, node: YAMLNode) {
+    (self.file, self.path, self.node) = (file, path, node)
+  }
+
+  package func error(_ problem: String, _ remedy: String) -> FieldError {
+    FieldError(
+      file: file, origin: node.origin, field: path.isEmpty ? nil : path, problem: problem, remedy: remedy)
+  }
+
+  /// The value as text with at least one character that is not white space.
+  package func text(_ remedy: String) throws(FieldError) -> String {
+    let text = try anyText(remedy)
+    guard !trimmed(text).isEmpty else { throw error("is empty", remedy) }
+    return text
+  }
+
+  /// The value as text, possibly empty, but not null. Line breaks at the end, which YAML's `|` leaves there,
+  /// are dropped.
+  package func anyText(_ remedy: String) throws(FieldError) -> String {
+    guard let text = node.text else {
+      guard !node.isNull else { throw error("is empty", remedy) }
+      if case .mapping = node.content {
+        throw error("expected a text, found a mapping", "put a text with a colon in quotes")
+      }
+      throw error("expected a text, found \(node.kind)", remedy)
+    }
+    return String(text.reversed().drop { $0 == "\n" }.reversed())
+  }
+
+  /// The value as a whole number within a range.
+  package func integer(_ range: ClosedRange<Int>) throws(FieldError) -> Int {
+    guard let text = plain, let value = Int(text) else {
+      if let text = plain, let number = Self.number(text), number == number.rounded(),
+        number.magnitude >= 0x1p53
+      {
+        throw error("\(text) is outside \(range)", "use a whole number in that range")
+      }
+      throw error("expected a whole number, found \(node.kind)", "use a whole number in \(range)")
+    }
+    guard range.contains(value) else {
+      throw error("\(value) is outside \(range)", "use a whole number in that range")
+    }
+    return value
+  }
+
+  /// The value as a number for which `accepts` holds; `range` says of other finite numbers what they are.
+  package func number(
+    _ range: String, _ remedy: String, where accepts: (Double) -> Bool
+  ) throws(FieldError) -> Double {
+    guard let text = plain, let value = Self.number(text) else {
+      throw error("expected a number, found \(node.kind)", remedy)
+    }
+    guard value.isFinite else { throw error("\(text) is not a finite number", remedy) }
+    guard accepts(value) else { throw error("\(text) is \(range)", remedy) }
+    // -0 would be another text for the same workflow.
+    return value == 0 ? 0 : value
+  }
+
+  /// The value as a share in `0...1`.
+  package func share(_ remedy: String) throws(FieldError) -> Double {
+    try number("outside 0...1", remedy) { (0...1).contains($0) }
+  }
+
+  /// The value as `true` or `false`.
+  package func boolean() throws(FieldError) -> Bool {
+    switch plain {
+    case "true", "True", "TRUE": return true
+    case "false", "False", "FALSE": return false
+    default: throw error("expected true or false, found \(node.kind)", "write true or false")
+    }
+  }
+
+  /// The value as one of the words of an enumeration.
+  package func choice<Choice: RawRepresentable & CaseIterable>(
+    _ type: Choice.Type = Choice.self
+  ) throws(FieldError) -> Choice where Choice.RawValue == String {
+    let words = Choice.allCases.map(\.rawValue)
+    let all = "use one of: \(words.joined(separator: ", "))"
+    guard let text = node.text else { throw error("expected a word, found \(node.kind)", all) }
+    guard let choice = Choice(rawValue: text) else {
+      throw error(
+        "'\(text)' is not known", nearestName(to: text, in: words).map { "did you mean '\($0)'?" } ?? all)
+    }
+    return choice
+  }
+
+  /// The items of a list; null is an empty list. `example` is for the message.
+  package func list(_ example: String) throws(FieldError) -> [Field] {
+    if node.isNull { return [] }
+    guard case .list(let items) = node.content else {
+      throw error("expected a list, found \(node.kind)", "write a list, as in \(example)")
+    }
+    return items.enumerated().map { Field(file: file, path: "\(path).\($0)", node: $1) }
+  }
+
+  private var plain: String? {
+    guard case .scalar(let text, quoted: false) = node.content, !node.isNull else { return nil }
+    return text
+  }
+
+  /// Decimal numbers, `.inf` and `.nan`; no hexadecimal and no words.
+  package static func number(_ text: String) -> Double? {
+    switch text.lowercased() {
+    case ".inf", "+.inf": return .infinity
+    case "-.inf": return -.infinity
+    case ".nan": return .nan
+    default:
+      guard text.unicodeScalars.allSatisfy({ "0123456789+-.eE".unicodeScalars.contains($0) }) else {
+        return nil
+      }
+      return Double(text)
+    }
+  }
+}

@@ -1,0 +1,53 @@
+import Foundation
+
+extension StrictFields {
+  /// The largest YAML file that is read, in bytes.
+  package static let maximumFileSize = 4 << 20
+
+  /// The text of a YAML file.
+  ///
+  /// - Parameters:
+  ///   - path: the file.
+  ///   - kind: what the file should be, for errors: `a workflow's YAML file`.
+  package static func text(ofFile path: String, called kind: String) throws(FieldError) -> String {
+    func refused(_ problem: String, _ remedy: String) -> FieldError {
+      FieldError(file: path, origin: nil, field: nil, problem: problem, remedy: remedy)
+    }
+    var isFolder: ObjCBool = false
+    guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
+      throw refused("there is no such file", "check the path")
+    }
+    guard !isFolder.boolValue else { throw refused("is a folder", "name the YAML file in it") }
+    guard let handle = FileHandle(forReadingAtPath: path) else {
+      throw refused("cannot be opened", "check the permissions")
+    }
+    defer { try? handle.close() }
+    let bytes: Data
+    do {
+      bytes = try handle.read(upToCount: maximumFileSize + 1) ?? Data()
+    } catch {
+      throw refused("cannot be read (\(error.localizedDescription))", "check the file")
+    }
+    guard bytes.count <= maximumFileSize else {
+      throw refused("is larger than \(maximumFileSize >> 20) MiB", "name \(kind)")
+    }
+    // A byte-order mark would shift the first line by a column.
+    let content = bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? bytes.dropFirst(3) : bytes
+    guard let text = String(validating: content, as: UTF8.self) else {
+      throw refused("is not UTF-8 text", "name \(kind), saved as UTF-8")
+    }
+    return text
+  }
+
+  /// The fields of a YAML document's root; without any for an empty document.
+  ///
+  /// - Parameters:
+  ///   - yaml: the text.
+  ///   - file: the name of the file it came from, for errors.
+  ///   - known: the fields it may have.
+  package init(yaml: String, file: String, known: [String]) throws(FieldError) {
+    let empty = YAMLNode(content: .mapping([]), origin: .line(1))
+    let root = try YAMLNode.parse(yaml, file: file) ?? empty
+    try self.init(Field(file: file, path: "", node: root), known: known)
+  }
+}

@@ -1,0 +1,151 @@
+import Yams
+
+/// One value of a YAML document with the place it came from; aliases are resolved.
+package struct YAMLNode: Sendable {
+  /// Where a value was written.
+  package enum Origin: Sendable, Equatable {
+    /// A line of the file, from 1.
+    case line(Int)
+    /// An override, as it was written.
+    case override(String)
+  }
+
+  package struct Entry: Sendable {
+    package let key: String
+    package let keyOrigin: Origin
+    package var value: YAMLNode
+  }
+
+  package enum Content: Sendable {
+    /// `quoted` is false only for plain scalars, which alone can be numbers, truth values or null.
+    case scalar(String, quoted: Bool)
+    case list([YAMLNode])
+    case mapping([Entry])
+  }
+
+  package var content: Content
+  package var origin: Origin
+
+  /// A plain scalar that says "no value": nothing, `~` or `null`.
+  package var isNull: Bool {
+    guard case .scalar(let text, quoted: false) = content else { return false }
+    return ["", "~", "null", "Null", "NULL"].contains(text)
+  }
+
+  /// The text of a scalar; `nil` for null, lists and mappings.
+  package var text: String? {
+    guard case .scalar(let text, _) = content, !isNull else { return nil }
+    return text
+  }
+
+  /// The value for people: `the text 'abc'`, `a list`.
+  package var kind: String {
+    switch content {
+    case .scalar where isNull: "nothing"
+    case .scalar(let text, quoted: true): "the quoted text '\(text)'"
+    case .scalar(let text, quoted: false): "'\(text)'"
+    case .list: "a list"
+    case .mapping: "a mapping"
+    }
+  }
+}
+
+extension YAMLNode {
+  /// More values than any workflow has; a small file with aliases of aliases can unfold to far more.
+  package static let maximumNodes = 100_000
+
+  /// Parses one YAML document.
+  ///
+  /// - Parameters:
+  ///   - yaml: the text.
+  ///   - file: the file's name, for errors.
+  ///   - override: set when `yaml` is the value of an override, which is then every node's origin.
+  /// - Returns: the root, or `nil` when the document is empty.
+  package static func parse(_ yaml: String, file: String, override: String? = nil) throws(FieldError)
+    -> YAMLNode?
+  {
+    var left = maximumNodes
+    do {
+      guard let root = try Yams.Parser(yaml: yaml, encoding: .utf8).singleRoot() else { return nil }
+      return try convert(root, file: file, override: override, left: &left)
+    } catch let error as FieldError {
+      throw error
+    } catch let error as YamlError {
+      throw refusal(of: error, file: file, override: override)
+    } catch {
+      throw FieldError(
+        file: file, origin: override.map(Origin.override), field: nil, problem: "\(error)",
+        remedy: "correct the YAML")
+    }
+  }
+
+  private static func convert(
+    _ node: Node, file: String, override: String?, left: inout Int
+  ) throws(FieldError) -> YAMLNode {
+    func origin(_ node: Node) -> Origin {
+      override.map(Origin.override) ?? .line(node.mark?.line ?? 1)
+    }
+    func refused(_ node: Node, _ problem: String, _ remedy: String) -> FieldError {
+      FieldError(file: file, origin: origin(node), field: nil, problem: problem, remedy: remedy)
+    }
+    left -= 1
+    guard left >= 0 else {
+      throw refused(node, "more than \(maximumNodes) values with its aliases", "write the values out")
+    }
+    switch node {
+    case .scalar(let scalar):
+      let plain = scalar.style == .plain || scalar.style == .any
+      return YAMLNode(content: .scalar(scalar.string, quoted: !plain), origin: origin(node))
+    case .sequence(let sequence):
+      var items: [YAMLNode] = []
+      for item in sequence {
+        items.append(try convert(item, file: file, override: override, left: &left))
+      }
+      return YAMLNode(content: .list(items), origin: origin(node))
+    case .mapping(let mapping):
+      var entries: [Entry] = []
+      var keys: Set<String> = []
+      for (key, value) in mapping {
+        guard case .scalar(let name) = key else {
+          throw refused(key, "a key that is not a single word", "use the fields' names as keys")
+        }
+        guard keys.insert(name.string).inserted else {
+          throw refused(key, "the key '\(name.string)' stands twice in one mapping", "remove one of them")
+        }
+        let converted = try convert(value, file: file, override: override, left: &left)
+        entries.append(Entry(key: name.string, keyOrigin: origin(key), value: converted))
+      }
+      return YAMLNode(content: .mapping(entries), origin: origin(node))
+    case .alias:
+      throw refused(node, "an alias that stands for nothing", "write the value out")
+    }
+  }
+
+  /// A parser's error in our words: the line, the problem, the remedy.
+  private static func refusal(of error: YamlError, file: String, override: String?) -> FieldError {
+    let syntax = "check indentation (spaces, no tabs), colons and quotes near there"
+    let (line, problem, remedy): (Int?, String, String)
+    switch error {
+    case .scanner(_, let text, let mark, _), .parser(_, let text, let mark, _):
+      (line, problem, remedy) = (mark.line, "not valid YAML: \(text)", syntax)
+    case .composer(_, "but found another document", let mark, _):
+      (line, problem, remedy) = (mark.line, "a second YAML document", "keep one workflow in one file")
+    case .composer(_, let text, let mark, _):
+      (line, problem, remedy) = (mark.line, "not valid YAML: \(text)", "define the anchor before the alias")
+    case .reader(let text, let offset, _, let yaml):
+      line = offset.map { yaml.prefix($0).count { $0.isNewline } + 1 }
+      (problem, remedy) = (
+        "not valid YAML: \(text)", "remove that character or write it as an escape in quotes"
+      )
+    case .duplicatedKeysInMapping(let keys, let context):
+      line = context.mark.line
+      problem = "the key \(keys.map { "'\($0)'" }.joined(separator: ", ")) stands twice in one mapping"
+      remedy = "remove one of them"
+    default:
+      (line, problem, remedy) = (nil, "not valid YAML: \(error)", "correct the YAML")
+    }
+    return FieldError(
+      file: file, origin: override.map(Origin.override) ?? line.map(Origin.line), field: nil,
+      problem: problem, remedy: remedy)
+  }
+}
