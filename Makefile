@@ -10,7 +10,7 @@ export SWIFT_BACKTRACE = enable=no
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help setup model build test test-all lint format snapshots kernels-aarch64 quickstart benchmark clean
+.PHONY: help setup model build example test test-all lint format snapshots kernels-aarch64 quickstart benchmark clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,17 +24,22 @@ model: ## fetches the base model into models/ and verifies it
 build: ## builds programs and tests, optimised
 	$(BUILD)
 
-test: setup model build lint kernels-aarch64 ## everything that must pass before a change is handed in
-	$(TEST)
+example: setup ## builds Examples/answers, a package that depends on a version of this one, under the thread sanitizer
+	@scripts/build-example.sh
 
-test-all: setup model build lint kernels-aarch64 ## the same and the slow checks
-	CONTEXTURE_BENCHMARK=1 CONTEXTURE_SLOW=1 $(TEST)
+EXAMPLE = CONTEXTURE_EXAMPLE=$(CURDIR)/.build/example/answers
+test: setup model build example lint kernels-aarch64 ## everything that must pass before a change is handed in
+	$(EXAMPLE) $(TEST)
 
+test-all: setup model build example lint kernels-aarch64 ## the same and the slow checks
+	CONTEXTURE_BENCHMARK=1 CONTEXTURE_SLOW=1 $(EXAMPLE) $(TEST)
+
+SWIFT_FILES = Sources Tests Package.swift Examples/answers/Package.swift Examples/answers/Sources
 lint: ## checks the code's form
-	swift-format lint --strict --recursive Sources Tests Package.swift
+	swift-format lint --strict --recursive $(SWIFT_FILES)
 
 format: ## puts the code into form
-	swift-format format --in-place --recursive Sources Tests Package.swift
+	swift-format format --in-place --recursive $(SWIFT_FILES)
 
 snapshots: build ## writes the texts in Fixtures/snapshots anew; look at the differences
 	RECORD_SNAPSHOTS=1 $(TEST) --filter ProgramTests

@@ -41,6 +41,7 @@ let package = Package(
 
     // What everything else stands on: one of each, importing nothing of this package.
     library("InputErrors"),
+    library("Locking"),
     library("SafeFiles", ["InputErrors", .product(name: "Crypto", package: "swift-crypto")]),
     library("StrictJSON"),
     library("StrictYAML", ["InputErrors", .product(name: "Yams", package: "Yams")]),
@@ -55,15 +56,15 @@ let package = Package(
 
     // Numbers.
     library("Checkpoint", ["InputErrors", "SafeFiles", "StrictJSON"]),
-    library("Tensor", ["CKernels", "COneDNN"]),
-    library("LanguageModels", ["Tensor", "Checkpoint", "SeededRandom"]),
+    library("Tensor", ["CKernels", "COneDNN", "Locking"]),
+    library("LanguageModels", ["Tensor", "Checkpoint", "Locking", "SeededRandom"]),
 
     // The method.
     library("Prompting", ["InputErrors", "Workflows", "Datasets", "Tokenization", "Checkpoint"]),
     library(
       "ContextLoRA",
       ["InputErrors", "SafeFiles", "TaskGraph", "Datasets", "LanguageModels", "Checkpoint", "StrictJSON"]),
-    library("Evaluation", ["Prompting", "LanguageModels"]),
+    library("Evaluation", ["Prompting", "LanguageModels", "Locking"]),
     library(
       "Runs", ["InputErrors", "SafeFiles", "Workflows", "ContextLoRA", "Evaluation", "PipelinedTraining"]),
 
@@ -71,8 +72,8 @@ let package = Package(
     library("ContextGear", ["InputErrors", "TaskGraph", .product(name: "Yams", package: "Yams")]),
 
     // Several machines.
-    library("Transport", ["InputErrors"]),
-    library("MPITransport", ["Transport", "COpenMPI"]),
+    library("Transport", ["InputErrors", "Locking"]),
+    library("MPITransport", ["Transport", "COpenMPI", "Locking"]),
     library("ClusterLaunch", ["InputErrors", "StrictYAML", "Transport"]),
     library("ClusterEmulation", ["InputErrors", "SafeFiles", "StrictYAML", "ClusterLaunch", "Transport"]),
     .executableTarget(

@@ -19,6 +19,8 @@ done
 git ls-files --deleted -- Package.swift Sources Examples | while read -r file; do rm -f "$clone/$file"; done
 git -C "$clone" add --all
 git -C "$clone" -c user.name=example -c user.email=example commit --quiet --allow-empty --message "As it is here"
-git -C "$clone" tag 0.1.0
+# A higher version each time, so that what was built before is brought up to date.
+git -C "$clone" tag "0.1.$(date +%s)"
+swift package --package-path "$clone/Examples/answers" --scratch-path "$root/build" update > /dev/null
 swift build --package-path "$clone/Examples/answers" --scratch-path "$root/build" --sanitize=thread
 cp "$root/build/debug/answers" "$root/answers"

@@ -1,5 +1,5 @@
 import Foundation
-import Synchronization
+import Locking
 
 /// Runs blocking work away from the threads of Swift's tasks, no more of it at once than there are processors.
 final class Workers: Sendable {
@@ -39,7 +39,7 @@ private final class Job<Value: Sendable>: Sendable {
     var isCancelled = false
   }
 
-  private let state = Mutex(State())
+  private let state = Locked(State())
 
   var isCancelled: Bool { state.withLock(\.isCancelled) }
 

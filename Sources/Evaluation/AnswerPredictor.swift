@@ -1,5 +1,6 @@
 import Datasets
 import LanguageModels
+import Locking
 import Prompting
 import Synchronization
 import Workflows
@@ -128,7 +129,7 @@ package struct AnswerPredictor: Sendable {
     after prompts: [[Int32]], _ stops: Set<Int32>, _ view: AdapterView?
   ) throws -> [[Int32]] {
     let next = Atomic<Int>(0)
-    let results = Mutex<[Int: Result<[Int32], any Error>]>([:])
+    let results = Locked<[Int: Result<[Int32], any Error>]>([:])
     stage.device.onEachWorker { _ in
       while true {
         let index = next.add(1, ordering: .relaxed).oldValue

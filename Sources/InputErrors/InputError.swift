@@ -1,5 +1,5 @@
-/// An error about what came from outside: a file, a setting, an option, a message, the system.
+/// An error caused by something outside the program: a file, a setting, an option, a message, the system.
 ///
-/// Its description says where, what is wrong and what to do, and needs nothing around it. The program prints it and ends
-/// with the exit code of wrong input; any other error is a fault of the program itself.
+/// Its description is complete by itself: where the error is, what is wrong and what to do. The program
+/// prints it and exits with the code for invalid input. Any other error is a bug in the program.
 public protocol InputError: Error, Sendable, CustomStringConvertible {}

@@ -1,8 +1,8 @@
-/// The name among `candidates` that `name` was most likely meant to be, or `nil` when none is close.
+/// The candidate that `name` was most likely meant to be, or `nil` if none is close.
 ///
-/// Closeness is the number of single-character insertions, deletions, substitutions and swaps of
-/// neighbours (optimal string alignment), without regard to case. A candidate counts as close when at most
-/// one character in three, and never less than one, has to change. The first of equally close ones wins.
+/// Distance is the number of single-character insertions, deletions, substitutions and swaps of neighbours
+/// (optimal string alignment), ignoring case. A candidate is close if its distance is at most a third of the
+/// longer name's length, or at most one for short names. Among equally close candidates, the first wins.
 package func nearestName(to name: String, in candidates: [String]) -> String? {
   var best: (name: String, distance: Int)?
   let wanted = Array(name.lowercased())

@@ -1,6 +1,6 @@
-/// What was refused, why, and what to do about it.
+/// Why input was refused and what to do about it.
 public struct Refusal: InputError, Equatable {
-  /// The file, option, device or setting; `nil` if the problem says it.
+  /// The file, option, device or setting; `nil` if the problem names it.
   public let place: String?
   /// What is wrong.
   public let problem: String
@@ -11,12 +11,12 @@ public struct Refusal: InputError, Equatable {
     (self.place, self.problem, self.remedy) = (place, problem, remedy)
   }
 
-  /// A problem that names its place.
+  /// Creates a refusal whose problem already names the place.
   package init(_ problem: String, _ remedy: String) {
     (place, self.problem, self.remedy) = (nil, problem, remedy)
   }
 
-  /// The same, with the file or folder that the place is in.
+  /// The same refusal, with the file or folder that contains the place.
   package func within(_ outer: String) -> Refusal {
     Refusal(place.map { "\(outer): \($0)" } ?? outer, problem, remedy)
   }

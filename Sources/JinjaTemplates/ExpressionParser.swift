@@ -1,5 +1,7 @@
-/// Reads the tokens inside one `{{ }}` or `{% %}` by recursive descent. Loosest first: inline `if`, `or`,
-/// `and`, `not`, comparisons, `+ -`, `~`, `* / // %`, `**`, signs, then attributes, calls, filters and tests.
+/// A recursive-descent parser for the tokens inside one `{{ }}` or `{% %}`.
+///
+/// Precedence from lowest to highest: inline `if`, `or`, `and`, `not`, comparisons, `+ -`, `~`, `* / // %`,
+/// `**`, signs, then attributes, calls, filters and tests.
 struct ExpressionParser {
   let line: Int
   private let tokens: [TemplateToken]
@@ -8,8 +10,8 @@ struct ExpressionParser {
   private var links = 0
 
   static let deepest = 100
-  /// Operators, attributes, calls, filters and tests that may follow one another in one tag; each nests the
-  /// ones before it.
+  /// The maximum number of operators, attributes, calls, filters and tests in one tag. Each one nests its
+  /// predecessors one level deeper.
   static let longestChain = 240
 
   init(tokens: [TemplateToken], line: Int) {
@@ -38,7 +40,7 @@ struct ExpressionParser {
     guard isAtEnd else { throw failure("the end of the tag") }
   }
 
-  /// Adds a link to a chain.
+  /// Counts one more link of a chain.
   private mutating func link(_ value: Expression) throws(TemplateError) -> Expression {
     links += 1
     guard links <= Self.longestChain else {
@@ -77,7 +79,7 @@ struct ExpressionParser {
     return name
   }
 
-  /// The names before `in`: `a`, `a, b` or `(a, b)`.
+  /// The loop variables before `in`: `a`, `a, b` or `(a, b)`.
   mutating func targets() throws(TemplateError) -> [String] {
     let isParenthesised = take("(")
     var names = [try name("a loop variable")]
@@ -86,7 +88,7 @@ struct ExpressionParser {
     return names
   }
 
-  /// `(a, b=1)` of a macro.
+  /// The parameters of a macro: `(a, b=1)`.
   mutating func parameters() throws(TemplateError) -> [Statement.Parameter] {
     try expect("(")
     var parameters: [Statement.Parameter] = []
@@ -98,13 +100,13 @@ struct ExpressionParser {
     return parameters
   }
 
-  /// `name` or `name(arguments)` after `|`.
+  /// The filter after `|`: `name` or `name(arguments)`.
   mutating func filterCall() throws(TemplateError) -> Statement.FilterCall {
     let name = try name("a filter")
     return Statement.FilterCall(name: name, arguments: isAt("(") ? try arguments() : CallArguments())
   }
 
-  /// An expression, or several with commas between as a tuple.
+  /// One expression, or a tuple of several separated by commas.
   mutating func tuple(allowsConditional: Bool = true) throws(TemplateError) -> Expression {
     var elements = [allowsConditional ? try expression() : try or()]
     guard isAt(",") else { return elements[0] }
@@ -359,7 +361,7 @@ struct ExpressionParser {
     return isNegated ? .not(test) : test
   }
 
-  /// Whether a test's argument follows without parentheses, as in `is divisibleby 3`.
+  /// Whether an argument without parentheses follows the test, as in `is divisibleby 3`.
   private var startsArgument: Bool {
     switch current {
     case .name(let name)?: !["and", "or", "else", "if", "is", "in", "not", "recursive"].contains(name)

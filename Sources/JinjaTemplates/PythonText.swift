@@ -1,6 +1,6 @@
-/// Text operations as Python has them: by scalar, with Python's idea of white space.
+/// Python's string operations: they work on Unicode scalars and use Python's definition of white space.
 enum PythonText {
-  /// Letters as `str.isalpha` takes them: the categories Lu, Ll, Lt, Lm and Lo.
+  /// Whether `str.isalpha` accepts the scalar: categories Lu, Ll, Lt, Lm and Lo.
   static func isLetter(_ scalar: Unicode.Scalar) -> Bool {
     switch scalar.properties.generalCategory {
     case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter: true
@@ -8,7 +8,7 @@ enum PythonText {
     }
   }
 
-  /// `str.isspace` of one scalar: White_Space and the four information separators.
+  /// `str.isspace` for one scalar: White_Space and the four information separators.
   static func isSpace(_ scalar: Unicode.Scalar) -> Bool {
     scalar.properties.isWhitespace || (0x1C...0x1F).contains(scalar.value)
   }
@@ -46,7 +46,7 @@ enum PythonText {
     return fromRight ? parts.reversed() : parts
   }
 
-  /// `split` and `rsplit` at a separator that is not empty.
+  /// `split` and `rsplit` at a non-empty separator.
   static func split(_ text: String, at separator: String, limit: Int, fromRight: Bool) -> [String] {
     let bytes = Array(text.utf8)
     let gap = Array(separator.utf8)
@@ -78,7 +78,7 @@ enum PythonText {
     return split(text, at: old, limit: limit, fromRight: false).joined(separator: new)
   }
 
-  /// `find` and `rfind`, in scalars; -1 where there is none.
+  /// `find` and `rfind`: an index in scalars, or -1 if not found.
   static func find(_ part: String, in text: String, fromRight: Bool) -> Int {
     let scalars = Array(text.unicodeScalars)
     let wanted = Array(part.unicodeScalars)
@@ -90,7 +90,7 @@ enum PythonText {
     return found ?? -1
   }
 
-  /// How often `part`, which is not empty, occurs without overlap.
+  /// The number of non-overlapping occurrences of `part`, which must not be empty.
   static func count(_ part: String, in text: String) -> Int {
     occurrences(of: Array(part.utf8), in: Array(text.utf8), fromRight: false).count
   }
@@ -117,7 +117,7 @@ enum PythonText {
     return places
   }
 
-  /// `splitlines` without the line ends.
+  /// `splitlines`, without the line endings.
   static func lines(_ text: String) -> [String] {
     var lines: [String] = []
     var line = String.UnicodeScalarView()
@@ -152,8 +152,8 @@ enum PythonText {
     return first.properties.titlecaseMapping + String(text.unicodeScalars.dropFirst()).lowercased()
   }
 
-  /// `title` of Jinja (words end at white space, hyphens and opening brackets) or of Python (at anything
-  /// uncased).
+  /// Title case. With `byWords`, as in Jinja: a word starts after white space, a hyphen or an opening
+  /// bracket. Otherwise as in Python: a word starts after any uncased character.
   static func title(_ text: String, byWords: Bool) -> String {
     var result = ""
     var isInside = false

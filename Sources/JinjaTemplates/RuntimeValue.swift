@@ -1,8 +1,8 @@
 import StrictJSON
 
-/// A value while a template runs.
+/// A value at rendering time.
 enum RuntimeValue {
-  /// Something that was not found; the text says what, for the error if it is used.
+  /// Something that was not found. The text says what it is, for the error if the value is used.
   case undefined(String)
   case none
   case boolean(Bool)
@@ -16,7 +16,7 @@ enum RuntimeValue {
   case loop(LoopState)
   case function(Function)
 
-  /// A dictionary in order of insertion.
+  /// A dictionary in insertion order.
   struct Mapping {
     struct Entry {
       let key: RuntimeValue
@@ -43,12 +43,12 @@ enum RuntimeValue {
     }
   }
 
-  /// What `namespace()` makes: the one thing a template can change from an inner scope.
+  /// The value of `namespace()`: the only object that a template can modify from an inner scope.
   final class Namespace {
     var members: [String: RuntimeValue] = [:]
   }
 
-  /// Something that can be called.
+  /// A callable value.
   final class Function {
     let name: String
     let body: (RuntimeArguments) throws(TemplateFailure) -> RuntimeValue
@@ -74,8 +74,7 @@ enum RuntimeValue {
     }
   }
 
-  /// Whether lists and dictionaries lie at most `levels` deep in one another, and no namespace in any of
-  /// them.
+  /// Whether lists and dictionaries are nested at most `levels` deep and contain no namespace.
   func isNested(atMost levels: Int) -> Bool {
     switch self {
     case .list(let elements), .tuple(let elements):
@@ -88,7 +87,7 @@ enum RuntimeValue {
     }
   }
 
-  /// Python's truth.
+  /// Python's truth value.
   var isTrue: Bool {
     switch self {
     case .undefined, .none: false
@@ -107,7 +106,7 @@ enum RuntimeValue {
     return false
   }
 
-  /// The name of the type for messages.
+  /// The name of the type, for messages.
   var kind: String {
     switch self {
     case .undefined(let what): "an undefined value (\(what))"
@@ -124,7 +123,7 @@ enum RuntimeValue {
     }
   }
 
-  /// The value as a number, booleans included.
+  /// The value as a number; booleans count as 0 and 1.
   var number: Double? {
     switch self {
     case .boolean(let boolean): boolean ? 1 : 0
@@ -134,7 +133,7 @@ enum RuntimeValue {
     }
   }
 
-  /// The value as a whole number, booleans included.
+  /// The value as an integer; booleans count as 0 and 1.
   var whole: Int? {
     switch self {
     case .boolean(let boolean): boolean ? 1 : 0
@@ -162,7 +161,7 @@ enum RuntimeValue {
     }
   }
 
-  /// Python's `<`; numbers with numbers, strings with strings, lists with lists.
+  /// Python's `<`: compares numbers with numbers, strings with strings, lists with lists.
   func isLess(than other: RuntimeValue) throws(TemplateFailure) -> Bool {
     if let left = whole, let right = other.whole { return left < right }
     if let left = number, let right = other.number { return left < right }
@@ -215,14 +214,14 @@ enum RuntimeValue {
     }
   }
 
-  /// Python's spelling of a floating-point number.
+  /// A floating-point number as Python prints it.
   static func spell(_ double: Double) -> String {
     if double.isNaN { return "nan" }
     if double.isInfinite { return double < 0 ? "-inf" : "inf" }
     return double.description
   }
 
-  /// The elements a `for` goes through.
+  /// The elements that a `for` iterates over.
   func elements() throws(TemplateFailure) -> [RuntimeValue] {
     switch self {
     case .undefined: return []
@@ -235,7 +234,7 @@ enum RuntimeValue {
   }
 }
 
-/// A failure while rendering, before its line is known.
+/// A failure during rendering, before its line is known.
 enum TemplateFailure: Error {
   case reason(String)
   case raised(String)
@@ -264,7 +263,7 @@ final class LoopState {
     case "first": return .boolean(index == 0)
     case "last": return .boolean(index == elements.count - 1)
     case "length": return .integer(elements.count)
-    // Jinja counts the depth of recursive loops only.
+    // Jinja's `depth` counts only recursive loops, which are not implemented.
     case "depth": return .integer(1)
     case "depth0": return .integer(0)
     case "previtem": return index > 0 ? elements[index - 1] : .undefined("there is no previous item")
@@ -294,7 +293,7 @@ struct RuntimeArguments {
   var positional: [RuntimeValue] = []
   var named: [(name: String, value: RuntimeValue)] = []
 
-  /// The argument at a position or by its name; `nil` where it is not given.
+  /// The argument at a position or with a name; `nil` if it is not given.
   func value(_ index: Int, _ name: String) -> RuntimeValue? {
     if index < positional.count { return positional[index] }
     return named.first { $0.name == name }?.value

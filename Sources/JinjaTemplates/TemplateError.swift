@@ -1,19 +1,19 @@
 import InputErrors
 
-/// Why a template could not be read or rendered. Lines count from 1 in the template's source.
+/// Why a template could not be parsed or rendered. Lines count from 1 in the template's source.
 package enum TemplateError: InputError, Equatable {
-  /// The source is not a well-formed template.
+  /// The source is not a valid template.
   case syntax(line: Int, reason: String)
-  /// The template uses a part of Jinja that is not implemented.
+  /// The template uses a feature of Jinja that is not implemented.
   case unsupported(line: Int, feature: String)
-  /// Rendering failed: an undefined value was used, a type did not fit, a limit was reached.
+  /// Rendering failed, for example on an undefined value, a wrong type or a limit.
   case evaluation(line: Int, reason: String)
-  /// The template itself refused the conversation by `raise_exception`.
+  /// The template refused the conversation with `raise_exception`.
   case raised(message: String)
-  /// A value given as JSON could not be read.
+  /// A JSON value could not be parsed.
   case invalidValue(reason: String)
 
-  /// One line for a person.
+  /// A one-line message for the user.
   package var description: String {
     switch self {
     case .syntax(let line, let reason): "chat template, line \(line): \(reason)"

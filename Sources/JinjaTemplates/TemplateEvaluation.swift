@@ -23,7 +23,7 @@ extension TemplateInterpreter {
     }
   }
 
-  /// Everything but constants and names.
+  /// Evaluates every kind of expression except constants and names.
   private func evaluateParts(of expression: Expression) throws(TemplateFailure) -> RuntimeValue {
     switch expression {
     case .constant, .name: return try evaluate(expression)
@@ -118,7 +118,7 @@ extension TemplateInterpreter {
     }
   }
 
-  /// `object.name`: a method or attribute first, then an item.
+  /// `object.name`: looks for a method or attribute first, then for an item.
   func attribute(_ name: String, of object: RuntimeValue) throws(TemplateFailure) -> RuntimeValue {
     switch object {
     case .undefined(let what): throw TemplateFailure("\(what); its attribute '\(name)' was asked for")
@@ -136,7 +136,7 @@ extension TemplateInterpreter {
     }
   }
 
-  /// `object[key]`: an item first, then a method or attribute.
+  /// `object[key]`: looks for an item first, then for a method or attribute.
   func item(_ key: RuntimeValue, of object: RuntimeValue) throws(TemplateFailure) -> RuntimeValue {
     switch object {
     case .undefined(let what): throw TemplateFailure("\(what); its item \(key.representation) was asked for")
@@ -189,7 +189,7 @@ extension TemplateInterpreter {
   }
 }
 
-/// Python's arithmetic on template values. Whole numbers are 64 bits wide; beyond that it is an error.
+/// Python's arithmetic on template values. Integers have 64 bits; overflow is an error.
 enum TemplateArithmetic {
   static func apply(
     _ operation: Arithmetic, _ left: RuntimeValue, _ right: RuntimeValue
@@ -243,7 +243,7 @@ enum TemplateArithmetic {
         return .integer(isOne ? 1 : left)
       }
       result = (1, false)
-      // 64 factors of at least 2 overflow.
+      // 64 factors with a magnitude of at least 2 overflow.
       for _ in 0..<min(right, 64) where !result.overflow {
         result = result.partialValue.multipliedReportingOverflow(by: left)
       }

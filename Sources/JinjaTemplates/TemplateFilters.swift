@@ -70,7 +70,7 @@ extension TemplateInterpreter {
       indention = String(repeating: " ", count: max(width, 0))
     }
     let isBlankIndented = arguments.flag(2, "blank")
-    // The line end added here keeps a last empty line, as Jinja does.
+    // The added line ending preserves an empty last line, as in Jinja.
     var lines = PythonText.lines(text + "\n")
     for index in lines.indices.dropFirst() where isBlankIndented || !lines[index].isEmpty {
       lines[index] = indention + lines[index]
@@ -79,7 +79,7 @@ extension TemplateInterpreter {
   }
 
   private func json(_ value: RuntimeValue, _ arguments: RuntimeArguments) throws(TemplateFailure) -> String {
-    // Positions as in Transformers: ensure_ascii, indent, separators, sort_keys.
+    // The parameters of Transformers' `tojson`: ensure_ascii, indent, separators, sort_keys.
     let named = RuntimeArguments(named: arguments.named)
     guard arguments.positional.isEmpty, !named.flag(0, "ensure_ascii") else {
       throw .unsupported("'tojson' with positional arguments or ensure_ascii")

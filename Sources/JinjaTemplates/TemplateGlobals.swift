@@ -1,4 +1,4 @@
-/// The functions every template knows.
+/// The functions available in every template.
 enum TemplateGlobals {
   static var values: [String: RuntimeValue] {
     [

@@ -1,8 +1,8 @@
 import StrictJSON
 
-/// Runs the statements of a template.
+/// Executes the statements of a template.
 final class TemplateInterpreter {
-  /// Names of one block; inner scopes see outer ones.
+  /// The names defined in one block. Inner scopes see outer ones.
   final class Scope {
     var values: [String: RuntimeValue]
     let parent: Scope?
@@ -26,12 +26,12 @@ final class TemplateInterpreter {
     case next, leave(Statement.Leave)
   }
 
-  /// Limits on what a template can ask for.
+  /// The longest output, in UTF-8 bytes, and the longest `range`.
   static let longestOutput = 1 << 26
   static let longestRange = 100_000
-  /// Statements and expressions inside one another, macros' bodies included.
+  /// The maximum nesting of statements and expressions, including the bodies of macros.
   static let deepest = 250
-  /// Lists and dictionaries inside one another.
+  /// The maximum nesting of lists and dictionaries.
   static let deepestValue = 300
 
   var scope: Scope
@@ -79,7 +79,7 @@ final class TemplateInterpreter {
     return try body()
   }
 
-  /// The text that statements write.
+  /// The text that the statements output.
   private func captured(_ body: [Statement]) throws(TemplateFailure) -> String {
     let before = output
     output = ""
@@ -88,7 +88,7 @@ final class TemplateInterpreter {
     return output
   }
 
-  /// Counts one level deeper while `body` runs.
+  /// Runs `body` one nesting level deeper.
   func deeper<Result>(_ body: () throws(TemplateFailure) -> Result) throws(TemplateFailure) -> Result {
     guard depth < Self.deepest else {
       throw TemplateFailure("statements, expressions and macros are nested more than \(Self.deepest) deep")
@@ -209,7 +209,7 @@ final class TemplateInterpreter {
   private func assign(_ value: RuntimeValue, to target: Statement.Target) throws(TemplateFailure) {
     var isNamespace = false
     if case .namespace = value { isNamespace = true }
-    // Deeper values, or namespaces inside values, could only come from a template that runs away.
+    // Only a runaway template would nest values deeper or put namespaces inside values.
     guard isNamespace || value.isNested(atMost: Self.deepestValue) else {
       throw TemplateFailure("a value is nested too deeply, or holds a namespace")
     }
@@ -232,7 +232,7 @@ final class TemplateInterpreter {
     return value
   }
 
-  /// A macro as a value. It sees the names around its definition.
+  /// A macro as a value. It sees the names in scope at its definition.
   private func function(_ macro: Statement.Macro) -> RuntimeValue.Function {
     let home = scope
     return RuntimeValue.Function(macro.name) { [unowned self] arguments throws(TemplateFailure) in

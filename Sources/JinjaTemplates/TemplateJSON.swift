@@ -1,6 +1,6 @@
-/// JSON as Python's `json.dumps(value, ensure_ascii=False)` writes it, for the filter `tojson`.
+/// JSON in the format of Python's `json.dumps(value, ensure_ascii=False)`, for the filter `tojson`.
 struct TemplateJSON {
-  /// Spaces a level, `nil` for one line.
+  /// Spaces per level; `nil` writes everything on one line.
   var indent: Int?
   var itemSeparator: String
   var keySeparator: String

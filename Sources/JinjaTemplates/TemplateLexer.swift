@@ -21,14 +21,17 @@ struct TemplateToken: Equatable {
   var line: Int
 }
 
-/// Cuts a template into text, expressions and statements, and removes the white space that Jinja removes:
-/// around `-` signs, after a statement's or comment's line end (`trim_blocks`), before a statement or comment
-/// that stands first on its line (`lstrip_blocks`), and one line end at the very end.
+/// Splits a template into text, expressions and statements, and removes the white space that Jinja removes:
+///
+/// - next to a `-` sign;
+/// - the line ending after a statement or comment (`trim_blocks`);
+/// - the indentation before a statement or comment that comes first on its line (`lstrip_blocks`);
+/// - one line ending at the end of the template.
 struct TemplateLexer {
   private let bytes: [UInt8]
   private var position = 0
   private var line = 1
-  /// Whether the text from `position` on starts a line for `lstrip_blocks`.
+  /// Whether the text from `position` on begins a line, for `lstrip_blocks`.
   private var isLineStart = true
   private var segments: [TemplateSegment] = []
 
@@ -81,7 +84,7 @@ struct TemplateLexer {
     emitText(upTo: bytes.count, sign: 0, isExpression: true)
   }
 
-  /// Where the next `{{`, `{%` or `{#` stands.
+  /// The position of the next `{{`, `{%` or `{#`.
   private func nextOpener() -> Int? {
     var i = position
     while i + 1 < bytes.count {
@@ -125,7 +128,7 @@ struct TemplateLexer {
     if !text.isEmpty { segments.append(.text(text)) }
   }
 
-  /// Takes the two-byte closer at `position` and the white space after it that is to go.
+  /// Consumes the two-byte closer at `position` and the white space that must be removed after it.
   private mutating func close(sign: UInt8, trims: Bool) {
     var end = position + 2
     if sign == UInt8(ascii: "-") {
@@ -138,9 +141,9 @@ struct TemplateLexer {
     isLineStart = bytes[end - 1] == 0x0A
   }
 
-  /// The text up to `{% endraw %}`, as it is.
+  /// The text up to `{% endraw %}`, unchanged.
   private mutating func raw(opened: Int) throws(TemplateError) {
-    // After `{% raw %}` a line end stays, unlike after other statements.
+    // The line ending after `{% raw %}` is kept, unlike after other statements.
     if bytes[position - 1] == 0x0A, bytes[position - 2] == UInt8(ascii: "}"),
       bytes[position - 4] != UInt8(ascii: "-")
     {
@@ -163,7 +166,7 @@ struct TemplateLexer {
     throw .syntax(line: opened, reason: "'raw' has no 'endraw'")
   }
 
-  /// The tokens up to a closer outside brackets; takes the closer.
+  /// The tokens up to a closer outside brackets. Consumes the closer.
   private mutating func tokens(
     until closer: StaticString, opened: Int
   ) throws(TemplateError) -> [TemplateToken] {

@@ -1,5 +1,5 @@
 extension TemplateInterpreter {
-  /// The filters that take a sequence.
+  /// The filters on sequences.
   func listFilter(
     _ value: RuntimeValue, _ name: String, _ arguments: RuntimeArguments
   ) throws(TemplateFailure) -> RuntimeValue {
@@ -114,7 +114,7 @@ extension TemplateInterpreter {
     return .list(kept)
   }
 
-  /// An element's attribute by a dotted path; the element itself without one.
+  /// The attribute of an element at a dotted path; without a path, the element itself.
   private func member(_ element: RuntimeValue, _ path: RuntimeValue?) throws(TemplateFailure) -> RuntimeValue
   {
     guard let path else { return element }
@@ -135,7 +135,7 @@ extension TemplateInterpreter {
     return .string(PythonText.lowercase(text))
   }
 
-  /// A stable sort by keys.
+  /// Sorts stably by key.
   private func sorted(
     _ elements: [RuntimeValue], isReversed: Bool,
     by key: (RuntimeValue) throws(TemplateFailure) -> RuntimeValue

@@ -1,4 +1,4 @@
-/// The methods of Python's strings, lists and dictionaries that templates call.
+/// The methods of Python's strings, lists and dictionaries that templates use.
 enum TemplateMethods {
   private typealias Body = (RuntimeArguments) throws(TemplateFailure) -> RuntimeValue
 
@@ -167,7 +167,7 @@ enum TemplateMethods {
     }
   }
 
-  /// `strip`, `lstrip` or `rstrip` of white space, or of the given scalars.
+  /// `strip`, `lstrip` or `rstrip`: removes white space or the given scalars.
   static func strip(_ text: String, _ characters: String?, _ name: String) -> String {
     let (left, right) = (name != "rstrip", name != "lstrip")
     guard let characters else { return PythonText.strip(text, left: left, right: right) }
@@ -175,7 +175,7 @@ enum TemplateMethods {
     return PythonText.strip(text, left: left, right: right) { set.contains($0) }
   }
 
-  /// The prefixes or suffixes asked for: one string or a tuple of them.
+  /// The prefixes or suffixes to look for: one string or a tuple of strings.
   private static func affixes(
     _ arguments: RuntimeArguments, _ name: String
   ) throws(TemplateFailure) -> [String] {

@@ -1,4 +1,4 @@
-/// Builds the statements of a template from its segments.
+/// Builds a template's statements from its segments.
 struct TemplateParser {
   private let segments: [TemplateSegment]
   private var index = 0
@@ -16,8 +16,8 @@ struct TemplateParser {
     return body
   }
 
-  /// Statements up to one of the closing words, and a parser of the closing statement's tokens after that
-  /// word.
+  /// The statements up to one of the closing keywords in `ends`, and a parser for the tokens after that
+  /// keyword.
   private mutating func body(
     until ends: [String], of opener: String, line: Int
   ) throws(TemplateError) -> (body: [Statement], end: (word: String, tokens: ExpressionParser)?) {
@@ -48,7 +48,7 @@ struct TemplateParser {
     return (statements, nil)
   }
 
-  /// A body that only `end` closes.
+  /// The statements up to `end` followed by the opener's name.
   private mutating func closedBody(_ opener: String, line: Int) throws(TemplateError) -> [Statement] {
     let (body, end) = try body(until: ["end" + opener], of: opener, line: line)
     try end?.tokens.expectEnd()

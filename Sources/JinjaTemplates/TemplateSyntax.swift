@@ -50,7 +50,7 @@ enum Comparison: String, Sendable {
   case isNotIn = "not in"
 }
 
-/// A statement of a template and the line it starts on.
+/// A statement of a template and the line on which it starts.
 struct Statement: Sendable {
   indirect enum Kind: Sendable {
     case text(String)
@@ -72,7 +72,7 @@ struct Statement: Sendable {
     case breakLoop, continueLoop
   }
 
-  /// What `set` sets: a name, or an attribute of a namespace.
+  /// The target of `set`: a name, or an attribute of a namespace.
   enum Target: Sendable {
     case name(String)
     case attribute(String, String)

@@ -1,5 +1,5 @@
 extension TemplateInterpreter {
-  /// Whether `value is name(arguments)` holds.
+  /// Evaluates `value is name(arguments)`.
   func test(_ value: RuntimeValue, _ name: String, _ arguments: RuntimeArguments) throws(TemplateFailure)
     -> Bool
   {

@@ -1,7 +1,7 @@
 import COpenMPI
 import Dispatch
 import Foundation
-import Synchronization
+import Locking
 import Transport
 
 /// The thread that makes every MPI call, and the orders that other threads give it.
@@ -17,7 +17,7 @@ final class CommunicationThread: Sendable {
   /// Kept when MPI has ended.
   let finished = Promise<Void>()
 
-  private let orders = Mutex<[Order]>([])
+  private let orders = Locked<[Order]>([])
   private let doorbell = DispatchSemaphore(value: 0)
   private let options: MPITransport.Options
   private let report: @Sendable (String) -> Void

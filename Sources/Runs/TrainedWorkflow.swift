@@ -5,9 +5,9 @@ import Evaluation
 import Foundation
 import InputErrors
 import LanguageModels
+import Locking
 import Prompting
 import SafeFiles
-import Synchronization
 import Tensor
 import Workflows
 
@@ -126,7 +126,7 @@ package struct TrainedWorkflow: Sendable {
 
 /// The columns of the tasks that have been answered so far.
 private final class ViewCache: Sendable {
-  private let views = Mutex<[String: AdapterView]>([:])
+  private let views = Locked<[String: AdapterView]>([:])
 
   func view(_ task: String, make: () -> AdapterView) -> AdapterView {
     views.withLock { views in

@@ -1,17 +1,19 @@
 import Foundation
 import Glibc
 
-/// Writing a file so that readers see the old one or the whole new one, and never a part.
+/// Writes files atomically: readers see either the old file or the complete new one.
 ///
-/// The bytes go to a temporary file in the same folder, which is synchronised to the disk and renamed;
-/// then the folder is synchronised. Whatever fails, the temporary file is removed.
+/// The bytes go to a temporary file in the same folder, which is synced to disk and renamed; then the folder
+/// is synced. On any failure, the temporary file is removed.
 package enum AtomicFile {
   /// Appends bytes to the temporary file.
   package struct Writer: ~Copyable {
     let descriptor: Int32
     let path: String
 
-    /// Appends all of `bytes`; throws `FileError` where the system refuses (a full disk, say).
+    /// Appends all of `bytes`.
+    ///
+    /// - Throws: `FileError` if the system reports an error, such as a full disk.
     package func write(_ bytes: UnsafeRawBufferPointer) throws {
       try AtomicFile.writeAll(bytes, to: descriptor, path: path)
     }
@@ -23,9 +25,9 @@ package enum AtomicFile {
     }
   }
 
-  /// Replaces the file at `url` by what `body` writes.
+  /// Replaces the file at `url` with the bytes that `body` writes.
   ///
-  /// Throws `FileError` for the system's refusals and whatever `body` throws.
+  /// - Throws: `FileError` if the system reports an error; any error of `body`.
   package static func write(to url: URL, _ body: (borrowing Writer) throws -> Void) throws {
     let folder = url.deletingLastPathComponent().path
     let (descriptor, temporary) = try openTemporary(folder: folder, name: url.lastPathComponent)
@@ -50,28 +52,28 @@ package enum AtomicFile {
     try synchroniseFolder(folder)
   }
 
-  /// Replaces the file at `url` by `data`.
+  /// Replaces the contents of the file at `url` with `data`.
   package static func write(_ data: Data, to url: URL) throws {
     try write(to: url) { writer in try data.withUnsafeBytes { try writer.write($0) } }
   }
 
-  /// Replaces the file at `url` by `text` in UTF-8.
+  /// Replaces the contents of the file at `url` with `text` in UTF-8.
   package static func write(_ text: String, to url: URL) throws {
     try write(to: url) { try $0.write(text) }
   }
 
-  /// Synchronises a folder's entries to the disk, so that a rename in it survives a power failure.
+  /// Syncs a folder's entries to disk, so that a rename in it survives a power failure.
   package static func synchroniseFolder(_ path: String) throws {
     let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard descriptor >= 0 else { throw SystemError.describe(errno, path: path, action: "open the folder") }
     defer { close(descriptor) }
-    // Some file systems cannot synchronise a folder and say EINVAL; the rename itself has been done.
+    // Some file systems cannot sync a folder and report EINVAL; the rename itself has already succeeded.
     guard fsync(descriptor) == 0 || errno == EINVAL else {
       throw SystemError.describe(errno, path: path, action: "synchronise the folder to the disk")
     }
   }
 
-  /// Writes all bytes to a descriptor, going on after short writes and interruptions.
+  /// Writes all bytes to a descriptor, continuing after short writes and interruptions.
   package static func writeAll(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32, path: String) throws {
     guard let start = bytes.baseAddress else { return }
     var done = 0

@@ -1,13 +1,15 @@
 import Foundation
 import Glibc
 
-/// Writing a folder so that it appears complete or not at all.
+/// Writes folders atomically: a folder appears complete or not at all.
 package enum AtomicFolder {
-  /// Fills a temporary folder beside `url`, then renames it to `url`, which must not exist or be empty.
+  /// Fills a temporary folder beside `url`, then renames it to `url`, which must be absent or an empty
+  /// folder.
   ///
-  /// Throws `FileError` where `url` holds something or the system refuses, and whatever `body`
-  /// throws. Nothing is left then, neither the temporary folder nor those above it that were made for it,
-  /// and a `FileError` names the file by the path it would have had.
+  /// On an error, nothing remains: the temporary folder and any parent folders created for it are removed. A
+  /// `FileError` names the file by its final path, not the temporary one.
+  ///
+  /// - Throws: `FileError` if `url` is not empty or the system reports an error; any error of `body`.
   package static func write(to url: URL, _ body: (URL) throws -> Void) throws {
     try refuseContents(url)
     let parent = url.deletingLastPathComponent()
@@ -30,8 +32,8 @@ package enum AtomicFolder {
     try AtomicFile.synchroniseFolder(parent.path)
   }
 
-  /// Runs `body`, which makes something at `path`; where it throws, the folders above `path` that were not
-  /// there before are removed again.
+  /// Runs `body`, which creates something at `path`. If it throws, removes the folders above `path` that did
+  /// not exist before.
   @discardableResult
   package static func leavingNothing<T>(at path: String, _ body: () throws -> T) throws -> T {
     var missing: [String] = []
@@ -43,15 +45,15 @@ package enum AtomicFolder {
     do {
       return try body()
     } catch {
-      // Only empty folders go: what somebody else has put there meanwhile stays.
+      // rmdir removes only empty folders, so anything that another process put there stays.
       for path in missing { rmdir(path) }
       throw error
     }
   }
 
-  /// Makes a folder and those above it, where they are not there.
+  /// Creates a folder and its missing parents.
   ///
-  /// Throws `FileError` where the system refuses.
+  /// - Throws: `FileError` if the system reports an error.
   package static func make(_ folder: URL) throws {
     do {
       try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
@@ -62,7 +64,7 @@ package enum AtomicFolder {
     }
   }
 
-  /// A new, empty folder in `parent`, which is created where it does not exist.
+  /// Creates an empty folder in `parent`, and `parent` itself if it does not exist.
   package static func makeTemporary(_ parent: URL, name: String) throws -> URL {
     try make(parent)
     for attempt in 0..<10_000 {

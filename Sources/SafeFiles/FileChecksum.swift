@@ -4,9 +4,9 @@ import Glibc
 
 /// SHA-256 of whole files.
 package enum FileChecksum {
-  /// The SHA-256 of the file at `url` in lower-case hexadecimal, read in pieces of 1 MiB.
+  /// The SHA-256 of the file at `url` in lower-case hexadecimal. Reads the file in chunks of 1 MiB.
   ///
-  /// Throws `FileError` where the file cannot be read.
+  /// - Throws: `FileError` if the file cannot be read.
   package static func sha256(of url: URL) throws -> String {
     let descriptor = open(url.path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { throw SystemError.describe(errno, path: url.path, action: "open") }
@@ -26,7 +26,7 @@ package enum FileChecksum {
     return hexadecimal(hash.finalize())
   }
 
-  /// The SHA-256 of bytes in memory in lower-case hexadecimal.
+  /// The SHA-256 of bytes in memory, in lower-case hexadecimal.
   package static func sha256(of data: Data) -> String { hexadecimal(SHA256.hash(data: data)) }
 
   private static func hexadecimal(_ digest: SHA256.Digest) -> String {

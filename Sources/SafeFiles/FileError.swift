@@ -1,37 +1,35 @@
 import InputErrors
 
-/// What was wrong with a file: the file, the field within it, the problem, and what to do.
+/// An error in a file: the file, the field within it, the problem, and what to do.
 package struct FileError: InputError, Equatable {
-  /// The family of a problem, for callers that branch on it.
+  /// The category of an error, for callers that branch on it.
   package enum Kind: String, Sendable, Equatable {
     /// The operating system refused a read or a write.
     case inputOutput
-    /// The bytes break the format's rules (truncated, overlapping, overflowing, not UTF-8 …).
+    /// The bytes break the rules of the format: truncated, overlapping, overflowing, not UTF-8, and so on.
     case malformed
-    /// A well-formed file that asks for something this package does not do.
+    /// A valid file needs something that this package does not support.
     case unsupported
-    /// A file, key or tensor that is needed is not there.
+    /// A required file, key or tensor is missing.
     case missing
-    /// A tensor's shape disagrees with the configuration.
+    /// A tensor's shape does not match the configuration.
     case shape
-    /// The bytes are not those that were pinned.
+    /// The bytes do not match the pinned checksum.
     case checksum
-    /// A process that was started failed.
+    /// A child process failed.
     case process
   }
 
-  /// The family of the problem.
   package let kind: Kind
-  /// The file or folder the problem is in.
+  /// The file or folder with the problem.
   package let file: String
-  /// The metadata key, tensor or header field, where there is one.
+  /// The metadata key, tensor or header field, if there is one.
   package let field: String?
-  /// What is wrong, with the offsets or values concerned.
+  /// What is wrong, with the relevant offsets or values.
   package let problem: String
   /// What to do about it.
   package let remedy: String
 
-  /// Creates an error.
   package init(_ kind: Kind, file: String, field: String? = nil, problem: String, remedy: String) {
     self.kind = kind
     self.file = file
@@ -40,7 +38,7 @@ package struct FileError: InputError, Equatable {
     self.remedy = remedy
   }
 
-  /// The same error with `name` for the path `path`, where the file is at or below it.
+  /// Returns the error with `path` replaced by `name`, if its file is at or below `path`.
   package func naming(_ name: String, for path: String) -> FileError {
     guard file == path || file.hasPrefix(path + "/") else { return self }
     return FileError(

@@ -3,17 +3,17 @@ import Glibc
 
 /// A whole file mapped read-only into memory.
 ///
-/// The mapping is private and is undone when the last reference goes. A file must not be shortened while
-/// it is mapped: as with every mapping, touching a page that no longer exists ends the process. Files are
-/// replaced by renaming (`AtomicFile`), which leaves existing mappings valid.
+/// The mapping is private and is removed with the last reference. The file must not be truncated while it is
+/// mapped: accessing a page that no longer exists kills the process. Files are replaced by renaming
+/// (`AtomicFile`), which leaves existing mappings valid.
 ///
-/// `@unchecked Sendable`: the memory is mapped without write permission, both stored properties are
-/// constants, and the memory lives as long as this object, so that any number of threads may read it.
+/// `@unchecked Sendable`: the memory is mapped without write permission, all stored properties are constants,
+/// and the memory lives as long as this object, so any number of threads may read it.
 package final class MappedFile: @unchecked Sendable {
-  /// The path as given, for messages.
+  /// The path as given, for error messages.
   package let path: String
-  /// The file's bytes; valid as long as this object lives. Swift may release an object after its last use,
-  /// so whoever takes the pointer must hold the object with `withExtendedLifetime`, or use `withBytes`.
+  /// The file's bytes, valid while this object is alive. Swift may release an object after its last use, so
+  /// keep it alive with `withExtendedLifetime` while you use the pointer, or call `withBytes`.
   package let bytes: UnsafeRawBufferPointer
 
   private let release: @Sendable (UnsafeRawBufferPointer) -> Void
@@ -22,7 +22,7 @@ package final class MappedFile: @unchecked Sendable {
 
   /// Maps the file at `url`.
   ///
-  /// Throws `FileError` where the file does not exist, is not a regular file, or cannot be mapped.
+  /// - Throws: `FileError` if the file does not exist, is not a regular file, or cannot be mapped.
   package init(_ url: URL) throws {
     path = url.path
     let descriptor = open(url.path, O_RDONLY | O_CLOEXEC)
@@ -55,7 +55,7 @@ package final class MappedFile: @unchecked Sendable {
     }
   }
 
-  /// Takes over memory that is mapped already; `release` is called once, when it is no longer needed.
+  /// Takes ownership of memory that is already mapped; `release` is called once, when it is no longer needed.
   package init(
     adopting bytes: UnsafeRawBufferPointer, path: String,
     release: @escaping @Sendable (UnsafeRawBufferPointer) -> Void
@@ -73,8 +73,8 @@ package final class MappedFile: @unchecked Sendable {
     try withExtendedLifetime(self) { try body(bytes) }
   }
 
-  /// Lets the system have back the memory of the pages read so far; what is touched later is read again. Only
-  /// advice: the bytes stay what they are.
+  /// Lets the system reclaim the memory of the pages read so far; pages accessed later are read again. This
+  /// is only a hint: the contents do not change.
   package func forgetPages() {
     guard isBacked, let start = bytes.baseAddress else { return }
     madvise(UnsafeMutableRawPointer(mutating: start), bytes.count, MADV_DONTNEED)

@@ -1,8 +1,8 @@
 import Glibc
 
-/// `errno` put into words with a remedy.
+/// Turns an `errno` into an error with a readable description and a fix.
 enum SystemError {
-  /// The error for `code`, seen while doing `action` to `path`.
+  /// The error for `code`, which occurred while doing `action` to `path`.
   static func describe(_ code: Int32, path: String, action: String) -> FileError {
     let text = String(cString: strerror(code))
     return FileError(

@@ -1,16 +1,16 @@
 /// A small, fast, reproducible random generator: the same seed gives the same numbers on every machine.
 ///
 /// xoshiro256** 1.0 by David Blackman and Sebastiano Vigna ("Scrambled linear pseudorandom number
-/// generators", 2018), its four words filled from the seed by SplitMix64 as its authors advise. Not for
-/// cryptography. `Codable`, so that a checkpoint can hold it.
+/// generators", 2018). SplitMix64 fills its four state words from the seed, as the authors recommend. Not for
+/// cryptography. It is `Codable` so that a checkpoint can store it.
 package struct SeededGenerator: RandomNumberGenerator, Sendable, Equatable, Codable {
   private var state0: UInt64
   private var state1: UInt64
   private var state2: UInt64
   private var state3: UInt64
 
-  /// A generator whose state is derived from `seed`. Generators of different `stream`s with the same seed
-  /// are unrelated, so that one seed can serve several purposes.
+  /// Derives the state from `seed`. Generators with the same seed and different `stream`s are independent, so
+  /// one seed can serve several purposes.
   package init(seed: UInt64, stream: UInt64 = 0) {
     var mixer = SplitMix64(state: stream)
     var source = SplitMix64(state: seed ^ (stream == 0 ? 0 : mixer.next()))
@@ -34,9 +34,10 @@ package struct SeededGenerator: RandomNumberGenerator, Sendable, Equatable, Coda
     return result
   }
 
-  /// A whole number in `0 ..< bound`, each equally likely.
+  /// A uniformly distributed integer in `0 ..< bound`.
   ///
-  /// Lemire's multiplication method with rejection ("Fast random integer generation in an interval", 2019).
+  /// Uses Lemire's multiplication method with rejection ("Fast random integer generation in an interval",
+  /// 2019).
   ///
   /// - Precondition: `bound > 0`.
   package mutating func below(_ bound: Int) -> Int {
@@ -55,7 +56,7 @@ package struct SeededGenerator: RandomNumberGenerator, Sendable, Equatable, Coda
     Double(next() >> 11) * 0x1p-53
   }
 
-  /// One element, each equally likely.
+  /// A uniformly chosen element.
   ///
   /// - Precondition: `elements` is not empty.
   package mutating func pick<Element>(_ elements: [Element]) -> Element {
@@ -64,7 +65,7 @@ package struct SeededGenerator: RandomNumberGenerator, Sendable, Equatable, Coda
 }
 
 /// Steele, Lea and Flood's SplitMix64 ("Fast splittable pseudorandom number generators", 2014), in the
-/// form Vigna published.
+/// version published by Vigna.
 package struct SplitMix64 {
   package var state: UInt64
 
@@ -86,8 +87,8 @@ private func rotateLeft(_ value: UInt64, by count: UInt64) -> UInt64 {
 }
 
 extension Array {
-  /// A copy in random order by Fisher and Yates. Unlike the standard library's `shuffled(using:)`, whose
-  /// way of drawing may change, the order for a given generator state is part of this function's contract.
+  /// A shuffled copy (Fisher–Yates). The order for a given generator state is part of this function's
+  /// contract. The standard library's `shuffled(using:)` does not guarantee its order.
   package func shuffled(by generator: inout SeededGenerator) -> [Element] {
     var copy = self
     for last in stride(from: count - 1, to: 0, by: -1) {
@@ -96,7 +97,7 @@ extension Array {
     return copy
   }
 
-  /// A copy in the random order that `seed` gives; always the same for the same seed and count.
+  /// A shuffled copy; the same seed and count always give the same order.
   package func shuffled(seed: UInt64) -> [Element] {
     var generator = SeededGenerator(seed: seed)
     return shuffled(by: &generator)

@@ -1,11 +1,11 @@
-/// Why a text is not JSON, and where.
+/// A JSON syntax error and its position.
 package struct JSONSyntaxError: Error, Equatable {
-  /// The offset of the byte, from 0.
+  /// The byte offset, from 0.
   package let offset: Int
   /// What is wrong there.
   package let reason: String
 
-  /// The line and the column, in bytes, both from 1.
+  /// The line and the column (in bytes), both from 1.
   package func position(in bytes: UnsafeRawBufferPointer) -> (line: Int, column: Int) {
     let before = bytes[..<min(offset, bytes.count)]
     let line = before.count { $0 == 0x0A } + 1
@@ -13,20 +13,21 @@ package struct JSONSyntaxError: Error, Equatable {
   }
 }
 
-/// Reads one JSON value from UTF-8 bytes (RFC 8259), strictly: no comments, no trailing commas, no repeated
-/// keys, no unpaired surrogates, nothing after the value.
+/// A strict JSON parser (RFC 8259) for one value in UTF-8. It refuses comments, trailing commas, duplicate
+/// keys, unpaired surrogates and anything after the value.
 ///
-/// Foundation's parser takes most of a second for a tokenizer.json on Linux where this one takes milliseconds, drops the
-/// order of members, keeps one of two equal keys silently, and cannot tell `true` from 1 on every platform.
+/// On Linux, Foundation's parser takes most of a second for a tokenizer.json that this one parses in
+/// milliseconds. It also loses the order of members, silently drops duplicate keys, and on some platforms
+/// cannot distinguish `true` from 1.
 package struct JSONParser {
-  /// Objects and arrays are read to this depth.
+  /// The maximum nesting depth of objects and arrays.
   package static let maximumDepth = 128
 
   private let bytes: UnsafeRawBufferPointer
   private var offset = 0
   private var depth = 0
 
-  /// The value that `bytes` hold.
+  /// Parses `bytes` as one value.
   package static func parse(_ bytes: UnsafeRawBufferPointer) throws(JSONSyntaxError) -> JSONValue {
     var parser = JSONParser(bytes: bytes)
     parser.skipSpace()
@@ -116,7 +117,7 @@ package struct JSONParser {
     if depth > Self.maximumDepth { throw error("nested deeper than \(Self.maximumDepth) levels") }
   }
 
-  /// Steps over the closing bracket (`true`) or, between elements, over a comma (`false`).
+  /// Consumes the closing bracket (returns `true`) or a comma between elements (returns `false`).
   private mutating func close(_ bracket: UInt8, first: Bool) throws(JSONSyntaxError) -> Bool {
     guard let byte = current else { throw error("the text ends inside a list or an object") }
     if byte == bracket {
@@ -244,14 +245,14 @@ package struct JSONParser {
   }
 }
 
-/// The keys of an object, compared byte by byte: the keys of a vocabulary differ in more than Swift's equality of strings
-/// sees, which takes composed and decomposed letters for the same.
+/// The keys of an object, compared byte by byte. Swift's string equality treats composed and decomposed
+/// letters as equal, but a vocabulary may have both as separate keys.
 private struct ExactKeys {
   private var set: Set<[UInt8]> = []
 
-  /// Adds the key that comes after `members`; `false` if one of them has it.
+  /// Adds the key that comes after `members`; returns `false` if one of them already has it.
   mutating func insert(_ key: String, after members: [JSONValue.Member]) -> Bool {
-    // Most objects have a few keys, for which a set would take longer than looking at them.
+    // Most objects have only a few keys, where a linear search is faster than a set.
     guard members.count >= 16 else {
       return !members.contains { $0.key.utf8.elementsEqual(key.utf8) }
     }

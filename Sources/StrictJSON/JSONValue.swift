@@ -1,8 +1,8 @@
-/// A JSON value (RFC 8259). Objects keep their order, and whole numbers are apart from others.
+/// A JSON value (RFC 8259). Objects keep their order, and integers are distinct from other numbers.
 package enum JSONValue: Sendable, Equatable {
   case null
   case bool(Bool)
-  /// A number written without fraction or exponent that fits.
+  /// A number without fraction or exponent that fits into `Int`.
   case integer(Int)
   case number(Double)
   case string(String)
@@ -19,7 +19,7 @@ package enum JSONValue: Sendable, Equatable {
     }
   }
 
-  /// What to call this kind of value in a message.
+  /// The name of this kind of value, for messages.
   package var kind: String {
     switch self {
     case .null: "null"
@@ -31,7 +31,7 @@ package enum JSONValue: Sendable, Equatable {
     }
   }
 
-  /// An object whose keys are sorted by their scalars.
+  /// An object with its keys sorted by their Unicode scalars.
   package static func sorted(_ members: [String: JSONValue]) -> JSONValue {
     .object(
       members.map { Member(key: $0.key, value: $0.value) }.sorted {
@@ -39,7 +39,7 @@ package enum JSONValue: Sendable, Equatable {
       })
   }
 
-  /// The value under a key of an object; `nil` for other types, missing keys and `null`.
+  /// The value of a key in an object; `nil` for other types, missing keys and `null`.
   package subscript(key: String) -> JSONValue? {
     guard case .object(let members) = self, let member = members.first(where: { $0.key == key }),
       member.value != .null
@@ -83,7 +83,7 @@ package enum JSONValue: Sendable, Equatable {
     return value
   }
 
-  /// The text of the value; with `indent`, one member a line, indented by that many spaces a level.
+  /// The value as JSON. With `indent`, each member is on its own line, indented by `indent` spaces per level.
   package func encoded(indent: Int? = nil) -> String {
     var text = ""
     encode(into: &text, indent: indent, level: 0)

@@ -2,16 +2,16 @@ import InputErrors
 
 /// Why a YAML file, or an override of one of its values, was refused.
 ///
-/// `description` is one line: where, which field, what is wrong, what to do, as in
-/// `iov.yaml:12: field 'training.frozenRatio': 1.5 is outside 0...1; give a share between ...`.
+/// `description` is one line with the place, the field, the problem and the fix, for example `iov.yaml:12:
+/// field 'training.frozenRatio': 1.5 is outside 0...1; give a share between ...`.
 package struct FieldError: InputError, Equatable {
-  /// The file, as it was named.
+  /// The file name as the user gave it.
   package let file: String
-  /// The line of the file, from 1; `nil` when the whole file or an override is meant.
+  /// The line of the file, from 1; `nil` if the error concerns the whole file or an override.
   package let line: Int?
-  /// The override whose value is refused, as it was written; `nil` for a value from the file.
+  /// The override whose value is refused, as the user wrote it; `nil` for a value from the file.
   package let override: String?
-  /// The field as a dotted path, `tasks.NAME.rank` or `training.rounds`; `nil` for the whole file.
+  /// The dotted path of the field, such as `tasks.NAME.rank` or `training.rounds`; `nil` for the whole file.
   package let field: String?
   /// What is wrong.
   package let problem: String

@@ -1,12 +1,12 @@
 import InputErrors
 
-/// Overrides: single values set from outside, as in `training.learningRate=5e-4`.
+/// Overrides: single values set from outside the file, for example `training.learningRate=5e-4`.
 extension YAMLNode {
-  /// The tree with the value at a dotted path replaced or added.
+  /// Returns the tree with the value at a dotted path replaced or added.
   ///
-  /// The value is YAML, so lists and mappings can be given in flow style: `training.betas=[0.9, 0.99]`.
-  /// A part of the path below a list is the `name` of one of its items or its index from 0:
-  /// `tasks.decide.rank=8`. Whether the fields exist and the values fit is checked when the tree is decoded.
+  /// The value is YAML, so lists and mappings can be given in flow style: `training.betas=[0.9, 0.99]`. In a
+  /// list, a path component is the `name` of an item or its index from 0: `tasks.decide.rank=8`. Decoding the
+  /// tree checks later whether the fields exist and the values are valid.
   package func overriding(_ override: String, file: String) throws(FieldError) -> YAMLNode {
     func refused(_ problem: String, _ remedy: String) -> FieldError {
       FieldError(file: file, origin: .override(override), field: nil, problem: problem, remedy: remedy)
@@ -62,14 +62,14 @@ extension YAMLNode {
     return changed
   }
 
-  /// The `name` of an item of a list.
+  /// The `name` of a list item.
   private var itemName: String? {
     guard case .mapping(let entries) = content else { return nil }
     return entries.first { $0.key == "name" }?.value.text
   }
 }
 
-/// The text without white space at its ends.
+/// The text without leading and trailing white space.
 package func trimmed(_ text: some StringProtocol) -> String {
   let kept = text.drop(while: \.isWhitespace)
   return String(kept.reversed().drop(while: \.isWhitespace).reversed())

@@ -1,6 +1,6 @@
 import InputErrors
 
-/// A mapping of a workflow file whose keys have been checked against the fields it may have.
+/// A mapping in a YAML file whose keys have been checked against the known fields.
 package struct StrictFields {
   package let file: String
   /// The dotted path of the mapping; empty for the root.
@@ -8,9 +8,9 @@ package struct StrictFields {
   package let origin: YAMLNode.Origin
   private let entries: [YAMLNode.Entry]
 
-  /// Checks the keys of a mapping; an empty one has no fields.
+  /// Checks the keys of a mapping; null counts as a mapping without fields.
   ///
-  /// - Throws: `FieldError` for something that is not a mapping, or a key that is not in `known`.
+  /// - Throws: `FieldError` if the value is not a mapping or has a key that is not in `known`.
   package init(_ field: Field, known: [String]) throws(FieldError) {
     (file, path, origin) = (field.file, field.path, field.node.origin)
     if field.node.isNull {
@@ -33,26 +33,27 @@ package struct StrictFields {
     }
   }
 
-  /// The field of a key; `nil` when the file does not have it.
+  /// The field of a key; `nil` if the file does not have it.
   package subscript(key: String) -> Field? {
     guard let entry = entries.first(where: { $0.key == key }) else { return nil }
     return Field(file: file, path: Self.join(path, key), node: entry.value)
   }
 
-  /// The mapping of a key; without fields when the file does not have it.
+  /// The mapping of a key; it has no fields if the file does not have it.
   package func mapping(_ key: String, known: [String]) throws(FieldError) -> StrictFields {
     let missing = YAMLNode(content: .mapping([]), origin: origin)
     return try StrictFields(
       self[key] ?? Field(file: file, path: Self.join(path, key), node: missing), known: known)
   }
 
-  /// The field of a key that has no default.
+  /// The field of a key without a default.
   package func required(_ key: String, _ remedy: String) throws(FieldError) -> Field {
     guard let field = self[key] else { throw error(key, "is missing", remedy) }
     return field
   }
 
-  /// An error about a key of this mapping, at its value's place, or the mapping's when it has none.
+  /// An error about a key of this mapping, at the origin of its value, or of the mapping if the key is
+  /// absent.
   package func error(_ key: String, _ problem: String, _ remedy: String) -> FieldError {
     FieldError(
       file: file, origin: self[key]?.node.origin ?? origin, field: Self.join(path, key), problem: problem,
@@ -64,7 +65,7 @@ package struct StrictFields {
   }
 }
 
-/// One value of a workflow file, where it stands, and how to read it as what it should be.
+/// One value of a YAML file with its path and origin, and functions that decode it.
 package struct Field {
   package let file: String
   /// The dotted path: `training.rounds`.
@@ -80,15 +81,15 @@ package struct Field {
       file: file, origin: node.origin, field: path.isEmpty ? nil : path, problem: problem, remedy: remedy)
   }
 
-  /// The value as text with at least one character that is not white space.
+  /// The value as text that is not empty or only white space.
   package func text(_ remedy: String) throws(FieldError) -> String {
     let text = try anyText(remedy)
     guard !trimmed(text).isEmpty else { throw error("is empty", remedy) }
     return text
   }
 
-  /// The value as text, possibly empty, but not null. Line breaks at the end, which YAML's `|` leaves there,
-  /// are dropped.
+  /// The value as text; it may be empty, but not null. Trailing line breaks, which YAML's `|` keeps, are
+  /// dropped.
   package func anyText(_ remedy: String) throws(FieldError) -> String {
     guard let text = node.text else {
       guard !node.isNull else { throw error("is empty", remedy) }
@@ -100,7 +101,7 @@ package struct Field {
     return String(text.reversed().drop { $0 == "\n" }.reversed())
   }
 
-  /// The value as a whole number within a range.
+  /// The value as an integer within a range.
   package func integer(_ range: ClosedRange<Int>) throws(FieldError) -> Int {
     guard let text = plain, let value = Int(text) else {
       if let text = plain, let number = Self.number(text), number == number.rounded(),
@@ -116,7 +117,7 @@ package struct Field {
     return value
   }
 
-  /// The value as a number for which `accepts` holds; `range` says of other finite numbers what they are.
+  /// The value as a finite number that `accepts`. `range` describes a refused number in the message.
   package func number(
     _ range: String, _ remedy: String, where accepts: (Double) -> Bool
   ) throws(FieldError) -> Double {
@@ -125,7 +126,7 @@ package struct Field {
     }
     guard value.isFinite else { throw error("\(text) is not a finite number", remedy) }
     guard accepts(value) else { throw error("\(text) is \(range)", remedy) }
-    // -0 would be another text for the same workflow.
+    // Without this, -0 would give the same workflow a different canonical text.
     return value == 0 ? 0 : value
   }
 
@@ -143,7 +144,7 @@ package struct Field {
     }
   }
 
-  /// The value as one of the words of an enumeration.
+  /// The value as a case of an enumeration, given by its raw value.
   package func choice<Choice: RawRepresentable & CaseIterable>(
     _ type: Choice.Type = Choice.self
   ) throws(FieldError) -> Choice where Choice.RawValue == String {
@@ -157,7 +158,7 @@ package struct Field {
     return choice
   }
 
-  /// The items of a list; null is an empty list. `example` is for the message.
+  /// The items of a list; null is an empty list. `example` is shown in the error message.
   package func list(_ example: String) throws(FieldError) -> [Field] {
     if node.isNull { return [] }
     guard case .list(let items) = node.content else {
@@ -171,7 +172,7 @@ package struct Field {
     return text
   }
 
-  /// Decimal numbers, `.inf` and `.nan`; no hexadecimal and no words.
+  /// Parses a decimal number, `.inf` or `.nan`; hexadecimal and names such as `infinity` are refused.
   package static func number(_ text: String) -> Double? {
     switch text.lowercased() {
     case ".inf", "+.inf": return .infinity

@@ -1,14 +1,14 @@
 import Foundation
 
 extension StrictFields {
-  /// The largest YAML file that is read, in bytes.
+  /// The size limit of a YAML file, in bytes.
   package static let maximumFileSize = 4 << 20
 
-  /// The text of a YAML file.
+  /// Reads the text of a YAML file.
   ///
   /// - Parameters:
   ///   - path: the file.
-  ///   - kind: what the file should be, for errors: `a workflow's YAML file`.
+  ///   - kind: what the file should be, for error messages, such as `a workflow's YAML file`.
   package static func text(ofFile path: String, called kind: String) throws(FieldError) -> String {
     func refused(_ problem: String, _ remedy: String) -> FieldError {
       FieldError(file: path, origin: nil, field: nil, problem: problem, remedy: remedy)
@@ -31,7 +31,7 @@ extension StrictFields {
     guard bytes.count <= maximumFileSize else {
       throw refused("is larger than \(maximumFileSize >> 20) MiB", "name \(kind)")
     }
-    // A byte-order mark would shift the first line by a column.
+    // A byte-order mark would shift the columns of the first line by one.
     let content = bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? bytes.dropFirst(3) : bytes
     guard let text = String(validating: content, as: UTF8.self) else {
       throw refused("is not UTF-8 text", "name \(kind), saved as UTF-8")
@@ -39,12 +39,12 @@ extension StrictFields {
     return text
   }
 
-  /// The fields of a YAML document's root; without any for an empty document.
+  /// The fields at the root of a YAML document; an empty document has no fields.
   ///
   /// - Parameters:
   ///   - yaml: the text.
-  ///   - file: the name of the file it came from, for errors.
-  ///   - known: the fields it may have.
+  ///   - file: the file's name, for error messages.
+  ///   - known: the permitted fields.
   package init(yaml: String, file: String, known: [String]) throws(FieldError) {
     let empty = YAMLNode(content: .mapping([]), origin: .line(1))
     let root = try YAMLNode.parse(yaml, file: file) ?? empty

@@ -1,12 +1,12 @@
 import Yams
 
-/// One value of a YAML document with the place it came from; aliases are resolved.
+/// One value of a YAML document with its origin. Aliases are resolved.
 package struct YAMLNode: Sendable {
-  /// Where a value was written.
+  /// Where a value comes from.
   package enum Origin: Sendable, Equatable {
     /// A line of the file, from 1.
     case line(Int)
-    /// An override, as it was written.
+    /// An override, as the user wrote it.
     case override(String)
   }
 
@@ -17,7 +17,7 @@ package struct YAMLNode: Sendable {
   }
 
   package enum Content: Sendable {
-    /// `quoted` is false only for plain scalars, which alone can be numbers, truth values or null.
+    /// `quoted` is false only for plain scalars; only they can be numbers, booleans or null.
     case scalar(String, quoted: Bool)
     case list([YAMLNode])
     case mapping([Entry])
@@ -26,7 +26,7 @@ package struct YAMLNode: Sendable {
   package var content: Content
   package var origin: Origin
 
-  /// A plain scalar that says "no value": nothing, `~` or `null`.
+  /// Whether this is a plain scalar that means null: empty, `~` or `null`.
   package var isNull: Bool {
     guard case .scalar(let text, quoted: false) = content else { return false }
     return ["", "~", "null", "Null", "NULL"].contains(text)
@@ -38,7 +38,7 @@ package struct YAMLNode: Sendable {
     return text
   }
 
-  /// The value for people: `the text 'abc'`, `a list`.
+  /// The value as error messages describe it: `'abc'`, `the quoted text 'abc'`, `a list`.
   package var kind: String {
     switch content {
     case .scalar where isNull: "nothing"
@@ -51,16 +51,18 @@ package struct YAMLNode: Sendable {
 }
 
 extension YAMLNode {
-  /// More values than any workflow has; a small file with aliases of aliases can unfold to far more.
+  /// A limit that no workflow reaches. It guards against small files whose nested aliases expand to far more
+  /// values.
   package static let maximumNodes = 100_000
 
   /// Parses one YAML document.
   ///
   /// - Parameters:
   ///   - yaml: the text.
-  ///   - file: the file's name, for errors.
-  ///   - override: set when `yaml` is the value of an override, which is then every node's origin.
-  /// - Returns: the root, or `nil` when the document is empty.
+  ///   - file: the file's name, for error messages.
+  ///   - override: if `yaml` is the value of an override, the override, which becomes the origin of every
+  ///     node.
+  /// - Returns: the root, or `nil` if the document is empty.
   package static func parse(_ yaml: String, file: String, override: String? = nil) throws(FieldError)
     -> YAMLNode?
   {
@@ -121,7 +123,7 @@ extension YAMLNode {
     }
   }
 
-  /// A parser's error in our words: the line, the problem, the remedy.
+  /// Translates a parser's error: the line, the problem and the fix.
   private static func refusal(of error: YamlError, file: String, override: String?) -> FieldError {
     let syntax = "check indentation (spaces, no tabs), colons and quotes near there"
     let (line, problem, remedy): (Int?, String, String)

@@ -1,6 +1,6 @@
 // Every call of oneDNN's C API (2.6) stands here and in PackedOperand.swift.
 import COneDNN
-import Synchronization
+import Locking
 
 /// A product `dst[m,n] (+)= src[m,k] weights[k,n]`, as the library's primitives are keyed.
 struct MatmulKey: Hashable, Sendable {
@@ -66,7 +66,7 @@ final class MatmulPrimitive: @unchecked Sendable {
 
 /// The primitives of all workers of a device.
 final class MatmulCache: Sendable {
-  private let primitives = Mutex<[MatmulKey: MatmulPrimitive]>([:])
+  private let primitives = Locked<[MatmulKey: MatmulPrimitive]>([:])
 
   func primitive(_ key: MatmulKey, packed: PackedOperand?) -> MatmulPrimitive {
     if let found = primitives.withLock({ $0[key] }) { return found }

@@ -1,4 +1,4 @@
-import Synchronization
+import Locking
 
 /// A job whose ranks are threads of this process.
 ///
@@ -72,7 +72,7 @@ private final class Exchange: Sendable {
   }
 
   let size: Int
-  private let state = Mutex(State())
+  private let state = Locked(State())
 
   init(size: Int) { self.size = size }
 

@@ -1,9 +1,9 @@
 import Dispatch
-import Synchronization
+import Locking
 
 /// A value that one thread sets once and others wait for.
 package final class Promise<Value: Sendable>: Sendable {
-  private let value = Mutex<Value?>(nil)
+  private let value = Locked<Value?>(nil)
   /// Raised when the value is there; every waiter that passes raises it again for the next.
   private let kept = DispatchSemaphore(value: 0)
 

@@ -1,6 +1,6 @@
 import Dispatch
 import Foundation
-import Synchronization
+import Locking
 
 /// Slows another transport's sends down to the speed of described links.
 ///
@@ -49,10 +49,10 @@ private final class HeldMessages: Sendable {
     var isStopped = false
   }
 
-  private let state: Mutex<State>
+  private let state: Locked<State>
   private let changed = DispatchSemaphore(value: 0)
 
-  init(_ links: OutgoingLinks) { state = Mutex(State(links: links)) }
+  init(_ links: OutgoingLinks) { state = Locked(State(links: links)) }
 
   func add(_ transfer: Transfer) {
     state.withLock { state in

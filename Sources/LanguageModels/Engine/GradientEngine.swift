@@ -1,3 +1,4 @@
+import Locking
 import Synchronization
 import Tensor
 
@@ -48,7 +49,7 @@ package final class GradientEngine: @unchecked Sendable {
   package func step(_ batches: [PackedBatch], scale: Float) throws -> Double {
     let gate = OrderedGate()
     let next = Atomic<Int>(0)
-    let state = Mutex<State>(State())
+    let state = Locked<State>(State())
     stage.device.onEachWorker { index in
       let context = contexts[index]
       while true {

@@ -1,3 +1,4 @@
+import Locking
 import Synchronization
 import Tensor
 
@@ -56,7 +57,7 @@ package struct Scorer: Sendable {
     let passes = ScoreRequest.passes(requests)
     let rows = passes.map { pass in pass.reduce(0) { $0 + requests[$1].rowCount } }.max() ?? 0
     let next = Atomic<Int>(0)
-    let state = Mutex<State>(State(scores: Array(repeating: [], count: requests.count)))
+    let state = Locked<State>(State(scores: Array(repeating: [], count: requests.count)))
     stage.device.onEachWorker { _ in
       var context: Context?
       while true {

@@ -1,4 +1,5 @@
 import Checkpoint
+import Locking
 import Synchronization
 import Tensor
 
@@ -61,7 +62,7 @@ package final class LlamaStage: @unchecked Sendable {
       } : []
     let headName: WeightName =
       configuration.tiedEmbeddings || !source.has(.head) ? .tokenEmbedding : .head
-    let loaded = Mutex<Loaded>(Loaded())
+    let loaded = Locked<Loaded>(Loaded())
     let work = layers.count + chunks.count
     let next = Atomic<Int>(0)
     device.onEachWorker { _ in
@@ -113,7 +114,7 @@ package final class LlamaStage: @unchecked Sendable {
     let lowest = min(adapter.sites.first?.layer ?? layers.upperBound, lowestFolded ?? layers.upperBound)
     lowestFolded = lowest
     let next = Atomic<Int>(0)
-    let failure = Mutex<(any Error)?>(nil)
+    let failure = Locked<(any Error)?>(nil)
     device.onEachWorker { _ in
       while true {
         let item = next.add(1, ordering: .relaxed).oldValue
