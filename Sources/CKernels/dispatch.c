@@ -1,4 +1,4 @@
-// Chooses the kernel table for the processor at run time.
+// Selects the kernel table for the processor at run time.
 #include "CKernels.h"
 #include <string.h>
 

@@ -1,4 +1,4 @@
-// Scalar helpers that vectorise: bfloat16 conversion and exp.
+// Scalar helpers that vectorise: conversion to and from bfloat16, exp and maximum.
 #pragma once
 #include "CKernels.h"
 #include <string.h>
@@ -18,7 +18,7 @@ CK_INLINE uint32_t ck_bits(float f) {
 CK_INLINE float ck_load_f32(float x) { return x; }
 CK_INLINE float ck_load_bf16(ck_bf16 x) { return ck_from_bits((uint32_t)x << 16); }
 CK_INLINE float ck_store_f32(float x) { return x; }
-/// Round to nearest even. A NaN stays a NaN: its quiet bit is set before rounding can carry.
+/// Rounds to nearest even. A NaN becomes a quiet NaN, because rounding could carry it to infinity.
 CK_INLINE ck_bf16 ck_store_bf16(float x) {
   uint32_t u = ck_bits(x);
   uint32_t rounded = (u + 0x7fffu + ((u >> 16) & 1u)) >> 16;
@@ -26,11 +26,11 @@ CK_INLINE ck_bf16 ck_store_bf16(float x) {
   return (ck_bf16)((u & 0x7fffffffu) > 0x7f800000u ? quiet : rounded);
 }
 
-/// exp(x) for float: x = n ln2 + r, |r| <= ln2 / 2, minimax polynomial of degree 6 in r.
-/// Relative error below 3e-7; underflows to 0 below -87.3, saturates above 88.
+/// exp(x) for float: x = n ln2 + r with |r| <= ln2 / 2, and a minimax polynomial of degree 6 in r. The
+/// relative error is below 3e-7. Underflows to 0 below -87.3 and saturates above 88.
 CK_INLINE float ck_exp(float x) {
   float clamped = x < -87.33f ? -87.33f : (x > 88.0f ? 88.0f : x);
-  // Adding 1.5 * 2^23 leaves the rounded integer in the low mantissa bits.
+  // Adding 1.5 * 2^23 puts the rounded integer into the low mantissa bits.
   float shifted = clamped * 1.44269504088896341f + 12582912.0f;
   float n = shifted - 12582912.0f;
   float r = clamped - n * 0.693359375f;
@@ -53,7 +53,7 @@ CK_INLINE float ck_max16(const float *lanes) {
   return m;
 }
 
-/// Largest of x[n], n >= 1, in sixteen lanes so that it vectorises without NaN assumptions.
+/// The maximum of x[n], n >= 1. Sixteen lanes let the loop vectorise without assumptions about NaN.
 CK_INLINE float ck_max(const float *x, size_t n) {
   float lanes[16];
   for (int l = 0; l < 16; l++) lanes[l] = x[0];

@@ -1,14 +1,14 @@
-/// Where control groups can be made that limit processor time, or memory.
+/// A hierarchy in which control groups that limit processor time or memory can be created.
 package struct Cgroups: Sendable, Hashable {
-  /// The interface.
+  /// The interface version.
   package enum Version: Int, Sendable {
-    /// One hierarchy for each controller.
+    /// One hierarchy per controller.
     case v1 = 1
-    /// One hierarchy for all of them.
+    /// One hierarchy for all controllers.
     case v2 = 2
   }
 
-  /// What is limited.
+  /// The resource that is limited.
   package enum Controller: String, Sendable {
     /// Processor time.
     case cpu
@@ -16,14 +16,12 @@ package struct Cgroups: Sendable, Hashable {
     case memory
   }
 
-  /// The interface.
   package let version: Version
-  /// What is limited.
   package let controller: Controller
-  /// The folder that groups are made in.
+  /// The folder that groups are created in.
   package let parent: String
 
-  /// The file of a group that holds its limit.
+  /// The name of a group's file that holds its limit.
   var limitFile: String {
     switch (controller, version) {
     case (.cpu, .v1): "cpu.cfs_quota_us"
@@ -36,9 +34,9 @@ package struct Cgroups: Sendable, Hashable {
   /// `cgroup v1, cpu.cfs_quota_us`.
   var title: String { "cgroup v\(version.rawValue), \(limitFile)" }
 
-  /// The hierarchies that could have a controller, the likeliest first.
+  /// The hierarchies that may have a controller, the likeliest first.
   ///
-  /// - Parameter mounts: the text of `/proc/mounts`.
+  /// - Parameter mounts: the contents of `/proc/mounts`.
   package static func candidates(_ controller: Controller, mounts: String) -> [Cgroups] {
     let lines = mounts.split(separator: "\n").map { $0.split(separator: " ").map(String.init) }
     func parents(_ type: String, _ option: String?) -> [String] {
@@ -58,10 +56,10 @@ package struct Cgroups: Sendable, Hashable {
   /// The folder of a group.
   func group(_ name: String) -> String { "\(parent)/\(name)" }
 
-  /// The steps that make a group which may use a number of cores.
+  /// The steps that create a group limited to a number of cores.
   func limit(_ name: String, cores: Double) -> [Step] {
     let group = group(name)
-    // A short period: a host that has used up its share stands still for the rest of it.
+    // A short period: a host that has used up its share is stopped for the rest of it.
     let period = 20_000
     let quota = Int((cores * Double(period)).rounded())
     switch version {
@@ -74,7 +72,7 @@ package struct Cgroups: Sendable, Hashable {
     }
   }
 
-  /// The steps that make a group which may use some MiB of memory.
+  /// The steps that create a group limited to some MiB of memory.
   func limit(_ name: String, mebibytes: Int) -> [Step] {
     [.makeFolder(group(name)), .write("\(mebibytes << 20)", to: "\(group(name))/\(limitFile)")]
   }

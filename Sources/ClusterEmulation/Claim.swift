@@ -1,15 +1,15 @@
 import Foundation
 import InputErrors
 
-/// A lock that tells others that its process lives. The kernel opens it when the process ends, however that
-/// comes, so a process number that is given out again misleads nobody.
+/// A lock that shows that its process is alive. The kernel releases it when the process ends, for any reason,
+/// so a reused process ID misleads nobody.
 final class Claim: Sendable {
   /// A file that is removed with the lock; `nil` for a folder.
   private let file: String?
   private let descriptor: Int32
 
-  /// Waits for a folder, which is made where it is missing. Whoever has it may look for emulations and add to
-  /// them.
+  /// Waits for the lock of a folder, which is created if it is missing. The holder may look for emulations
+  /// and add to them.
   init(folder: String) throws(Refusal) {
     func refused() -> Refusal {
       Refusal(folder, String(cString: strerror(errno)), "check that this process may write there")
@@ -24,7 +24,7 @@ final class Claim: Sendable {
         close(opened)
         throw refused()
       }
-      // Another may have removed the folder meanwhile, and the next one made it anew.
+      // Another process may have removed the folder in the meantime, and a third one created it again.
       var (mine, current) = (stat(), stat())
       if fstat(opened, &mine) == 0, stat(folder, &current) == 0, mine.st_ino == current.st_ino {
         descriptor = opened
@@ -34,7 +34,7 @@ final class Claim: Sendable {
     }
   }
 
-  /// Locks a new file at once.
+  /// Locks a new file without waiting.
   init(file: String) throws(Refusal) {
     self.file = file
     descriptor = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
@@ -55,7 +55,7 @@ final class Claim: Sendable {
     return flock(descriptor, LOCK_EX | LOCK_NB) != 0
   }
 
-  /// Opens the lock.
+  /// Releases the lock and removes its file.
   func release() {
     if let file { unlink(file) }
     close(descriptor)

@@ -1,12 +1,12 @@
-/// Who does what the file describes, in words.
+/// What emulates each part of the file's description, as text.
 package struct DivisionOfLabour: Sendable, Hashable {
-  /// Where the ranks run, when hosts of their own cannot be made, and why.
+  /// Where the ranks run if hosts cannot be namespaces, and why.
   package private(set) var place: String?
-  /// What the kernel does.
+  /// What the kernel emulates.
   package private(set) var kernel: [String] = []
-  /// What programs that apply the table of links do.
+  /// What programs that apply the table of links emulate.
   package private(set) var transport: [String] = []
-  /// What nobody does, and why.
+  /// What is not emulated, and why.
   package private(set) var nobody: [String] = []
 
   init(_ plan: EmulationPlan) {
@@ -47,7 +47,7 @@ package struct DivisionOfLabour: Sendable, Hashable {
     }
   }
 
-  /// A line for each who does something.
+  /// One line per emulator, and one for what is not emulated.
   package var lines: [String] {
     (place.map { [$0] } ?? [])
       + [("kernel", kernel), ("transport", transport), ("not emulated", nobody)]
@@ -56,6 +56,5 @@ package struct DivisionOfLabour: Sendable, Hashable {
 }
 
 extension EmulationPlan {
-  /// Who does what.
   package var labour: DivisionOfLabour { DivisionOfLabour(self) }
 }

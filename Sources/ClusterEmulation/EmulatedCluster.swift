@@ -3,34 +3,34 @@ import StrictYAML
 /// Hosts to emulate on one machine, read from a YAML file.
 ///
 /// ```yaml
-/// link: {bandwidth: 100 Mbit/s, delay: 2 ms}     # of every host, where its own says nothing else
+/// link: {bandwidth: 100 Mbit/s, delay: 2 ms}     # of every host, unless its own link says otherwise
 /// hosts:
 ///   - {name: orin}
 ///   - {name: nano, cpu: 0.5, memory: 2048 MiB, link: {bandwidth: 40 Mbit/s, delay: 5 ms, loss: 0.01}}
 /// subnet: 10.73.0.0/24                           # default: the first of 10.73.N.0/24 that is free
 /// ```
 ///
-/// A host hangs on a switch by one link, as devices hang on an access point. A message from one host to
-/// another passes both links: the lower bandwidth counts, delays add up.
+/// Each host is connected to a switch by one link, as devices are to an access point. A message from one host
+/// to another passes both links: the lower bandwidth applies, delays add up.
 package struct EmulatedCluster: Sendable, Hashable {
-  /// A host's link to the switch; both directions are alike.
+  /// A host's link to the switch, the same in both directions.
   package struct Link: Sendable, Hashable {
-    /// Megabits per second each way; `nil` for as fast as the machine is.
+    /// Megabits per second each way; `nil` for no limit.
     package let bandwidth: Double?
     /// Milliseconds one way. Default: 0.
     package let delay: Double
-    /// The share of packets that are lost on the link one way. Default: 0.
+    /// The share of packets lost, one way. Default: 0.
     package let loss: Double
 
     /// Bytes per second.
     var bytesPerSecond: Double? { bandwidth.map { $0 * 125_000 } }
   }
 
-  /// One host. It has one slot: one rank runs on it.
+  /// One host. It has one slot, so one rank runs on it.
   package struct Host: Sendable, Hashable {
-    /// Its name, which is also its host name.
+    /// Its name, which is also its hostname.
     package let name: String
-    /// How much processor time it gets, in cores; `nil` for no limit.
+    /// Its processor time in cores; `nil` for no limit.
     package let cpu: Double?
     /// Its memory in MiB; `nil` for no limit.
     package let memory: Int?
@@ -40,7 +40,7 @@ package struct EmulatedCluster: Sendable, Hashable {
 
   /// The hosts, in the order of their ranks. At least one.
   package let hosts: [Host]
-  /// Their network; `nil` for one that is free.
+  /// Their network; `nil` to choose a free one.
   package let subnet: Subnet?
 
   /// Reads a file.
@@ -48,7 +48,7 @@ package struct EmulatedCluster: Sendable, Hashable {
     try self.init(yaml: StrictFields.text(ofFile: path, called: "an emulated cluster in YAML"), file: path)
   }
 
-  /// Reads the text of a file; `file` is its name, for errors.
+  /// Reads the text of a file; `file` is its name in messages.
   package init(yaml: String, file: String) throws(FieldError) {
     let root = try StrictFields(yaml: yaml, file: file, known: ["link", "hosts", "subnet"])
     let common = try Self.link(root, or: Link(bandwidth: nil, delay: 0, loss: 0))
@@ -89,7 +89,7 @@ package struct EmulatedCluster: Sendable, Hashable {
     }
   }
 
-  /// The link from one host to another: the lower bandwidth, the sum of the delays.
+  /// The link from one host to another: the lower bandwidth, the sum of the delays, the combined loss.
   func path(from: Int, to: Int) -> Link {
     let (out, into) = (hosts[from].link, hosts[to].link)
     return Link(
@@ -107,7 +107,7 @@ package struct EmulatedCluster: Sendable, Hashable {
       } ?? other.loss)
   }
 
-  /// A text that can be a host name and part of other names.
+  /// A text that can be a hostname and part of other names.
   private static func name(_ field: Field) throws(FieldError) -> String {
     let remedy = "use up to 40 letters, digits, '.' and '-', a letter or digit first"
     let name = try field.text(remedy)
@@ -119,7 +119,7 @@ package struct EmulatedCluster: Sendable, Hashable {
 }
 
 extension Field {
-  /// A number with its unit behind it.
+  /// A number followed by its unit.
   fileprivate func quantity(
     _ unit: String, _ example: String, _ range: ClosedRange<Double>
   ) throws(FieldError) -> Double {

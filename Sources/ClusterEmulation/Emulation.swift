@@ -3,15 +3,16 @@ import Foundation
 import InputErrors
 import Transport
 
-/// An emulated cluster that has been set up. Whoever starts it stops it.
+/// An emulated cluster that has been set up. Its creator must stop it.
 package final class Emulation: Sendable {
   /// How it is emulated.
   package let plan: EmulationPlan
-  /// Where the hosts file lies.
+  /// The path of the hosts file.
   package let hostsFile: String
-  /// Where the table of links lies; `nil` where the transport has nothing to do.
+  /// The path of the table of links; `nil` if the transport has nothing to emulate.
   package let linksFile: String?
-  /// A script that starts a command on a host, as `sh AGENT HOST COMMAND`; `nil` without hosts of their own.
+  /// The path of a script that starts a command on a host, as `sh AGENT HOST COMMAND`; `nil` if hosts are not
+  /// namespaces.
   package let agent: String?
   private let machine: Machine
   private let claim: Claim
@@ -19,27 +20,27 @@ package final class Emulation: Sendable {
   /// The environment variable that names the hosts file.
   package static let hostsVariable = "CONTEXTURE_HOSTS"
 
-  /// The variables that programs in the emulation get beside those of this process.
+  /// The environment variables that programs in the emulation get in addition to those of this process.
   package var variables: [String: String] {
     var variables = [EmulationNames.variable: plan.names.emulation, Self.hostsVariable: hostsFile]
     variables[LinkTable.variable] = linksFile
     return variables
   }
 
-  /// The name that everything of this emulation begins with.
+  /// The prefix of all names of this emulation.
   package var name: String { plan.names.emulation }
 
-  /// Sets a cluster up. Where that fails, or is cancelled, nothing is left of it.
+  /// Sets up a cluster. If that fails or is cancelled, nothing is left of it.
   ///
-  /// - Parameter isCancelled: asked before every step.
+  /// - Parameter isCancelled: called before every step.
   package init(
     _ cluster: EmulatedCluster, on machine: Machine, isCancelled: () -> Bool = { false }
   ) throws(Refusal) {
     self.machine = machine
-    // Two that start at once would find the same network free.
+    // Two emulations that start at once would find the same network free.
     let turn = try Claim(folder: machine.root)
     defer { turn.release() }
-    // Also because an earlier process may have had this one's number.
+    // Also needed because an earlier process may have had this one's ID.
     try machine.removeLeftovers(taken: turn)
     let names = EmulationNames(owner: getpid())
     claim = try Claim(file: machine.lock(names))
@@ -83,7 +84,7 @@ package final class Emulation: Sendable {
     }
   }
 
-  /// Ends what still runs in it, and takes it down.
+  /// Ends the processes that still run in it, and takes it down.
   package func stop() throws(Refusal) {
     defer {
       claim.release()

@@ -1,11 +1,11 @@
 import Foundation
 import Transport
 
-/// The files that a program needs to use an emulated cluster, as texts.
+/// The texts of the files that a program needs to use an emulated cluster.
 extension EmulationPlan {
-  /// The hosts file, as `ClusterLaunch` reads it.
+  /// The hosts file, in the format that `ClusterLaunch` reads.
   ///
-  /// - Parameter agent: where the text of `agent` lies.
+  /// - Parameter agent: the path of the file with the text of `agent`.
   package func hostsFile(agent: String) -> String {
     guard let subnet else {
       return "hosts:\n  - {name: localhost, slots: \(cluster.hosts.count)}\n"
@@ -13,14 +13,14 @@ extension EmulationPlan {
     let hosts = cluster.hosts.enumerated().map { index, host in
       "  - {name: '\(host.name)', address: \(subnet.address(index))}\n"
     }
-    // By way of sh, because the folder may forbid programs.
+    // Run by sh, because the folder may be mounted without permission to execute programs.
     return "hosts:\n\(hosts.joined())network: \(subnet)\nremoteShell: /bin/sh \(agent)\n"
   }
 
-  /// A script that starts a command on a host: `sh AGENT HOST COMMAND`, as ssh would. HOST is a name or an
+  /// A script that starts a command on a host, like ssh: `sh AGENT HOST COMMAND`. HOST is a name or an
   /// address.
   ///
-  /// - Parameter variables: what the command finds in its environment.
+  /// - Parameter variables: exported to the command's environment.
   package func agent(variables: [String: String]) -> String {
     guard let subnet else { return "" }
     let cases = cluster.hosts.enumerated().map { index, host in
@@ -45,7 +45,7 @@ extension EmulationPlan {
       """
   }
 
-  /// The table of links as JSON; `nil` where there is none.
+  /// The table of links as JSON; `nil` if there is none.
   func linksFile() throws -> String? {
     guard let linkTable else { return nil }
     let encoder = JSONEncoder()

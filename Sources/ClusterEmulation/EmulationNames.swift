@@ -1,20 +1,20 @@
-/// The names of what an emulation makes in the system. They all begin with the process that owns it, so that
-/// two emulations do not meet, and what a killed one left is known as its.
+/// The names of what an emulation creates in the system. They all begin with the ID of the process that owns
+/// it, so that two emulations do not collide, and the leftovers of a killed one can be attributed to it.
 package struct EmulationNames: Hashable {
-  /// The environment variable that tells an emulation's processes from others.
+  /// The environment variable that marks an emulation's processes.
   package static let variable = "CONTEXTURE_EMULATION"
   private static let prefix = "ctx"
 
-  /// The process that owns the emulation.
+  /// The ID of the process that owns the emulation.
   package let owner: Int32
 
-  /// The name of the whole: also its bridge's, and the value of the variable.
+  /// The name of the emulation: also that of its bridge, and the value of the variable.
   package var emulation: String { "\(Self.prefix)\(owner)" }
 
-  /// The network namespace and the control groups of a host.
+  /// The name of a host's network namespace and control groups.
   package func host(_ name: String) -> String { "\(emulation)-\(name)" }
 
-  /// The bridge's end of a host's link. The kernel allows 15 characters.
+  /// The name of the bridge's end of a host's link. The kernel allows 15 characters.
   package func port(_ host: Int) -> String { "\(emulation)-\(host + 1)" }
 
   package init(owner: Int32) { self.owner = owner }

@@ -7,27 +7,25 @@ package struct EmulationPlan: Sendable {
   package let cluster: EmulatedCluster
   /// What the machine can do.
   package let features: MachineFeatures
-  /// The network; `nil` where the hosts are no namespaces.
+  /// The network; `nil` if the hosts are not namespaces.
   package let subnet: Subnet?
   let names: EmulationNames
 
-  /// A plan.
-  ///
   /// - Parameters:
   ///   - cluster: the hosts.
   ///   - features: what the machine can do.
-  ///   - subnet: a network with room for the hosts that is not in use.
-  ///   - owner: the process that takes the cluster down again.
+  ///   - subnet: a network that is large enough for the hosts and not in use.
+  ///   - owner: the ID of the process that takes the cluster down again.
   package init(_ cluster: EmulatedCluster, on features: MachineFeatures, subnet: Subnet, owner: Int32) {
     (self.cluster, self.features) = (cluster, features)
     self.subnet = features.namespaceObstacle == nil ? subnet : nil
     names = EmulationNames(owner: owner)
   }
 
-  /// Whether the hosts have a network, a processor share and a name of their own.
+  /// Whether each host has its own network, processor share and name.
   package var usesNamespaces: Bool { features.namespaceObstacle == nil }
 
-  /// What is done to the system, in this order. Taking down needs no plan: see `Remains`.
+  /// The steps that set the cluster up, in order. Taking it down needs no plan: see `Remains`.
   package var setUp: [Step] {
     guard let subnet else { return [] }
     let bridge = names.emulation
@@ -65,7 +63,7 @@ package struct EmulationPlan: Sendable {
   private func shaping(_ tc: String, _ device: String, _ link: EmulatedCluster.Link) -> [Step] {
     var steps: [Step] = []
     if let rate = link.bytesPerSecond, features.limitsBandwidth {
-      // What the bucket holds passes at once: with 16 kB the time of a message that long would be none at all.
+      // The contents of the bucket pass at once: with 16 kB, a message of that length would take no time.
       let burst = max(4000, Int(rate / 4000))
       steps.append(
         .run(
@@ -87,7 +85,7 @@ package struct EmulationPlan: Sendable {
     number == number.rounded() ? "\(Int(number))" : "\((number * 10_000).rounded() / 10_000)"
   }
 
-  /// What the transport has to do because the kernel does not, by rank; `nil` where nothing is left to do.
+  /// What the transport has to emulate because the kernel does not, by rank; `nil` if there is nothing.
   package var linkTable: LinkTable? {
     let pairs = cluster.hosts.indices.flatMap { from in
       cluster.hosts.indices.filter { $0 != from }.map { (from, $0) }

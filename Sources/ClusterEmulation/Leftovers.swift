@@ -3,9 +3,9 @@ import Foundation
 import InputErrors
 
 extension Machine {
-  /// Removes what emulations have left whose process was killed.
+  /// Removes the leftovers of emulations that were killed.
   ///
-  /// - Returns: their names.
+  /// - Returns: the emulations' names.
   @discardableResult
   package func removeLeftovers() throws(Refusal) -> [String] {
     let turn = try Claim(folder: root)
@@ -16,7 +16,7 @@ extension Machine {
     return try removeLeftovers(taken: turn)
   }
 
-  /// The same for one who has the folder already.
+  /// The same for a caller that holds the folder's lock.
   @discardableResult
   func removeLeftovers(taken _: Claim) throws(Refusal) -> [String] {
     let files = contents(root).compactMap { Int32($0.split(separator: ".").first ?? "") }
@@ -26,20 +26,20 @@ extension Machine {
     return left.map(\.emulation)
   }
 
-  /// The file that an emulation's process has locked.
+  /// The lock file of an emulation's process.
   package func lock(_ names: EmulationNames) -> String { "\(root)/\(names.owner).lock" }
 
   /// The folder of an emulation's files.
   package func files(_ names: EmulationNames) -> String { "\(root)/\(names.owner).files" }
 
-  /// Removes the folder for all emulations, once it is empty.
+  /// Removes the folder of all emulations if it is empty.
   func removeRoot() { rmdir(root) }
 
-  /// Ends an emulation's processes, and removes everything that carries its name.
+  /// Ends an emulation's processes, and removes everything that has its name.
   func remove(_ names: EmulationNames) throws(Refusal) {
     endProcesses(names)
     var failure: Refusal?
-    // A control group can be removed, and a name given back, a moment after its last process has ended.
+    // A control group cannot be removed, nor a name reused, until a moment after its last process has ended.
     for attempt in 0..<40 {
       let left = remains()[names.owner] ?? Remains()
       if left.isEmpty {
@@ -60,7 +60,7 @@ extension Machine {
     }
   }
 
-  /// Asks the processes of an emulation to end, and kills those that have not after 3 s.
+  /// Asks the processes of an emulation to end, and kills those that have not ended after 3 s.
   private func endProcesses(_ names: EmulationNames) {
     let job = JobProcesses(variable: EmulationNames.variable, value: names.emulation)
     for process in job.running() { kill(process, SIGTERM) }
@@ -68,7 +68,7 @@ extension Machine {
       Thread.sleep(forTimeInterval: 0.02)
     }
     job.kill()
-    // Those that have another environment.
+    // Processes with another environment.
     for group in remains()[names.owner]?.groups ?? [] {
       for line in text("\(group)/cgroup.procs").split(separator: "\n") {
         if let process = pid_t(line), process > 1, process != getpid() { kill(process, SIGKILL) }

@@ -2,19 +2,18 @@ import ClusterLaunch
 import Foundation
 import InputErrors
 
-/// The machine that clusters are emulated on: runs programs, and finds what emulations have made.
+/// The machine that clusters are emulated on: runs programs, and finds what emulations have created.
 package struct Machine: Sendable {
-  /// Where running emulations keep their files: the same for everyone, so that leftovers are found.
+  /// Where running emulations keep their files. It is the same for all processes, so that leftovers are
+  /// found.
   let root: String
   let isRoot: Bool
   private let environment: [String: String]
   private let searchPath: [String]
 
-  /// This machine.
-  ///
   /// - Parameters:
-  ///   - environment: the process's environment variables; `PATH` says where programs are.
-  ///   - isRoot: whether the process has the rights of root.
+  ///   - environment: the process's environment variables; programs are looked up in its `PATH`.
+  ///   - isRoot: whether the process has root privileges.
   package init(environment: [String: String], isRoot: Bool) {
     self.environment = environment
     self.isRoot = isRoot
@@ -27,7 +26,7 @@ package struct Machine: Sendable {
       : FileManager.default.temporaryDirectory.appendingPathComponent("contexture-\(getuid())").path
   }
 
-  /// The path of a program; `nil` where there is none. A name with a slash is a path already.
+  /// The path of a program; `nil` if there is none. A name with a slash is already a path.
   package func program(_ name: String) -> String? {
     if name.contains("/") { return isProgram(name) ? name : nil }
     return searchPath.map { "\($0)/\(name)" }.first(where: isProgram)
@@ -39,7 +38,7 @@ package struct Machine: Sendable {
       && access(path, X_OK) == 0
   }
 
-  /// Runs a program to its end; what it wrote to standard output.
+  /// Runs a program to its end. Returns its standard output.
   @discardableResult
   func run(_ words: [String]) throws(Refusal) -> [String] {
     guard let path = program(words[0]) else {
@@ -81,7 +80,7 @@ package struct Machine: Sendable {
     case .makeFolder(let path): try check(mkdir(path, 0o755) == 0 || errno == EEXIST ? 0 : -1, path)
     case .removeFolder(let path): try check(rmdir(path), path)
     case .write(let text, let path):
-      // In one go and without making the file: it is the kernel's.
+      // In one write and without creating the file: it is the kernel's.
       let descriptor = open(path, O_WRONLY | O_CLOEXEC)
       try check(descriptor >= 0 ? 0 : -1, path)
       let bytes = Array(text.utf8)

@@ -1,16 +1,15 @@
-/// What this machine can do for an emulated cluster.
+/// What this machine can emulate.
 package struct MachineFeatures: Sendable, Hashable {
-  /// Why hosts cannot be network namespaces; `nil` where they can.
+  /// Why hosts cannot be network namespaces; `nil` if they can.
   package var namespaceObstacle: String?
-  /// Whether the kernel limits bandwidth (queueing discipline `tbf`).
+  /// Whether the kernel can limit bandwidth (queueing discipline `tbf`).
   package var limitsBandwidth = false
-  /// Whether the kernel delays and loses packets (queueing discipline `netem`).
+  /// Whether the kernel can delay and lose packets (queueing discipline `netem`).
   package var hasNetem = false
-  /// Where processor time is limited; `nil` where it cannot be.
+  /// Where processor time can be limited; `nil` if it cannot.
   package var cpu: Cgroups?
-  /// Where memory is limited; `nil` where it cannot be.
+  /// Where memory can be limited; `nil` if it cannot.
   package var memory: Cgroups?
 
-  /// A machine that can do nothing, for a reason.
   package init(namespaceObstacle: String?) { self.namespaceObstacle = namespaceObstacle }
 }

@@ -2,7 +2,7 @@ import Foundation
 import InputErrors
 
 extension Machine {
-  /// Finds out what this machine can do, by trying it in a namespace that is removed again.
+  /// Finds out what this machine can do by trying it in a temporary namespace.
   package func features() -> MachineFeatures {
     guard isRoot else {
       return MachineFeatures(namespaceObstacle: "only root can make network namespaces")
@@ -42,7 +42,7 @@ extension Machine {
     }
   }
 
-  /// A network for the hosts that no interface of this machine is in.
+  /// A network for the hosts that overlaps no network of this machine's interfaces.
   func subnet(for cluster: EmulatedCluster) throws(Refusal) -> Subnet {
     let used = try networks()
     func isFree(_ subnet: Subnet) -> Bool { !used.contains { $0.overlaps(subnet) } }

@@ -1,4 +1,4 @@
-/// What an emulation has in the system, found by its names.
+/// What an emulation has in the system, found by name.
 package struct Remains: Hashable {
   package var links: [String]
   package var namespaces: [String]
@@ -9,10 +9,9 @@ package struct Remains: Hashable {
     (self.links, self.namespaces, self.groups) = (links, namespaces, groups)
   }
 
-  /// Whether nothing is there.
   package var isEmpty: Bool { links.isEmpty && namespaces.isEmpty && groups.isEmpty }
 
-  /// What removes it, once no process is left in it. The ends of a link go together.
+  /// The steps that remove it once no process is left in it. Removing one end of a link removes both.
   package var removal: [Step] {
     links.map { .run("ip link del \($0)") } + namespaces.map { .run("ip netns del \($0)") }
       + groups.map { .removeFolder($0) }

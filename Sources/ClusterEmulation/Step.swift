@@ -1,18 +1,18 @@
-/// One thing that is done to the system when a cluster is set up or taken down.
+/// One change to the system when a cluster is set up or taken down.
 package enum Step: Sendable, Hashable, CustomStringConvertible {
   /// Runs a program.
   case run([String])
-  /// Makes a folder, which may be there already.
+  /// Creates a folder, unless it exists.
   case makeFolder(String)
-  /// Removes an empty folder; a control group counts as one.
+  /// Removes an empty folder, or a control group.
   case removeFolder(String)
-  /// Writes a setting.
+  /// Writes a text to an existing file.
   case write(String, to: String)
 
-  /// A program and its arguments, as they are written on a command line.
+  /// A program and its arguments, as on a command line.
   static func run(_ line: String) -> Step { .run(line.split(separator: " ").map(String.init)) }
 
-  /// The step as a line of shell.
+  /// The step as a shell command.
   package var description: String {
     switch self {
     case .run(let words): words.joined(separator: " ")

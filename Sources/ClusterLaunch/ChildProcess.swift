@@ -1,12 +1,12 @@
 import Foundation
 import InputErrors
 
-/// A program in a process group of its own, whose output is read line by line.
+/// A program in its own process group, with its output read line by line.
 package struct ChildProcess: ~Copyable {
   package let process: pid_t
   private var streams: [Stream]
 
-  /// A line of the output, without its end.
+  /// A line of the output, without its newline.
   package struct Line {
     package let text: String
     package let isError: Bool
@@ -19,7 +19,7 @@ package struct ChildProcess: ~Copyable {
     var isOpen = true
   }
 
-  /// Starts a program without input. Signals that this process ignores are not ignored by it.
+  /// Starts a program without input. Signals that this process ignores are reset to their defaults.
   package init(_ words: [String], environment: [String: String]) throws(Refusal) {
     var pipes: [[Int32]] = []
     for _ in 0..<2 {
@@ -63,7 +63,7 @@ package struct ChildProcess: ~Copyable {
 
   deinit { for stream in streams { close(stream.descriptor) } }
 
-  /// Waits for output, and returns the lines that are complete, those of standard output first.
+  /// Waits for output and returns the lines that are complete, those of standard output first.
   package mutating func lines(waiting milliseconds: Int32) -> [Line] {
     var polled = streams.map { stream in
       pollfd(fd: stream.isOpen ? stream.descriptor : -1, events: Int16(POLLIN), revents: 0)
@@ -91,7 +91,7 @@ package struct ChildProcess: ~Copyable {
     return Line(text: text, isError: streams[index].isError)
   }
 
-  /// The exit code, once the program has ended: 128 and the signal's number when a signal ended it.
+  /// The exit code, once the program has ended; 128 plus the signal's number if a signal ended it.
   package func exitCode() -> Int32? {
     var status: Int32 = 0
     guard waitpid(process, &status, WNOHANG) == process else { return nil }

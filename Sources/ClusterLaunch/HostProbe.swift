@@ -1,19 +1,19 @@
 import Foundation
 
-/// Asks hosts whether a command can still be started there.
+/// Checks whether a command can still be started on hosts.
 package struct HostProbe: Sendable {
   private let remoteShell: String?
   private let patience: Double
 
   /// - Parameters:
   ///   - remoteShell: the program that starts a command on a host, with its own arguments; `nil` for ssh.
-  ///   - patience: seconds until a host counts as gone.
+  ///   - patience: seconds after which a host counts as gone.
   package init(remoteShell: String?, patience: Double) {
     (self.remoteShell, self.patience) = (remoteShell, patience)
   }
 
-  /// The addresses of the hosts that do not run `true` in time. All are asked at once; this machine always
-  /// answers.
+  /// The addresses of the hosts that do not run `true` in time. All are probed at once; this machine always
+  /// counts as answering.
   package func silent(_ places: [Hosts.Place]) -> Set<String> {
     let own = Self.ownAddresses()
     var asked: [String: Process] = [:]
@@ -49,7 +49,7 @@ package struct HostProbe: Sendable {
     return process
   }
 
-  /// This machine's names and IPv4 addresses: mpirun starts ranks there without a remote shell.
+  /// This machine's names and IPv4 addresses, where mpirun starts ranks without a remote shell.
   private static func ownAddresses() -> Set<String> {
     let name = ProcessInfo.processInfo.hostName
     var found: Set<String> = ["localhost", name, String(name.prefix { $0 != "." })]

@@ -1,30 +1,30 @@
 import InputErrors
 import StrictYAML
 
-/// The machines a job may use, read from a YAML file.
+/// The machines that a job may use, read from a YAML file.
 ///
 /// ```yaml
 /// hosts:
 ///   - {name: orin, address: 10.0.0.1, slots: 1, user: ubuntu}
 ///   - {name: nano, address: 10.0.0.2}
-/// network: 10.0.0.0/24      # default: the smallest one that holds all addresses
-/// remoteShell: ssh          # default: ssh, which never asks for a password
+/// network: 10.0.0.0/24      # default: the smallest one that contains all addresses
+/// remoteShell: ssh          # default: ssh, without password prompts
 /// ```
 ///
-/// Ranks are given out in the order of the file: the first host's slots, then the second's.
+/// Ranks are assigned in file order: first the first host's slots, then the second's.
 package struct Hosts: Sendable, Hashable {
   /// One machine.
   package struct Host: Sendable, Hashable {
-    /// Its name, for people. Required.
+    /// Its name, for messages. Required.
     package let name: String
     /// Its address: IPv4, or a name that resolves on every host. Default: the name.
     package let address: String
-    /// How many ranks run on it. Default: 1.
+    /// The number of ranks that run on it. Default: 1.
     package let slots: Int
-    /// The user that ssh logs in as. Default `nil`: what ssh chooses.
+    /// The user that ssh logs in as. Default `nil`: ssh's choice.
     package let user: String?
 
-    /// Takes the parts; `Hosts` checks them.
+    /// Checks nothing; `Hosts` does.
     package init(name: String, address: String? = nil, slots: Int = 1, user: String? = nil) {
       (self.name, self.address, self.slots, self.user) = (name, address ?? name, slots, user)
     }
@@ -32,13 +32,13 @@ package struct Hosts: Sendable, Hashable {
 
   /// The machines, in file order. At least one.
   package let hosts: [Host]
-  /// The network that messages go over: an interface's name or `ADDRESS/BITS`; `nil` for
-  /// one machine alone, whose ranks then share memory.
+  /// The network that messages use: an interface's name or `ADDRESS/BITS`; `nil` for a single machine, whose
+  /// ranks share memory.
   package let network: String?
   /// The program that starts a command on another host; `nil` for ssh.
   package let remoteShell: String?
 
-  /// The number of ranks that fit.
+  /// The total number of slots.
   package var slots: Int { hosts.reduce(0) { $0 + $1.slots } }
 
   /// The host that a rank runs on.
@@ -58,7 +58,7 @@ package struct Hosts: Sendable, Hashable {
     try self.init(yaml: StrictFields.text(ofFile: path, called: "a hosts file in YAML"), file: path)
   }
 
-  /// Reads the text of a hosts file; `file` is its name, for errors.
+  /// Reads the text of a hosts file; `file` is its name in messages.
   package init(yaml: String, file: String) throws(FieldError) {
     let root = try StrictFields(yaml: yaml, file: file, known: ["hosts", "network", "remoteShell"])
     let example = "hosts: [{name: a, address: 10.0.0.1}]"
@@ -92,10 +92,10 @@ package struct Hosts: Sendable, Hashable {
     }
   }
 
-  /// Machines that are known already; `network` is found from the addresses where it is `nil`.
+  /// Hosts that are known already. If `network` is `nil`, it is derived from the addresses.
   ///
-  /// - Throws: `Refusal` for names that are no plain words, hosts that stand twice, and addresses whose
-  ///   network cannot be found.
+  /// - Throws: `Refusal` if a name is not a plain word, a host is duplicated, or no network can be derived
+  ///   from the addresses.
   package init(
     _ hosts: [Host], network: String? = nil, remoteShell: String? = nil
   ) throws(Refusal) {
@@ -129,7 +129,7 @@ package struct Hosts: Sendable, Hashable {
     }
   }
 
-  /// One rank's place: a device's name, the address of its machine, and who logs in there.
+  /// Where one rank runs: a device's name, the address of its machine, and the user that logs in there.
   package struct Place: Sendable, Hashable {
     /// The device's name.
     package var name: String
@@ -138,17 +138,17 @@ package struct Hosts: Sendable, Hashable {
     /// The user that ssh logs in as.
     package var user: String?
 
-    /// Takes the parts.
     package init(name: String, address: String, user: String? = nil) {
       (self.name, self.address, self.user) = (name, address, user)
     }
   }
 
-  /// Machines with a slot for each of some places; those with one address share a machine.
+  /// Hosts with one slot per place. Places with the same address share a machine.
   ///
-  /// `order` tells the place of each rank: as given, unless the places of a machine do not stand together.
+  /// `order` has the place of each rank. It is the given order, unless the places of a machine are not
+  /// adjacent.
   ///
-  /// - Throws: as the other initialiser.
+  /// - Throws: what `init(_:network:remoteShell:)` throws.
   package static func holding(
     _ places: [Place], network: String? = nil, remoteShell: String? = nil
   ) throws(Refusal) -> (hosts: Hosts, order: [Int]) {
@@ -181,7 +181,7 @@ package struct Hosts: Sendable, Hashable {
     return isPlain && !text.isEmpty && !text.hasPrefix("-")
   }
 
-  /// The smallest network that holds all IPv4 addresses; `nil` when one is something else.
+  /// The smallest network that contains all IPv4 addresses; `nil` if one is something else.
   static func network(of addresses: [String]) -> String? {
     var numbers: [UInt32] = []
     for address in addresses {

@@ -1,28 +1,28 @@
 import InputErrors
 
-/// The job that this process was started in, as its launcher says in the environment.
+/// The job that this process was started in, as its launcher reports in the environment.
 package struct JobEnvironment: Sendable, Equatable {
   /// Programs that start ranks.
   package enum Launcher: String, Sendable {
-    /// `mpirun` of Open MPI.
+    /// Open MPI's `mpirun`.
     case openMPI = "mpirun of Open MPI"
-    /// A step that Slurm's `srun` started.
+    /// A step started by Slurm's `srun`.
     case slurm = "srun"
     /// `mpirun` of MPICH, Intel MPI or another MPI with the Hydra launcher.
     case hydra = "mpirun of MPICH or Intel MPI"
   }
 
-  /// What started the process.
+  /// The program that started the process.
   package let launcher: Launcher
   /// This process's rank.
   package let rank: Int
   /// The number of ranks.
   package let size: Int
 
-  /// Finds the job; `nil` for a process that no launcher started.
+  /// Detects the job; `nil` if no launcher started this process.
   ///
   /// - Parameter environment: the process's environment variables.
-  /// - Throws: `Refusal` for a launcher that cannot start ranks of this program.
+  /// - Throws: `Refusal` if the launcher cannot start ranks of this program.
   package static func detect(_ environment: [String: String]) throws(Refusal) -> JobEnvironment? {
     func job(_ launcher: Launcher, _ rank: String, _ size: String) -> JobEnvironment? {
       guard let rank = environment[rank].flatMap({ Int($0) }),
@@ -30,8 +30,8 @@ package struct JobEnvironment: Sendable, Equatable {
       else { return nil }
       return JobEnvironment(launcher: launcher, rank: rank, size: size)
     }
-    // Ranks that mpirun started inside a Slurm job have both, so Open MPI's come first. The script of a Slurm
-    // batch job has SLURM_PROCID, but is no step of several tasks.
+    // Ranks that mpirun starts inside a Slurm job have both sets of variables, so Open MPI's come first. The
+    // script of a Slurm batch job has SLURM_PROCID, but is not a step of several tasks.
     if let job = job(.openMPI, "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE") { return job }
     if let job = job(.slurm, "SLURM_PROCID", "SLURM_STEP_NUM_TASKS") { return job }
     if let job = job(.hydra, "PMI_RANK", "PMI_SIZE") {

@@ -1,15 +1,15 @@
 import Foundation
 
-/// The processes of a job on this machine, known by a variable in their environment, which their children
-/// inherit.
+/// The processes of a job on this machine, identified by a variable in their environment, which their
+/// children inherit.
 package struct JobProcesses {
   let variable: String
-  /// A text that no other job has.
+  /// A text that is unique to the job.
   let value: String
 
   package init(variable: String, value: String) { (self.variable, self.value) = (variable, value) }
 
-  /// Those that are there. Only processes that this user may look into are found.
+  /// The running processes. Finds only those that this user may inspect.
   package func running() -> [pid_t] {
     let entry = [UInt8]("\(variable)=\(value)".utf8)
     let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
@@ -21,7 +21,7 @@ package struct JobProcesses {
     }
   }
 
-  /// Kills them, and waits until they have ended, 2 s at most.
+  /// Kills them and waits until they have ended, at most 2 s.
   package func kill() {
     var killed: Set<pid_t> = []
     for _ in 0..<100 {
@@ -33,10 +33,10 @@ package struct JobProcesses {
     }
   }
 
-  /// Whether a process runs. One that is dead and not yet collected does not.
+  /// Whether a process runs. A zombie does not.
   package static func isRunning(_ process: pid_t) -> Bool {
     guard let status = FileManager.default.contents(atPath: "/proc/\(process)/stat") else { return false }
-    // `PROCESS (NAME) STATE …`, and the name may have brackets.
+    // `PROCESS (NAME) STATE …`, where the name may contain brackets.
     let rest = String(decoding: status, as: UTF8.self).split(separator: ")").last ?? ""
     return !rest.hasPrefix(" Z") && !rest.hasPrefix(" X")
   }

@@ -1,15 +1,16 @@
-/// What to do after a job has failed: which ranks' devices the next job runs on, and whether it is worth going
-/// on. It is told what happened, and asks nobody itself.
+/// Decides what to do after a job has failed: which devices the next job runs on, and whether to continue at
+/// all. It does no I/O: the caller reports what happened.
 package struct JobRecovery: Sendable {
   /// What to do.
   package enum Decision: Sendable, Equatable {
-    /// Start again on these places, numbered as in `places` before.
+    /// Start again on these places, given as indices into the previous `places`.
     case goOn([Int])
-    /// Stop; with what a person can do.
+    /// Stop; with advice for the user.
     case giveUp(remedy: String)
   }
 
-  /// Failures in a row, with no step gained between them and no host lost, after which a job is given up.
+  /// The number of failures in a row, with no step gained between them and no host lost, after which a job is
+  /// given up.
   package static let patience = 3
 
   /// Where the ranks of the next job run.
@@ -17,16 +18,17 @@ package struct JobRecovery: Sendable {
   private var failures = 0
   private var lastStart = 0
 
-  /// A job whose ranks run at `places`; the first one has the run's files.
+  /// A job whose ranks run at `places`; the first place has the run's files.
   package init(_ places: [Hosts.Place]) { self.places = places }
 
-  /// Leaves out the places that a failure has cost.
+  /// Drops the places that a failure has cost.
   ///
   /// - Parameters:
   ///   - failure: how the job ended.
   ///   - silent: addresses of hosts that do not answer.
-  ///   - beganAt: the step after which the failed job went on; `nil` where it began anew, or ended before.
-  ///   - seesFiles: whether the run's files can be reached from this machine, and so without the first place.
+  ///   - beganAt: the step from which the failed job resumed; `nil` if it started from the beginning, or
+  ///     ended before that.
+  ///   - seesFiles: whether this machine can reach the run's files, so that the first place is not needed.
   package mutating func goOn(
     after failure: JobFailure, silent: Set<String>, beganAt: Int?, seesFiles: Bool
   ) -> Decision {
@@ -61,7 +63,7 @@ package struct JobRecovery: Sendable {
     return .goOn(left)
   }
 
-  /// The places that the failure itself has named.
+  /// The places that the failure itself names.
   private func failed(_ failure: JobFailure) -> Set<Int> {
     if let rank = failure.suspect { return [rank] }
     guard let host = failure.host else { return [] }

@@ -1,19 +1,17 @@
 import InputErrors
 
-/// The command that starts a job's ranks, for Open MPI 4.
+/// The command that starts a job's ranks with Open MPI 4.
 package struct MPIRunCommand: Sendable, Equatable {
   /// The machines.
   package let hosts: Hosts
-  /// How many ranks to start.
+  /// The number of ranks to start.
   package let ranks: Int
-  /// The program and its arguments, the same path on every host.
+  /// The program and its arguments. The program has the same path on every host.
   package let program: [String]
   /// Environment variables that are passed on to ranks on other hosts.
   package var variables: [String] = []
 
-  /// A job.
-  ///
-  /// - Throws: `Refusal` when the hosts have not enough slots.
+  /// - Throws: `Refusal` if the hosts do not have enough slots.
   package init(hosts: Hosts, ranks: Int, program: [String]) throws(Refusal) {
     precondition(ranks > 0 && !program.isEmpty, "nothing to start")
     guard ranks <= hosts.slots else {
@@ -24,7 +22,7 @@ package struct MPIRunCommand: Sendable, Equatable {
     (self.hosts, self.ranks, self.program) = (hosts, ranks, program)
   }
 
-  /// The lines of mpirun's own host file.
+  /// The lines of mpirun's host file.
   package var hostFile: String {
     hosts.hosts.map { host in
       "\(host.address) slots=\(host.slots)" + (host.user.map { " username=\($0)" } ?? "") + "\n"
@@ -34,15 +32,15 @@ package struct MPIRunCommand: Sendable, Equatable {
   /// The arguments of `mpirun`.
   ///
   /// - Parameters:
-  ///   - hostFile: the path at which the host file's text lies.
-  ///   - shellScript: the path at which the text of `RemoteShellScript` lies; `nil` to go without.
+  ///   - hostFile: the path of a file with the text of `hostFile`.
+  ///   - shellScript: the path of a file with the text of `RemoteShellScript`; `nil` for none.
   package func arguments(hostFile: String, shellScript: String? = nil) -> [String] {
-    // Bound to cores, the ranks of two hosts that share a machine would all sit on core 0.
+    // If bound to cores, the ranks of two hosts that share a machine would all run on core 0.
     var arguments = ["-np", "\(ranks)", "--hostfile", hostFile, "--map-by", "slot", "--bind-to", "none"]
     var parameters = parameters
     if let shellScript {
       parameters.removeAll { $0.name.hasPrefix("plm_rsh_") }
-      // The script is on this machine alone: no host starts others.
+      // The script is on this machine only, so other hosts must not start further daemons.
       parameters += [("plm_rsh_agent", "/bin/sh \(shellScript)"), ("plm_rsh_no_tree_spawn", "1")]
     }
     for (name, value) in parameters { arguments += ["--mca", name, value] }
@@ -50,13 +48,13 @@ package struct MPIRunCommand: Sendable, Equatable {
     return arguments + program
   }
 
-  /// Open MPI's settings. A job that is started by hand or by `srun` takes them from the environment, each as
+  /// Open MPI's settings. A job started by hand or by `srun` takes them from the environment, each as
   /// `OMPI_MCA_NAME=VALUE`.
   package var parameters: [(name: String, value: String)] {
     var parameters = [("pml", "ob1")]
     guard let network = hosts.network else {
-      // One machine: shared memory. Copying from process to process needs a right that containers lack; with
-      // more fragments under way a pause between two polls costs less.
+      // One machine: shared memory. Copying from process to process needs a privilege that containers lack;
+      // with more fragments in flight, a pause between two polls costs less.
       parameters += [
         ("btl", "vader,self"), ("btl_vader_single_copy_mechanism", "none"),
         ("pml_ob1_send_pipeline_depth", "32"),
@@ -65,17 +63,17 @@ package struct MPIRunCommand: Sendable, Equatable {
     }
     parameters += [
       ("btl", "tcp,self"), ("btl_tcp_if_include", network), ("oob_tcp_if_include", network),
-      // Open MPI would cut a host name at its first dot.
+      // Open MPI would truncate a host name at its first dot.
       ("orte_keep_fqdn_hostnames", "1"),
-      // By sends alone: with puts, the two directions of a socket take turns.
+      // Sends only: with puts, the two directions of a socket take turns.
       ("btl_tcp_flags", "1"),
       ("btl_tcp_sndbuf", "131072"), ("btl_tcp_rcvbuf", "131072"),
-      // A cut link is noticed after 3 + 3 · 1 s instead of never.
+      // A cut link is detected after 3 + 3 · 1 s instead of never.
       ("oob_tcp_keepalive_time", "3"), ("oob_tcp_keepalive_intvl", "1"), ("oob_tcp_keepalive_probes", "3"),
     ]
     parameters +=
       hosts.remoteShell.map { [("plm_rsh_agent", $0)] }
-      // A host that is off or unknown is an error in seconds, not a question nobody answers.
+      // A host that is off or unknown is an error within seconds instead of a prompt.
       ?? [("plm_rsh_agent", "ssh"), ("plm_rsh_args", "-o BatchMode=yes -o ConnectTimeout=5")]
     return parameters.map { (name: $0.0, value: $0.1) }
   }

@@ -1,10 +1,10 @@
 import Transport
 
-/// Why a job ended before its time.
+/// Why a job ended early.
 package struct JobFailure: Error, Sendable, Equatable, CustomStringConvertible {
-  /// The rank that died or gave up; `nil` where no single one is known.
+  /// The rank that died or gave up; `nil` if no single one is known.
   package let rank: Int?
-  /// The rank that is to blame: the one that died, or the one that another rank missed; `nil` likewise.
+  /// The rank to blame: the one that died, or the one that another rank missed; `nil` if none is known.
   package let suspect: Int?
   /// The name of the host that `rank` ran on, or of the host that was lost.
   package let host: String?
@@ -12,7 +12,7 @@ package struct JobFailure: Error, Sendable, Equatable, CustomStringConvertible {
   package let reason: String
   /// The exit code of mpirun.
   package let exitCode: Int32
-  /// What mpirun wrote about it, line by line.
+  /// mpirun's messages about the failure, line by line.
   package let details: [String]
 
   package init(
@@ -23,14 +23,14 @@ package struct JobFailure: Error, Sendable, Equatable, CustomStringConvertible {
     (self.exitCode, self.details) = (exitCode, details)
   }
 
-  /// One line.
   package var description: String {
     let place = host.map { " on host '\($0)'" } ?? ""
     return (rank.map { "rank \($0)\(place): " } ?? host.map { "host '\($0)': " } ?? "") + reason
   }
 }
 
-/// Tells the lines of the ranks from those of Open MPI's mpirun, and reads from these what went wrong.
+/// Separates the output of the ranks from that of Open MPI's mpirun, and finds the cause of a failure in the
+/// latter.
 package struct MPIRunReport {
   private enum Cause {
     case rank(Int, suspect: Int, String)
@@ -40,29 +40,29 @@ package struct MPIRunReport {
   package init() {}
 
   private var cause: Cause?
-  /// The rank that called `MPI_Abort`; its own words may come after mpirun's.
+  /// The rank that called `MPI_Abort`; its own message may come after mpirun's.
   private var aborted: Int?
-  /// The first host whose remote shell ended with an error: the reason where nothing else is known, and a
-  /// consequence otherwise.
+  /// The first host whose remote shell ended with an error. This is the reason if nothing else is known, and
+  /// a consequence otherwise.
   private var unreached: (host: String, code: String)?
   private var details: [String] = []
   private var isInBlock = false
-  /// The rank that the lines before spoke of.
+  /// The rank that the preceding lines named.
   private var named: Int?
 
-  /// mpirun's messages stand between lines of dashes.
+  /// mpirun's messages are enclosed in lines of dashes.
   private static let dashes = String(repeating: "-", count: 60)
 
   /// `[host:process] …`, `[host][[job,1],rank]…`, `mpirun.openmpi: …`.
   private static var ownLine: Regex<(Substring, Substring)> { /^(\[[^\[\]\s]+\](?: |\[\[)|mpirun\S*: )/ }
 
-  /// Whether something said that the job will end before its time.
+  /// Whether a line has reported a failure that will end the job.
   package var hasFailed: Bool { cause != nil || aborted != nil }
 
-  /// Looks at a line of output; whether it was about the job, and not a rank's own.
+  /// Reads a line of output. Returns whether it was about the job, not printed by a rank.
   package mutating func take(_ line: String, isError: Bool) -> Bool {
     guard isError else { return false }
-    // A line may begin with what another rank was printing at that moment.
+    // A line may begin with output that another rank was printing at that moment.
     if let match = line.firstMatch(of: /rank \d+ ended the job(?: because of rank \d+)?: .*/),
       let notice = AbortNotice(line: String(match.0))
     {
@@ -81,7 +81,7 @@ package struct MPIRunReport {
     return true
   }
 
-  /// Why the job failed. The first thing that was said counts: what follows are its consequences.
+  /// Why the job failed. The first cause reported counts; what follows are its consequences.
   package func failure(exitCode: Int32, hosts: Hosts) -> JobFailure {
     let shell = unreached.map {
       Cause.host(
@@ -104,7 +104,7 @@ package struct MPIRunReport {
     }
   }
 
-  /// The reason where nothing names a rank or a host.
+  /// The reason if nothing names a rank or a host.
   private func reason(_ exitCode: Int32) -> String {
     guard !details.isEmpty, !details.contains(where: { $0.hasPrefix("Primary job  terminated normally") })
     else {
@@ -112,7 +112,7 @@ package struct MPIRunReport {
         ? "a rank was ended by signal \(exitCode - 128) before it had joined the job"
         : "a rank ended with exit code \(exitCode)"
     }
-    // The first paragraph of what mpirun says, and the second where the first announces it.
+    // The first paragraph of mpirun's message, and the second if the first announces it.
     let paragraphs = details.split(separator: "").map { lines in
       lines.map { $0.split(separator: " ").joined(separator: " ") }.joined(separator: " ")
     }
@@ -127,7 +127,7 @@ package struct MPIRunReport {
       let rank = Int(match.1)
     {
       let signal = match.2.hasSuffix(".") ? match.2.dropLast() : match.2
-      // After an abort mpirun itself kills the others.
+      // After an abort, mpirun itself kills the others.
       if aborted == nil { found(.rank(rank, suspect: rank, "was ended by \(signal)")) }
     } else if let match = line.firstMatch(of: /Process name: \[\[\d+,\d+\],(\d+)\]/) {
       named = Int(match.1)

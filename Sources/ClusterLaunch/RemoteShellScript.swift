@@ -1,13 +1,13 @@
-/// A script between mpirun and the remote shell that says whose shell has ended: mpirun itself does not name
-/// the host when it loses one that way.
+/// A wrapper script around the remote shell that reports the host of a shell that failed: mpirun itself does
+/// not name a host that it loses that way.
 package enum RemoteShellScript {
   private static let beginning = "remote shell to "
 
-  /// The script's text; mpirun starts it as `sh FILE [-l USER] HOST COMMAND`.
+  /// The script's text; mpirun runs it as `sh FILE [-l USER] HOST COMMAND`.
   ///
-  /// - Parameter shell: the remote shell and its own arguments; `nil` for ssh.
+  /// - Parameter shell: the remote shell with its own arguments; `nil` for ssh.
   package static func text(_ shell: String?) -> String {
-    // A host that is off or unknown is an error in seconds, not a question nobody answers.
+    // A host that is off or unknown is an error within seconds instead of a prompt.
     let shell = shell ?? "ssh -x -o BatchMode=yes -o ConnectTimeout=5"
     return """
       host=$1
@@ -20,7 +20,7 @@ package enum RemoteShellScript {
       """
   }
 
-  /// The host and the exit code in a line that the script wrote; `nil` for other lines.
+  /// The host and the exit code in a line written by the script; `nil` for other lines.
   package static func ended(_ line: String) -> (host: String, code: String)? {
     guard let match = line.firstMatch(of: /remote shell to (\S+) ended with exit code (\d+)$/) else {
       return nil

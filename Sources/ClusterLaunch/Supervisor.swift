@@ -2,14 +2,14 @@ import Foundation
 import InputErrors
 import Transport
 
-/// Starts a job with `mpirun` and watches over it to its end.
+/// Starts a job with `mpirun` and supervises it to its end.
 ///
-/// Whatever happens to a rank, `run` ends within seconds: mpirun ends a job whose rank died or gave up, and
-/// where it does not, it is told to, then killed. Processes of the job that are left on this machine are
+/// Whatever happens to a rank, `run` returns within seconds: mpirun ends a job if a rank dies or gives up,
+/// and if it does not, it is terminated, then killed. Remaining processes of the job on this machine are
 /// killed; those on other hosts end with their connection to mpirun.
 package struct Supervisor: Sendable {
   private static let jobVariable = "CONTEXTURE_JOB"
-  /// Seconds that mpirun is given after the first sign of a failure, and again after it was told to end.
+  /// Seconds that mpirun is given after the first sign of a failure, and again after SIGTERM.
   private static let grace = (failure: 2.5, termination: 1.5)
 
   private let command: MPIRunCommand
@@ -19,12 +19,13 @@ package struct Supervisor: Sendable {
   /// Finds mpirun.
   ///
   /// - Parameters:
-  ///   - command: what to start.
-  ///   - environment: the variables of mpirun and of the ranks on this machine; `PATH` says where to look.
-  /// - Throws: `Refusal` when there is no Open MPI.
+  ///   - command: the job to start.
+  ///   - environment: the variables of mpirun and of the ranks on this machine; mpirun is looked up in its
+  ///     `PATH`.
+  /// - Throws: `Refusal` if Open MPI is not installed.
   package init(_ command: MPIRunCommand, environment: [String: String]) throws(Refusal) {
     let folders = (environment["PATH"] ?? "/usr/bin:/bin").split(separator: ":")
-    // Debian's own name comes first: where MPICH is installed too, mpirun may be its.
+    // Debian's own name comes first: if MPICH is installed too, mpirun may belong to it.
     let candidates = ["mpirun.openmpi", "mpirun"].flatMap { name in folders.map { "\($0)/\(name)" } }
     let remedy = "install Open MPI (on Debian: openmpi-bin)"
     guard let mpirun = candidates.first(where: { access($0, X_OK) == 0 }) else {
@@ -44,7 +45,7 @@ package struct Supervisor: Sendable {
     self.command = command
     self.mpirun = mpirun
     self.environment = environment
-    // Without effect for other users than root.
+    // Has no effect for users other than root.
     self.environment["OMPI_ALLOW_RUN_AS_ROOT"] = "1"
     self.environment["OMPI_ALLOW_RUN_AS_ROOT_CONFIRM"] = "1"
   }
@@ -52,10 +53,11 @@ package struct Supervisor: Sendable {
   /// Runs the job.
   ///
   /// - Parameters:
-  ///   - isCancelled: asked several times a second; once it says yes the job is ended.
-  ///   - isStopping: likewise; once it says yes the ranks are sent SIGUSR1, so that they stop by themselves.
-  ///   - onLine: is given each line that the ranks print, and whether it was printed as an error.
-  /// - Throws: `JobFailure` unless every rank ended with 0.
+  ///   - isCancelled: called several times a second; when it returns true, the job is ended.
+  ///   - isStopping: called several times a second; when it returns true, the ranks are sent SIGUSR1, so that
+  ///     they stop by themselves.
+  ///   - onLine: receives each line that the ranks print, and whether it was printed to standard error.
+  /// - Throws: `JobFailure` unless every rank exited with 0.
   package func run(
     isCancelled: () -> Bool = { false }, isStopping: () -> Bool = { false },
     onLine: (_ line: String, _ isError: Bool) -> Void
@@ -81,7 +83,7 @@ package struct Supervisor: Sendable {
     var command = command
     command.variables.append(job.variable)
     var words = [mpirun] + command.arguments(hostFile: hostFile, shellScript: shellScript)
-    // When this process is killed mpirun is told to end.
+    // If this process is killed, mpirun is sent SIGTERM.
     let setpriv = "/usr/bin/setpriv"
     if access(setpriv, X_OK) == 0 { words = [setpriv, "--pdeathsig", "TERM"] + words }
     var child = try ChildProcess(words, environment: environment)
@@ -93,7 +95,7 @@ package struct Supervisor: Sendable {
     var wasAsked = false
     var exitCode: Int32?
     while true {
-      // Asked first: lines that came before the end are all read after it.
+      // Checked first, so that all lines printed before the end are read after it.
       exitCode = child.exitCode()
       var lines: [ChildProcess.Line] = []
       repeat {

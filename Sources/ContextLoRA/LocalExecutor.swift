@@ -8,11 +8,13 @@ import Tensor
 package final class LocalExecutor: PhaseExecutor {
   private let stage: LlamaStage
   private let schedule: PhaseSchedule
-  private let data: any TrainingData
+  private let samples: any WorkflowSamples
   private let options: TrainingOptions
   package private(set) var adapter: LoRAAdapter
   package private(set) var phase: Phase?
   private var state: State?
+  /// `nil` if no answers are predicted.
+  private var predicted: PredictedAnswers?
 
   /// What a phase in progress holds.
   private struct State {
@@ -26,18 +28,21 @@ package final class LocalExecutor: PhaseExecutor {
     var best: ColumnValues?
   }
 
+  /// - Parameter answerer: what predicts parents' answers; `nil` if the samples never read them.
   /// - Precondition: the stage is a whole model.
   package init(
-    _ stage: LlamaStage, schedule: PhaseSchedule, adapter: LoRAAdapter, data: any TrainingData,
-    options: TrainingOptions
+    _ stage: LlamaStage, schedule: PhaseSchedule, adapter: LoRAAdapter, samples: any WorkflowSamples,
+    answerer: (any TaskAnswerer)?, options: TrainingOptions
   ) {
+    precondition(!samples.usesPredictions || answerer != nil, "LocalExecutor: nobody predicts answers")
     (self.stage, self.schedule, self.adapter) = (stage, schedule, adapter)
-    (self.data, self.options) = (data, options)
+    (self.samples, self.options) = (samples, options)
+    predicted = samples.usesPredictions ? answerer.map { PredictedAnswers(samples, $0, schedule) } : nil
   }
 
   package var leads: Bool { true }
-  package var sampleCount: Int { data.sampleCount }
-  package var validation: (any ValidationEpisodes)? { data.validation }
+  package var sampleCount: Int { samples.sampleCount }
+  package var validation: (any ValidationEpisodes)? { samples.validation }
   package var longestWindow: Int { 1 }
   package var sharesColumns: Bool { false }
 
@@ -58,17 +63,17 @@ package final class LocalExecutor: PhaseExecutor {
     _ phase: Phase, from checkpoint: TrainingCheckpoint?, pace _: PhasePace
   ) throws -> Int {
     let rows = options.microBatchRows(
-      longest: try data.longestSequence(task: phase.task), samples: data.sampleCount)
-    let validates = options.validation != nil && data.validation != nil
+      longest: try samples.longestSequence(phase.task), samples: samples.sampleCount)
+    let validates = options.validation != nil && samples.validation != nil
     // Predictions, evidence for freezing, and the validation of refined prerequisites compute with other columns
     // than the phase's.
     let folds =
-      !data.usesPredictions && options.adaptiveFreezing == nil
+      !samples.usesPredictions && options.adaptiveFreezing == nil
       && (!validates || phase.refinedPrerequisites.isEmpty)
     let trainer = try PhaseTrainer(
       stage, adapter: adapter, columns: phase.columnView, options: options, rows: rows, folds: folds)
     var state = State(
-      trainer: trainer, rows: rows, history: History(limit: data.usesPredictions ? options.staleness : 0))
+      trainer: trainer, rows: rows, history: History(limit: samples.usesPredictions ? options.staleness : 0))
     if let checkpoint, let moments = checkpoint.optimizer {
       trainer.optimizerState = moments
       state.history.values = checkpoint.history
@@ -78,6 +83,7 @@ package final class LocalExecutor: PhaseExecutor {
       }
     }
     (self.state, self.phase) = (state, phase)
+    predicted?.removeAll()
     return trainer.byteCount
   }
 
@@ -85,25 +91,40 @@ package final class LocalExecutor: PhaseExecutor {
     _ window: [StepSamples], pace: PhasePace, report: (StepOutcome) throws -> Void,
     onEvent: (TrainingEvent) throws -> Void
   ) throws {
-    for samples in window {
+    for batch in window {
       let start = ContinuousClock.now
       guard var state, let phase else { preconditionFailure("LocalExecutor: steps without a phase") }
-      let parentsChange = phase.prerequisites.contains { !$0.trainable.isEmpty }
-      let sequences = try data.sequences(
-        task: phase.task, samples: samples.samples, phase: phase.index, epoch: samples.epoch,
-        parentsChange: parentsChange
-      ) { state.history.adapter(adapter, state.trainer) }
-      if let adaptive = options.adaptiveFreezing, samples.step % adaptive.interval == 0 {
-        try freeze(adaptive, &state, phase, sequences, step: samples.step, onEvent)
+      let sequences = try sequences(batch, phase, state)
+      if let adaptive = options.adaptiveFreezing, batch.step % adaptive.interval == 0 {
+        try freeze(adaptive, &state, phase, sequences, step: batch.step, onEvent)
       }
       state.history.record(state.trainer)
       self.state = state
       let result = try state.trainer.step(
-        sequences, learningRate: options.learningRate.rate(step: samples.step + 1, pace))
+        sequences, learningRate: options.learningRate.rate(step: batch.step + 1, pace))
       try report(
         StepOutcome(
-          step: samples.step, loss: result.loss, gradientNorm: result.gradientNorm, tokens: result.tokens,
+          step: batch.step, loss: result.loss, gradientNorm: result.gradientNorm, tokens: result.tokens,
           targets: result.targets, seconds: (ContinuousClock.now - start).inSeconds))
+    }
+  }
+
+  /// A step's sequences, with predicted parents' answers in those samples that read them.
+  private func sequences(_ batch: StepSamples, _ phase: Phase, _ state: State) throws -> [TokenSequence] {
+    let hasParents = !schedule.graph.parents(of: phase.task).isEmpty
+    let asked = batch.samples.filter {
+      hasParents && samples.usesPredictions && samples.predicts($0, phase: phase.index, epoch: batch.epoch)
+    }
+    var texts: [Int: [String: String]] = [:]
+    if !asked.isEmpty {
+      let changed = phase.prerequisites.contains { !$0.trainable.isEmpty }
+      texts =
+        try predicted?.texts(for: phase.task, samples: asked, changed: changed) {
+          state.history.adapter(adapter, state.trainer)
+        } ?? [:]
+    }
+    return try batch.samples.map {
+      try samples.sequence(phase.task, sample: $0, parentAnswers: texts[$0])
     }
   }
 
@@ -126,7 +147,7 @@ package final class LocalExecutor: PhaseExecutor {
   }
 
   private func score(_ task: String, _ view: AdapterView) throws -> ValidationScore? {
-    guard let validation = data.validation else { return nil }
+    guard let validation = samples.validation else { return nil }
     return validation.score(
       task: task, try Scorer(stage).tokenScores(validation.questions(task: task), adapter: view))
   }
@@ -165,7 +186,7 @@ package final class LocalExecutor: PhaseExecutor {
     state.trainer.commit(to: &current)
     var heldBack: [String: [TokenSequence]] = [:]
     for prerequisite in phase.prerequisites where !prerequisite.trainable.isEmpty {
-      heldBack[prerequisite.task] = try data.heldBack(task: prerequisite.task)
+      heldBack[prerequisite.task] = try samples.validationSequences(prerequisite.task)
     }
     let decisions = try adaptive.decide(
       phase, step: step, start: state.lossesAtStart,
@@ -206,11 +227,12 @@ extension WorkflowTrainer {
   ///
   /// - Precondition: the stage is a whole model.
   package convenience init(
-    _ stage: LlamaStage, schedule: PhaseSchedule, adapter: LoRAAdapter, data: any TrainingData,
-    options: TrainingOptions
+    _ stage: LlamaStage, schedule: PhaseSchedule, adapter: LoRAAdapter, samples: any WorkflowSamples,
+    answerer: (any TaskAnswerer)?, options: TrainingOptions
   ) {
     self.init(
-      LocalExecutor(stage, schedule: schedule, adapter: adapter, data: data, options: options),
+      LocalExecutor(
+        stage, schedule: schedule, adapter: adapter, samples: samples, answerer: answerer, options: options),
       schedule: schedule, options: options)
   }
 }

@@ -1,24 +1,23 @@
 import Foundation
 import SafeFiles
 
-/// The three parts of a data set: what is trained on, what is held back meanwhile, and what is reported.
+/// The three splits of a data set: training, validation and test.
 package struct DatasetSplits: Sendable, Equatable {
   /// The episodes to train on.
   package var train: [Episode]
-  /// Held back from training, which measures itself on them.
+  /// The validation episodes, on which training measures itself.
   package var valid: [Episode]
-  /// The episodes for the final figures.
+  /// The test episodes, on which the final accuracies are measured.
   package var test: [Episode]
 
-  /// Makes splits of their parts.
   package init(train: [Episode], valid: [Episode], test: [Episode]) {
     self.train = train
     self.valid = valid
     self.test = test
   }
 
-  /// Cuts `episodes`, in their order, into 80 % train, 10 % valid and 10 % test (rounded down for the latter
-  /// two, which get at least one each).
+  /// Splits `episodes`, in their order, into 80 % train, 10 % valid and 10 % test. The last two are rounded
+  /// down, but have at least one episode each.
   ///
   /// - Precondition: there are at least three episodes.
   package init(cutting episodes: [Episode]) {
@@ -33,32 +32,31 @@ package struct DatasetSplits: Sendable, Equatable {
 
 /// A folder with `train.jsonl`, `valid.jsonl` and `test.jsonl`.
 package struct DatasetFolder: Sendable, Equatable {
-  /// The part of a data set that one file holds.
+  /// A split of the data set, stored in one file.
   package enum Split: String, Sendable, CaseIterable {
-    /// What is trained on.
+    /// Training.
     case train
-    /// What is held back meanwhile.
+    /// Validation during training.
     case valid
-    /// What is reported.
+    /// The final measurement.
     case test
   }
 
-  /// The folder.
   package let path: String
 
-  /// The data set in the folder `path`. Nothing is read yet.
+  /// A data set in the folder `path`. The folder is not accessed yet.
   package init(path: String) {
     self.path = path
   }
 
-  /// The file of one split.
+  /// The path of a split's file.
   package func file(_ split: Split) -> String {
     URL(fileURLWithPath: path).appendingPathComponent("\(split.rawValue).jsonl").relativePath
   }
 
-  /// The episodes of one split.
+  /// Reads the episodes of one split.
   ///
-  /// - Parameter schema: What every episode must hold.
+  /// - Parameter schema: what every episode must contain.
   /// - Throws: `EpisodeFileError`, also if the folder or the file is missing.
   package func read(
     _ split: Split, schema: EpisodeSchema = EpisodeSchema()
@@ -66,9 +64,9 @@ package struct DatasetFolder: Sendable, Equatable {
     try EpisodeFile.read(file(split), schema: schema)
   }
 
-  /// All three splits.
+  /// Reads all three splits.
   ///
-  /// - Parameter schema: What every episode must hold.
+  /// - Parameter schema: what every episode must contain.
   /// - Throws: `EpisodeFileError`, also if the folder or a file is missing.
   package func read(
     schema: EpisodeSchema = EpisodeSchema()
@@ -79,7 +77,7 @@ package struct DatasetFolder: Sendable, Equatable {
       test: try read(.test, schema: schema))
   }
 
-  /// Writes all three files, each atomically, and makes the folder if it is not there.
+  /// Writes all three files, each atomically. Creates the folder if it does not exist.
   ///
   /// - Throws: `FileError` if the folder or a file cannot be written.
   package func write(_ splits: DatasetSplits) throws {

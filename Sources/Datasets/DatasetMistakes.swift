@@ -1,18 +1,18 @@
 import Foundation
 import InputErrors
 
-/// Everything that is wrong in the files of a data set.
+/// The errors in the files of a data set.
 package struct DatasetMistakes: InputError, Equatable {
-  /// Of each line the first problem, file by file, so many of a file at most.
+  /// The first error on each invalid line, file by file, up to `limit` per file.
   package let mistakes: [EpisodeFileError]
 
-  /// The most problems of one file that are told.
+  /// The maximum number of reported errors per file.
   package static let limit = 20
 
-  /// Looks through all three files of a folder.
+  /// Checks all three files of a folder.
   ///
-  /// - Parameter schema: What every episode must hold.
-  /// - Throws: itself, where anything is wrong.
+  /// - Parameter schema: what every episode must contain.
+  /// - Throws: `DatasetMistakes` if there are errors.
   package static func refuse(
     in folder: DatasetFolder, schema: EpisodeSchema
   ) throws(DatasetMistakes) {
@@ -25,7 +25,7 @@ package struct DatasetMistakes: InputError, Equatable {
     if !mistakes.isEmpty { throw DatasetMistakes(mistakes: mistakes) }
   }
 
-  /// A line a problem; that of each names file, line, field and remedy.
+  /// One line per error, with file, line, field, problem and fix.
   package var description: String {
     let lines = mistakes.map(\.description)
     let isCut = Dictionary(grouping: mistakes, by: \.path).values.contains { $0.count == Self.limit }

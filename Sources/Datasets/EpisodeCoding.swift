@@ -1,6 +1,6 @@
 import StrictJSON
 
-/// Turns one line of a file into an episode and checks all that can be checked of it.
+/// Decodes and validates one line of a file as an episode.
 struct EpisodeDecoder {
   let path: String
   let schema: EpisodeSchema
@@ -25,7 +25,7 @@ struct EpisodeDecoder {
     }
     let tasksCursor = root.at("tasks")
     var items: [String: TaskItem] = [:]
-    // Episodes that are only asked may be just their inputs.
+    // If answers are optional and the schema has the questions, an episode may have only its inputs.
     let given = members.first { $0.key == "tasks" }
     let isOptional = schema.answersOptional && !schema.questions.isEmpty
     for member in given == nil && isOptional ? [] : try tasksCursor.object(root.member("tasks", of: members))
@@ -48,7 +48,7 @@ struct EpisodeDecoder {
       id: id, inputs: texts, tasks: items, origin: Episode.Origin(path: path, line: number))
   }
 
-  /// - Parameter standard: what the task asks where the episode does not say it.
+  /// - Parameter standard: the schema's question and options, used if the episode does not have its own.
   private func item(
     _ value: JSONValue, _ standard: EpisodeSchema.Question?, at cursor: LineCursor
   ) throws(EpisodeFileError) -> TaskItem {
@@ -109,12 +109,12 @@ struct EpisodeDecoder {
   }
 }
 
-/// A place in a line, for messages, with the checks that every place needs.
+/// A position in a line, for error messages, with the checks that every position needs.
 private struct LineCursor {
   let path: String
   let line: Int
-  /// The names that lead to the place, outermost first. Not an array and joined only for a message, because
-  /// every field of every line makes a cursor.
+  /// The path of field names to the position, outermost first. It is a tuple, joined only for a message,
+  /// because every field of every line creates a cursor.
   private var names: (String?, String?, String?, String?) = (nil, nil, nil, nil)
 
   init(path: String, line: Int) {
@@ -164,7 +164,7 @@ private struct LineCursor {
   }
 }
 
-/// Writes an episode as one line of JSON, always the same bytes for equal episodes.
+/// Encodes an episode as one line of JSON. Equal episodes give equal bytes.
 enum EpisodeEncoder {
   static func append(_ episode: Episode, to buffer: inout [UInt8]) {
     buffer += #"{"id":"#.utf8

@@ -1,17 +1,17 @@
 import Foundation
 import SafeFiles
 
-/// Files of episodes in JSONL: UTF-8, one JSON object a line, blank lines allowed.
+/// JSONL files of episodes: UTF-8, one JSON object per line; blank lines are allowed.
 package enum EpisodeFile {
-  /// The path that stands for standard input, which is read to its end.
+  /// The path that means standard input, which is read to its end.
   package static let standardInput = "-"
 
-  /// All episodes of a file, in its order.
+  /// Reads all episodes of a file, in file order.
   ///
   /// - Parameters:
-  ///   - path: The file, or ``standardInput``.
-  ///   - schema: What every episode must hold.
-  /// - Throws: `EpisodeFileError` at the first problem.
+  ///   - path: the file, or ``standardInput``.
+  ///   - schema: what every episode must contain.
+  /// - Throws: `EpisodeFileError` for the first error.
   package static func read(
     _ path: String, schema: EpisodeSchema = EpisodeSchema()
   ) throws(EpisodeFileError) -> [Episode] {
@@ -20,20 +20,21 @@ package enum EpisodeFile {
     return episodes
   }
 
-  /// Reads a file line by line and hands over one episode at a time, so that a file larger than memory can
-  /// be walked through: the file is mapped, and only the ids are kept (to find repeated ones).
+  /// Reads a file line by line and passes each episode to `body`. Works for files larger than memory: the
+  /// file is memory-mapped, and only the ids are kept, to detect duplicates.
   ///
-  /// - Parameters: as for `read(_:schema:)`; `body` is called in the order of the lines.
-  /// - Throws: `EpisodeFileError` at the first problem; `body` has seen the episodes before it.
+  /// - Parameters: as for `read(_:schema:)`; `body` is called in line order.
+  /// - Throws: `EpisodeFileError` for the first error, after `body` has been called with the episodes before
+  ///   it.
   package static func forEach(
     in path: String, schema: EpisodeSchema = EpisodeSchema(), _ body: (Episode) -> Void
   ) throws(EpisodeFileError) {
     try visit(path, schema, body) { (mistake) throws(EpisodeFileError) in throw mistake }
   }
 
-  /// What is wrong in a file: the first problem of each line that has one, or that it cannot be read.
+  /// The errors in a file: the first error on each invalid line, or the reason why the file cannot be read.
   ///
-  /// - Parameters: as for `read(_:schema:)`; `limit` is the most problems that are looked for.
+  /// - Parameters: as for `read(_:schema:)`; `limit` is the maximum number of errors.
   package static func mistakes(
     in path: String, schema: EpisodeSchema = EpisodeSchema(), limit: Int = .max
   ) -> [EpisodeFileError] {
@@ -50,7 +51,8 @@ package enum EpisodeFile {
     return mistakes
   }
 
-  /// Hands over each line's episode, or what is wrong with it; ends with what `onMistake` throws.
+  /// Passes each line's episode to `body` or its error to `onMistake`, and stops at the first error that
+  /// `onMistake` throws.
   private static func visit(
     _ path: String, _ schema: EpisodeSchema, _ body: (Episode) -> Void,
     onMistake: (EpisodeFileError) throws(EpisodeFileError) -> Void
@@ -84,8 +86,8 @@ package enum EpisodeFile {
     if !holdsLines { throw EpisodeFileError(path: path, problem: .empty) }
   }
 
-  /// Writes episodes, one a line, keys sorted by their UTF-8 bytes and slashes unescaped: equal episodes give
-  /// equal bytes. The file appears complete or not at all.
+  /// Writes episodes, one per line, with keys sorted by their UTF-8 bytes and unescaped slashes, so that
+  /// equal episodes give equal bytes. The file is written atomically.
   ///
   /// - Throws: `FileError` if it cannot be written.
   package static func write(_ episodes: some Sequence<Episode>, to path: String) throws {
@@ -104,7 +106,7 @@ package enum EpisodeFile {
 
   private static func load(_ path: String) throws(EpisodeFileError) -> Data {
     if path == standardInput {
-      // Not /dev/stdin: to open a pipe again waits for another writer.
+      // Not /dev/stdin: opening a pipe again would wait for another writer.
       do { return try FileHandle.standardInput.readToEnd() ?? Data() } catch {
         throw EpisodeFileError(path: path, problem: .unreadable(reason(error)))
       }
@@ -143,7 +145,7 @@ package enum EpisodeFile {
     return UnsafeRawPointer(end) - base
   }
 
-  /// The system's words for an error, without the paths and codes around them.
+  /// The system's message for an error, without paths and codes.
   private static func reason(_ error: any Error) -> String {
     let error = error as NSError
     let cause = error.userInfo[NSUnderlyingErrorKey] as? NSError ?? error

@@ -1,51 +1,50 @@
 import InputErrors
 
-/// Why a file of episodes cannot be read or written: which file, which line, which field, and what to do.
+/// Why a file of episodes cannot be read or written: the file, line, field, problem and fix.
 package struct EpisodeFileError: InputError, Equatable {
   /// What is wrong.
   package enum Problem: Sendable, Equatable {
-    /// No file, or no folder, has this name.
+    /// The file or folder does not exist.
     case missing
-    /// The file could not be read; why.
+    /// The file cannot be read, for the given reason.
     case unreadable(String)
-    /// No line holds an episode.
+    /// The file contains no episodes.
     case empty
-    /// The line is not JSON; why, and at which byte of the line, counted from 1.
+    /// The line is not JSON, for the given reason. `column` is a byte position in the line, from 1.
     case notJSON(reason: String, column: Int)
-    /// The field has another type than it must have.
+    /// The field has the wrong type.
     case wrongType(expected: String, found: String)
-    /// A field that every line or item must have is missing.
+    /// A required field of a line or item is missing.
     case missingField(String)
-    /// An item has a field that is not known.
+    /// An item has an unknown field.
     case unknownField(String)
     /// The id or a name is empty.
     case emptyText
-    /// A task that was asked for has no item in this line.
+    /// The line has no item for a required task.
     case missingTask(String)
-    /// An input that a task reads is missing in this line.
+    /// The line lacks an input that a task reads.
     case missingInput(String, task: String)
-    /// The answer is not the index of an option.
+    /// The answer is not an index of the options.
     case answerOutsideOptions(answer: Int, options: Int)
     /// A multiple-choice item has fewer than two options.
     case tooFewOptions(Int)
     /// A multiple-choice item has more options than there are letters.
     case tooManyOptions(Int)
-    /// Two options of an item are the same.
+    /// Two options of an item are equal.
     case duplicateOption(String)
     /// An earlier line has the same id.
     case duplicateID(String, firstLine: Int)
   }
 
-  /// The file, as it was named by the caller.
+  /// The file name as the caller gave it.
   package let path: String
-  /// The line, counted from 1, if the problem lies in one.
+  /// The line, from 1; `nil` if the problem is not in a line.
   package let line: Int?
-  /// The field, with dots between levels, such as `tasks.route.answer`.
+  /// The dotted path of the field, such as `tasks.route.answer`.
   package let field: String?
   /// What is wrong.
   package let problem: Problem
 
-  /// Makes an error of its parts.
   package init(path: String, line: Int? = nil, field: String? = nil, problem: Problem) {
     self.path = path
     self.line = line
@@ -53,7 +52,7 @@ package struct EpisodeFileError: InputError, Equatable {
     self.problem = problem
   }
 
-  /// One line: file, line, field, what is wrong, and the remedy.
+  /// One line with the file, line, field, problem and fix.
   package var description: String {
     var place = path
     if let line { place += ":\(line)" }

@@ -1,28 +1,27 @@
-/// What every episode of a workflow must hold, and what it may leave out.
+/// What every episode of a workflow must contain and what it may omit.
 package struct EpisodeSchema: Sendable, Equatable {
-  /// The tasks that every episode must have. Others may be there too; they are checked and kept.
+  /// The tasks that every episode must have. Other tasks are allowed; they are checked and kept.
   package var tasks: [String]
-  /// For each task, the inputs it reads, which every episode must have.
+  /// The inputs that each task reads; every episode must have them.
   package var inputs: [String: [String]]
-  /// Questions and options that tasks have in every episode that does not give its own.
+  /// The tasks' questions and options in every episode that does not have its own.
   package var questions: [String: Question]
-  /// Whether items may come without an answer, to be asked only.
+  /// Whether items may have no answer, so that they are only asked.
   package var answersOptional: Bool
 
-  /// What a task asks in every episode.
+  /// A task's question and options in every episode.
   package struct Question: Sendable, Equatable {
     /// The question; `nil` if each episode has its own.
     package var text: String?
-    /// The options in the order in which they are shown; `nil` if each episode has its own, or none.
+    /// The options in display order; `nil` if each episode has its own or none.
     package var options: [String]?
 
-    /// A question, options, or both.
     package init(text: String?, options: [String]?) {
       (self.text, self.options) = (text, options)
     }
   }
 
-  /// A schema; by default anything that is an episode conforms to it.
+  /// Creates a schema. By default, every valid episode conforms to it.
   package init(
     tasks: [String] = [], inputs: [String: [String]] = [:], questions: [String: Question] = [:],
     answersOptional: Bool = false
@@ -31,7 +30,7 @@ package struct EpisodeSchema: Sendable, Equatable {
     (self.questions, self.answersOptional) = (questions, answersOptional)
   }
 
-  /// The same for episodes that are only asked.
+  /// The same schema for episodes without gold answers.
   package var withoutAnswers: EpisodeSchema {
     var schema = self
     schema.answersOptional = true

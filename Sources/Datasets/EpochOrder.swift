@@ -1,8 +1,8 @@
 import SeededRandom
-/// The order in which one epoch visits the samples: a permutation of `0 ..< count` that depends on the
-/// count, the seed and the epoch's number alone.
+/// The order of the samples in one epoch: a permutation of `0 ..< count` that depends only on the count, the
+/// seed and the number of the epoch.
 package struct EpochOrder: Sendable, Equatable, RandomAccessCollection {
-  /// The sample visited at each place.
+  /// The sample at each position.
   package let permutation: [Int]
 
   /// The order of epoch `epoch` (from 0) over `count` samples.
@@ -14,23 +14,21 @@ package struct EpochOrder: Sendable, Equatable, RandomAccessCollection {
     permutation = Array(0..<count).shuffled(by: &generator)
   }
 
-  /// The first place: 0.
   package var startIndex: Int { 0 }
-  /// One past the last place: the number of samples.
   package var endIndex: Int { permutation.count }
-  /// The sample visited at `position`.
+  /// The sample at `position`.
   package subscript(position: Int) -> Int { permutation[position] }
 }
 
-/// How far a pass over the samples has come: the epoch, and how many of its samples were taken. Written
-/// into a checkpoint, it is enough to go on with exactly the samples that are left.
+/// The progress of a pass over the samples: the epoch and the number of its samples already taken. A
+/// checkpoint that stores it can resume with exactly the remaining samples.
 package struct DataCursor: Sendable, Equatable, Codable {
-  /// The epoch, counted from 0.
+  /// The epoch, from 0.
   package private(set) var epoch: Int
-  /// The number of samples of this epoch that were taken.
+  /// The number of samples of this epoch already taken.
   package private(set) var position: Int
 
-  /// A cursor at the given place; by default before the first sample of the first epoch.
+  /// A cursor at the given position; by default, before the first sample of the first epoch.
   ///
   /// - Precondition: `epoch` and `position` are not negative.
   package init(epoch: Int = 0, position: Int = 0) {
@@ -39,19 +37,20 @@ package struct DataCursor: Sendable, Equatable, Codable {
     self.position = position
   }
 
-  /// Takes the next samples of the epoch, at most `limit`, and moves on. A batch never crosses the end of
-  /// an epoch, so the last one may be short; after it the cursor stands before the next epoch.
+  /// Takes the next samples of the epoch, up to `limit`, and advances. A batch never crosses the end of an
+  /// epoch, so the last batch of an epoch may be short; after it, the cursor is at the start of the next
+  /// epoch.
   ///
-  /// - Precondition: `limit` and `count` are positive and the cursor lies within `count` samples.
+  /// - Precondition: `limit` and `count` are positive and the cursor is within `count` samples.
   package mutating func take(_ limit: Int, of count: Int, seed: UInt64) -> [Int] {
     precondition(limit > 0 && count > 0, "limit and count must be positive")
     return take(limit, from: EpochOrder(count: count, seed: seed, epoch: epoch))
   }
 
-  /// Takes the next samples from `order`, the order of this cursor's epoch, which the caller keeps between
-  /// batches to save making it anew.
+  /// Takes the next samples from `order`, the order of this cursor's epoch. The caller keeps it between
+  /// batches to avoid computing it again.
   ///
-  /// - Precondition: `limit` is positive and the cursor lies within the order.
+  /// - Precondition: `limit` is positive and the cursor is within the order.
   package mutating func take(_ limit: Int, from order: EpochOrder) -> [Int] {
     precondition(limit > 0, "limit must be positive")
     precondition(position < order.count, "the cursor lies beyond the \(order.count) samples of its epoch")

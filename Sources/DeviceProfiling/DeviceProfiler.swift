@@ -4,52 +4,50 @@ import LanguageModels
 import Tensor
 
 /// Times one device's share of a pipeline: a layer forward and backward, the head, the embedding and the
-/// optimiser, one micro-batch at a time as a stage of a pipeline computes it.
+/// optimiser, one micro-batch at a time as a pipeline stage computes it.
 ///
-/// Only a few layers are loaded at a time, so a device can be timed that holds no whole model.
+/// Only a few layers are loaded at a time, so a device that cannot hold the whole model can be timed, too.
 package struct DeviceProfiler: Sendable {
   /// Micro-batch sizes in tokens for the layers, ascending. Default: 16 to 640.
   package var tokens = [16, 64, 128, 200, 340, 640]
-  /// The sizes that further rank columns are timed at. Default: 64 and 340.
+  /// Micro-batch sizes in tokens for layers with further rank columns. Default: 64 and 340.
   package var columnTokens = [64, 340]
   /// Numbers of labelled tokens for the head, ascending. Default: 4 to 256.
   package var labels = [4, 16, 64, 256]
-  /// Tokens of one sequence in a micro-batch. Default: 128.
+  /// Tokens per sequence in a micro-batch. Default: 128.
   package var sequenceLength = 128
-  /// Rank columns of all seven adapted matrices of a layer; all of them train. A layer is also timed with three
-  /// times as many frozen ones beside them, and with four times as many that train. Default: 16.
+  /// Trained rank columns of all seven adapted matrices of a layer. A layer is also timed with three times as
+  /// many frozen columns in addition, and with four times as many trained columns. Default: 16.
   package var rank = 16
-  /// Rounds of repetitions for each size; the median of their means counts. Default: 3.
+  /// Rounds of repetitions for each size; the result is the median of the rounds' means. Default: 3.
   package var rounds = 3
-  /// Seconds of one round at least: several periods of a processor quota, which is given out by tenths of a
-  /// second. Default: 0.3.
+  /// Minimum seconds per round. The default spans several periods of a processor quota, which are about a
+  /// tenth of a second long. Default: 0.3.
   package var secondsPerRound = 0.3
 
-  /// Called before each pass, outside of the clock. A pass of a pipeline's stage comes after a message: receiving one
-  /// here has it timed in the same condition. Default: nothing.
+  /// Called before each pass, outside of the timing. In a pipeline, a pass follows a message; receiving one
+  /// here reproduces that condition. Default: nothing.
   package var between: @Sendable () throws -> Void = {}
 
-  /// The default settings.
   package init() {}
 
-  /// One thing that is timed.
+  /// A piece of work to time.
   package enum Work: Sendable, Hashable, CustomStringConvertible {
-    /// A layer, for a micro-batch of so many tokens.
+    /// A layer, for a micro-batch of `tokens` tokens.
     case layer(tokens: Int)
     /// A layer with other numbers of rank columns.
     case columns(trained: Int, frozen: Int, tokens: Int)
-    /// The optimiser's update of a layer.
+    /// The optimiser update of a layer.
     case update
-    /// The adding up of replicas' gradients of a layer.
+    /// The summation of replicas' gradients of a layer.
     case sum
     /// The token embedding.
     case embedding(tokens: Int)
-    /// The model's last layer, with all rows and with the labelled ones alone.
+    /// The model's last layer, with all rows and with only the labelled ones.
     case lastLayer(tokens: Int, labels: Int)
-    /// Final norm, head and loss, for so many labelled tokens.
+    /// Final norm, head and loss, for `labels` labelled tokens.
     case head(labels: Int)
 
-    /// In words.
     package var description: String {
       switch self {
       case .layer(let tokens): "a layer, \(tokens) tokens"
@@ -64,7 +62,7 @@ package struct DeviceProfiler: Sendable {
     }
   }
 
-  /// Everything that is timed in a round, in order: the layers' rounds come first, then those of the last layer and the
+  /// All work of a round, in order. All rounds of the layers come before those of the last layer and the
   /// head.
   package var work: [Work] {
     tokens.map { .layer(tokens: $0) } + [.update, .sum] + embeddingTokens.map { .embedding(tokens: $0) }
@@ -79,22 +77,22 @@ package struct DeviceProfiler: Sendable {
 
   private var otherColumns: [(trained: Int, frozen: Int)] { [(rank, 3 * rank), (4 * rank, 0)] }
 
-  /// Rows are copied one by one: two sizes make the line.
+  /// Rows are copied one by one, so two sizes determine the line.
   private var embeddingTokens: [Int] { Array(Set([tokens.first, tokens.last].compactMap { $0 })).sorted() }
 
-  /// Times everything, in rounds: each piece of work once a round, so that the repetitions of one lie apart in time and
-  /// what disturbs a machine for a while does not disturb them all.
+  /// Times everything in rounds, each piece of work once per round. The repetitions are thus spread over
+  /// time, and a temporary disturbance of the machine does not affect them all.
   ///
   /// - Parameters:
   ///   - weights: the model.
-  ///   - device: computes with all its workers on one micro-batch.
-  ///   - before: called before each piece of work is timed in a round, once it is warm: where several devices share a
-  ///     machine, a barrier here has them timed while the others compute too.
-  ///   - others: how many other devices of the machine are timed at the same time.
-  ///   - inTurn: has the devices of a machine do something one after the other. It calls what it is given once, when the
-  ///     others wait, and returns what it got. With it everything is also timed alone: the result has the times
-  ///     alone, and how many times as long they are beside the others.
-  /// - Throws: what the weight source throws for a damaged file, and what the functions throw.
+  ///   - device: computes one micro-batch with all its workers.
+  ///   - before: called in each round before a piece of work is timed, after a warm-up pass. If several
+  ///     devices share a machine, a barrier here makes them compute at the same time while they are timed.
+  ///   - others: the number of other devices of the machine that are timed at the same time.
+  ///   - inTurn: lets the devices of a machine do something one after the other. It calls its argument once,
+  ///     while the others wait, and returns the result. If given, everything is also timed alone; the result
+  ///     then has the times alone and the slowdown beside the others.
+  /// - Throws: the weight source's errors for a damaged file, and the closures' errors.
   package func measure(
     _ weights: any WeightSource, on device: any ComputeDevice, before: (Work) throws -> Void = { _ in },
     others: Int = 0, inTurn: ((() throws -> [Double]) throws -> [Double])? = nil
@@ -112,8 +110,8 @@ package struct DeviceProfiler: Sendable {
     return times
   }
 
-  /// Layers of the middle: two, or as many small ones as a processor's caches cannot hold, because a stage that
-  /// computes one layer after the other finds none of their weights there.
+  /// Two layers from the middle of the model, or more if they are small, so that a processor's caches cannot
+  /// hold them: a stage that computes one layer after the other finds none of their weights there.
   package static func layersToTime(of configuration: LlamaConfiguration) -> Range<Int> {
     let hidden = configuration.hiddenSize
     let attention = configuration.headDimension * (configuration.headCount + configuration.keyValueHeadCount)
@@ -123,7 +121,7 @@ package struct DeviceProfiler: Sendable {
     return first..<first + count
   }
 
-  /// Weights of the timed layers, each of which is stored for both directions.
+  /// The number of weights in the timed layers, each of which is stored for both directions.
   private static let valuesToTime = 24 << 20
 
   private func stage(
@@ -195,7 +193,7 @@ package struct DeviceProfiler: Sendable {
     times.lastLayerSaves = times.saving(
       results[0].seconds, tokens: lastLayerTokens, labels: lastLayerLabels)
     times.head = zip(labels, results.dropFirst()).map { size, result in
-      // A pass that trains computes the loss and its gradient in one go; one that does not, the
+      // A training pass computes the loss and its gradient together; a forward-only pass computes the
       // probabilities alone.
       let (forward, both) = (result.seconds[0], result.seconds[1])
       return MeasuredTimes.Point(tokens: size, forward: forward, backward: max(both - forward, 0))
@@ -205,7 +203,7 @@ package struct DeviceProfiler: Sendable {
     }
   }
 
-  /// A piece of work, and one repetition of it, which returns the seconds of its parts.
+  /// A piece of work with one repetition of it, which returns the seconds of its parts.
   private struct Run {
     let work: Work
     let once: () throws -> [Double]
@@ -215,15 +213,15 @@ package struct DeviceProfiler: Sendable {
     }
   }
 
-  /// What one piece of work took.
+  /// The times of one piece of work.
   private struct Result {
-    /// Of each part, alone where that was measured.
+    /// Seconds of each part, alone if that was measured.
     var seconds: [Double]
-    /// How many times as long all parts took beside the other devices, at least 1.
+    /// The factor, at least 1, by which all parts took longer beside the other devices.
     var slowdown: Double
   }
 
-  /// For each run the medians over the rounds.
+  /// For each run, the medians over the rounds.
   private func timed(
     _ runs: [Run], _ before: (Work) throws -> Void, _ inTurn: ((() throws -> [Double]) throws -> [Double])?
   ) throws -> [Result] {
@@ -250,7 +248,7 @@ package struct DeviceProfiler: Sendable {
     }
   }
 
-  /// The mean seconds of each part, over at least `seconds`.
+  /// The mean seconds of each part, over repetitions of at least `seconds` in total.
   private static func mean(_ run: Run, seconds: Double) throws -> [Double] {
     var (sums, count) = ([Double](), 0.0)
     let start = ContinuousClock.now
@@ -264,9 +262,11 @@ package struct DeviceProfiler: Sendable {
 }
 
 extension MeasuredTimes {
-  /// What the last layer saves, of the time that lies between all rows of a layer and its labelled rows.
+  /// The last layer's saving, as a share of the difference between a layer's time for all rows and for the
+  /// labelled rows.
   ///
-  /// - Parameter seconds: of the last layers, forward and backward, with all rows and with the labelled ones.
+  /// - Parameter seconds: the last layers' times, forward and backward, with all rows and with only the
+  ///   labelled ones.
   func saving(_ seconds: [Double], tokens: Int, labels: Int) -> Saving {
     let all = layer(tokens: Double(tokens), columns: nil)
     let labelled = layer(tokens: Double(labels), columns: nil)

@@ -1,20 +1,19 @@
 import Foundation
 import InputErrors
 
-/// What of a machine a process may use, as Linux tells it.
+/// The resources of a machine that a process may use, as Linux reports them.
 package struct HostResources: Codable, Hashable, Sendable {
-  /// Tells machines apart: the kernel's number of this boot. Containers and namespaces of one machine share it.
+  /// Identifies the machine: the kernel's ID of this boot. Containers and namespaces of one machine share it.
   package var machine: String
   /// The processors that the process may run on.
   package var processors: [Int]
-  /// Bytes that the machine has left.
+  /// The machine's available memory in bytes.
   package var availableMemory: Int
-  /// The control group of the process, and the smallest limit of it and those above, in bytes.
+  /// The control group that has the limit `memoryLimit`, or the process's own group if there is no limit.
   package var memoryGroup: String
-  /// `nil` where there is no limit.
+  /// The smallest limit of the process's control group and those above it, in bytes; `nil` if there is none.
   package var memoryLimit: Int?
 
-  /// Takes the parts.
   package init(
     machine: String, processors: [Int], availableMemory: Int, memoryGroup: String = "/",
     memoryLimit: Int? = nil
@@ -26,10 +25,10 @@ package struct HostResources: Codable, Hashable, Sendable {
     self.memoryLimit = memoryLimit
   }
 
-  /// Reads this process's.
+  /// Reads this process's resources.
   ///
-  /// - Parameter root: where `proc` and `sys` lie.
-  /// - Throws: `CannotRead` where the kernel does not say.
+  /// - Parameter root: the folder that contains `proc` and `sys`.
+  /// - Throws: `CannotRead` if the kernel does not report a value.
   package init(root: String = "/") throws(CannotRead) {
     func text(_ path: String) -> String? {
       try? String(contentsOfFile: root + path, encoding: .utf8)
@@ -53,7 +52,7 @@ package struct HostResources: Codable, Hashable, Sendable {
     (memoryGroup, memoryLimit) = Self.limit(text("proc/self/cgroup") ?? "", text)
   }
 
-  /// The kernel's list of numbers, as in `0-3,8`.
+  /// Parses the kernel's list of numbers, as in `0-3,8`.
   static func numbers(_ list: Substring) -> [Int]? {
     var numbers: [Int] = []
     for part in list.split(separator: ",") {
@@ -66,8 +65,9 @@ package struct HostResources: Codable, Hashable, Sendable {
     return numbers.isEmpty ? nil : numbers
   }
 
-  /// The smallest limit on the way up and the name of the group that has it, which all ranks below it share; without a
-  /// limit the process's own group. In version 1 or 2 of control groups.
+  /// The smallest limit of the process's control group and those above it, with the name of the group that
+  /// has it, which all ranks below it share. Without a limit, the process's own group. Handles versions 1 and
+  /// 2 of control groups.
   private static func limit(_ groups: String, _ text: (String) -> String?) -> (String, Int?) {
     var path = "/"
     var place = ("sys/fs/cgroup", "memory.max")
@@ -85,8 +85,8 @@ package struct HostResources: Codable, Hashable, Sendable {
     while true {
       let file = ([place.0] + names.map(String.init) + [place.1]).joined(separator: "/")
       let found = text(file).flatMap { Int($0.trimmingCharacters(in: .whitespacesAndNewlines)) }
-      // Version 1 writes no limit as a number close to the largest one.
-      // Of equal limits the outer one counts: more ranks share it.
+      // Version 1 writes "no limit" as a number close to the largest one. Of equal limits, the outermost
+      // counts, because more ranks share it.
       if let found, found < 1 << 60, found <= smallest?.bytes ?? found {
         smallest = ("/" + names.joined(separator: "/"), found)
       }
@@ -95,15 +95,16 @@ package struct HostResources: Codable, Hashable, Sendable {
     return (smallest?.group ?? path, smallest?.bytes)
   }
 
-  /// What a rank may use of what it shares with others.
+  /// One rank's part of the resources that it shares with others.
   package struct Share: Hashable, Sendable {
-    /// Threads: its processors over the ranks that may run on them too, at least 1.
+    /// Threads: the rank's processors divided by the ranks that may run on them, at least 1.
     package var workers: Int
-    /// Bytes: the machine's over the ranks on it; or its control group's limit over the ranks in it.
+    /// Bytes: the machine's memory divided by the ranks on it, at most its control group's limit divided by
+    /// the ranks in it.
     package var memory: Int
   }
 
-  /// The share of one rank, from what every rank says of itself.
+  /// The share of one rank, from the resources that every rank reports.
   package static func share(of rank: Int, among all: [HostResources]) -> Share {
     let own = all[rank]
     let together = all.filter { $0.machine == own.machine }
@@ -115,12 +116,11 @@ package struct HostResources: Codable, Hashable, Sendable {
     return Share(workers: max(own.processors.count / sharing, 1), memory: max(memory, 1))
   }
 
-  /// The kernel did not say something.
+  /// The kernel does not report a value.
   package struct CannotRead: InputError, Equatable {
     let file: String
     let what: String
 
-    /// One line.
     package var description: String {
       "\(file): says nothing of \(what); run on Linux with /proc mounted"
     }

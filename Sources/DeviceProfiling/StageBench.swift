@@ -3,8 +3,9 @@ import LanguageModels
 import SeededRandom
 import Tensor
 
-/// A stage with everything one micro-batch needs. Its runs do one repetition of some work and return the
-/// seconds of each part; what a pipeline gets from its neighbours is filled in outside of the clock.
+/// A stage with everything that one micro-batch needs. Each run does one repetition of some work and returns
+/// the seconds of each part. Inputs that a pipeline gets from its neighbours are filled in outside of the
+/// timing.
 final class StageBench {
   private let stage: LlamaStage
   private let sequenceLength: Int
@@ -19,9 +20,9 @@ final class StageBench {
   private var generator = SeededGenerator(seed: 1, stream: 1)
 
   /// - Parameters:
-  ///   - trained: rank columns that train.
-  ///   - frozen: rank columns that are computed beside them.
-  ///   - between: called before each pass, outside of the clock.
+  ///   - trained: trained rank columns.
+  ///   - frozen: additional frozen rank columns.
+  ///   - between: called before each pass, outside of the timing.
   init(
     _ stage: LlamaStage, rows: Int, trained: Int, frozen: Int = 0, sequenceLength: Int,
     between: @escaping () throws -> Void
@@ -41,7 +42,7 @@ final class StageBench {
     optimizer = ColumnOptimizer(adapter, view: view, settings: AdamWSettings(), device: device)
   }
 
-  /// The layers' forward pass; the backward pass with the adding up of gradients.
+  /// Times the layers' forward pass, and their backward pass including gradient accumulation.
   func layerRun(tokens: Int) throws -> () throws -> [Double] {
     let batch = makeBatch(tokens: tokens)
     let input = try embedded(batch)
@@ -59,8 +60,8 @@ final class StageBench {
     }
   }
 
-  /// The layers' forward and backward pass; then both where only the last rows of the model's last layer are
-  /// wanted.
+  /// Times the layers' forward and backward pass, then both again with only the last rows of the model's last
+  /// layer needed.
   func lastLayerRun(tokens: Int, labels: Int) throws -> () throws -> [Double] {
     let batch = makeBatch(tokens: tokens)
     let input = try embedded(batch)
@@ -83,7 +84,7 @@ final class StageBench {
     }
   }
 
-  /// The probabilities alone; the loss and its gradient.
+  /// Times the probabilities alone, then the loss and its gradient.
   func headRun(labels: Int) throws -> () throws -> [Double] {
     let batch = makeBatch(tokens: labels)
     fill(activations.hidden, try embedded(batch), batch)
@@ -95,7 +96,8 @@ final class StageBench {
     }
   }
 
-  /// Gradients copied into a message's memory; taken out of it and added. One thread does either, as in a stage.
+  /// Times copying gradients into a message's memory, then taking them out and adding them. One thread does
+  /// either, as in a stage.
   func sumRun() -> () throws -> [Double] {
     let operations = stage.device.makeOperations(threads: 1)
     let sites = view.layout.sites.indices
@@ -110,7 +112,7 @@ final class StageBench {
     }
   }
 
-  /// What a message would hold, zeroed, so that its memory is there.
+  /// Memory of a message's size, zeroed so that it is allocated.
   private final class MessageValues {
     let values: UnsafeMutablePointer<Float>
 
@@ -122,10 +124,10 @@ final class StageBench {
     deinit { values.deallocate() }
   }
 
-  /// The norm that clipping needs, and AdamW. Run after gradients were computed.
+  /// Times the norm that clipping needs, and AdamW. Requires that gradients were computed.
   func updateRun() -> () throws -> [Double] {
     { [self] in
-      // The other runs add to the sum again and again.
+      // The other runs keep adding to the sum.
       worker.operations.copy(own.flat, into: sum.flat)
       return [
         try seconds {
@@ -136,7 +138,7 @@ final class StageBench {
     }
   }
 
-  /// Reading the tokens' rows.
+  /// Times reading the tokens' rows.
   func embeddingRun(tokens: Int) -> () throws -> [Double] {
     let batch = makeBatch(tokens: tokens)
     return { [self] in
@@ -147,7 +149,7 @@ final class StageBench {
     }
   }
 
-  /// Sequences of random tokens, every one labelled.
+  /// Sequences of random tokens, all labelled.
   private func makeBatch(tokens: Int) -> PackedBatch {
     let vocabulary = stage.configuration.vocabularySize
     let sequences = stride(from: 0, to: tokens, by: sequenceLength).map { start in
@@ -159,7 +161,7 @@ final class StageBench {
     return PackedBatch(sequences)
   }
 
-  /// The batch's embeddings: values of a size that layers see.
+  /// The batch's embeddings, which have the magnitude that layers see.
   private func embedded(_ batch: PackedBatch) throws -> [Float] {
     let rows = activations.hidden.rows(0..<batch.paddedRowCount)
     try stage.embed(batch.tokens, into: rows, worker.operations)

@@ -1,15 +1,16 @@
 import Foundation
 
-/// When a generated text counts as the recorded one.
+/// Decides whether a generated text matches the gold answer.
 package enum AnswerMatching {
-  /// Whether two free texts are the same once normalised.
+  /// Whether two free texts are equal after normalisation.
   package static func matches(_ answer: String, _ expected: String) -> Bool {
     normalized(answer) == normalized(expected)
   }
 
-  /// Lower case, without punctuation and English articles, single spaces: the normalisation of SQuAD
-  /// (Rajpurkar et al., arXiv 1606.05250), with punctuation of all scripts, after Unicode's form C. Where
-  /// that leaves nothing, as of `+` or `a`, the text in lower case itself.
+  /// Normalises a text as in SQuAD (Rajpurkar et al., arXiv 1606.05250): lower case, without punctuation and
+  /// English articles, single spaces. In addition, the text is first converted to Unicode normal form C, and
+  /// punctuation of all scripts is removed. If nothing would remain, as for `+` or `a`, the result is the
+  /// text in lower case.
   package static func normalized(_ text: String) -> String {
     let lower = text.precomposedStringWithCanonicalMapping.lowercased()
     let kept = String(String.UnicodeScalarView(lower.unicodeScalars.filter { !isPunctuation($0) }))

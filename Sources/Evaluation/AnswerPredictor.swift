@@ -11,17 +11,18 @@ import Workflows
   import Darwin
 #endif
 
-/// Answers tasks with the columns each was trained with. Any number of threads may use it at once.
+/// Predicts tasks' answers with the columns with which each task was trained. May be used by several threads
+/// at once.
 package struct AnswerPredictor: Sendable {
   private let stage: LlamaStage
   private let prompts: PromptRenderer
   private let scorer: Scorer
-  /// The most tokens of a free-text answer.
+  /// The limit on the tokens of a free-text answer.
   package let maximumAnswerTokens: Int
-  /// The same where nothing else is said.
+  /// The default of ``maximumAnswerTokens``.
   package static let defaultAnswerTokens = 64
 
-  /// - Precondition: the stage is a whole model, whose context holds what `prompts` makes.
+  /// - Precondition: the stage is a whole model, whose context is at least as long as that of `prompts`.
   package init(
     _ stage: LlamaStage, prompts: PromptRenderer,
     maximumAnswerTokens: Int = AnswerPredictor.defaultAnswerTokens
@@ -34,11 +35,13 @@ package struct AnswerPredictor: Sendable {
     scorer = Scorer(stage)
   }
 
-  /// The answers to one task of some episodes, in their order, as seen through `view` (the base model where
-  /// it is `nil`). `parentAnswers` holds one dictionary an episode: by parent's name its answer's text.
-  /// With `repliesOnly`, options are not scored in the ways that do not decide, which saves time.
+  /// Predicts the answers to one task for some episodes, in their order.
   ///
-  /// - Throws: `PromptError` where an episode cannot be rendered, or what the model's file throws.
+  /// - Parameters:
+  ///   - parentAnswers: for each episode, the text of each parent's answer, by the parent's name.
+  ///   - view: the adapter's active columns; `nil` for the base model.
+  ///   - repliesOnly: skips the ways of scoring options that do not decide the answer, which saves time.
+  /// - Throws: `PromptError` if an episode cannot be rendered; any error of reading the model's file.
   package func answers(
     task: String, episodes: [Episode], parentAnswers: [[String: String]], view: AdapterView?,
     repliesOnly: Bool = false
@@ -76,7 +79,7 @@ package struct AnswerPredictor: Sendable {
     return episodes.indices.compactMap { answers[$0] }
   }
 
-  /// Reads the sums in the order of `continuations`.
+  /// Builds an answer from log-probability sums in the order of `continuations`.
   private func answer(_ item: TaskItem, _ sums: [Double], _ repliesOnly: Bool) -> TaskAnswer {
     let count = item.options.count
     let choice: TaskAnswer.Choice
@@ -98,12 +101,13 @@ package struct AnswerPredictor: Sendable {
       text: item.options[best], probability: choice.reply.probabilities[best], choice: choice)
   }
 
-  /// After each prompt the most probable tokens one by one, until the turn or the text ends.
+  /// Generates greedily after each prompt, until the turn or the text ends.
   private func generate(_ prompts: [[Int32]], _ view: AdapterView?) throws -> [TaskAnswer] {
     if prompts.isEmpty { return [] }
     let stops = Set([self.prompts.stopToken, self.prompts.tokenizer.endOfSequence].compactMap { $0 })
     let generated = try tokens(after: prompts, stops, view)
-    // The end belongs to the answer unless the cap came first; it was the more probable of the two.
+    // If the answer is not cut off, its probability includes the stop token: the more probable one, if there
+    // are two.
     let requests = zip(prompts, generated).map { prompt, tokens in
       ScoreRequest(
         prompt: prompt,
@@ -124,7 +128,7 @@ package struct AnswerPredictor: Sendable {
     min(maximumAnswerTokens, prompts.contextLength - prompt.count)
   }
 
-  /// Each worker of the device continues a prompt of its own.
+  /// Each worker of the device continues a different prompt.
   private func tokens(
     after prompts: [[Int32]], _ stops: Set<Int32>, _ view: AdapterView?
   ) throws -> [[Int32]] {
@@ -151,7 +155,7 @@ package struct AnswerPredictor: Sendable {
 func exponential(_ x: Double) -> Double { exp(x) }
 
 extension String {
-  /// Without white space at either end.
+  /// The text without leading and trailing white space.
   var trimmingWhitespace: Substring {
     guard let first = firstIndex(where: { !$0.isWhitespace }),
       let last = lastIndex(where: { !$0.isWhitespace })

@@ -2,12 +2,12 @@ import Datasets
 import LanguageModels
 import Prompting
 
-/// How a choice is put to a model whose reply alone counts: the options as continuations of the prompt.
+/// Multiple-choice questions as scoring requests: the options are continuations of the prompt.
 extension PromptRenderer {
-  /// Whether an option's letter decides, and not its text.
+  /// Whether the option's letter, rather than its text, decides the answer.
   var decidesByLetter: Bool { workflow.training.answerForm == .letter }
 
-  /// The letters, where they decide or all ways are wanted, then the texts likewise.
+  /// The letters, then the texts, as continuations. With `repliesOnly`, only those that decide the answer.
   func continuations(_ item: TaskItem, repliesOnly: Bool) throws -> [[Int32]] {
     let options = item.options.indices
     var result: [[Int32]] = []
@@ -20,9 +20,9 @@ extension PromptRenderer {
     return result
   }
 
-  /// The question of a task with options, its replies as continuations.
+  /// The scoring request for a task with options, with the replies as continuations.
   ///
-  /// - Throws: `PromptError` where it cannot be rendered or is longer than the context.
+  /// - Throws: `PromptError` if it cannot be rendered or exceeds the context.
   package func replyQuestion(
     task: String, episode: Episode, item: TaskItem, parentAnswers: [String: String]
   ) throws -> ScoreRequest {
@@ -33,9 +33,9 @@ extension PromptRenderer {
     return request
   }
 
-  /// The option whose reply is the most probable.
+  /// The option with the most probable reply.
   ///
-  /// - Parameter scores: what a `ScoreRequest` of `replyQuestion` gives.
+  /// - Parameter scores: the result for a `ScoreRequest` from `replyQuestion`.
   package func replyChoice(_ scores: [[Float]]) -> Int {
     OptionScores(scores.map { $0.reduce(0) { $0 + Double($1) } }).best
   }

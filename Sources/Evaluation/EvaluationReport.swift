@@ -3,28 +3,26 @@ import Foundation
 
 /// One task's scores.
 package struct TaskReport: Sendable, Equatable, Codable {
-  /// The task.
   package var task: String
-  /// The tasks whose answers it reads.
+  /// The tasks whose answers the task reads.
   package var parents: [String]
-  /// With the recorded answers of its parents.
+  /// The scores with the parents' gold answers.
   package var gold: Scores
-  /// With the model's own answers of its parents; those of `gold` where it has none.
+  /// The scores with the parents' predicted answers; equal to `gold` if the task has no parents.
   package var chained: Scores
 
-  /// The accuracy of always giving the answer that is most frequent in training; `nil` where it is not known.
+  /// The accuracy of always giving the answer that is most frequent in training; `nil` if it is unknown.
   package var majority: Double?
 
-  /// Whether the answers with gold parents are better than the most frequent answer by more than chance; `nil` where
-  /// that one is not known.
+  /// Whether the accuracy with gold parents' answers is significantly better than that of the most frequent
+  /// answer; `nil` if the latter is unknown.
   package var isLearnt: Bool? {
     majority.map { MajorityTest.isBetter(correct: gold.correct, of: gold.count, than: $0) }
   }
 
-  /// What is lost where the parents' answers are the model's own: gold minus chained accuracy.
+  /// The accuracy lost to predicted parents' answers: gold minus chained accuracy.
   package var compositionGap: Double { gold.accuracy - chained.accuracy }
 
-  /// Takes the scores.
   package init(task: String, parents: [String], gold: Scores, chained: Scores) {
     self.task = task
     self.parents = parents
@@ -37,14 +35,13 @@ package struct TaskReport: Sendable, Equatable, Codable {
 package struct EvaluationReport: Sendable, Equatable, Codable {
   /// The workflow's name.
   package var workflow: String
-  /// Episodes evaluated.
+  /// The number of evaluated episodes.
   package var episodes: Int
-  /// Episodes of which every task was answered right, each reading the model's own answers of its parents.
+  /// The number of episodes with every task right, given the parents' predicted answers.
   package var allRight: Int
-  /// In the order of the workflow.
+  /// The tasks' scores, in the order of the workflow.
   package var tasks: [TaskReport]
 
-  /// Takes the scores.
   package init(workflow: String, episodes: Int, allRight: Int, tasks: [TaskReport]) {
     self.workflow = workflow
     self.episodes = episodes
@@ -52,8 +49,8 @@ package struct EvaluationReport: Sendable, Equatable, Codable {
     self.tasks = tasks
   }
 
-  /// A table for people, shares in percent: a row a task, and one more where its parents' answers are the
-  /// model's own.
+  /// A readable table, with shares in percent: one row per task, plus one with predicted parents' answers if
+  /// it has parents.
   package var text: String {
     var rows = [["task", "parents", "right", "answer", "95 %", "letter", "text", "text/char", "gap, points"]]
     for task in tasks {
@@ -67,7 +64,7 @@ package struct EvaluationReport: Sendable, Equatable, Codable {
       + tasks.map(Self.notLearnt).joined()
   }
 
-  /// A line where a task was not learnt.
+  /// A warning line if the task was not learnt, otherwise an empty string.
   private static func notLearnt(_ task: TaskReport) -> String {
     guard let majority = task.majority, task.isLearnt == false else { return "" }
     func whole(_ share: Double) -> String { String(format: "%.0f %%", 100 * share) }
@@ -88,12 +85,12 @@ package struct EvaluationReport: Sendable, Equatable, Codable {
   private static func percent(_ share: Double?) -> String { share.map(percent) ?? "-" }
 
   private static func percent(_ share: Double) -> String {
-    // A gap may round to zero from below.
+    // A small negative gap may round to "-0.0".
     let text = String(format: "%.1f", 100 * share)
     return text == "-0.0" ? "0.0" : text
   }
 
-  /// Columns of one width each, the first `leading` aligned to the left.
+  /// Formats aligned columns; the first `leading` are left-aligned, the others right-aligned.
   private static func table(_ rows: [[String]], leading: Int) -> String {
     let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
     return rows.map { row in
@@ -106,7 +103,7 @@ package struct EvaluationReport: Sendable, Equatable, Codable {
     }.joined()
   }
 
-  /// The report as one JSON object: what is coded, and the accuracies, intervals and gaps beside the counts.
+  /// The report as one JSON object: the counts, and the accuracies, intervals and gaps computed from them.
   package var json: String {
     let object: [String: Any] = [
       "workflow": workflow, "episodes": episodes, "allRight": allRight,

@@ -1,21 +1,21 @@
 import Datasets
 
-/// How often a task was answered right, by each way of scoring.
+/// The number of right answers to a task, for each way of scoring.
 package struct Scores: Sendable, Equatable, Codable {
-  /// Episodes.
+  /// The number of episodes.
   package var count: Int
-  /// Those whose answer, as children read it, is right. Free text: normalised exact match.
+  /// The number of right answers, as child tasks read them. Free text is right if it matches exactly after
+  /// normalisation.
   package var correct: Int
-  /// Of all, those with options.
+  /// The number of episodes with options.
   package var multipleChoice: Int
-  /// Of these, those right by the letter alone.
+  /// Of the episodes with options, the number that is right if scored by the letter.
   package var letterCorrect: Int
-  /// Right by the text, the sum of its log-probabilities.
+  /// The same, scored by the text: the sum of its log-probabilities.
   package var textCorrect: Int
-  /// Right by the same per character.
+  /// The same, scored by the text's log-probability per character.
   package var textPerCharacterCorrect: Int
 
-  /// Takes the counts.
   package init(
     count: Int, correct: Int, multipleChoice: Int, letterCorrect: Int, textCorrect: Int,
     textPerCharacterCorrect: Int
@@ -28,9 +28,9 @@ package struct Scores: Sendable, Equatable, Codable {
     self.textPerCharacterCorrect = textPerCharacterCorrect
   }
 
-  /// Counts the answers to `task`.
+  /// Counts the right answers to `task`.
   ///
-  /// - Precondition: one answer an episode, with the options scored in all ways.
+  /// - Precondition: there is one answer per episode, with the options scored in all ways.
   package init(_ answers: [TaskAnswer], task: String, episodes: [Episode]) {
     precondition(answers.count == episodes.count, "Scores: one answer an episode")
     self.init(
@@ -55,13 +55,13 @@ package struct Scores: Sendable, Equatable, Codable {
     }
   }
 
-  /// The share of right answers, 0...1; 0 of no episodes.
+  /// The share of right answers, in `0...1`; 0 if there are no episodes.
   package var accuracy: Double { count == 0 ? 0 : Double(correct) / Double(count) }
-  /// By letter; `nil` for free text.
+  /// The accuracy by letter; `nil` for free text.
   package var letterAccuracy: Double? { share(letterCorrect) }
-  /// By text; `nil` for free text.
+  /// The accuracy by text; `nil` for free text.
   package var textAccuracy: Double? { share(textCorrect) }
-  /// By text per character; `nil` for free text.
+  /// The accuracy by text per character; `nil` for free text.
   package var textPerCharacterAccuracy: Double? { share(textPerCharacterCorrect) }
 
   private func share(_ part: Int) -> Double? {

@@ -1,16 +1,16 @@
 /// A model's answer to one task of one episode.
 package struct TaskAnswer: Sendable, Equatable, Codable {
-  /// The answer's text, as children read it: an option's text, or what was generated.
+  /// The answer as child tasks read it: an option's text, or the generated text.
   package var text: String
-  /// Its probability: among the options by the way that decides, or of the generated tokens with the end of
-  /// the turn.
+  /// The answer's probability. For a choice, it is the option's probability among all options, scored in the
+  /// way that decides the answer. For free text, it is that of the generated tokens, including the end of the
+  /// turn.
   package var probability: Double
-  /// How the options were scored; `nil` for free text.
+  /// The scores of the options; `nil` for free text.
   package var choice: Choice?
-  /// Whether free text ended because it had grown to the most tokens, and not by itself.
+  /// Whether free text was cut off at the token limit.
   package var isCut: Bool
 
-  /// Takes the parts.
   package init(text: String, probability: Double, choice: Choice?, isCut: Bool = false) {
     self.isCut = isCut
     self.text = text
@@ -20,19 +20,18 @@ package struct TaskAnswer: Sendable, Equatable, Codable {
 
   /// The options of one question, scored in several ways.
   package struct Choice: Sendable, Equatable, Codable {
-    /// By what the workflow's answer form trains, and what decides: the letter's token for `letter`; else the
-    /// sum of the log-probabilities of the whole reply with its end of turn, which is the option's text
-    /// (`text`) or `B. the option's text` (`letterText`).
+    /// The scores that decide the answer, in the workflow's answer form. For `letter`, they score the
+    /// letter's token. Otherwise, they are the sums of the log-probabilities of the whole reply, including
+    /// the end of the turn: the option's text (`text`) or `B. the option's text` (`letterText`).
     package var reply: OptionScores
-    /// By the letter's token at the answer position; `nil` where only the reply was asked for.
+    /// The scores of the letter's token at the start of the reply; `nil` if only the reply was scored.
     package var letter: OptionScores?
-    /// By text, the sum of its log-probabilities with the end of turn: of the whole trained reply, or of the
-    /// option's text where the reply is a letter alone. `nil` where only the reply was asked for.
+    /// The sums of the log-probabilities, including the end of the turn, of the whole reply or, if the reply
+    /// is only a letter, of the option's text; `nil` if only the reply was scored.
     package var text: OptionScores?
-    /// The same for each character (Unicode scalar) of that text. `nil` where only the reply was asked for.
+    /// The same per character (Unicode scalar) of that text; `nil` if only the reply was scored.
     package var textPerCharacter: OptionScores?
 
-    /// Takes the scores.
     package init(
       reply: OptionScores, letter: OptionScores? = nil, text: OptionScores? = nil,
       textPerCharacter: OptionScores? = nil
@@ -45,7 +44,7 @@ package struct TaskAnswer: Sendable, Equatable, Codable {
   }
 }
 
-/// A log-probability for each option of a question.
+/// The log-probability of each option of a question.
 package struct OptionScores: Sendable, Equatable, Codable {
   /// Natural logarithms, in the order of the options.
   package var logProbabilities: [Double]
@@ -56,7 +55,7 @@ package struct OptionScores: Sendable, Equatable, Codable {
     self.logProbabilities = logProbabilities
   }
 
-  /// The index of the largest, of equal ones the first.
+  /// The index of the highest score; the first one if several are equal.
   package var best: Int {
     var best = 0
     for index in logProbabilities.indices where logProbabilities[index] > logProbabilities[best] {
@@ -65,7 +64,7 @@ package struct OptionScores: Sendable, Equatable, Codable {
     return best
   }
 
-  /// The options' probabilities, adding up to 1: those of the model, taken among the options alone.
+  /// The model's probabilities of the options, normalised to a sum of 1.
   package var probabilities: [Double] {
     let top = logProbabilities[best]
     let exponentials = logProbabilities.map { exponential($0 - top) }

@@ -1,40 +1,39 @@
 import Datasets
 import Foundation
 
-/// A task's answer to one episode of an evaluation: a line of a file of predictions.
+/// A task's answer to one episode of an evaluation: one line of a predictions file.
 package struct TaskPrediction: Sendable, Equatable, Codable {
-  /// Whose answers of its parents it read.
+  /// Which answers of its parents the task read.
   package enum Parents: String, Sendable, Codable {
-    /// The recorded ones.
+    /// Gold answers.
     case gold
-    /// The model's own.
+    /// The model's predicted answers.
     case chained
   }
 
   /// The episode's identifier.
   package var episode: String
-  /// The task.
   package var task: String
-  /// Whose answers of its parents it read; `gold` for a task without parents.
+  /// Which answers of its parents the task read; `gold` for a task without parents.
   package var parents: Parents
-  /// By parent, what it read.
+  /// The answers that the task read, by parent.
   package var read: [String: String]
   /// The model's answer.
   package var answer: String
-  /// The recorded answer.
+  /// The gold answer.
   package var expected: String
-  /// Whether the two are the same; free text by normalised exact match.
+  /// Whether the two are equal; for free text, whether they match exactly after normalisation.
   package var right: Bool
   /// The answer's probability, as in ``TaskAnswer/probability``.
   package var probability: Double
 
-  /// One line an episode and way of reading the parents' answers.
+  /// One line per episode with gold parents' answers and, if the task has parents, one with predicted ones.
   ///
   /// - Parameters:
-  ///   - gold: the answers with recorded parents' answers, one an episode.
-  ///   - chained: those with the model's own.
-  ///   - read: what the latter read of each parent.
-  /// - Precondition: all have one element an episode.
+  ///   - gold: the answers given the parents' gold answers.
+  ///   - chained: the answers given the parents' predicted answers.
+  ///   - read: the predicted answers that `chained` read, by parent.
+  /// - Precondition: `gold`, `chained` and `read` have one element per episode.
   package static func lines(
     task: String, parents: [String], episodes: [Episode], gold: [TaskAnswer], chained: [TaskAnswer],
     read: [[String: String]]
@@ -59,9 +58,9 @@ package struct TaskPrediction: Sendable, Equatable, Codable {
 }
 
 extension Sequence<TaskPrediction> {
-  /// JSON lines, keys sorted.
+  /// The predictions as JSON lines, with sorted keys.
   ///
-  /// - Throws: what encoding throws for a number that JSON cannot hold.
+  /// - Throws: an encoding error for a number that JSON cannot represent.
   package func jsonLines() throws -> Data {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]

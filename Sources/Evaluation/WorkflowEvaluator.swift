@@ -3,13 +3,14 @@ import LanguageModels
 import Prompting
 import Workflows
 
-/// Measures a workflow task by task, once with gold parents' answers and once with the model's own.
+/// Evaluates a workflow task by task, once with the parents' gold answers and once with their predicted
+/// answers.
 package struct WorkflowEvaluator: Sendable {
   let workflow: Workflow
   let predictor: AnswerPredictor
   let view: @Sendable (String) -> AdapterView?
 
-  /// `view` gives the columns each task sees; `nil` for the base model.
+  /// - Parameter view: returns the adapter's active columns for a task, or `nil` for the base model.
   package init(
     workflow: Workflow, predictor: AnswerPredictor, view: @escaping @Sendable (String) -> AdapterView?
   ) {
@@ -20,15 +21,16 @@ package struct WorkflowEvaluator: Sendable {
 
   /// Evaluates every task, parents before children.
   ///
-  /// Where the model's own answers of the parents are the recorded ones, or there are no parents, the prompt is
-  /// the same, and the answer with recorded parents' answers stands for both.
+  /// If the parents' predicted answers equal the gold ones, or there are no parents, the prompt is the same,
+  /// and the answer with gold parents' answers is used for both.
   ///
   /// - Parameters:
-  ///   - onTask: told before each pass over the episodes: the task's name, whether its parents' answers are the
-  ///     model's own, and how many of all passes are done. What it throws ends the evaluation.
-  ///   - onAnswers: given each task's answers, one an episode, with recorded parents' answers and with the
-  ///     model's own, and what the latter read of each parent.
-  /// - Throws: `PromptError` where an episode cannot be rendered, or what the model's file throws.
+  ///   - onTask: called before each pass over the episodes with the task's name, whether its parents' answers
+  ///     are the predicted ones, the number of completed passes and the number of all passes. An error that
+  ///     it throws ends the evaluation.
+  ///   - onAnswers: called with each task's answers (one per episode) given gold and given predicted parents'
+  ///     answers, and with the predicted answers that the latter read, by parent.
+  /// - Throws: `PromptError` if an episode cannot be rendered; any error of reading the model's file.
   package func evaluate(
     _ episodes: [Episode], onTask: (_ task: String, _ chained: Bool, _ done: Int, _ all: Int) throws -> Void,
     onAnswers: (_ task: String, _ gold: [TaskAnswer], _ chained: [TaskAnswer], _ read: [[String: String]])

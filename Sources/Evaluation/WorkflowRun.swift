@@ -6,20 +6,19 @@ import Workflows
 
 /// One task of an answered episode.
 package struct AnsweredTask: Sendable, Equatable, Codable {
-  /// The task.
   package var task: String
-  /// What it read from its parents, in the order it lists them.
+  /// The parents' answers that the task read, in the order in which it lists them.
   package var parents: [ParentAnswer]
-  /// Its answer.
+  /// The task's answer.
   package var answer: TaskAnswer
-  /// The recorded answer's text; `nil` where none is recorded.
+  /// The gold answer's text; `nil` if there is none.
   package var expected: String?
-  /// Whether the answer is the recorded one; free text by normalised exact match. `nil` where none is recorded.
+  /// Whether the answer is right; for free text, whether it matches exactly after normalisation. `nil` if
+  /// there is no gold answer.
   package var isRight: Bool?
-  /// Wall time in seconds, with rendering and tokenising.
+  /// Wall time in seconds, including rendering and tokenisation.
   package var seconds: Double
 
-  /// Takes the parts.
   package init(
     task: String, parents: [ParentAnswer], answer: TaskAnswer, expected: String?, isRight: Bool?,
     seconds: Double
@@ -32,14 +31,13 @@ package struct AnsweredTask: Sendable, Equatable, Codable {
     self.seconds = seconds
   }
 
-  /// An answer as a child reads it.
+  /// A parent's answer as a child task reads it.
   package struct ParentAnswer: Sendable, Equatable, Codable {
     /// The parent.
     package var task: String
-    /// Its answer.
+    /// The parent's answer.
     package var text: String
 
-    /// Takes the parts.
     package init(task: String, text: String) {
       self.task = task
       self.text = text
@@ -47,23 +45,22 @@ package struct AnsweredTask: Sendable, Equatable, Codable {
   }
 }
 
-/// An episode answered by a workflow, each child reading its parents' answers.
+/// An episode answered by a workflow, with each task reading its parents' predicted answers.
 package struct WorkflowRun: Sendable, Equatable, Codable {
   /// The workflow's name.
   package var workflow: String
   /// The episode's identifier.
   package var episode: String
-  /// In the order in which they were answered: parents before children.
+  /// The tasks in the order in which they were answered: parents before children.
   package var tasks: [AnsweredTask]
 
-  /// Takes the parts.
   package init(workflow: String, episode: String, tasks: [AnsweredTask]) {
     self.workflow = workflow
     self.episode = episode
     self.tasks = tasks
   }
 
-  /// The run as people read it.
+  /// A readable report of the run.
   package var text: String {
     var lines = ["\(workflow), episode \(episode)"]
     for task in tasks {
@@ -84,8 +81,8 @@ package struct WorkflowRun: Sendable, Equatable, Codable {
 }
 
 extension Episode {
-  /// Whether an answer to `task` is the recorded one, free text by normalised exact match; `nil` where none is
-  /// recorded.
+  /// Whether an answer to `task` is right; for free text, whether it matches exactly after normalisation.
+  /// `nil` if there is no gold answer.
   func isRight(_ answer: TaskAnswer, task: String) -> Bool? {
     switch tasks[task]?.answer {
     case .unknown, nil: nil
@@ -96,10 +93,10 @@ extension Episode {
 }
 
 extension WorkflowEvaluator {
-  /// Answers one episode task by task, each child reading its parents' answers.
+  /// Answers one episode task by task, with each task reading its parents' predicted answers.
   ///
-  /// - Parameter beforeTask: called before each task; what it throws ends the run.
-  /// - Throws: `PromptError` where the episode cannot be rendered, or what the model's file throws.
+  /// - Parameter beforeTask: called before each task. An error that it throws ends the run.
+  /// - Throws: `PromptError` if the episode cannot be rendered; any error of reading the model's file.
   package func run(_ episode: Episode, beforeTask: () throws -> Void = {}) throws -> WorkflowRun {
     var texts: [String: String] = [:]
     var tasks: [AnsweredTask] = []
@@ -108,7 +105,7 @@ extension WorkflowEvaluator {
       let parents = workflow.graph.parents(of: name).map {
         AnsweredTask.ParentAnswer(task: $0, text: texts[$0] ?? "")
       }
-      // What a server would keep: the columns are laid out before the clock starts.
+      // The clock starts after the columns are prepared, because a server would keep them in memory.
       let view = view(name)
       let start = ContinuousClock.now
       let answers = try predictor.answers(

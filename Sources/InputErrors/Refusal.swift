@@ -21,6 +21,6 @@ public struct Refusal: InputError, Equatable {
     Refusal(place.map { "\(outer): \($0)" } ?? outer, problem, remedy)
   }
 
-  /// One line: where, what is wrong, what to do.
+  /// One line with the place, the problem and the fix.
   public var description: String { (place.map { "\($0): " } ?? "") + "\(problem); \(remedy)" }
 }

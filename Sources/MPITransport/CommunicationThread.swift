@@ -4,7 +4,7 @@ import Foundation
 import Locking
 import Transport
 
-/// The thread that makes every MPI call, and the orders that other threads give it.
+/// The thread that makes every MPI call. Other threads give it orders.
 final class CommunicationThread: Sendable {
   enum Order {
     case start(Transfer)
@@ -12,9 +12,9 @@ final class CommunicationThread: Sendable {
     case finish
   }
 
-  /// This rank and the number of ranks, once MPI has started.
+  /// This rank and the number of ranks; set once MPI has started.
   let joined = Promise<Result<(Int, Int), TransportError>>()
-  /// Kept when MPI has ended.
+  /// Set when MPI has ended.
   let finished = Promise<Void>()
 
   private let orders = Locked<[Order]>([])
@@ -77,7 +77,7 @@ final class CommunicationThread: Sendable {
     finished.keep(())
   }
 
-  /// Polls on for 20 µs after the last event, then sleeps for a 64th of the time since then, 0.5 ms at most:
+  /// Keeps polling for 20 µs after the last event, then sleeps for 1/64 of the time since then, up to 0.5 ms:
   /// the short sleeps of a wait cost 2 ms of processor time in all, the long ones about 3 % of a core.
   /// With nothing in flight it sleeps until an order comes or a heartbeat is due.
   private func pause(since event: Double, now: Double, isIdle: Bool, _ watch: borrowing HeartbeatWatch) {
@@ -90,7 +90,7 @@ final class CommunicationThread: Sendable {
 
   private func abort(_ notice: AbortNotice, _ code: Int32) {
     report(notice.line)
-    // Lets mpirun read the line before it hears of the abort.
+    // Lets mpirun read the line before it learns of the abort.
     Thread.sleep(forTimeInterval: 0.1)
     cmpi_abort(code)
   }

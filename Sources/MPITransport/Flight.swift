@@ -1,9 +1,9 @@
 import COpenMPI
 import Transport
 
-/// The MPI requests that are under way. Belongs to the thread that makes MPI's calls.
+/// The MPI requests in flight. Used only by the thread that makes the MPI calls.
 struct Flight {
-  /// A message, of one part or, when it is longer than MPI can count, several.
+  /// A message. If it is longer than MPI can count, it has several parts.
   private final class Message {
     let transfer: Transfer
     var partsLeft = 0
@@ -49,7 +49,7 @@ struct Flight {
     } while offset < transfer.count
   }
 
-  /// Lets MPI work; whether a request has ended.
+  /// Lets MPI make progress. Returns whether a request has ended.
   mutating func poll() -> Bool {
     let before = parts.count
     var kept = 0
@@ -66,7 +66,7 @@ struct Flight {
     return kept < before
   }
 
-  /// Calls off the receives; they end in a later `poll`.
+  /// Cancels the receives; they end in a later `poll`.
   mutating func cancelReceives() {
     for index in parts.indices where parts[index].message.transfer.direction == .receive {
       _ = cmpi_cancel(&parts[index].request)
@@ -91,7 +91,7 @@ struct Flight {
       message.error = wrongLength(
         transfer, "the message is shorter, and one of more than \(largestPart) bytes must have that length")
     }
-    // An error ends the wait at once; other parts keep the buffer alive until they have ended too.
+    // An error ends the wait at once; the other parts keep the buffer alive until they have ended, too.
     if let error = message.error {
       transfer.end(.failure(error))
     } else if message.partsLeft == 0 {

@@ -1,12 +1,13 @@
-/// When to send a heartbeat to the next rank, and when the previous one has been silent for too long.
+/// Decides when to send a heartbeat to the next rank, and when the previous one has been silent for too long.
 ///
-/// No clock and no messages: it is told the time and what arrived. Times in seconds.
+/// It has no clock and sends no messages: the caller passes the time and reports what arrived. Times are in
+/// seconds.
 package struct Heartbeat {
   /// What to do now.
   package enum Action: Equatable {
     case nothing
     case beat
-    /// The previous rank has said nothing for so long.
+    /// The previous rank has been silent for `seconds`.
     case silence(seconds: Double)
   }
 
@@ -23,8 +24,8 @@ package struct Heartbeat {
 
   package mutating func heard(now: Double) { lastHeard = now }
 
-  /// To be called several times an interval. A long pause between two looks means that this process itself
-  /// stood still, and says nothing about the previous one.
+  /// Must be called several times per interval. A long pause between two calls means that this process itself
+  /// was stopped; it says nothing about the previous rank.
   package mutating func look(now: Double) -> Action {
     if now - lastLook > silence / 2 { lastHeard = now }
     lastLook = now

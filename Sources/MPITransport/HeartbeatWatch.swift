@@ -1,9 +1,10 @@
 import COpenMPI
 import Transport
 
-/// The heartbeats' messages: one receive posted, one send at a time. A last one says that this rank leaves.
+/// Sends and receives the heartbeats: one receive posted, one send at a time. The last message is a goodbye:
+/// this rank leaves.
 struct HeartbeatWatch: ~Copyable {
-  /// Seconds between two looks.
+  /// Seconds between two checks.
   let period: Double
   private let next: Int32
   private let previous: Int32
@@ -15,7 +16,7 @@ struct HeartbeatWatch: ~Copyable {
   private var isLeaving = false
   private var mustSayGoodbye = false
   private var nextLook: Double
-  /// The bytes under way: the one that comes in, a beat, a goodbye.
+  /// The bytes in transit: the incoming one, a beat, a goodbye.
   private let bytes = UnsafeMutablePointer<UInt8>.allocate(capacity: 3)
 
   init(rank: Int, size: Int, options: MPITransport.Options) {
@@ -32,7 +33,7 @@ struct HeartbeatWatch: ~Copyable {
 
   deinit { bytes.deallocate() }
 
-  /// Both this rank and the previous one have said goodbye, or there is only one.
+  /// Whether both this rank and the previous one have said goodbye, or there is only one rank.
   var isOver: Bool { !isListening && !mustSayGoodbye && outbound == nil }
 
   mutating func sayGoodbye() {
@@ -40,7 +41,8 @@ struct HeartbeatWatch: ~Copyable {
     nextLook = 0
   }
 
-  /// Receives and sends what is due. Returns how long the previous rank has been silent, if too long.
+  /// Receives and sends what is due. Returns for how long the previous rank has been silent, if that is too
+  /// long.
   mutating func look(now: Double) -> Double? {
     guard !isOver, now >= nextLook else { return nil }
     nextLook = isLeaving ? 0 : now + period

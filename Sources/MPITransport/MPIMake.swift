@@ -1,19 +1,19 @@
 import COpenMPI
 import Transport
 
-/// Which MPI this is: the one of the build must be the one that was loaded.
+/// Identifies the MPI implementation. The one that is loaded must be the one of the build.
 package enum MPIMake {
-  /// The make and major version at build: `Open MPI 4`.
+  /// The implementation and its major version at build time: `Open MPI 4`.
   package static var built: String { "\(String(cString: cmpi_built_make())) \(cmpi_built_major())" }
 
-  /// What the loaded library calls itself: `Open MPI v4.1.4, package: …`.
+  /// The version text of the loaded library: `Open MPI v4.1.4, package: …`.
   package static var running: String {
     mpiText { cmpi_running_version($0) }
   }
 
-  /// Refuses a library of another make or major version.
+  /// Refuses a library of another implementation or major version.
   package static func check(built: String = built, running: String = running) throws(TransportError) {
-    // Both as words: "Open MPI v4.1.4, …" has make "Open MPI" and version "4"; "MPICH Version: 4.0.2" likewise.
+    // "Open MPI v4.1.4, …" is "Open MPI" with major version 4; "MPICH Version: 4.0.2" is "MPICH" with 4.
     let words = running.split(whereSeparator: { " \t\n,".contains($0) })
     let version = words.first { $0.contains { $0.isNumber } } ?? ""
     let major = version.drop { !$0.isNumber }.prefix { $0.isNumber }
@@ -27,7 +27,7 @@ package enum MPIMake {
   }
 }
 
-/// A text that an MPI function writes.
+/// The text that an MPI function writes.
 func mpiText(_ write: (UnsafeMutablePointer<CChar>) -> Void) -> String {
   withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(cmpi_text_size())) { text in
     text.initialize(repeating: 0)

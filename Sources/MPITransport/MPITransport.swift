@@ -2,47 +2,46 @@ import COpenMPI
 import Foundation
 import Transport
 
-/// A job whose ranks are processes that `mpirun` or `srun` has started.
+/// A job whose ranks are processes started by `mpirun` or `srun`.
 ///
-/// One thread owns every MPI call (`MPI_THREAD_FUNNELED`), so that messages move while the others compute:
+/// One thread makes every MPI call (`MPI_THREAD_FUNNELED`), so that messages move while the others compute:
 /// MPI itself makes progress only inside its calls. The thread polls with pauses that grow while nothing
 /// happens, and sleeps when nothing is in flight. Ranks send each other heartbeats, so that a stopped process
-/// or a cut link ends the job even where nobody waits for it.
+/// or a cut link ends the job even if no rank is waiting for it.
 ///
-/// A message longer than 1 GiB must be received into a buffer of exactly its length: it is cut into parts,
+/// A message longer than 1 GiB must be received into a buffer of exactly its length: it is split into parts,
 /// because MPI counts bytes in an `int`.
 package final class MPITransport: Transport {
-  /// This process's number.
+  /// This process's rank.
   package let rank: Int
   /// The number of ranks in the job.
   package let size: Int
   private let thread: CommunicationThread
 
-  /// How the message layer behaves.
+  /// The settings of the transport.
   package struct Options: Sendable {
-    /// Seconds between heartbeats; each rank sends them to the next one. Default: 1.
+    /// Seconds between the heartbeats that each rank sends to the next one. Default: 1.
     package var heartbeatInterval = 1.0
-    /// A rank that was silent for so many seconds ends the job. Default: 5.
+    /// A rank that is silent for this many seconds ends the job. Default: 5.
     package var heartbeatSilence = 5.0
-    /// What the process exits with where another rank was silent. Default: 1.
+    /// The exit code of this process if another rank was silent. Default: 1.
     package var silenceExitCode: Int32 = 1
-    /// The longest time in seconds for all ranks to start. Default: 60.
+    /// The maximum time in seconds for all ranks to start. Default: 60.
     package var startDeadline = 60.0
-    /// Bytes in one MPI message at most. Default: 1 GiB.
+    /// The maximum number of bytes in one MPI message. Default: 1 GiB.
     package var largestPart = 1 << 30
 
-    /// The defaults.
     package init() {}
   }
 
-  /// Joins the job that this process was started in. MPI can be started once in a process.
+  /// Joins the job that this process was started in. MPI can be started only once per process.
   ///
   /// - Parameters:
-  ///   - expectedSize: the number of ranks the launcher says it has started; `nil` when it says nothing.
+  ///   - expectedSize: the number of ranks that the launcher reports; `nil` if it reports none.
   ///   - options: deadlines and heartbeats.
-  ///   - report: is given the line to print before this rank ends the job, on another thread.
-  /// - Throws: `TransportError.cannotStart` when MPI is of another make or version than at build, the job has
-  ///   not the expected size, or not all ranks come.
+  ///   - report: receives the line to print before this rank ends the job; called on another thread.
+  /// - Throws: `TransportError.cannotStart` if MPI's implementation or version differs from the build, the
+  ///   job does not have the expected size, or not all ranks start in time.
   package init(
     expectedSize: Int? = nil, options: Options = Options(), report: @escaping @Sendable (String) -> Void
   ) throws(TransportError) {
@@ -62,18 +61,17 @@ package final class MPITransport: Transport {
     }
   }
 
-  /// Sets a transfer going.
   package func start(_ transfer: Transfer) { thread.order(.start(transfer)) }
 
-  /// Ends the job on all ranks, this process included; returns only if MPI did not do so within 5 s.
+  /// Ends the job on all ranks, including this process. Returns only if MPI has not done so within 5 s.
   package func abort(_ message: String, blaming suspect: Int?, code: Int32) {
     thread.order(.abort(AbortNotice(rank: rank, suspect: suspect, message: message), code))
     _ = thread.finished.wait(seconds: 5)
   }
 
-  /// Leaves the job once all ranks have come here. Receives that have met no message are called off.
+  /// Leaves the job once all ranks have called this. Cancels receives that have not met a message.
   ///
-  /// - Parameter seconds: the deadline for all ranks to come.
+  /// - Parameter seconds: the deadline for all ranks to call this.
   package func close(seconds: Double) throws(TransportError) {
     try barrier(seconds: seconds)
     thread.order(.finish)

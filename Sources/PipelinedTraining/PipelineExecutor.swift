@@ -15,7 +15,7 @@ package final class PipelineExecutor: PhaseExecutor {
   private let options: TrainingOptions
   private let link: StageLink
   private let plans: [String: Plan]
-  private let samples: any WorkflowSamples
+  private let samples: any ChoiceSamples
   private let loadStage: (Range<Int>, FrozenUse) throws -> LlamaStage
   private let shape: ModelShape
   package private(set) var adapter: LoRAAdapter
@@ -32,7 +32,7 @@ package final class PipelineExecutor: PhaseExecutor {
   /// - Precondition: there is a plan for each task, and frozen columns are not chosen from gradients.
   package init(
     _ link: StageLink, schedule: PhaseSchedule, plans: [String: Plan], shape: ModelShape,
-    adapter: LoRAAdapter, samples: any WorkflowSamples, options: TrainingOptions,
+    adapter: LoRAAdapter, samples: any ChoiceSamples, options: TrainingOptions,
     loadStage: @escaping (Range<Int>, FrozenUse) throws -> LlamaStage
   ) {
     precondition(options.adaptiveFreezing == nil, "adaptive freezing needs all layers in one process")

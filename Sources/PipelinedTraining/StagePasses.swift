@@ -10,7 +10,7 @@ extension StageRunner {
     try window[Int(step)].samples.reduce(0) { sum, sample in
       let count =
         try targetCounts[sample]
-        ?? samples.sequence(work.phase.task, sample: sample, answers: nil).targetCount
+        ?? samples.sequence(work.phase.task, sample: sample, parentAnswers: nil).targetCount
       targetCounts[sample] = count
       return sum + count
     }
@@ -19,14 +19,17 @@ extension StageRunner {
   func isTrained(_ operation: Operation) -> Bool { Int(operation.pass) == passCount }
 
   /// What the passes before `pass` chose for a sample; `nil` where it reads recorded answers.
-  func chosen(_ operation: Operation, place: Int) -> [String: Int]? {
+  func chosen(_ operation: Operation, place: Int) -> [String: String]? {
     let step = window[Int(operation.step)]
     guard
       samples.predicts(step.samples[place], phase: work.phase.index, epoch: step.epoch)
     else { return nil }
-    var result: [String: Int] = [:]
+    var result: [String: String] = [:]
     for pass in 0..<Int(operation.pass) {
-      result[work.passes[pass].task] = answers.option(step: step.step, pass: pass, sample: place)
+      let task = work.passes[pass].task
+      result[task] = answers.option(step: step.step, pass: pass, sample: place).map {
+        samples.text(task, sample: step.samples[place], option: $0)
+      }
     }
     return result
   }
@@ -38,7 +41,7 @@ extension StageRunner {
     for place in range {
       guard let known = chosen(operation, place: place) else { continue }
       let request = try samples.question(
-        work.passes[Int(operation.pass)].task, sample: step.samples[place], answers: known)
+        work.passes[Int(operation.pass)].task, sample: step.samples[place], parentAnswers: known)
       asked.append((place - range.lowerBound, request))
     }
     return Passing(batch: PackedBatch(asked.map(\.request)), asked: asked)
@@ -50,7 +53,7 @@ extension StageRunner {
       try range(operation).map { place in
         try samples.sequence(
           work.phase.task, sample: step.samples[place],
-          answers: passCount == 0 ? nil : chosen(operation, place: place))
+          parentAnswers: passCount == 0 ? nil : chosen(operation, place: place))
       })
   }
 

@@ -31,7 +31,7 @@ struct PhaseWork {
 final class StageRunner {
   let work: PhaseWork
   let stage: LlamaStage
-  let samples: any WorkflowSamples
+  let samples: any ChoiceSamples
   /// The stage's layers of the adapter; trained columns as of the phase's start.
   let adapter: LoRAAdapter
   /// The adapted layers of the whole model; the adapter has those of this stage, perhaps none.
@@ -86,7 +86,7 @@ final class StageRunner {
 
   init(
     _ link: StageLink, work: PhaseWork, stage: LlamaStage, adapter: LoRAAdapter,
-    columns: ColumnView, allSites: [AdapterSite], trains: Bool, place: Int, samples: any WorkflowSamples,
+    columns: ColumnView, allSites: [AdapterSite], trains: Bool, place: Int, samples: any ChoiceSamples,
     pace: PhasePace
   ) throws {
     self.pace = pace

@@ -2,16 +2,14 @@ import Checkpoint
 import SafeFiles
 import Tokenization
 
-/// The tokenizer and the chat template that a model's files bring along.
+/// The tokenizer and chat template from a model's files.
 package struct ModelPrompts: Sendable {
-  /// The tokenizer.
   package let tokenizer: Tokenizer
-  /// The chat template.
   package let template: ChatTemplate
-  /// Variables that templates expect: `bos_token`, `eos_token`.
+  /// Variables that chat templates expect: `bos_token`, `eos_token`.
   package let specialTokens: [String: String]
 
-  /// - Throws: an error that names the file and what it lacks.
+  /// - Throws: an error that names the file and what is missing or not supported.
   package init(_ files: ModelFiles) throws {
     tokenizer = try Self.tokenizer(files)
     template = try Self.template(files)
@@ -21,9 +19,9 @@ package struct ModelPrompts: Sendable {
     specialTokens = special
   }
 
-  /// The chat template alone.
+  /// Loads only the chat template.
   ///
-  /// - Throws: an error that names the file and what it lacks.
+  /// - Throws: an error that names the file and what is missing or not supported.
   package static func template(_ files: ModelFiles) throws -> ChatTemplate {
     guard let source = files.chatTemplate else {
       throw FileError(
@@ -33,9 +31,9 @@ package struct ModelPrompts: Sendable {
     return try ChatTemplate(source: source)
   }
 
-  /// The tokenizer alone.
+  /// Loads only the tokenizer.
   ///
-  /// - Throws: an error that names the file and what it lacks.
+  /// - Throws: an error that names the file and what is missing or not supported.
   package static func tokenizer(_ files: ModelFiles) throws -> Tokenizer {
     switch files.tokenizer {
     case .json(let data): return try Tokenizer(json: data, file: "\(files.path)/tokenizer.json")

@@ -1,26 +1,27 @@
 import Datasets
 import InputErrors
 
-/// An episode that cannot be made into a prompt, or a model that cannot be prompted.
+/// Why an episode cannot be rendered as a prompt, or a model cannot be prompted.
 package enum PromptError: InputError, Equatable {
-  /// Something the workflow names is not there.
+  /// The episode lacks something that the workflow requires.
   case missing(task: String, episode: String, what: String, at: Episode.Origin? = nil)
-  /// More tokens than the model's context.
+  /// The prompt has more tokens than the model's context.
   case tooLong(task: String, episode: String, length: Int, limit: Int, at: Episode.Origin? = nil)
-  /// More options than letters.
+  /// The item has more options than there are letters.
   case tooManyOptions(task: String, episode: String, count: Int, at: Episode.Origin? = nil)
-  /// The chat template refuses or fails at the conversation.
+  /// The chat template refuses the conversation or fails.
   case template(task: String, episode: String, reason: String, at: Episode.Origin? = nil)
-  /// A text spells a control token, and the chat template changes the text, so that it cannot be kept apart.
+  /// A text contains the spelling of a control token, and the chat template modifies the text, so it cannot
+  /// be tokenised separately.
   case controlToken(task: String, episode: String, at: Episode.Origin? = nil)
-  /// A letter that is not one token.
+  /// The letter is not a single token.
   case letter(String)
-  /// The chat template fails even at a question and an answer.
+  /// The chat template cannot even render one user message and one assistant message.
   case templateFails(reason: String)
-  /// The chat template and the tokenizer have no end of turn.
+  /// Neither the chat template nor the tokenizer has an end of turn.
   case noEndOfTurn
 
-  /// One line: which episode and task, what is wrong, what to do.
+  /// One line with the episode, the task, the problem and the fix.
   package var description: String {
     switch self {
     case .missing(let task, let episode, let what, let origin):
@@ -49,7 +50,7 @@ package enum PromptError: InputError, Equatable {
     }
   }
 
-  /// Where an episode was read, where that is known, the episode and the task.
+  /// The prefix of messages: where the episode was read (if known), the episode and the task.
   private static func place(_ task: String, _ episode: String, _ origin: Episode.Origin?) -> String {
     (origin.map { "\($0): " } ?? "") + "episode '\(episode)', task '\(task)': "
   }

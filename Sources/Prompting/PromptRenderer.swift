@@ -2,26 +2,23 @@ import Datasets
 import Tokenization
 import Workflows
 
-/// Turns a task of an episode into the tokens a model reads and the tokens it shall answer with.
+/// Renders a task of an episode as prompt tokens and completion tokens.
 ///
-/// The user's message holds, each on a line of its own: the task's instruction, its parents' answers, the
-/// inputs it names, the question, and the options as `A. text`. The model's own chat template wraps it. What
-/// the parents found comes before the inputs, so that a causal model reads these already knowing what to
-/// look for.
+/// The user message contains, each on its own line: the task's instruction, its parents' answers, its inputs,
+/// the question, and the options as `A. text`. The model's own chat template wraps the message. The parents'
+/// answers precede the inputs, so that a causal model reads the inputs knowing what to look for.
 package struct PromptRenderer: Sendable {
-  /// The workflow whose tasks are rendered.
   package let workflow: Workflow
-  /// The model's tokenizer.
   package let tokenizer: Tokenizer
-  /// The longest sequence the model computes, in tokens.
+  /// The longest sequence that the model supports, in tokens.
   package let contextLength: Int
   private let template: ChatTemplate
   private let specialTokens: [String: String]
-  /// What the template puts after an assistant's message: the model's way to end its turn.
+  /// The tokens after an assistant's message, up to the special token that ends the turn.
   private let endOfTurn: [Int32]
 
-  /// - Throws: `PromptError` where the template cannot render a message, or neither it nor the tokenizer has
-  ///   an end of turn.
+  /// - Throws: `PromptError` if the template cannot render a message, or neither it nor the tokenizer has an
+  ///   end of turn.
   package init(
     workflow: Workflow, tokenizer: Tokenizer, template: ChatTemplate, specialTokens: [String: String],
     contextLength: Int
@@ -40,7 +37,7 @@ package struct PromptRenderer: Sendable {
   private static func endOfTurn(
     _ template: ChatTemplate, _ tokenizer: Tokenizer, _ specialTokens: [String: String]
   ) throws -> [Int32] {
-    // A word that no template has of its own.
+    // A word that does not occur in any template.
     let content = "zqxanswerzqx"
     let text: String
     do {
@@ -51,7 +48,7 @@ package struct PromptRenderer: Sendable {
     } catch {
       throw PromptError.templateFails(reason: error.description)
     }
-    // Up to and including the first special token after the assistant's words.
+    // Up to and including the first special token after the assistant's text.
     if let end = text.ranges(of: content).last?.upperBound {
       let rest = tokenizer.encode(String(text[end...]))
       if let stop = rest.firstIndex(where: { tokenizer.isSpecial($0) }) { return Array(rest[...stop]) }
@@ -60,10 +57,10 @@ package struct PromptRenderer: Sendable {
     return [end]
   }
 
-  /// The tokens of a task's prompt.
+  /// The prompt of a task as tokens.
   ///
-  /// - Parameter parentAnswers: by parent's name, the text of its answer.
-  /// - Throws: `PromptError` naming the episode and what it lacks.
+  /// - Parameter parentAnswers: the text of each parent's answer, by the parent's name.
+  /// - Throws: `PromptError` with the episode and the problem.
   package func prompt(task name: String, episode: Episode, parentAnswers: [String: String]) throws -> [Int32]
   {
     let content = try text(task: name, episode: episode, parentAnswers: parentAnswers)
@@ -78,10 +75,11 @@ package struct PromptRenderer: Sendable {
     return tokens
   }
 
-  /// A task's prompt as text: the user's message in the model's chat template, up to where the reply begins.
+  /// The prompt of a task as text: the user message in the model's chat template, up to the start of the
+  /// reply.
   ///
-  /// - Parameter parentAnswers: by parent's name, the text of its answer.
-  /// - Throws: `PromptError` naming the episode and what it lacks.
+  /// - Parameter parentAnswers: the text of each parent's answer, by the parent's name.
+  /// - Throws: `PromptError` with the episode and the problem.
   package func renderedPrompt(task name: String, episode: Episode, parentAnswers: [String: String]) throws
     -> String
   {
@@ -89,9 +87,9 @@ package struct PromptRenderer: Sendable {
       text(task: name, episode: episode, parentAnswers: parentAnswers), task: name, episode: episode)
   }
 
-  /// A task's prompt with names in braces in the place of what an episode brings.
+  /// A task's prompt with names in braces as placeholders for the contents of an episode.
   ///
-  /// - Throws: `PromptError` where the workflow has no such task, or the template cannot render it.
+  /// - Throws: `PromptError` if the workflow has no such task, or the template cannot render it.
   package func promptForm(task name: String) throws -> String {
     let (episode, answers) = form(name)
     return try renderedPrompt(task: name, episode: episode, parentAnswers: answers)
@@ -99,13 +97,13 @@ package struct PromptRenderer: Sendable {
 
   /// The tokens of ``promptForm(task:)``.
   ///
-  /// - Throws: `PromptError` likewise, and where the form is longer than the context.
+  /// - Throws: `PromptError` for the same reasons, or if the tokens exceed the context.
   package func promptFormTokens(task name: String) throws -> [Int32] {
     let (episode, answers) = form(name)
     return try prompt(task: name, episode: episode, parentAnswers: answers)
   }
 
-  /// An episode of a task, and its parents' answers, that are names in braces.
+  /// An episode of a task and its parents' answers, with names in braces as contents.
   private func form(_ name: String) -> (Episode, parentAnswers: [String: String]) {
     let inputs = workflow.task(name)?.inputs ?? []
     let parents = workflow.task(name)?.parents ?? []
@@ -131,14 +129,14 @@ package struct PromptRenderer: Sendable {
     }
   }
 
-  /// The tokens of a rendered prompt. Control tokens are the template's alone: where the user's message
-  /// spells one out, that message is tokenised as plain text, so that data cannot end a turn. `nil` where
-  /// the message is not found in the prompt then.
+  /// The tokens of a rendered prompt. Control tokens come only from the template: if the user message
+  /// contains the spelling of one, the message is tokenised as plain text, so that data cannot end a turn.
+  /// `nil` if that message cannot be found in the rendered prompt.
   private func tokens(of rendered: String, content: String) -> [Int32]? {
     guard tokenizer.encode(content).contains(where: { tokenizer.isSpecial($0) }) else {
       return tokenizer.encode(rendered)
     }
-    // Some templates trim what they are given.
+    // Some templates trim the message.
     let trimmed = content.trimmingPrefix(while: \.isWhitespace).trimmingSuffix(while: \.isWhitespace)
     for part in [content, String(trimmed)] {
       guard let range = rendered.ranges(of: part).last else { continue }
@@ -149,9 +147,9 @@ package struct PromptRenderer: Sendable {
     return nil
   }
 
-  /// The user's message of a task.
+  /// The user message of a task.
   ///
-  /// - Throws: `PromptError` naming the episode and what it lacks.
+  /// - Throws: `PromptError` with the episode and the problem.
   package func text(task name: String, episode: Episode, parentAnswers: [String: String]) throws -> String {
     func missing(_ what: String) -> PromptError {
       .missing(task: name, episode: episode.id, what: what, at: episode.origin)
@@ -181,18 +179,18 @@ package struct PromptRenderer: Sendable {
     return lines.joined(separator: "\n")
   }
 
-  /// As many options as there are letters.
+  /// The maximum number of options: one for each letter.
   package static let maximumOptions = TaskItem.maximumOptions
 
   /// The letter of an option: A, B, C and so on.
   ///
-  /// - Precondition: there are at most 26 options.
+  /// - Precondition: `index` is in `0..<maximumOptions`.
   package static func letter(_ index: Int) -> String {
     precondition((0..<maximumOptions).contains(index), "letters run from A to Z")
     return String(UnicodeScalar(UInt8(65 + index)))
   }
 
-  /// What the model shall reply for an option, in the workflow's answer form.
+  /// The target reply for an option, in the workflow's answer form.
   package func reply(_ item: TaskItem, option index: Int) -> String {
     switch workflow.training.answerForm {
     case .letter: Self.letter(index)
@@ -201,13 +199,13 @@ package struct PromptRenderer: Sendable {
     }
   }
 
-  /// The text by which an option is scored: the reply in the workflow's answer form, or, where that is the
-  /// letter alone, the option's own text.
+  /// The text with which an option is scored: the reply in the workflow's answer form or, if that is only a
+  /// letter, the option's text.
   package func scoredText(_ item: TaskItem, option index: Int) -> String {
     workflow.training.answerForm == .letter ? item.options[index] : reply(item, option: index)
   }
 
-  /// The right reply, of an option or as free text; empty where no answer is recorded.
+  /// The gold reply, for an option or free text; empty if there is no gold answer.
   package func reply(_ item: TaskItem) -> String {
     switch item.answer {
     case .option(let index): reply(item, option: index)
@@ -216,23 +214,23 @@ package struct PromptRenderer: Sendable {
     }
   }
 
-  /// The tokens of a reply, up to the end of the model's turn. Prompt and reply are tokenised apart.
+  /// The tokens of a reply, including the end of the turn. Prompt and reply are tokenised separately.
   package func completion(_ reply: String) -> [Int32] {
     tokenizer.encode(reply, parseSpecial: false) + endOfTurn
   }
 
-  /// The token that starts a reply by its letter.
+  /// The token of an option's letter at the start of a reply.
   ///
-  /// - Throws: `PromptError` where the letter is not a token of its own.
+  /// - Throws: `PromptError` if the letter is not a single token.
   package func letterToken(_ index: Int) throws -> Int32 {
     let tokens = tokenizer.encode(Self.letter(index), parseSpecial: false)
     guard tokens.count == 1 else { throw PromptError.letter(Self.letter(index)) }
     return tokens[0]
   }
 
-  /// Prompt and right completion of a task, for training.
+  /// A task's prompt and gold completion, for training.
   ///
-  /// - Throws: `PromptError` where the episode lacks something or the two are longer than the context.
+  /// - Throws: `PromptError` if the episode lacks something or the tokens exceed the context.
   package func example(task: String, episode: Episode, parentAnswers: [String: String]) throws
     -> PromptExample
   {
@@ -251,16 +249,16 @@ package struct PromptRenderer: Sendable {
   }
 }
 
-/// Tokens to read and tokens to answer.
+/// The input and target tokens of one sample.
 package struct PromptExample: Sendable, Equatable {
-  /// What the model reads.
+  /// The input tokens.
   package var prompt: [Int32]
-  /// What it shall answer, its end of turn included.
+  /// The target tokens, including the end of the turn.
   package var completion: [Int32]
 }
 
 extension Episode {
-  /// The recorded answers of some tasks, as text.
+  /// The gold answers of some tasks, as text.
   package func goldAnswers(of tasks: [String]) -> [String: String] {
     Dictionary(
       tasks.compactMap { task in self.tasks[task].map { (task, $0.answerText) } }, uniquingKeysWith: { $1 })
@@ -268,7 +266,7 @@ extension Episode {
 }
 
 extension Substring {
-  /// Without what `predicate` holds for at the end.
+  /// Removes the trailing characters that satisfy `predicate`.
   fileprivate func trimmingSuffix(while predicate: (Character) -> Bool) -> Substring {
     var end = endIndex
     while end > startIndex, predicate(self[index(before: end)]) { end = index(before: end) }

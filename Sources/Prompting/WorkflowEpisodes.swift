@@ -2,7 +2,7 @@ import Datasets
 import Workflows
 
 extension Workflow {
-  /// What every episode of the workflow must hold.
+  /// What every episode of the workflow must contain.
   package var episodeSchema: EpisodeSchema {
     EpisodeSchema(
       tasks: tasks.map(\.name), inputs: Dictionary(uniqueKeysWithValues: tasks.map { ($0.name, $0.inputs) }),

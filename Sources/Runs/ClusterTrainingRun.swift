@@ -90,7 +90,7 @@ package struct ClusterTrainingRun {
       plans: Dictionary(
         plan.phases.map { ($0.workload.trained.task, $0.plan) }, uniquingKeysWith: { first, _ in first }),
       shape: plan.shape, adapter: preparation.material.freshAdapter,
-      samples: ClusterSamples(preparation.examples, validation: preparation.validation ?? []),
+      samples: preparation.examples,
       options: workflow.trainingOptions
     ) { layers, use in try preparation.material.stage(layers, on: device, use: use) }
     var windows: [WindowFigures] = []
@@ -140,9 +140,6 @@ package struct ClusterTrainingRun {
     let checkpoint = transport.rank == 0 ? try folder.admit(preparation, resume: resume) : nil
     let begun = transport.rank == 0 && resume ? try folder.computeType() : nil
     try preparation.examples.check()
-    if workflow.training.validateEvery != nil {
-      try WorkflowValidation(preparation.examples, episodes: preparation.validation ?? []).check()
-    }
     guard transport.rank == 0 else { return Prepared(preparation: preparation) }
     let plan = try makePlan()
     try plan.check(preparation, ranks: transport.size)

@@ -45,16 +45,13 @@ package struct DryRun {
     let examples = preparation.examples
     try examples.check()
     let loaded = try LoadedWorkflow(preparation.material, use: .forwardAndBackward)
-    let training = WorkflowTrainingData(
-      examples, validation: preparation.validation ?? [], stage: loaded.stage)
-    if workflow.training.validateEvery != nil { try training.checkValidation() }
-    let data = TimedTrainingData(training, examples)
+    let answerer = TimedAnswerer(ExampleAnswerer(examples, loaded.stage))
     let loadSeconds = (ContinuousClock.now - start).inSeconds
 
     let schedule = try workflow.phaseSchedule.firstRound
     let trainer = WorkflowTrainer(
-      loaded.stage, schedule: schedule, adapter: preparation.material.freshAdapter, data: data,
-      options: try options(schedule, samples: data.sampleCount))
+      loaded.stage, schedule: schedule, adapter: preparation.material.freshAdapter, samples: examples,
+      answerer: answerer, options: try options(schedule, samples: examples.sampleCount))
     var destination = preparation.destination(RunFolder(scratch.path))
     destination.url = scratch.appendingPathComponent("checkpoint.safetensors")
     try AtomicFolder.make(scratch)
@@ -75,10 +72,11 @@ package struct DryRun {
         times.append(started)
         try onPhase(phase, schedule.count)
       case .step(let record):
+        let (predictions, seconds) = answerer.take()
         times[index].steps.append(
           PhaseTimes.Step(
-            tokens: record.tokens, seconds: record.seconds - data.lastSeconds, dataSeconds: data.lastSeconds,
-            predictions: data.lastPredictions))
+            tokens: record.tokens, seconds: record.seconds - seconds, dataSeconds: seconds,
+            predictions: predictions))
         if let report = record.validation { times[index].validations.append(report.seconds) }
       case .checkpoint(_, let position):
         if position.phase == index {
@@ -111,7 +109,7 @@ package struct DryRun {
     return TrainingEstimate(
       model: loaded.modelPath, precision: loaded.stage.device.computeType.rawValue,
       weightBytes: loaded.stage.weightBytes, workers: loaded.stage.device.workerCount,
-      episodes: data.sampleCount, measuredSteps: steps, phases: phases, loadSeconds: loadSeconds,
+      episodes: examples.sampleCount, measuredSteps: steps, phases: phases, loadSeconds: loadSeconds,
       endSeconds: endSeconds, peakBytes: try ProcessMemory.peak())
   }
 
@@ -202,38 +200,28 @@ struct PredictionCounter {
   }
 }
 
-/// Training data that remember how long the last batch took to make.
-private final class TimedTrainingData: TrainingData {
-  private let data: WorkflowTrainingData
-  private let examples: WorkflowExamples
-  private var counter: (phase: Int, counter: PredictionCounter)?
-  /// Seconds in which the last batch was made.
-  private(set) var lastSeconds = 0.0
-  /// Its samples whose parents' answers were predicted.
-  private(set) var lastPredictions = 0
+/// Remembers how long predictions took.
+private final class TimedAnswerer: TaskAnswerer {
+  private let answerer: ExampleAnswerer
+  private var seconds = 0.0
+  /// The most samples that one task was asked about.
+  private var asked: [String: Int] = [:]
 
-  init(_ data: WorkflowTrainingData, _ examples: WorkflowExamples) {
-    (self.data, self.examples) = (data, examples)
+  init(_ answerer: ExampleAnswerer) { self.answerer = answerer }
+
+  func answers(
+    _ task: String, samples: [Int], parentAnswers: [[String: String]], adapter: LoRAAdapter, columns: [Int]
+  ) throws -> [String] {
+    let start = ContinuousClock.now
+    defer { seconds += (ContinuousClock.now - start).inSeconds }
+    asked[task, default: 0] += samples.count
+    return try answerer.answers(
+      task, samples: samples, parentAnswers: parentAnswers, adapter: adapter, columns: columns)
   }
 
-  var sampleCount: Int { data.sampleCount }
-  var usesPredictions: Bool { data.usesPredictions }
-  var validation: (any ValidationEpisodes)? { data.validation }
-  func longestSequence(task: String) throws -> Int { try data.longestSequence(task: task) }
-  func heldBack(task: String) throws -> [TokenSequence] { try data.heldBack(task: task) }
-
-  func sequences(
-    task: String, samples: [Int], phase: Int, epoch: Int, parentsChange: Bool, adapter: () -> LoRAAdapter
-  ) throws -> [TokenSequence] {
-    let start = ContinuousClock.now
-    defer { lastSeconds = (ContinuousClock.now - start).inSeconds }
-    var own =
-      counter.flatMap { $0.phase == phase ? $0.counter : nil }
-      ?? PredictionCounter(examples, examples.workflow.phaseSchedule[phase])
-    lastPredictions = own.count(samples, epoch: epoch)
-    counter = (phase, own)
-    return try data.sequences(
-      task: task, samples: samples, phase: phase, epoch: epoch, parentsChange: parentsChange, adapter: adapter
-    )
+  /// The samples whose parents' answers were predicted since the last call, and the seconds that took.
+  func take() -> (samples: Int, seconds: Double) {
+    defer { (seconds, asked) = (0, [:]) }
+    return (asked.values.max() ?? 0, seconds)
   }
 }

@@ -14,8 +14,6 @@ struct RunPreparation {
   let material: WorkflowMaterial
   let data: DatasetFolder
   let examples: WorkflowExamples
-  /// Episodes that no phase trains on; `nil` where nothing asks for them.
-  let validation: [Episode]?
   let workflowIdentity: String
   let dataIdentity: String
   /// Of the validation episodes' file.
@@ -28,6 +26,7 @@ struct RunPreparation {
     workflowIdentity = FileChecksum.sha256(of: Data(workflow.canonicalYAML().utf8))
     data = DatasetFolder(path: workflow.dataFolder)
     let episodes = try data.read(.train, schema: workflow.episodeSchema)
+    var validation: [Episode] = []
     if workflow.needsValidation {
       let file = data.file(.valid)
       let remedy =
@@ -38,18 +37,18 @@ struct RunPreparation {
       guard FileManager.default.fileExists(atPath: file) else {
         throw Refusal(file, "is not there, and training measures itself on it", remedy)
       }
-      let episodes = try data.read(.valid, schema: workflow.episodeSchema)
-      guard !episodes.isEmpty else {
+      validation = try data.read(.valid, schema: workflow.episodeSchema)
+      guard !validation.isEmpty else {
         throw Refusal(file, "has no episodes, and training measures itself on them", remedy)
       }
-      validation = episodes
       validationIdentity = try FileChecksum.sha256(of: URL(fileURLWithPath: file))
     } else {
-      (validation, validationIdentity) = (nil, nil)
+      validationIdentity = nil
     }
     dataIdentity = try FileChecksum.sha256(of: URL(fileURLWithPath: data.file(.train)))
     material = try WorkflowMaterial(workflow, models: models, base: nil)
-    examples = WorkflowExamples(workflow: workflow, episodes: episodes, prompts: material.prompts)
+    examples = WorkflowExamples(
+      workflow: workflow, episodes: episodes, validation: validation, prompts: material.prompts)
   }
 
   var workflow: Workflow { material.workflow }

@@ -50,9 +50,6 @@ package struct TrainingRun {
     try preparation.examples.check()
     let loaded = try LoadedWorkflow(
       preparation.material, use: .forwardAndBackward, type: resume ? try folder.computeType() : nil)
-    let training = WorkflowTrainingData(
-      preparation.examples, validation: preparation.validation ?? [], stage: loaded.stage)
-    if workflow.training.validateEvery != nil { try training.checkValidation() }
     if !resume { try folder.create(preparation, precision: loaded.stage.device.computeType.rawValue) }
     let metrics = try MetricsFile(folder.metrics, keeping: checkpoint?.position.totalSteps ?? 0)
     try folder.keepWarnings(upTo: checkpoint?.position.totalSteps ?? 0)
@@ -60,13 +57,14 @@ package struct TrainingRun {
       .loaded(
         model: loaded.modelPath, precision: loaded.stage.device.computeType,
         weightBytes: loaded.stage.weightBytes, workers: loaded.stage.device.workerCount,
-        episodes: training.sampleCount,
+        episodes: preparation.examples.sampleCount,
         seconds: (ContinuousClock.now - start).inSeconds))
     if let checkpoint { try onEvent(.resumed(totalSteps: checkpoint.position.totalSteps)) }
 
     let trainer = WorkflowTrainer(
       loaded.stage, schedule: workflow.phaseSchedule, adapter: preparation.material.freshAdapter,
-      data: training, options: workflow.trainingOptions)
+      samples: preparation.examples, answerer: ExampleAnswerer(preparation.examples, loaded.stage),
+      options: workflow.trainingOptions)
     var laterSteps = 0
     let done = try trainer.run(
       from: checkpoint, to: preparation.destination(folder), shouldStop: shouldStop

@@ -1,28 +1,43 @@
+import ContextLoRA
 import Datasets
 import Evaluation
 import LanguageModels
+import PipelinedTraining
 import Prompting
 import SeededRandom
 import Workflows
 
-/// The episodes that a workflow trains on, rendered with recorded parents' answers, and which of them read
-/// the model's own.
-final class WorkflowExamples {
+/// The episodes that a workflow trains on and is validated on, rendered.
+final class WorkflowExamples: ChoiceSamples {
   let workflow: Workflow
   let episodes: [Episode]
   let prompts: PromptRenderer
+  /// Episodes that no phase trains on.
+  private let validationEpisodes: [Episode]
   private var rendered: [String: [PromptExample]] = [:]
+  /// By task, so that later phases need not render every question again.
+  private var longestQuestions: [String: Int] = [:]
+  private(set) lazy var questions = WorkflowValidation(self, episodes: validationEpisodes)
 
-  init(workflow: Workflow, episodes: [Episode], prompts: PromptRenderer) {
+  init(workflow: Workflow, episodes: [Episode], validation: [Episode], prompts: PromptRenderer) {
     (self.workflow, self.episodes, self.prompts) = (workflow, episodes, prompts)
+    validationEpisodes = validation
   }
 
   /// Renders every sample of every task, so that what cannot be rendered shows before training starts.
   func check() throws {
     for task in workflow.tasks { _ = try examples(task.name) }
+    if workflow.training.validateEvery != nil { try questions.check() }
   }
 
-  /// Every sample of a task with recorded answers.
+  var sampleCount: Int { episodes.count }
+  var validation: (any ValidationEpisodes)? { questions }
+
+  func passes(of task: String) -> [String] {
+    usesPredictions ? workflow.forwardOnlyPasses(of: task) : []
+  }
+
+  /// Every sample of a task with gold answers.
   func examples(_ task: String) throws -> [PromptExample] {
     if let known = rendered[task] { return known }
     let parents = workflow.graph.parents(of: task)
@@ -33,7 +48,6 @@ final class WorkflowExamples {
     return examples
   }
 
-  /// A sample of a task: with given answers of its parents, or with the recorded ones.
   func sequence(_ task: String, sample: Int, parentAnswers: [String: String]?) throws -> TokenSequence {
     let example =
       try parentAnswers.map {
@@ -43,7 +57,48 @@ final class WorkflowExamples {
   }
 
   func longestSequence(_ task: String) throws -> Int {
-    try examples(task).map { $0.prompt.count + $0.completion.count - 1 }.max() ?? 0
+    let longest = try examples(task).map { $0.prompt.count + $0.completion.count - 1 }.max() ?? 0
+    return longest + (usesPredictions ? try slack(task) : 0)
+  }
+
+  /// Validation samples that one decision about freezing looks at.
+  private static let freezingEvidence = 16
+
+  func validationSequences(_ task: String) throws -> [TokenSequence] {
+    let parents = workflow.graph.parents(of: task)
+    return try validationEpisodes.prefix(Self.freezingEvidence).map {
+      let example = try prompts.example(task: task, episode: $0, parentAnswers: $0.goldAnswers(of: parents))
+      return TokenSequence(prompt: example.prompt, completion: example.completion)
+    }
+  }
+
+  // MARK: Questions with options
+
+  private func item(_ task: String, _ sample: Int) -> TaskItem {
+    guard let item = episodes[sample].tasks[task] else {
+      preconditionFailure("an episode without task '\(task)' was let in")
+    }
+    return item
+  }
+
+  func question(_ task: String, sample: Int, parentAnswers: [String: String]) throws -> ScoreRequest {
+    try prompts.replyQuestion(
+      task: task, episode: episodes[sample], item: item(task, sample), parentAnswers: parentAnswers)
+  }
+
+  func choice(_: String, sample _: Int, scores: [[Float]]) -> Int { prompts.replyChoice(scores) }
+
+  func text(_ task: String, sample: Int, option: Int) -> String { item(task, sample).options[option] }
+
+  func longestQuestion(_ task: String) throws -> Int {
+    if let known = longestQuestions[task] { return known }
+    let parents = workflow.graph.parents(of: task)
+    let longest = try episodes.indices.map { sample in
+      try question(task, sample: sample, parentAnswers: episodes[sample].goldAnswers(of: parents)).rowCount
+    }.max()
+    let bound = (longest ?? 0) + (try slack(task))
+    longestQuestions[task] = bound
+    return bound
   }
 
   /// By how many tokens the model's own answers of the parents may make a prompt longer: a text has no more
@@ -70,5 +125,36 @@ final class WorkflowExamples {
         stream: (UInt64(phase) << 48 | UInt64(epoch) << 32 | UInt64(sample)) &+ 1)
       return generator.unit() < share
     }
+  }
+}
+
+/// Answers training samples with the model in training.
+final class ExampleAnswerer: TaskAnswerer {
+  private let examples: WorkflowExamples
+  private let predictor: AnswerPredictor
+  private let stage: LlamaStage
+
+  init(_ examples: WorkflowExamples, _ stage: LlamaStage) {
+    (self.examples, self.stage) = (examples, stage)
+    predictor = AnswerPredictor(stage, prompts: examples.prompts)
+  }
+
+  func answers(
+    _ task: String, samples: [Int], parentAnswers: [[String: String]], adapter: LoRAAdapter, columns: [Int]
+  ) throws -> [String] {
+    let view = AdapterView(
+      adapter, columns: .inference(columns), configuration: stage.configuration, device: stage.device)
+    return try predictor.answers(
+      task: task, episodes: samples.map { examples.episodes[$0] }, parentAnswers: parentAnswers, view: view,
+      repliesOnly: true
+    ).map(\.text)
+  }
+}
+
+extension Workflow {
+  /// The tasks that answer, parents before children, before `task` can be asked with predicted answers.
+  package func forwardOnlyPasses(of task: String) -> [String] {
+    let ancestors = Set(graph.ancestors(of: task))
+    return graph.topologicalOrder.filter(ancestors.contains)
   }
 }

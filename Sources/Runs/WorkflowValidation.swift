@@ -9,7 +9,7 @@ import Workflows
 /// A workflow's validation episodes as questions: options as continuations of the prompt, free text as its one
 /// recorded reply. Parents' answers are the recorded ones.
 final class WorkflowValidation: ValidationEpisodes {
-  private let examples: WorkflowExamples
+  private unowned let examples: WorkflowExamples
   private let episodes: [Episode]
   private var questionsByTask: [String: [ScoreRequest]] = [:]
   private var majorities: [String: Double] = [:]

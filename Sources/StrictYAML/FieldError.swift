@@ -2,8 +2,8 @@ import InputErrors
 
 /// Why a YAML file, or an override of one of its values, was refused.
 ///
-/// `description` is one line with the place, the field, the problem and the fix, for example `iov.yaml:12:
-/// field 'training.frozenRatio': 1.5 is outside 0...1; give a share between ...`.
+/// `description` is one line with the place, the field, the problem and the fix, for example
+/// `iov.yaml:12: field 'training.frozenRatio': 1.5 is outside 0...1; give a share between ...`.
 package struct FieldError: InputError, Equatable {
   /// The file name as the user gave it.
   package let file: String
@@ -30,7 +30,7 @@ package struct FieldError: InputError, Equatable {
     }
   }
 
-  /// One line: where, which field, what is wrong, what to do.
+  /// One line with the place, the field, the problem and the fix.
   package var description: String {
     let place = override.map { "override '\($0)'" } ?? file + (line.map { ":\($0)" } ?? "")
     return place + ": " + (field.map { "field '\($0)': " } ?? "") + problem + "; " + remedy

@@ -1,6 +1,6 @@
-/// Columns as compact ranges with both ends included: `0-3,8`; `-` when there are none.
+/// Formats columns as compact inclusive ranges, such as `0-3,8`; `-` if there are none.
 ///
-/// - Parameter columns: ascending and without repetition.
+/// - Parameter columns: in ascending order, without duplicates.
 package func columnRanges(_ columns: some Sequence<Int>) -> String {
   var parts: [String] = []
   var open: (first: Int, last: Int)?

@@ -1,8 +1,8 @@
-/// The graph as text for drawing tools.
+/// Exports the graph for drawing tools.
 extension TaskDependencyGraph {
-  /// A Mermaid flowchart (https://mermaid.js.org), edges from parent to child.
+  /// A Mermaid flowchart (https://mermaid.js.org) with edges from parent to child.
   ///
-  /// - Parameter blocks: columns to show below each name.
+  /// - Parameter blocks: if given, each task's columns are shown below its name.
   package func mermaid(blocks: RankBlocks? = nil) -> String {
     var lines = ["flowchart LR"]
     for (i, task) in tasks.enumerated() {
@@ -15,9 +15,10 @@ extension TaskDependencyGraph {
     return lines.joined(separator: "\n") + "\n"
   }
 
-  /// A Graphviz digraph (https://graphviz.org), edges from parent to child, one column of nodes per level.
+  /// A Graphviz digraph (https://graphviz.org) with edges from parent to child and one rank of nodes per
+  /// level.
   ///
-  /// - Parameter blocks: columns to show below each name.
+  /// - Parameter blocks: if given, each task's columns are shown below its name.
   package func dot(blocks: RankBlocks? = nil) -> String {
     var lines = ["digraph workflow {", "  rankdir=LR;", "  node [shape=box];"]
     for (i, task) in tasks.enumerated() {
@@ -33,7 +34,7 @@ extension TaskDependencyGraph {
     return (lines + ["}"]).joined(separator: "\n") + "\n"
   }
 
-  /// Mermaid's own entity codes for everything that has a meaning inside a quoted label.
+  /// Replaces characters that are special inside a quoted label with Mermaid's entity codes.
   private static func mermaidEscaped(_ text: String) -> String {
     var out = ""
     for scalar in text.unicodeScalars {
@@ -46,7 +47,7 @@ extension TaskDependencyGraph {
     return out
   }
 
-  /// The inside of a double-quoted DOT string; a backslash would start one of DOT's label escapes.
+  /// Escapes text for a double-quoted DOT string. A backslash would start one of DOT's label escapes.
   private static func dotEscaped(_ text: String) -> String {
     var out = ""
     for scalar in text.unicodeScalars {

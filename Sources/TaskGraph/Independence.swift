@@ -1,18 +1,18 @@
-/// Which tasks of one level can train side by side with the same result as one after the other.
+/// Finds the tasks of a level that can train in parallel with the same result as in sequence.
 extension PhaseSchedule {
-  /// The tasks of a level in groups: tasks of different groups can train side by side, tasks of one group
-  /// must train in the order given.
+  /// Partitions the tasks of a level: tasks of different groups can train in parallel; the tasks of one group
+  /// must train in the given order.
   ///
-  /// Two tasks depend on each other's training when one refines columns that the other uses. Tasks of one
-  /// level never use each other's own blocks, so only shared prerequisites with at least one column that is
-  /// not frozen join them; with δ = 1 every task is a group of its own. The count alone decides, not which
-  /// columns freeze, so the groups hold for every freeze rule.
+  /// The training of two tasks interferes if one refines columns that the other uses. Tasks of one level
+  /// never use each other's own blocks, so only a shared prerequisite with at least one column that is not
+  /// frozen puts them into one group. With δ = 1, every task is a group by itself. Only the number of frozen
+  /// columns matters, not which ones, so the groups are valid for every freeze rule.
   ///
   /// - Parameters:
   ///   - level: the number `k` of the level, from 1.
   ///   - readingAncestors: whether a task also runs its ancestors forward while it trains (predicted parent
-  ///     answers); it then uses all its ancestors' columns, under the `direct` rule too.
-  /// - Returns: groups in the file order of their first tasks, each in file order.
+  ///     answers). If so, it uses all its ancestors' columns, even under the `direct` rule.
+  /// - Returns: groups ordered by their first tasks, in file order within each group.
   package func independentGroups(level: Int, readingAncestors: Bool = false) -> [[String]] {
     precondition(graph.levels.indices.contains(level - 1), "level \(level) is outside the graph")
     let members = graph.levels[level - 1]
@@ -36,7 +36,7 @@ extension PhaseSchedule {
     }
   }
 
-  /// The tasks of a level (from 1) that can train side by side with every other task of it, in file order.
+  /// The tasks of a level (from 1) that can train in parallel with all its other tasks, in file order.
   package func independentTasks(level: Int, readingAncestors: Bool = false) -> [String] {
     independentGroups(level: level, readingAncestors: readingAncestors).filter { $0.count == 1 }.flatMap {
       $0

@@ -1,12 +1,12 @@
-/// Which columns of a prerequisite freeze while a task trains.
+/// Which columns of a prerequisite are frozen while a task trains.
 package enum FreezeRule: String, Sendable, Hashable, CaseIterable {
-  /// The first `round(δ r_p)` columns of its block.
+  /// The first `round(δ r_p)` columns of the prerequisite's block.
   case leading
-  /// The `round(δ r_p)` columns with the largest importance when the phase starts.
+  /// The `round(δ r_p)` columns with the highest importance at the start of the phase.
   case importance
 }
 
-/// The training of one task at one visit: which rank columns train, freeze and are masked.
+/// One training phase of one task: which rank columns are trained, frozen and masked.
 ///
 /// | columns | forward | gradient | stored value |
 /// |---|---|---|---|
@@ -14,21 +14,20 @@ package enum FreezeRule: String, Sendable, Hashable, CaseIterable {
 /// | `frozen` | active | no | bit-identical |
 /// | `masked` | contributes nothing | no | bit-identical |
 ///
-/// The three are disjoint and together are all columns `0..<rank`. They do not change within a phase.
+/// The three sets are disjoint, together contain all columns `0..<rank`, and do not change within a phase.
 package struct Phase: Sendable, Hashable {
-  /// A task whose knowledge the phase's task uses, and what happens to its columns.
+  /// A task whose columns the phase's task also uses, and how they are split.
   package struct Prerequisite: Sendable, Hashable {
-    /// The prerequisite's name.
     package let task: String
-    /// Its columns.
+    /// The columns of the prerequisite.
     package let block: Range<Int>
-    /// The part of its columns that is used but stays as it is, ascending.
+    /// The columns that are used but not changed, ascending.
     package let frozen: [Int]
-    /// The part of its columns that is refined, ascending.
+    /// The columns that are refined, ascending.
     package let trainable: [Int]
   }
 
-  /// The place in the schedule, from 0.
+  /// The position in the schedule, from 0.
   package let index: Int
   /// The round, from 1.
   package let round: Int
@@ -38,21 +37,22 @@ package struct Phase: Sendable, Hashable {
   package let task: String
   /// The task's own columns.
   package let block: Range<Int>
-  /// What happens to each prerequisite's columns, prerequisites in topological order.
+  /// How the columns of each prerequisite are split. Prerequisites are in topological order.
   package let prerequisites: [Prerequisite]
-  /// The number of columns in all.
+  /// The total number of columns.
   package let rank: Int
-  /// Whether the frozen columns still have to be chosen by `freezing(mostImportant:)` when the phase starts.
-  /// Until then the leading columns of each block stand in for them: the counts hold, the columns do not.
+  /// Whether the frozen columns have yet to be chosen by `freezing(mostImportant:)` when the phase starts.
+  /// Until then, the leading columns of each block are placeholders: the numbers of columns are final, the
+  /// columns are not.
   package let isProvisional: Bool
 
-  /// Columns that are used but stay as they are, ascending.
+  /// The columns that are used but not changed, ascending.
   package let frozen: [Int]
-  /// Columns that train: the task's own and the refined ones of its prerequisites, ascending.
+  /// The columns that train: the task's own and the refined ones of its prerequisites, ascending.
   package let trainable: [Int]
-  /// Columns of all other tasks: not computed and not touched, ascending.
+  /// The columns of all other tasks, which are neither computed nor changed, ascending.
   package let masked: [Int]
-  /// Columns that are computed: frozen and trainable ones, ascending. The task's columns at inference.
+  /// The columns that are computed: frozen and trainable, ascending. The task also uses these at inference.
   package let active: [Int]
 
   init(
@@ -75,18 +75,18 @@ package struct Phase: Sendable, Hashable {
     masked = (0..<rank).filter { !isActive[$0] }
   }
 
-  /// How many of `width` columns freeze: `δ width`, rounded half up.
+  /// The number of frozen columns out of `width`: `δ width`, rounded half up.
   ///
   /// - Parameter ratio: the frozen ratio δ in `0...1`.
   package static func frozenCount(ratio: Double, width: Int) -> Int {
     Int((ratio * Double(width) + 0.5).rounded(.down))
   }
 
-  /// This phase with the same number of frozen columns in each prerequisite, but the most important ones.
+  /// This phase with the most important columns frozen, as many in each prerequisite as before.
   ///
-  /// - Parameter importance: one number per column (`rank` of them); for the rule of the method
-  ///   `‖B_c‖·‖A_c‖` summed over layers, measured when the phase starts. Only the prerequisites' columns are
-  ///   read. Of equally important columns the lower one freezes.
+  /// - Parameter importance: one value for each of the `rank` columns. The method's measure is `‖B_c‖·‖A_c‖`,
+  ///   summed over layers, at the start of the phase. Only the prerequisites' columns are read. Between
+  ///   equally important columns, the lower index is frozen.
   /// - Throws: `TaskGraphError.importanceNotFinite`.
   package func freezing(mostImportant importance: [Double]) throws(TaskGraphError) -> Phase {
     precondition(importance.count == rank, "one importance for each of the \(rank) columns")
@@ -105,7 +105,8 @@ package struct Phase: Sendable, Hashable {
 
   /// This phase with exactly these columns frozen; all other columns of the prerequisites train.
   ///
-  /// - Parameter columns: columns of prerequisites, in any order. Any other column traps.
+  /// - Parameter columns: columns of prerequisites, in any order.
+  /// - Precondition: every column belongs to a prerequisite.
   package func freezing(_ columns: some Sequence<Int>) -> Phase {
     let wanted = Set(columns)
     precondition(

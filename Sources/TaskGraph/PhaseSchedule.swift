@@ -1,34 +1,36 @@
-/// The order in which the tasks train: for each round, level by level, and within a level in file order,
-/// one phase per task. A collection of `Phase` values, made when asked for.
+/// The training order: in each round, one phase per task, level by level and in file order within a level. A
+/// collection of `Phase` values, which are computed on demand.
 package struct PhaseSchedule: Sendable, Hashable {
-  /// The largest number of rounds that is accepted.
+  /// The upper limit on the number of rounds.
   package static let maximumRounds = 1_000_000
 
   /// The tasks and their edges.
   package let graph: TaskDependencyGraph
-  /// The tasks' columns.
+  /// The rank columns of each task.
   package let blocks: RankBlocks
   /// The frozen ratio δ: the share of each prerequisite's columns that is frozen while a task trains.
   package let frozenRatio: Double
-  /// Whose columns a task uses.
+  /// The tasks whose columns a task also uses.
   package let prerequisiteRule: PrerequisiteRule
-  /// Which columns of a prerequisite freeze.
+  /// Which columns of a prerequisite are frozen.
   package let freezeRule: FreezeRule
-  /// How often every task is visited.
+  /// The number of training phases per task.
   package let rounds: Int
 
   private let firstRound: [Phase]
 
-  /// Lays out the phases.
+  /// Creates the phases.
   ///
   /// - Parameters:
   ///   - graph: the tasks and their edges.
-  ///   - blocks: one block for each task of the graph, in the same order (anything else traps).
-  ///   - frozenRatio: δ in `0...1`; `round(δ r_p)` columns of a prerequisite freeze, rounded half up.
-  ///   - prerequisiteRule: whose columns a task uses.
-  ///   - freezeRule: which columns freeze. With `importance` phases are provisional where there is a choice.
-  ///   - rounds: how often every task is visited.
+  ///   - blocks: one block for each task of the graph.
+  ///   - frozenRatio: δ in `0...1`; `round(δ r_p)` columns of a prerequisite are frozen, rounded half up.
+  ///   - prerequisiteRule: the tasks whose columns a task also uses.
+  ///   - freezeRule: which columns are frozen. With `importance`, a phase with a choice of columns is
+  ///     provisional.
+  ///   - rounds: the number of training phases per task.
   /// - Throws: `TaskGraphError.frozenRatioOutOfRange` or `.roundsOutOfRange`.
+  /// - Precondition: `blocks` has the tasks of `graph` in the same order.
   package init(
     graph: TaskDependencyGraph, blocks: RankBlocks, frozenRatio: Double,
     prerequisiteRule: PrerequisiteRule = .ancestors, freezeRule: FreezeRule = .leading, rounds: Int = 1
@@ -58,7 +60,7 @@ package struct PhaseSchedule: Sendable, Hashable {
     }
   }
 
-  /// The columns a task sees at inference, all of them active, ascending: its own and its prerequisites'.
+  /// The columns that a task uses at inference, ascending: its own and its prerequisites', all active.
   package func viewColumns(of task: String) -> [Int] {
     ([task] + graph.prerequisites(of: task, rule: prerequisiteRule)).flatMap { Array(blocks[$0]) }.sorted()
   }
@@ -74,12 +76,11 @@ package struct PhaseSchedule: Sendable, Hashable {
 }
 
 extension PhaseSchedule: RandomAccessCollection {
-  /// The place of the first phase.
   package var startIndex: Int { 0 }
   /// The number of phases: rounds times tasks.
   package var endIndex: Int { rounds * firstRound.count }
 
-  /// The phase at a place in the schedule, from 0.
+  /// The phase at an index in the schedule, from 0.
   package subscript(index: Int) -> Phase {
     precondition(indices.contains(index), "phase \(index) is outside 0..<\(endIndex)")
     let (round, place) = index.quotientAndRemainder(dividingBy: firstRound.count)

@@ -1,34 +1,34 @@
-/// The rank columns of every adapted layer, cut into one block per task.
+/// The rank columns of every adapted layer, split into one block per task.
 ///
 /// Column `j` of a layer is the pair of row `j` of `A` (`[rank, in]`) and column `j` of `B` (`[out, rank]`).
-/// Blocks stand in the order of the tasks, without gaps.
+/// Blocks are in task order, without gaps.
 package struct RankBlocks: Sendable, Hashable {
-  /// The largest rank, in all or of one task, that is accepted.
+  /// The upper limit on a rank, in total or of one task.
   package static let maximumRank = 65_536
 
   /// The tasks, in file order.
   package let tasks: [String]
-  /// The number of columns in all: the sum of the blocks' widths.
+  /// The total number of columns: the sum of the blocks' widths.
   package let rank: Int
 
   private let ranges: [Range<Int>]
   private let position: [String: Int]
 
-  /// Shares a rank equally: every task gets `rank / tasks.count` columns.
+  /// Splits the rank equally: every task gets `rank / tasks.count` columns.
   ///
   /// - Throws: `TaskGraphError.rankDoesNotDivide`, `.rankOutOfRange`, `.noTasks` or `.duplicateTask`.
   package init(tasks: [String], rank: Int) throws(TaskGraphError) {
     try self.init(tasks: tasks, ranks: [Int?](repeating: nil, count: tasks.count), total: rank)
   }
 
-  /// Blocks of given widths; tasks without one share what is left of the total equally.
+  /// Creates blocks of the given widths. Tasks without a width share the rest of the total equally.
   ///
   /// - Parameters:
   ///   - tasks: names in file order.
-  ///   - ranks: one entry per task: its number of columns, or `nil` for an equal share of the rest.
-  ///   - total: the rank in all; `nil` for the sum of `ranks`, which must then be complete.
-  /// - Throws: `TaskGraphError` when a rank is out of range, the ranks do not add up to the total, or what is
-  ///   left does not divide.
+  ///   - ranks: for each task, its number of columns, or `nil` for an equal share of the rest.
+  ///   - total: the total rank; `nil` for the sum of `ranks`, which then must not contain `nil`.
+  /// - Throws: `TaskGraphError` if a rank is out of range, the ranks do not add up to the total, or the rest
+  ///   cannot be divided equally.
   package init(tasks: [String], ranks: [Int?], total: Int? = nil) throws(TaskGraphError) {
     precondition(tasks.count == ranks.count, "one rank, or nil, for each task")
     guard !tasks.isEmpty else { throw .noTasks }
@@ -72,7 +72,9 @@ package struct RankBlocks: Sendable, Hashable {
     self.position = position
   }
 
-  /// The columns that belong to a task. A name that is not a task is a programmer's mistake and traps.
+  /// The columns of a task.
+  ///
+  /// - Precondition: `task` is one of `tasks`.
   package subscript(task: String) -> Range<Int> {
     guard let i = position[task] else { preconditionFailure("'\(task)' has no block") }
     return ranges[i]
@@ -83,7 +85,9 @@ package struct RankBlocks: Sendable, Hashable {
     zip(tasks, ranges).map { (task: $0, columns: $1) }
   }
 
-  /// The task a column belongs to. A column outside `0..<rank` is a programmer's mistake and traps.
+  /// The task to which a column belongs.
+  ///
+  /// - Precondition: `column` is in `0..<rank`.
   package func task(ofColumn column: Int) -> String {
     guard let i = ranges.firstIndex(where: { $0.contains(column) }) else {
       preconditionFailure("column \(column) is outside 0..<\(rank)")
@@ -91,7 +95,7 @@ package struct RankBlocks: Sendable, Hashable {
     return tasks[i]
   }
 
-  /// `8 or 12`, for messages.
+  /// Numbers joined by "or", for messages: `8 or 12`.
   static func choice(_ numbers: [Int]) -> String {
     numbers.map(String.init).joined(separator: " or ")
   }

@@ -1,9 +1,9 @@
-/// The schedule as JSON.
+/// Exports the schedule as JSON.
 extension PhaseSchedule {
   /// One JSON object: the settings, `tasks` in file order, `levels`, and the `phases` of all rounds.
   ///
-  /// Blocks are `[lower, upper]` with `upper` excluded; `trainable`, `frozen` and `masked` are ascending lists
-  /// of columns. In a provisional phase `frozen` is settled when the phase starts.
+  /// A block is `[lower, upper]`, with `upper` excluded. `trainable`, `frozen` and `masked` are ascending
+  /// lists of columns. In a provisional phase, `frozen` is decided when the phase starts.
   package func json() -> String {
     let taskLines = graph.tasks.map { task in
       let fields = [
@@ -43,7 +43,7 @@ extension PhaseSchedule {
 }
 
 extension Phase {
-  /// The phase as one JSON object on one line.
+  /// The phase as a JSON object on one line.
   package var json: String {
     let perTask = prerequisites.map {
       "{\"task\": \(jsonString($0.task)), \"block\": \(jsonBlock($0.block)), "

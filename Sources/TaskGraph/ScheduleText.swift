@@ -1,7 +1,7 @@
-/// The schedule as a table for people.
+/// Formats the schedule as readable tables.
 extension PhaseSchedule {
-  /// The settings, the tasks with their levels and columns, which tasks can train side by side, and for each
-  /// phase what trains, freezes and is masked. Columns are compact ranges with both ends included.
+  /// The settings; each task's level and columns; which tasks can train in parallel; and the columns that
+  /// each phase trains, freezes and masks. Columns are compact inclusive ranges.
   package func text() -> String {
     let settings =
       "\(counted(graph.tasks.count, "task")), \(counted(graph.levels.count, "level")), rank \(blocks.rank), "
@@ -25,7 +25,7 @@ extension PhaseSchedule {
     return sections.joined(separator: "\n\n") + "\n"
   }
 
-  /// Every phase of the first round; later rounds visit the same columns.
+  /// The phases of the first round; later rounds use the same columns.
   private func phaseTable() -> String {
     let rows = prefix(graph.tasks.count).map { phase in
       var frozen = phase.frozen
@@ -51,7 +51,7 @@ extension PhaseSchedule {
     return rounds == 1 ? table : table + "\n(the same in each of the \(rounds) rounds)"
   }
 
-  /// Says of a level with several tasks which of them can train side by side.
+  /// One line on which tasks of a level can train in parallel; `nil` for a level with a single task.
   private func sideBySideLine(level: Int) -> String? {
     let groups = independentGroups(level: level)
     guard graph.levels[level - 1].count > 1 else { return nil }
@@ -72,7 +72,7 @@ extension PhaseSchedule {
     String(text.map { $0.isNewline || $0 == "\t" ? " " : $0 })
   }
 
-  /// Left-aligned columns, two spaces apart, without trailing spaces.
+  /// Formats left-aligned columns, two spaces apart, without trailing spaces.
   private static func table(_ header: [String], _ rows: [[String]]) -> String {
     let lines = [header] + rows
     let widths = header.indices.map { column in lines.map { $0[column].count }.max() ?? 0 }

@@ -1,22 +1,23 @@
 import InputErrors
 
-/// Which tasks' knowledge, that is whose rank columns, a task may use.
+/// Which other tasks' rank columns a task may use.
 package enum PrerequisiteRule: String, Sendable, Hashable, CaseIterable {
-  /// Every task from which a path of edges leads to the task.
+  /// Those of all tasks from which a path leads to the task.
   case ancestors
-  /// The task's parents alone.
+  /// Those of the task's parents only.
   case direct
 }
 
-/// A workflow's tasks and which answers each of them reads: a validated directed acyclic graph.
+/// A workflow's tasks and the answers that each of them reads: a validated directed acyclic graph.
 ///
-/// An edge `p -> v` says that `v` reads the answer of `p`; `p` is then a parent of `v`. Names given to the
-/// queries must be tasks of the graph; any other name is a programmer's mistake and traps.
+/// An edge `p -> v` means that `v` reads the answer of `p`; `p` is then a parent of `v`.
+///
+/// - Precondition: names passed to the queries are tasks of the graph.
 package struct TaskDependencyGraph: Sendable, Hashable {
-  /// All task names, in the order they were given (the order of the workflow file).
+  /// All task names, in file order.
   package let tasks: [String]
-  /// The layers `S_1 ... S_L` of Kahn's topological sort: `levels[k - 1]` holds, in file order, the tasks
-  /// all of whose parents stand in earlier levels, and at least one of them in level `k - 1`.
+  /// The layers `S_1 ... S_L` of Kahn's topological sort. `levels[k - 1]` contains, in file order, the tasks
+  /// whose parents are all in earlier levels, at least one of them in level `k - 1`.
   package let levels: [[String]]
 
   private let position: [String: Int]
@@ -25,9 +26,9 @@ package struct TaskDependencyGraph: Sendable, Hashable {
 
   /// Validates tasks and edges and sorts them into levels.
   ///
-  /// - Parameter tasks: names with the names of their parents, in file order.
-  /// - Throws: `TaskGraphError` for no tasks, an empty or duplicate name, an unknown, repeated or own
-  ///   parent, or a cycle.
+  /// - Parameter tasks: each task's name and its parents' names, in file order.
+  /// - Throws: `TaskGraphError` if there are no tasks, a name is empty or duplicated, a parent is unknown,
+  ///   repeated or the task itself, or there is a cycle.
   package init(_ tasks: [(name: String, parents: [String])]) throws(TaskGraphError) {
     guard !tasks.isEmpty else { throw .noTasks }
     let names = tasks.map(\.name)
@@ -63,16 +64,16 @@ package struct TaskDependencyGraph: Sendable, Hashable {
     self.levelOfPosition = levelOf
   }
 
-  /// All tasks, level by level and in file order within a level: parents stand before their children.
+  /// All tasks, level by level, in file order within a level: parents come before their children.
   package var topologicalOrder: [String] { levels.flatMap { $0 } }
 
-  /// Whether the graph has a task of this name.
+  /// Whether the graph has a task with this name.
   package func contains(_ task: String) -> Bool { position[task] != nil }
 
-  /// The number `k` of the level `S_k` a task stands in, from 1.
+  /// The number `k` of the task's level `S_k`, from 1.
   package func level(of task: String) -> Int { levelOfPosition[index(task)] }
 
-  /// The tasks whose answers a task reads, in the order the task lists them.
+  /// The tasks whose answers a task reads, in the order in which the task lists them.
   package func parents(of task: String) -> [String] { parentPositions[index(task)].map { tasks[$0] } }
 
   /// The tasks that read this task's answer, in file order.
@@ -81,7 +82,7 @@ package struct TaskDependencyGraph: Sendable, Hashable {
     return tasks.indices.filter { parentPositions[$0].contains(p) }.map { tasks[$0] }
   }
 
-  /// All tasks from which a path of edges leads to this task, in topological order.
+  /// All tasks from which a path leads to this task, in topological order.
   package func ancestors(of task: String) -> [String] {
     var reached = [Bool](repeating: false, count: tasks.count)
     var left = parentPositions[index(task)]
@@ -111,13 +112,13 @@ package struct TaskDependencyGraph: Sendable, Hashable {
       .map { tasks[$0] }
   }
 
-  /// The place of a known task in file order.
+  /// The index of a task in file order.
   func index(_ task: String) -> Int {
     guard let index = position[task] else { preconditionFailure("'\(task)' is not a task of this graph") }
     return index
   }
 
-  /// Kahn's algorithm, one layer at a time; positions ascend within a layer.
+  /// Kahn's algorithm, one layer at a time. Indices ascend within a layer.
   private static func layers(names: [String], parents: [[Int]]) throws(TaskGraphError) -> [[Int]] {
     var children = [[Int]](repeating: [], count: names.count)
     for (v, own) in parents.enumerated() {
@@ -145,10 +146,10 @@ package struct TaskDependencyGraph: Sendable, Hashable {
     return layers
   }
 
-  /// One cycle among the tasks Kahn's algorithm could not place, in the direction of the edges, beginning
-  /// and ending with its earliest task.
+  /// One cycle among the tasks that Kahn's algorithm could not place, in the direction of the edges. It
+  /// begins and ends with its earliest task.
   private static func cycle(parents: [[Int]], unplaced: [Bool]) -> [Int] {
-    // Each unplaced task waits for an unplaced parent, so walking up through those must meet itself.
+    // Each unplaced task has an unplaced parent, so following those parents must reach a task again.
     var walk: [Int] = []
     var seenAt = [Int?](repeating: nil, count: parents.count)
     var next = unplaced.firstIndex(of: true)
@@ -167,12 +168,11 @@ package struct TaskDependencyGraph: Sendable, Hashable {
 }
 
 extension TaskDependencyGraph {
-  /// Two graphs are equal when they have the same tasks in the same order with the same parents.
+  /// Two graphs are equal if they have the same tasks with the same parents in the same order.
   package static func == (a: Self, b: Self) -> Bool {
     a.tasks == b.tasks && a.parentPositions == b.parentPositions
   }
 
-  /// Hashes what equality compares.
   package func hash(into hasher: inout Hasher) {
     hasher.combine(tasks)
     hasher.combine(parentPositions)

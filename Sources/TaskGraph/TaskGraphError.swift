@@ -1,8 +1,8 @@
 import InputErrors
 
-/// What can be wrong with a task graph, its rank blocks or its phases.
+/// An error in a task graph, its rank blocks or its phases.
 ///
-/// `description` is one line: what is wrong, then what to do.
+/// `description` is one line with the problem and the fix.
 package enum TaskGraphError: Error, Sendable, Equatable {
   /// There are no tasks.
   case noTasks
@@ -10,30 +10,30 @@ package enum TaskGraphError: Error, Sendable, Equatable {
   case emptyName(position: Int)
   /// Two tasks have the same name.
   case duplicateTask(String)
-  /// A parent is not a task; `nearest` is the known name it resembles, `known` all names.
+  /// A parent is not a task. `nearest` is the most similar known name, `known` all names.
   case unknownParent(task: String, parent: String, nearest: String?, known: [String])
   /// A task lists the same parent twice.
   case duplicateParent(task: String, parent: String)
   /// A task is its own parent.
   case selfEdge(String)
-  /// Tasks that wait for each other, in the direction of the edges; the first name stands again at the end.
+  /// Tasks that depend on each other, in the direction of the edges. The first name is repeated at the end.
   case cycle([String])
-  /// The rank cannot be shared equally; `nearest` holds the ranks next to it that can.
+  /// The rank cannot be divided equally. `nearest` contains the nearest ranks that can.
   case rankDoesNotDivide(rank: Int, tasks: Int, nearest: [Int])
-  /// After the ranks that are given, the rest cannot be shared equally among the remaining tasks.
+  /// The rank that is left after the given ranks cannot be divided equally among the remaining tasks.
   case remainderDoesNotDivide(rank: Int, given: Int, tasks: [String], nearest: [Int])
-  /// Per-task ranks do not add up to the total.
+  /// The tasks' ranks do not add up to the total.
   case rankSum(sum: Int, rank: Int)
-  /// A rank outside `1...RankBlocks.maximumRank`; `task` is `nil` for the total.
+  /// A rank is outside `1...RankBlocks.maximumRank`; `task` is `nil` for the total.
   case rankOutOfRange(task: String?, rank: Int)
   /// The frozen ratio δ is not a number in `0...1`.
   case frozenRatioOutOfRange(Double)
-  /// The number of rounds is below 1 or too large to count its phases.
+  /// The number of rounds is below 1 or above the limit.
   case roundsOutOfRange(Int)
   /// The importance of a column is not a finite number.
   case importanceNotFinite(column: Int)
 
-  /// What is wrong, without the remedy.
+  /// What is wrong, without the fix.
   package var problem: String {
     switch self {
     case .noTasks:
@@ -107,6 +107,6 @@ package enum TaskGraphError: Error, Sendable, Equatable {
 }
 
 extension TaskGraphError: InputError {
-  /// One line: what is wrong, then what to do.
+  /// One line with the problem and the fix.
   package var description: String { "\(problem); \(remedy)" }
 }

@@ -1,30 +1,31 @@
 import CKernels
 
-// bfloat16 on processors that do not multiply it: everything is stored as bfloat16, as on the others, and
-// only the products differ. Operands are widened to float32, multiplied and summed there, and the result is
-// rounded to the destination's type once: the numbers of the hardware's product but for the order of its
-// sums. The product of two bfloat16 numbers is exact in float32.
+// bfloat16 on processors that do not multiply it in hardware. Everything is stored as bfloat16, as on other
+// processors; only the products differ. The operands are widened to float32, multiplied and summed in
+// float32, and the result is rounded once to the destination's type. The product of two bfloat16 numbers is
+// exact in float32, so the results equal those of the hardware except for the order of summation.
 
 extension CPUDevice {
-  /// Whether this processor multiplies bfloat16 in hardware, by instructions that the matrix library uses.
+  /// Whether this processor multiplies bfloat16 in hardware, with instructions that the matrix library uses.
   package static let multipliesBFloat16 = ck_has_fast_bfloat16() == 1 && PackedProduct.multipliesBFloat16
 
-  /// Whether products of a type are emulated on this processor.
+  /// Whether products with a type are emulated on this processor.
   package static func emulates(_ type: ElementType) -> Bool { type == .bfloat16 && !multipliesBFloat16 }
 
-  /// What a person should know of a number format on this processor; `nil` where there is nothing to say.
+  /// A note for the user about a number format on this processor; `nil` if there is nothing to report.
   package static func emulationNote(_ type: ElementType) -> String? {
     emulates(type)
       ? "bfloat16 is emulated on this processor: no faster than float32, and its weights take as much memory"
       : nil
   }
 
-  /// What packed weights are stored in: float32 that holds bfloat16 values where ``computeType`` is emulated.
+  /// The type in which packed weights are stored: float32 with bfloat16 values if ``computeType`` is
+  /// emulated.
   package var weightType: ElementType { emulatesBFloat16 ? .float32 : computeType }
 }
 
 extension ck_kernel_table {
-  /// Rounds float32 values to the nearest bfloat16 ones, in place.
+  /// Rounds float32 values in place to the nearest bfloat16 values.
   func roundToBFloat16(_ values: UnsafeMutablePointer<Float>, count: Int) {
     let block = 4096
     withUnsafeTemporaryAllocation(of: UInt16.self, capacity: block) { narrow in
@@ -39,14 +40,15 @@ extension ck_kernel_table {
 }
 
 extension CPUOperations {
-  /// The same values in float32; valid until the next call with the same slot.
+  /// A copy in float32, valid until the next call with the same slot.
   func widened(_ matrix: Matrix, _ slot: ScratchSlot) -> Matrix {
     let wide = scratch(slot, rows: matrix.rows, columns: matrix.columns, type: .float32)
     copy(matrix, into: wide)
     return wide
   }
 
-  /// Lets `product` write, or with `accumulate` add to, float32 values, and rounds them into `destination`.
+  /// Calls `product` to write float32 values (to add to them, if `accumulate`), and rounds them into
+  /// `destination`.
   func rounding(into destination: Matrix, accumulate: Bool, _ product: (Matrix) -> Void) {
     if destination.type == .float32 { return product(destination) }
     let sums = scratch(

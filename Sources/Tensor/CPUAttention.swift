@@ -1,8 +1,8 @@
 import CKernels
 
-// Attention, segment by segment and key/value head by key/value head. The query heads that share a
-// key/value head stand as one dense [group * count, dimension] matrix, so that every product is a plain
-// two-dimensional one and the gradients of keys and values sum over those heads by themselves.
+// Attention, computed per segment and per key/value head. The query heads that share a key/value head form
+// one dense [group * count, dimension] matrix. Every product is therefore an ordinary two-dimensional one,
+// and the gradients of keys and values are summed over those heads automatically.
 extension CPUOperations {
   func attention(
     _ shape: AttentionShape, segments: [AttentionSegment], fused: Matrix, cosine: Matrix, sine: Matrix,
@@ -12,7 +12,7 @@ extension CPUOperations {
       let q = segment.queries(in: queries, shape)
       rotate(shape, segment, fused: fused, cosine: cosine, sine: sine, queries: q, store: store)
     }
-    // After every segment has stored its keys: a segment may look at another of the same batch.
+    // A separate loop, after all keys are stored: a segment may attend to another one of the same batch.
     for segment in segments {
       attend(
         shape, segment, queries: segment.queries(in: queries, shape), store: store, out: out,
@@ -81,7 +81,7 @@ extension CPUOperations {
     }
   }
 
-  /// The rows of `ranges` as one matrix: in place where there is one range, else copied together.
+  /// The rows of `ranges` as one matrix: a view of a single range, or a copy of several.
   private func gather(
     _ matrix: Matrix, _ store: KeyValueStore, head: Int, _ ranges: [KeyRange], count: Int,
     _ slot: ScratchSlot
@@ -114,7 +114,7 @@ extension CPUOperations {
     store: KeyValueStore, out: Matrix, lse: Matrix, cosine: Matrix, sine: Matrix, into dFused: Matrix
   ) {
     let shared = SharedKeyGradients(self, shape, segments)
-    // Those that look at others come after them in the batch, and so first here.
+    // Reversed, because a segment comes after those to which it attends.
     for segment in segments.reversed() {
       backward(
         shape, segment, dOut: dOut, queries: segment.queries(in: queries, shape), store: store, out: out,
@@ -122,8 +122,8 @@ extension CPUOperations {
     }
   }
 
-  // With P = softmax(S), S = q kᵀ, O = P v and D = rowsum(O ∘ dO):
-  // dv = Pᵀ dO, dP = dO vᵀ, dS = P ∘ (dP - D), dq = dS k, dk = dSᵀ q. P is computed again from S and lse.
+  // With P = softmax(S), S = q kᵀ, O = P v and D = rowsum(O ∘ dO): dv = Pᵀ dO, dP = dO vᵀ, dS = P ∘ (dP - D),
+  // dq = dS k, dk = dSᵀ q. P is recomputed from S and lse.
   private func backward(
     _ shape: AttentionShape, _ segment: AttentionSegment, dOut: Matrix, queries: Matrix,
     store: KeyValueStore, out: Matrix, lse: Matrix, cosine: Matrix, sine: Matrix,
@@ -228,7 +228,7 @@ extension CPUOperations {
 }
 
 extension [KeyRange] {
-  /// The same rows with neighbours joined: one range is read in place, several are copied together.
+  /// The same rows with adjacent ranges merged: one range is read in place, several are copied.
   fileprivate func joined() -> [KeyRange] {
     reduce(into: []) { result, range in
       if let last = result.last, last.start + last.count == range.start {
@@ -240,14 +240,15 @@ extension [KeyRange] {
   }
 }
 
-/// Gradients of the keys and values that other segments of a batch look at, summed in float32.
+/// The gradients of keys and values to which other segments of a batch attend, summed in float32.
 private struct SharedKeyGradients {
   private let keys: Matrix
   private let values: Matrix
-  /// By key row of the segment looked at: its first row here, and its rows a head.
+  /// For each shared segment, by its key row in the store: the first row here and the number of rows per
+  /// head.
   private var places: [Int: (first: Int, count: Int)] = [:]
 
-  /// - Precondition: a past consists of whole segments that stand before the one that looks at them.
+  /// - Precondition: a past consists of whole segments that come before the segment that attends to them.
   init(_ operations: CPUOperations, _ shape: AttentionShape, _ segments: [AttentionSegment]) {
     var before: [Int: Int] = [:]
     var rows = 0
@@ -278,7 +279,7 @@ private struct SharedKeyGradients {
 }
 
 extension AttentionSegment {
-  /// This segment's queries, `[heads * count, dimension]`, in the batch's memory.
+  /// This segment's queries, `[heads * count, dimension]`, as a view of the batch's queries.
   func queries(in queries: Matrix, _ shape: AttentionShape) -> Matrix {
     let all = queries.reshaped(rows: queries.count / shape.dimension, columns: shape.dimension)
     return all.rows(row * shape.heads..<(row + count) * shape.heads)

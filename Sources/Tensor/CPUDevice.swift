@@ -6,20 +6,20 @@ import Foundation
   import Glibc
 #endif
 
-/// This machine's processor: matrix products by oneDNN, the rest by the kernels of its instruction set.
+/// This machine's CPU: oneDNN computes matrix products, the kernels of its instruction set everything else.
 package final class CPUDevice: ComputeDevice {
-  /// What frozen weights and activations are stored in.
+  /// The type in which weights and activations are stored.
   package let computeType: ElementType
-  /// How many shards are worked on at once.
+  /// The number of shards processed in parallel.
   package let workerCount: Int
-  /// Whether bfloat16 is computed in and its products are float32 products of widened values.
+  /// Whether the type is bfloat16 and its products are computed in float32, from widened values.
   package let emulatesBFloat16: Bool
   let cache = MatmulCache()
 
   /// - Parameters:
-  ///   - computeType: what weights and activations are stored in; `nil` takes ``fastestType``.
-  ///   - workers: how many shards are worked on at once; `nil` takes the number of processors.
-  ///   - emulating: emulates bfloat16 even where the processor multiplies it, to compare the two.
+  ///   - computeType: the type in which weights and activations are stored; `nil` for ``fastestType``.
+  ///   - workers: the number of shards processed in parallel; `nil` for the number of processors.
+  ///   - emulating: emulates bfloat16 even if the processor multiplies it, to compare the two.
   package init(computeType: ElementType? = nil, workers: Int? = nil, emulating: Bool = false) {
     let type = computeType ?? Self.fastestType
     self.computeType = type
@@ -27,20 +27,20 @@ package final class CPUDevice: ComputeDevice {
     emulatesBFloat16 = Self.emulates(type) || emulating && type == .bfloat16
   }
 
-  /// bfloat16 where the processor multiplies it in hardware, float32 elsewhere (emulated bfloat16 is
-  /// no faster than float32, and less exact).
+  /// bfloat16 if the processor multiplies it in hardware, otherwise float32: emulated bfloat16 is no faster
+  /// and less exact.
   package static var fastestType: ElementType { multipliesBFloat16 ? .bfloat16 : .float32 }
 
-  /// The name of the instruction set whose kernels run: `base`, `avx2` or `avx512`.
+  /// The name of the kernels' instruction set: `base`, `avx2` or `avx512`.
   package static var instructionSet: String { String(cString: ck_kernels().pointee.instruction_set) }
 
-  /// The processors this process may run on.
+  /// The number of processors on which this process may run.
   package static var processorCount: Int { ProcessInfo.processInfo.activeProcessorCount }
 
-  /// The matrix-product implementations used so far, by the library's names.
+  /// The names of oneDNN's matrix-product implementations used so far.
   package var matmulImplementations: Set<String> { cache.implementations }
 
-  /// Packs the float32 values that `fill` writes, row-major, as the matrix products read them fastest.
+  /// Packs the row-major float32 values that `fill` writes into the fastest layout for matrix products.
   package func freeze(
     outputs: Int, inputs: Int, use: FrozenUse,
     fill: (UnsafeMutablePointer<Float>) throws -> Void
@@ -53,10 +53,10 @@ package final class CPUDevice: ComputeDevice {
     return CPUFrozenMatrix(plain, outputs: outputs, inputs: inputs, type: weightType, use: use)
   }
 
-  /// float32 holds weights and what is added to them; bfloat16 would round the sum away.
+  /// With float32, a merged weight keeps small additions to its value; bfloat16 would round them away.
   package var storesSums: Bool { computeType == .float32 }
 
-  /// Adds a product to float32 values, on the calling thread.
+  /// Adds a product to float32 values on the calling thread.
   package func addProduct(
     _ b: [Float], _ a: [Float], rows: Int, inner: Int, columns: Int, to target: UnsafeMutablePointer<Float>
   ) {
@@ -65,7 +65,7 @@ package final class CPUDevice: ComputeDevice {
     b.withUnsafeBytes { b in
       a.withUnsafeBytes { a in
         guard let b = b.baseAddress, let a = a.baseAddress else { return }
-        // Read only.
+        // The views are only read.
         func matrix(_ address: UnsafeRawPointer, _ rows: Int, _ columns: Int) -> Matrix {
           Matrix(UnsafeMutableRawPointer(mutating: address), rows: rows, columns: columns, type: .float32)
         }
@@ -76,22 +76,23 @@ package final class CPUDevice: ComputeDevice {
     }
   }
 
-  /// Zeroed memory of this machine.
+  /// Allocates zeroed host memory.
   package func allocate(byteCount: Int) -> DeviceMemory { DeviceMemory(byteCount: byteCount) }
 
-  /// The operations of one worker, with scratch memory of its own.
+  /// Creates the operations of one worker, with its own scratch memory.
   package func makeOperations(threads: Int = 1) -> any TensorOperations {
     CPUOperations(device: self, threads: threads)
   }
 
-  /// Runs `body` for each worker's number at once, on the calling thread where there is one, and waits for all.
+  /// Runs `body` for each worker's index in parallel and waits for all. With one worker, it runs on the
+  /// calling thread.
   package func onEachWorker(_ body: @Sendable (Int) -> Void) {
     if workerCount == 1 { return body(0) }
     DispatchQueue.concurrentPerform(iterations: workerCount, execute: body)
   }
 }
 
-/// W packed for `x Wᵀ` and, where asked for, for `dy W`.
+/// W packed for `x Wᵀ` and, if requested, for `dy W`.
 final class CPUFrozenMatrix: FrozenMatrix {
   let outputs: Int
   let inputs: Int
@@ -117,8 +118,8 @@ final class CPUFrozenMatrix: FrozenMatrix {
 enum OpenMP {
   private typealias SetThreads = @convention(c) (Int32) -> Void
 
-  // The library loads its OpenMP runtime itself; its entry point is looked up rather than linked, so that
-  // no development package of a compiler is needed. `nil` where the library was built without OpenMP.
+  // oneDNN loads its OpenMP runtime itself. The entry point is looked up rather than linked, so no compiler
+  // development package is needed. `nil` if the library was built without OpenMP.
   private static let setThreads: SetThreads? = dlsym(nil, "omp_set_num_threads").map {
     unsafeBitCast($0, to: SetThreads.self)
   }

@@ -1,6 +1,6 @@
 import CKernels
 
-// Normalisation and activation, forward beside backward.
+// Normalisation and activation: each forward pass is followed by its backward pass.
 extension CPUOperations {
   func add(_ x: Matrix, to y: Matrix) {
     precondition(x.count == y.count && x.isDense && y.isDense, "add: shapes differ")

@@ -4,7 +4,7 @@ import CKernels
   import Glibc
 #endif
 
-// The language-model head, chunk by chunk of the vocabulary, so that the logits of a chunk stay in cache.
+// The language-model head, computed in chunks of the vocabulary so that the logits of a chunk stay in cache.
 extension CPUOperations {
   func logits(_ x: Matrix, head: [any FrozenMatrix], into logits: Matrix) {
     var column = 0
@@ -33,8 +33,8 @@ extension CPUOperations {
     guard x.rows > 0 else { return 0 }
     let vocabulary = head.reduce(0) { $0 + $1.outputs }
     let statistics = HeadStatistics(self, rows: x.rows, chunks: head.count)
-    // Holds exp(logit - largest of its chunk), then the gradient of the logits; chunk after chunk, each
-    // dense.
+    // Contains exp(logit - maximum of the chunk), later the gradient of the logits. The chunks are stored one
+    // after another, each of them dense.
     let e = scratch(.exponentials, rows: vocabulary, columns: x.rows, type: x.type)
     let targets = forward(x, head: head, tokens: tokens, exponentials: e, statistics)
     var loss = 0.0
@@ -54,7 +54,8 @@ extension CPUOperations {
       for row in 0..<x.rows {
         let token = Int(tokens[row]) - column
         guard token >= 0, token < chunk.outputs else { continue }
-        // p - 1 from the logits themselves: a p near 1 has lost what the difference needs.
+        // p - 1 is computed from the logits, because the rounded value of a p near 1 would lose the
+        // difference.
         let logProbability = statistics.logProbability(row, logit: targets[row])
         part.set(row, token, scale * expm1f(logProbability), kernels)
       }
@@ -64,7 +65,7 @@ extension CPUOperations {
     return loss
   }
 
-  /// Runs the chunks forward; returns each row's target logit.
+  /// Runs the chunks forward and returns the logit of each row's label.
   private func forward(
     _ x: Matrix, head: [any FrozenMatrix], tokens: [Int32], exponentials: Matrix?,
     _ statistics: HeadStatistics
@@ -101,7 +102,7 @@ extension CPUOperations {
   }
 }
 
-/// Per row: each chunk's largest logit, and the running largest and sum of the whole softmax.
+/// For each row: the maximum logit of every chunk, and the running maximum and sum of the whole softmax.
 private struct HeadStatistics {
   let memory: Matrix
   let rows: Int
@@ -118,21 +119,20 @@ private struct HeadStatistics {
   var runningMax: UnsafeMutablePointer<Float> { memory.float32 }
   var runningSum: UnsafeMutablePointer<Float> { memory.float32 + rows }
   func chunkMax(_ chunk: Int) -> UnsafeMutablePointer<Float> { memory.float32 + (chunk + 2) * rows }
-  /// The largest logit is taken off first: a loss near 0 keeps its digits, which the difference of two
-  /// large numbers, logit and log-sum-exp, would not.
+  /// Subtracts the maximum logit first. If the loss is near 0, this keeps digits that would be lost in the
+  /// difference of two large numbers, the logit and the log-sum-exp.
   func logProbability(_ row: Int, logit: Float) -> Float {
     (logit - runningMax[row]) - logf(runningSum[row])
   }
 }
 
 extension Matrix {
-  /// Of chunks that stand one after the other, `[vocabulary, rows]` elements in all, the one that covers
-  /// these vocabulary rows: `[rows, chunk]`.
+  /// For chunks stored one after another, `[vocabulary, rows]` elements in total: the chunk `[rows, chunk]`
+  /// that covers the given vocabulary rows.
   fileprivate func chunk(_ vocabulary: Range<Int>) -> Matrix {
     rows(vocabulary).reshaped(rows: columns, columns: vocabulary.count)
   }
 
-  /// Sets one element.
   fileprivate func set(_ row: Int, _ column: Int, _ value: Float, _ kernels: ck_kernel_table) {
     switch type {
     case .float32: float32[row * stride + column] = value

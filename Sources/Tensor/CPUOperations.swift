@@ -1,8 +1,8 @@
 import CKernels
 
-/// One worker's operations on this processor.
+/// One worker's operations on the CPU.
 ///
-/// Unchecked by nature: it is used by one thread at a time and holds that worker's scratch memory.
+/// Used by only one thread at a time; it owns the worker's scratch memory.
 final class CPUOperations: TensorOperations {
   let computeType: ElementType
   let kernels = ck_kernels().pointee
@@ -18,7 +18,7 @@ final class CPUOperations: TensorOperations {
     matmuls = MatmulContext(cache: device.cache)
   }
 
-  /// Memory of this worker that lives until the next call with the same slot.
+  /// Scratch memory of this worker, valid until the next call with the same slot.
   func scratch(_ slot: ScratchSlot, rows: Int, columns: Int, type: ElementType) -> Matrix {
     let bytes = rows * columns * type.size
     if let memory = scratch[slot.rawValue], memory.byteCount >= bytes {
@@ -169,7 +169,7 @@ final class CPUOperations: TensorOperations {
   private func multiply(
     _ x: Matrix, _ weights: PackedOperand, k: Int, n: Int, into y: Matrix, accumulate: Bool
   ) {
-    // The library multiplies packed weights fast only from and into rows without gaps.
+    // The library is only fast with packed weights if the rows of both matrices are dense.
     precondition(
       x.columns == k && y.columns == n && x.rows == y.rows && x.type == computeType && x.isDense && y.isDense,
       "project: [\(x.rows), \(x.columns)] times [\(k), \(n)] into [\(y.rows), \(y.columns)]")
@@ -177,7 +177,7 @@ final class CPUOperations: TensorOperations {
     if x.type == weights.type {
       return multiplyPacked(x, weights, k: k, n: n, into: y, accumulate: accumulate)
     }
-    // Emulated: the weights are bfloat16 values in float32.
+    // Emulation: the weights are bfloat16 values stored as float32.
     let x = widened(x, .wideSource)
     rounding(into: y, accumulate: accumulate) {
       multiplyPacked(x, weights, k: k, n: n, into: $0, accumulate: accumulate)
@@ -191,7 +191,7 @@ final class CPUOperations: TensorOperations {
     matmuls.run(
       MatmulKey(
         m: x.rows, n: n, k: k, sourceType: x.type, destinationType: y.type,
-        // Not the views' strides: a single row of something wider is dense too.
+        // Not the views' strides: a single row of a wider matrix is dense, too.
         sourceStrides: [k, 1], weightStrides: nil, product: weights.product, destinationStride: n,
         accumulate: accumulate, threads: threads),
       source: x.address, weights: weights.storage.address, packed: weights, destination: y.address)
@@ -199,13 +199,12 @@ final class CPUOperations: TensorOperations {
 }
 
 extension Matrix {
-  /// The elements as float32.
   var float32: UnsafeMutablePointer<Float> {
     precondition(type == .float32, "Matrix: not float32")
     return address.assumingMemoryBound(to: Float.self)
   }
 
-  /// The elements as bfloat16 bits.
+  /// The elements as bfloat16 bit patterns.
   var bfloat16: UnsafeMutablePointer<UInt16> {
     precondition(type == .bfloat16, "Matrix: not bfloat16")
     return address.assumingMemoryBound(to: UInt16.self)

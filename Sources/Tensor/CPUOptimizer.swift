@@ -18,8 +18,8 @@ extension CPUOperations {
       [parameters, gradient, firstMoment, secondMoment].allSatisfy {
         $0.isDense && $0.count == parameters.count
       }, "adamW: shapes differ")
-    // The corrections follow the decay rates that the kernel computes with: 1 - 0.999 in float32 is off by
-    // 1.3e-5, which would otherwise bias the first steps.
+    // The corrections use the decay rates as the kernel rounds them to float32. 1 - 0.999 in float32 is off
+    // by 1.3e-5, which would otherwise bias the first steps.
     let (beta1, beta2) = (Float(settings.beta1), Float(settings.beta2))
     kernels.adamw(
       parameters.float32, gradient.float32, firstMoment.float32, secondMoment.float32, parameters.count,

@@ -1,17 +1,17 @@
-// Every call of oneDNN's C API (2.6) stands here and in PackedOperand.swift.
+// All calls of oneDNN's C API (2.6) are in this file and in PackedOperand.swift.
 import COneDNN
 import Locking
 
-/// A product `dst[m,n] (+)= src[m,k] weights[k,n]`, as the library's primitives are keyed.
+/// A product `dst[m,n] (+)= src[m,k] weights[k,n]`, the key of a compiled primitive.
 struct MatmulKey: Hashable, Sendable {
   var m: Int
   var n: Int
   var k: Int
   var sourceType: ElementType
   var destinationType: ElementType
-  /// Element strides of the logical matrices.
+  /// The element strides of the logical source matrix.
   var sourceStrides: SIMD2<Int>
-  /// `nil`: the weights are packed, for `product`.
+  /// The element strides of the logical weights; `nil` if the weights are packed, for `product`.
   var weightStrides: SIMD2<Int>?
   var product: PackedProduct = .matmul
   var destinationStride: Int
@@ -19,15 +19,15 @@ struct MatmulKey: Hashable, Sendable {
   var threads: Int
 }
 
-/// A compiled product. The library's primitives may run on many threads at once: the scratchpad is the
-/// caller's.
+/// A compiled product. oneDNN's primitives may run on several threads at once, because the caller supplies
+/// the scratchpad.
 final class MatmulPrimitive: @unchecked Sendable {
   let primitive: dnnl_primitive_t
   let source: dnnl_memory_desc_t
   let weights: dnnl_memory_desc_t
   let destination: dnnl_memory_desc_t
   let scratchpad: dnnl_memory_desc_t
-  /// The library's name of the code that runs, such as `brg:avx512_core_bf16`.
+  /// The library's name for the implementation, such as `brg:avx512_core_bf16`.
   let implementation: String
 
   init(_ key: MatmulKey, packed: PackedOperand?) {
@@ -64,7 +64,7 @@ final class MatmulPrimitive: @unchecked Sendable {
   deinit { dnnl_primitive_destroy(primitive) }
 }
 
-/// The primitives of all workers of a device.
+/// The compiled primitives of a device, shared by all its workers.
 final class MatmulCache: Sendable {
   private let primitives = Locked<[MatmulKey: MatmulPrimitive]>([:])
 
@@ -73,18 +73,18 @@ final class MatmulCache: Sendable {
     let made = MatmulPrimitive(key, packed: packed)
     return primitives.withLock {
       if let found = $0[key] { return found }
-      // Each holds generated code; shapes come and go with the lengths of the sequences.
+      // Each primitive contains generated code, and the shapes vary with the lengths of the sequences.
       if $0.count >= 4096 { $0.removeAll() }
       $0[key] = made
       return made
     }
   }
 
-  /// The names of the implementations in use, for reports and tests.
+  /// The names of the implementations in the cache, for reports and tests.
   var implementations: Set<String> { primitives.withLock { Set($0.values.map(\.implementation)) } }
 }
 
-/// One worker's stream, its memory objects and its scratchpad.
+/// One worker's stream, memory objects and scratchpad.
 final class MatmulContext {
   private struct Prepared {
     let compiled: MatmulPrimitive
@@ -161,7 +161,7 @@ final class MatmulContext {
   }
 }
 
-/// Thin wrappers whose failures are programming errors: shapes are checked before they get here.
+/// Thin wrappers of the C API. A failure is a programming error, because the callers have checked the shapes.
 enum OneDNN {
   nonisolated(unsafe) static let engine: dnnl_engine_t = {
     var made: dnnl_engine_t?
@@ -196,7 +196,7 @@ enum OneDNN {
   static func memoryObject(_ descriptor: dnnl_memory_desc_t) -> dnnl_memory_t {
     var made: dnnl_memory_t?
     var descriptor = descriptor
-    // DNNL_MEMORY_NONE: the handle is set before each use.
+    // A null handle: it is set before each use.
     check(dnnl_memory_create(&made, &descriptor, engine, nil), "create memory")
     guard let made else { preconditionFailure("oneDNN returned no memory") }
     return made
@@ -214,7 +214,7 @@ enum OneDNN {
     return primitiveDescriptor(&operation, accumulate: accumulate)
   }
 
-  /// A 1x1 convolution of stride 1 without padding: source `[1, k, m, 1]`, weights `[n, k, 1, 1]`.
+  /// A 1x1 convolution with stride 1 and no padding: source `[1, k, m, 1]`, weights `[n, k, 1, 1]`.
   static func convolutionDescriptor(
     source: dnnl_memory_desc_t, weights: dnnl_memory_desc_t, destination: dnnl_memory_desc_t,
     accumulate: Bool

@@ -1,16 +1,16 @@
 import COneDNN
 
-/// A weight operand `[k, n]` in the library's own layout.
+/// A weight operand `[k, n]` in oneDNN's own layout.
 final class PackedOperand: @unchecked Sendable {
-  // Unchecked: written once in `init`, only read afterwards.
+  // `@unchecked Sendable`: written once in `init`, then only read.
   let descriptor: dnnl_memory_desc_t
   let storage: DeviceMemory
-  /// What the values are stored in, and the left operand must be.
+  /// The type of the values, which must also be the type of the left operand.
   let type: ElementType
-  /// Which of the library's primitives multiplies with this layout.
+  /// The primitive that multiplies with this layout.
   let product: PackedProduct
 
-  /// Packs the logical `[k, n]` matrix at `source` (float32, element strides) as `type`.
+  /// Packs the logical `[k, n]` matrix at `source` (float32, with the given element strides) as `type`.
   init(source: UnsafeMutableRawPointer, strides: SIMD2<Int>, k: Int, n: Int, type: ElementType) {
     let (product, layout) = PackedProduct.fastest(k: k, n: n, type: type)
     var plain = product.weights(k: k, n: n, strides: strides, type: dnnl_f32)
@@ -26,11 +26,12 @@ final class PackedOperand: @unchecked Sendable {
 /// The primitive that multiplies with packed weights.
 enum PackedProduct: Hashable, Sendable {
   case matmul
-  /// A 1x1 convolution whose pixels are the rows. Where the library's matrix product would pack plain weights
-  /// anew in each call (AVX2), its convolution keeps them in blocks: up to four times as fast for few rows.
+  /// A 1x1 convolution whose pixels are the rows. On AVX2, oneDNN's matrix product would pack plain weights
+  /// again in each call, while its convolution keeps them in blocks: it is up to four times as fast for few
+  /// rows.
   case convolution
 
-  /// The fastest product, and the layout it wants; the layout is the same for every number of rows.
+  /// The fastest product and the layout that it requires, which is the same for every number of rows.
   static func fastest(k: Int, n: Int, type: ElementType) -> (PackedProduct, dnnl_memory_desc_t) {
     guard let matmul = layout(.matmul, k: k, n: n, type: type) else {
       preconditionFailure("oneDNN offers no \(type) matrix product")
@@ -43,9 +44,9 @@ enum PackedProduct: Hashable, Sendable {
     return (.matmul, OneDNN.memory([k, n], [rowStride(n, type: type), 1], type.dnnl))
   }
 
-  /// Whether the library multiplies bfloat16 by the processor's own instructions for it. On AVX-512 without
-  /// them it widens in its own loops, slower than this project's emulation; on less it has reference loops or
-  /// nothing.
+  /// Whether oneDNN multiplies bfloat16 with the processor's instructions for it. On AVX-512 without them, it
+  /// widens values in its own loops, which are slower than the emulation of this project. With an older
+  /// instruction set, it has only reference loops or no implementation.
   static var multipliesBFloat16: Bool {
     guard let found = layout(.matmul, k: 64, n: 64, type: .bfloat16) else { return false }
     return ["bf16", "amx"].contains { found.implementation.contains($0) }
@@ -63,23 +64,23 @@ enum PackedProduct: Hashable, Sendable {
     return (OneDNN.query(probe, dnnl_query_weights_md), OneDNN.implementation(probe))
   }
 
-  /// Elements from row to row of plain row-major weights. Rows a multiple of 1 KiB apart fall into the same
-  /// few sets of the first-level cache, and the library's own packing then runs at half speed: such rows get
-  /// one cache line more.
+  /// The stride, in elements, of plain row-major weights. If rows are a multiple of 1 KiB apart, they fall
+  /// into the same few sets of the L1 cache and the library's own packing runs at half speed. Such rows are
+  /// padded by one cache line.
   private static func rowStride(_ n: Int, type: ElementType) -> Int {
     n * type.size % 1024 == 0 ? n + 64 / type.size : n
   }
 
   private func weightDimensions(k: Int, n: Int) -> [Int] { self == .matmul ? [k, n] : [n, k, 1, 1] }
 
-  /// A logical `[k, n]` matrix with these element strides, as this product names its dimensions.
+  /// Describes a logical `[k, n]` matrix with these element strides in this product's dimensions.
   func weights(k: Int, n: Int, strides: SIMD2<Int>, type: dnnl_data_type_t) -> dnnl_memory_desc_t {
     OneDNN.memory(
       weightDimensions(k: k, n: n),
       self == .matmul ? [strides.x, strides.y] : [strides.y, strides.x, 1, 1], type)
   }
 
-  /// Dense rows `[rows, columns]`, as this product names their dimensions.
+  /// Describes dense rows `[rows, columns]` in this product's dimensions.
   func rows(_ rows: Int, _ columns: Int, _ type: dnnl_data_type_t) -> dnnl_memory_desc_t {
     switch self {
     case .matmul: OneDNN.memory([rows, columns], [columns, 1], type)
@@ -88,7 +89,7 @@ enum PackedProduct: Hashable, Sendable {
     }
   }
 
-  /// `dst[m,n] (+)= src[m,k] weights[k,n]` with dense rows; `nil` where the library does not offer it.
+  /// `dst[m,n] (+)= src[m,k] weights[k,n]` with dense rows; `nil` if the library does not support it.
   func descriptor(
     m: Int, n: Int, k: Int, source: dnnl_data_type_t, weights: dnnl_memory_desc_t,
     destination: dnnl_data_type_t, accumulate: Bool

@@ -1,60 +1,60 @@
-// The one set of operations that a model is written against. A device is added by implementing
-// `ComputeDevice` and `TensorOperations`; the models above do not change.
+// The operations from which models are built. To add a device, implement `ComputeDevice` and
+// `TensorOperations`; the models do not change.
 //
-// Write contract: every output is overwritten (`=`), except where `accumulate` is given or the
-// comment says "adds to". Shapes stand behind each matrix.
+// Every output is overwritten (`=`), unless `accumulate` is set or the comment says "adds". The comments
+// give the shape of each matrix.
 
-/// A weight matrix `[outputs, inputs]` that never changes, laid out as the device multiplies it fastest.
+/// A packed weight `[outputs, inputs]`: it never changes and has the device's fastest layout for products.
 package protocol FrozenMatrix: AnyObject, Sendable {
   /// The number of rows of W.
   var outputs: Int { get }
   /// The number of columns of W.
   var inputs: Int { get }
-  /// Bytes held, of all layouts together.
+  /// The size in bytes of all its layouts together.
   var byteCount: Int { get }
 }
 
-/// Which products a frozen matrix is laid out for.
+/// The products for which a weight is packed.
 package enum FrozenUse: Sendable {
-  /// `x Wᵀ` only.
+  /// Only `x Wᵀ`.
   case forward
   /// `x Wᵀ` and `dy W`.
   case forwardAndBackward
 }
 
-/// Something that owns memory and computes: this machine's processor, say.
+/// A device that owns memory and computes, such as this machine's CPU.
 package protocol ComputeDevice: Sendable {
-  /// What frozen weights and activations are stored in.
+  /// The type in which weights and activations are stored.
   var computeType: ElementType { get }
-  /// How many shards it works on at once.
+  /// The number of shards that it processes in parallel.
   var workerCount: Int { get }
-  /// Lays out a frozen matrix; `fill` writes its `[outputs, inputs]` float32 values, row-major.
+  /// Packs a weight; `fill` writes its `[outputs, inputs]` float32 values, row-major.
   func freeze(
     outputs: Int, inputs: Int, use: FrozenUse,
     fill: (UnsafeMutablePointer<Float>) throws -> Void
   ) rethrows -> any FrozenMatrix
-  /// Whether frozen weights are stored exactly enough to hold small sums beside their own values: float32.
+  /// Whether packed weights are stored precisely enough to add small numbers to their values: true for
+  /// float32.
   var storesSums: Bool { get }
-  /// Adds a product to float32 values of the host: target `[rows, columns]` += b `[rows, inner]` a `[inner, columns]`,
-  /// all row-major.
+  /// Adds a product to float32 values in host memory, all row-major: target `[rows, columns]` += b
+  /// `[rows, inner]` a `[inner, columns]`.
   func addProduct(
     _ b: [Float], _ a: [Float], rows: Int, inner: Int, columns: Int, to target: UnsafeMutablePointer<Float>)
-  /// Zeroed memory.
+  /// Allocates zeroed memory.
   func allocate(byteCount: Int) -> DeviceMemory
-  /// The operations of one worker, whose products use `threads` threads.
+  /// Creates the operations of one worker; its products use `threads` threads.
   func makeOperations(threads: Int) -> any TensorOperations
-  /// Runs `body` for each worker at once and waits for all. The argument is the worker's number.
+  /// Runs `body` for each worker in parallel and waits for all. The argument is the worker's index.
   func onEachWorker(_ body: @Sendable (Int) -> Void)
 }
 
-/// The rows of keys and values that one run of queries attends to.
+/// A range of rows of keys and values to which a segment attends.
 package struct KeyRange: Sendable, Equatable {
   /// The first row.
   package var start: Int
   /// The number of rows.
   package var count: Int
 
-  /// Rows `start ..< start + count`.
   package init(start: Int, count: Int) {
     self.start = start
     self.count = count
@@ -63,18 +63,18 @@ package struct KeyRange: Sendable, Equatable {
 
 /// A run of consecutive tokens of one sequence.
 package struct AttentionSegment: Sendable, Equatable {
-  /// The first row of the batch that belongs to it.
+  /// The first row of the segment in the batch.
   package var row: Int
   /// The number of rows.
   package var count: Int
-  /// The position of its first token in its sequence.
+  /// The position of the segment's first token in its sequence.
   package var position: Int
-  /// Rows of the key/value store that come before its own and are seen whole.
+  /// Rows of the key/value store that precede the segment's own. All its tokens attend to them.
   package var past: [KeyRange]
-  /// Where its own keys and values stand in the key/value store; seen causally.
+  /// The first row of the segment's own keys and values in the store. Attention to them is causal.
   package var keyRow: Int
 
-  /// A segment without a past is a whole sequence.
+  /// Without a past, the segment is a whole sequence.
   package init(row: Int, count: Int, position: Int = 0, past: [KeyRange] = [], keyRow: Int? = nil) {
     self.row = row
     self.count = count
@@ -83,17 +83,17 @@ package struct AttentionSegment: Sendable, Equatable {
     self.keyRow = keyRow ?? row
   }
 
-  /// The rows of the key/value store that are its own.
+  /// The segment's own rows of the key/value store.
   package var keys: KeyRange { KeyRange(start: keyRow, count: count) }
 }
 
 /// The sizes of an attention layer.
 package struct AttentionShape: Sendable, Equatable {
-  /// Query heads.
+  /// The number of query heads.
   package var heads: Int
-  /// Key/value heads; divides `heads`.
+  /// The number of key/value heads; a divisor of `heads`.
   package var keyValueHeads: Int
-  /// Elements of one head; even.
+  /// The width of a head; an even number.
   package var dimension: Int
 
   /// Grouped-query attention (Ainslie et al., arXiv 2305.13245).
@@ -104,75 +104,73 @@ package struct AttentionShape: Sendable, Equatable {
     self.dimension = dimension
   }
 
-  /// Query heads that share a key/value head.
+  /// The number of query heads that share a key/value head.
   package var group: Int { heads / keyValueHeads }
-  /// Columns of a fused query, key and value row.
+  /// The width of a row of the fused queries, keys and values.
   package var fusedColumns: Int { (heads + 2 * keyValueHeads) * dimension }
 }
 
-/// Keys and values of all rows of a store, head by head: each matrix is `[keyValueHeads * capacity, dimension]`.
+/// The keys and values of all rows of a store, by head: each matrix is
+/// `[keyValueHeads * capacity, dimension]`.
 package struct KeyValueStore: Sendable {
-  /// Rotated keys.
+  /// The keys after rotary embedding.
   package var keys: Matrix
-  /// Values.
   package var values: Matrix
-  /// Rows per head.
+  /// The number of rows per head.
   package var capacity: Int
 
-  /// Views of memory that the caller owns.
+  /// Creates a store from views of memory that the caller owns.
   package init(keys: Matrix, values: Matrix, capacity: Int) {
     self.keys = keys
     self.values = values
     self.capacity = capacity
   }
 
-  /// Head `head`'s rows of `matrix`.
+  /// The rows `range` of head `head` in `matrix`.
   func rows(_ matrix: Matrix, head: Int, _ range: KeyRange) -> Matrix {
     let first = head * capacity + range.start
     return matrix.rows(first..<first + range.count)
   }
 }
 
-/// A token whose logits are wanted: the loss `-log p(token)` at a row.
+/// A label token: the loss at its row is `-log p(token)`.
 package struct TargetToken: Sendable, Equatable {
-  /// The row of the hidden states that predicts it.
+  /// The row of the hidden states that predicts the token.
   package var row: Int
-  /// The token's id.
   package var token: Int32
 
-  /// The token to be predicted from `row`.
   package init(row: Int, token: Int32) {
     self.row = row
     self.token = token
   }
 }
 
-/// How probable a token is in its place.
+/// The probability of a token at its position.
 package struct TokenScore: Sendable, Equatable {
-  /// The natural logarithm of its probability.
+  /// The natural logarithm of the token's probability.
   package var logProbability: Float
-  /// Whether no token of the vocabulary is more probable: greedy decoding would choose it, or one as probable.
+  /// Whether no other token of the vocabulary is more probable, so that greedy decoding would choose this
+  /// token or an equally probable one.
   package var isTop: Bool
 
-  /// A token's score.
   package init(logProbability: Float, isTop: Bool) {
     self.logProbability = logProbability
     self.isTop = isTop
   }
 }
 
-/// The constants of AdamW.
+/// AdamW's hyperparameters.
 package struct AdamWSettings: Sendable, Equatable, Codable {
-  /// Decay of the running mean of gradients.
+  /// The decay rate of the first moment (the running mean of gradients).
   package var beta1: Double
-  /// Decay of the running mean of squared gradients.
+  /// The decay rate of the second moment (the running mean of squared gradients).
   package var beta2: Double
-  /// Added to the root of the second moment.
+  /// The term added to the root of the second moment.
   package var epsilon: Double
-  /// Decoupled weight decay, times the learning rate.
+  /// The decoupled weight decay; it is multiplied by the learning rate.
   package var weightDecay: Double
 
-  /// PyTorch's defaults, except for the weight decay.
+  /// The defaults are PyTorch's, except for the weight decay.
   package init(
     beta1: Double = 0.9, beta2: Double = 0.999, epsilon: Double = 1e-8, weightDecay: Double = 0
   ) {
@@ -183,29 +181,29 @@ package struct AdamWSettings: Sendable, Equatable, Codable {
   }
 }
 
-/// The operations of one worker. Not to be used from two threads at once.
+/// The operations of one worker. Must not be used by two threads at once.
 package protocol TensorOperations: AnyObject {
-  /// What activations are stored in.
+  /// The type in which activations are stored.
   var computeType: ElementType { get }
 
   // MARK: Memory
 
-  /// Copies float32 values of the host, times `scale`, into `matrix` `[rows, columns]`, converting.
+  /// Converts float32 values in host memory, times `scale`, into `matrix` `[rows, columns]`.
   func write(_ values: UnsafePointer<Float>, scale: Float, into matrix: Matrix)
-  /// Copies `matrix` `[rows, columns]` to float32 values of the host, converting.
+  /// Converts `matrix` `[rows, columns]` to float32 values in host memory.
   func read(_ matrix: Matrix, into values: UnsafeMutablePointer<Float>)
   /// Sets every element to 0.
   func zero(_ matrix: Matrix)
-  /// Copies elements, converting the type; same shape.
+  /// Copies elements between matrices of the same shape, converting the type.
   func copy(_ source: Matrix, into destination: Matrix)
-  /// Copies the rows `indices` of `source` into the rows of `destination`.
+  /// Copies the rows `indices` of `source` into consecutive rows of `destination`.
   func gatherRows(_ source: Matrix, _ indices: [Int], into destination: Matrix)
-  /// Copies the rows of `source` into the rows `indices` of `destination`.
+  /// Copies consecutive rows of `source` into the rows `indices` of `destination`.
   func scatterRows(_ source: Matrix, _ indices: [Int], into destination: Matrix)
 
   // MARK: Products
 
-  /// `c = op(a) op(b)`, or `c += ` with `accumulate`; `op` transposes where asked.
+  /// `c = op(a) op(b)`, or `c += op(a) op(b)` if `accumulate`. `op` transposes if requested.
   func matmul(
     _ a: Matrix, transposed aTransposed: Bool, _ b: Matrix, transposed bTransposed: Bool, into c: Matrix,
     accumulate: Bool)
@@ -214,28 +212,28 @@ package protocol TensorOperations: AnyObject {
   /// `dx = dy W`: dy `[rows, outputs]`, dx `[rows, inputs]`, both dense.
   func projectBackward(_ dy: Matrix, _ weight: any FrozenMatrix, into dx: Matrix, accumulate: Bool)
 
-  // MARK: Elementwise, forward beside backward
+  // MARK: Elementwise
 
   /// `y += x`, float32, dense, same shape.
   func add(_ x: Matrix, to y: Matrix)
 
-  /// RMSNorm (Zhang and Sennrich, arXiv 1910.07467): x `[rows, n]` float32, weight `[1, n]` float32,
-  /// y `[rows, n]`, rstd `[rows, 1]` float32 = 1 / sqrt(mean(x²) + epsilon), which backward needs.
+  /// RMSNorm (Zhang and Sennrich, arXiv 1910.07467): x `[rows, n]` float32, weight `[1, n]` float32, y
+  /// `[rows, n]`, rstd `[rows, 1]` float32 = 1 / sqrt(mean(x²) + epsilon). The backward pass needs rstd.
   func rmsNorm(_ x: Matrix, weight: Matrix, epsilon: Float, into y: Matrix, rstd: Matrix)
   /// Adds the gradient with respect to x to `dx` `[rows, n]`; dy, x, dx are float32.
   func rmsNormBackward(dy: Matrix, x: Matrix, weight: Matrix, rstd: Matrix, addTo dx: Matrix)
 
   /// SwiGLU (Shazeer, arXiv 2002.05202): gateUp `[rows, 2n]` = gate | up, act `[rows, n]` = silu(gate) ∘ up.
   func swiGLU(_ gateUp: Matrix, into act: Matrix)
-  /// dAct `[rows, n]` -> dGateUp `[rows, 2n]`; needs gateUp.
+  /// dAct `[rows, n]` -> dGateUp `[rows, 2n]`. Needs gateUp from the forward pass.
   func swiGLUBackward(gateUp: Matrix, dAct: Matrix, into dGateUp: Matrix)
 
   // MARK: Optimiser
 
-  /// The sum of the squares of a dense float32 matrix, in an order fixed by its size alone.
+  /// The sum of the squares of a dense float32 matrix. The order of summation depends only on its size.
   func sumOfSquares(_ x: Matrix) -> Double
-  /// One AdamW step (Loshchilov and Hutter, arXiv 1711.05101) on dense float32 matrices of one shape;
-  /// the gradient is `gradient * gradientScale`.
+  /// One AdamW step (Loshchilov and Hutter, arXiv 1711.05101) on dense float32 matrices of the same shape.
+  /// The gradient is `gradient * gradientScale`.
   func adamW(
     parameters: Matrix, gradient: Matrix, gradientScale: Float, firstMoment: Matrix, secondMoment: Matrix,
     settings: AdamWSettings, learningRate: Float, step: Int)
@@ -245,15 +243,17 @@ package protocol TensorOperations: AnyObject {
   /// Rotary position embedding (Su et al., arXiv 2104.09864, half-split pairs) and causal attention
   /// (softmax(q kᵀ / √dimension) v), segment by segment.
   ///
-  /// fused `[rows, fusedColumns]`; cosine, sine `[positions, dimension / 2]` float32.
-  /// Writes queries (heads · rows · dimension elements: per segment `[heads, count, dimension]`),
-  /// the segments' rows of `store`, out `[rows, heads * dimension]` and
-  /// lse `[1, heads * rows]` float32 (per segment `[heads, count]`): what backward needs.
+  /// Inputs: fused `[rows, fusedColumns]`; cosine, sine `[positions, dimension / 2]` float32.
+  ///
+  /// Outputs: out `[rows, heads * dimension]`, the segments' rows of `store`, and, for the backward pass,
+  /// queries (heads · rows · dimension elements; per segment `[heads, count, dimension]`) and lse
+  /// `[1, heads * rows]` float32 (per segment `[heads, count]`).
   func attention(
     _ shape: AttentionShape, segments: [AttentionSegment], fused: Matrix, cosine: Matrix, sine: Matrix,
     queries: Matrix, store: KeyValueStore, out: Matrix, lse: Matrix)
   /// dOut `[rows, heads * dimension]` -> dFused `[rows, fusedColumns]`. A past must consist of whole segments
-  /// of the batch that stand before the one that looks at them; their gradients sum over all that do.
+  /// of the batch that come before the segment that attends to them. The gradients of such a segment are
+  /// summed over all segments that attend to it.
   func attentionBackward(
     _ shape: AttentionShape, segments: [AttentionSegment], dOut: Matrix, queries: Matrix,
     store: KeyValueStore, out: Matrix, lse: Matrix, cosine: Matrix, sine: Matrix, into dFused: Matrix)
@@ -262,12 +262,12 @@ package protocol TensorOperations: AnyObject {
 
   /// The logits of hidden states: x `[rows, hidden]` -> logits `[rows, vocabulary]` float32.
   func logits(_ x: Matrix, head: [any FrozenMatrix], into logits: Matrix)
-  /// Per row the log-probability of `tokens[row]`, and whether it is the most probable token: x `[rows, hidden]`,
-  /// head in chunks of the vocabulary.
+  /// For each row of x `[rows, hidden]`: the log-probability of `tokens[row]`, and whether it is the most
+  /// probable token. `head` is split into chunks of the vocabulary.
   func tokenScores(_ x: Matrix, head: [any FrozenMatrix], tokens: [Int32]) -> [TokenScore]
-  /// Cross-entropy of `tokens`, one a row, forward and backward:
-  /// returns the sum over the rows of -log p, and writes dx `[rows, hidden]` float32 =
-  /// `scale` times its gradient with respect to x.
+  /// Cross-entropy with one label per row, forward and backward. Returns the sum over the rows of
+  /// `-log p(tokens[row])` and writes dx `[rows, hidden]` float32 = `scale` times the gradient of that sum
+  /// with respect to x.
   func crossEntropy(_ x: Matrix, head: [any FrozenMatrix], tokens: [Int32], scale: Float, dx: Matrix)
     -> Double
 }

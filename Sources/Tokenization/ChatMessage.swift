@@ -3,28 +3,27 @@ import StrictJSON
 
 /// One message of a conversation.
 package struct ChatMessage: Sendable, Equatable {
-  /// Who speaks: `system`, `user`, `assistant` or what else the template knows.
+  /// The author: `system`, `user`, `assistant` or another role that the template supports.
   package var role: String
-  /// What is said. Some templates also take a list of parts here.
+  /// The text. Some templates also accept a list of parts.
   package var content: JSONValue
-  /// Further members, such as `tool_calls` or `name`.
+  /// Additional members, such as `tool_calls` or `name`.
   package var extra: [JSONValue.Member]
 
-  /// A message of text.
+  /// Creates a text message.
   package init(role: String, content: String) {
     self.init(role: role, content: .string(content))
   }
 
-  /// A message with any content and further members.
   package init(role: String, content: JSONValue, extra: [JSONValue.Member] = []) {
     self.role = role
     self.content = content
     self.extra = extra
   }
 
-  /// A message from a JSON object with `role` and, unless null, `content`.
+  /// Decodes a message from a JSON object with `role` and, unless it is null, `content`.
   ///
-  /// - Throws: `TemplateError.invalidValue` without a role.
+  /// - Throws: `TemplateError.invalidValue` if there is no role.
   package init(_ value: JSONValue) throws(TemplateError) {
     guard case .object(let members) = value,
       case .string(let role)? = members.last(where: { $0.key == "role" })?.value

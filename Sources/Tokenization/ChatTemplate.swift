@@ -1,7 +1,7 @@
 import JinjaTemplates
 import StrictJSON
 
-/// A model's chat template: turns a conversation into the text the model was trained on.
+/// A model's chat template: renders a conversation in the text format on which the model was trained.
 package struct ChatTemplate: Sendable {
   /// The template's source.
   package let source: String
@@ -9,20 +9,21 @@ package struct ChatTemplate: Sendable {
 
   /// Parses a template.
   ///
-  /// - Throws: `TemplateError.syntax`, or `.unsupported` for statements of Jinja that are not implemented.
+  /// - Throws: `TemplateError.syntax`, or `.unsupported` for Jinja statements that are not implemented.
   package init(source: String) throws(TemplateError) {
     self.source = source
     template = try JinjaTemplate(source: source)
   }
 
-  /// The text of a conversation.
+  /// Renders a conversation.
   ///
   /// - Parameters:
   ///   - messages: in order.
-  ///   - addGenerationPrompt: whether the text ends where the assistant begins to speak.
+  ///   - addGenerationPrompt: whether the text ends with the start of the assistant's turn.
   ///   - specialTokens: by the template's names: `bos_token`, `eos_token`, …
-  ///   - variables: what else the template knows: `tools`, `date_string`, …; these come first.
-  /// - Throws: `TemplateError.raised` where the template refuses the conversation, `.evaluation` where it
+  ///   - variables: further variables of the template, such as `tools` or `date_string`. They take
+  ///     precedence.
+  /// - Throws: `TemplateError.raised` if the template refuses the conversation; `.evaluation` if rendering
   ///   fails.
   package func render(
     messages: [ChatMessage], addGenerationPrompt: Bool, specialTokens: [String: String] = [:],

@@ -1,13 +1,13 @@
 import Foundation
 
-/// A byte-level byte-pair-encoding tokenizer, as GPT-2, Llama 3, Qwen2 and SmolLM2 have it.
+/// A byte-level byte-pair-encoding tokenizer, as used by GPT-2, Llama 3, Qwen2 and SmolLM2.
 ///
-/// Text is taken as Unicode scalars and UTF-8 bytes, never as `Character`s. Encoding: added tokens are cut
-/// out first, the rest is normalised, cut into words by the model's pre-tokeniser, and each word's bytes are
-/// merged pair by pair (Sennrich et al., arXiv 1508.07909, over bytes as in GPT-2). Letters, numbers and
-/// spaces are those of the Unicode version of the Swift runtime.
+/// Text is processed as Unicode scalars and UTF-8 bytes, never as `Character`s. Encoding has these steps:
+/// added tokens are cut out; the rest is normalised and split into words by the model's pre-tokeniser; the
+/// bytes of each word are merged pair by pair (Sennrich et al., arXiv 1508.07909, on bytes as in GPT-2).
+/// Letters, numbers and spaces follow the Unicode version of the Swift runtime.
 ///
-/// A value can be used from several threads at once.
+/// A value may be used by several threads at once.
 package struct Tokenizer: Sendable {
   let vocabulary: Vocabulary
   let merges: MergeTable
@@ -16,27 +16,27 @@ package struct Tokenizer: Sendable {
   let addedTokens: AddedTokens
   private let cache = SharedWordCache()
 
-  /// The number of token numbers: every token is below it. Some numbers may have no token.
+  /// The size of the vocabulary: every token id is below it. Some ids may be unused.
   package var vocabularySize: Int { vocabulary.count }
-  /// The token that begins a sequence, where the model has one.
+  /// The token that begins a sequence, if the model has one.
   package let beginningOfSequence: Int32?
-  /// The token that ends a sequence or a turn, where the model names one.
+  /// The token that ends a sequence or a turn, if the model has one.
   package let endOfSequence: Int32?
-  /// The token that fills up batches, where the model names one.
+  /// The token that pads batches, if the model has one.
   package let padding: Int32?
-  /// What the model's own tokenizer puts before a text unless told otherwise: often nothing, or the
-  /// beginning-of-sequence token. Chat templates write it themselves.
+  /// The tokens that the model's own tokenizer adds before a text by default: often none, or the
+  /// beginning-of-sequence token. Chat templates write that token themselves.
   package let prefix: [Int32]
-  /// What the model's own tokenizer puts after a text unless told otherwise.
+  /// The tokens that the model's own tokenizer adds after a text by default.
   package let suffix: [Int32]
 
-  /// The tokens of `text`.
+  /// Encodes `text` as tokens.
   ///
   /// - Parameters:
-  ///   - text: any text; the empty text has no tokens.
+  ///   - text: any text; an empty text has no tokens.
   ///   - parseSpecial: whether the spelling of a control token in the text (`<|im_end|>`) becomes that token.
-  ///     Pass `false` for text of unknown origin. Added tokens that are not control tokens are always found.
-  ///   - addSpecial: whether to put `prefix` before and `suffix` after.
+  ///     Pass `false` for untrusted text. Added tokens that are not control tokens are always found.
+  ///   - addSpecial: whether to add `prefix` before and `suffix` after.
   package func encode(_ text: String, parseSpecial: Bool = true, addSpecial: Bool = false) -> [Int32] {
     var output: [Int32] = addSpecial ? prefix : []
     cache.withCache { cache in
@@ -56,17 +56,16 @@ package struct Tokenizer: Sendable {
     return addSpecial ? output + suffix : output
   }
 
-  /// The text of `ids`. Bytes that are not well-formed UTF-8 become U+FFFD; numbers without a token are left
-  /// out.
+  /// Decodes tokens to text. Invalid UTF-8 becomes U+FFFD; unused ids are omitted.
   ///
-  /// - Parameter skipSpecial: whether to leave out control tokens.
+  /// - Parameter skipSpecial: whether to omit control tokens.
   package func decode(_ ids: some Sequence<Int32>, skipSpecial: Bool) -> String {
     var bytes: [UInt8] = []
     for id in ids { append(id, skipSpecial: skipSpecial, to: &bytes) }
     return String(decoding: bytes, as: UTF8.self)
   }
 
-  /// The number of a token by its spelling in the model's file: `<|im_end|>`, or `Ġthe` in the byte-level
+  /// The id of a token with this spelling in the model's file: `<|im_end|>`, or `Ġthe` in the byte-level
   /// alphabet.
   package func id(of token: String) -> Int32? {
     if let id = addedTokens.ids[ExactString(token)] { return id }
@@ -75,7 +74,7 @@ package struct Tokenizer: Sendable {
     return bytes.withUnsafeBufferPointer(vocabulary.id(of:))
   }
 
-  /// The spelling of a token in the model's file; `nil` where the number has no token.
+  /// The spelling of a token in the model's file; `nil` for an unused id.
   package func token(of id: Int32) -> String? {
     guard id >= 0, id < vocabularySize else { return nil }
     if let content = addedTokens.contents[id] { return content }

@@ -1,16 +1,16 @@
-/// What distinguishes one byte-level model from another, beside its tokens and merges.
+/// The differences between byte-level models, apart from tokens and merges.
 struct ModelOptions: Sendable {
   var preTokenizer: PreTokenizer
-  /// Whether text is brought to normal form C first.
+  /// Whether text is first converted to Unicode normal form C.
   var composes = false
-  /// Whether a word that is a token is taken whole, whatever the merges would make of it.
+  /// Whether a word that is a token is encoded as that token, even if the merges would give others.
   var ignoresMerges = false
   /// The token for bytes without one.
   var unknown: Int32?
   var fusesUnknown = false
 }
 
-/// Added tokens by content and number, and their matchers before and after normalisation.
+/// Added tokens by content and id, and their matchers before and after normalisation.
 struct AddedTokens: Sendable {
   let raw: AddedTokenMatcher
   let normalized: AddedTokenMatcher
@@ -27,7 +27,7 @@ struct AddedTokens: Sendable {
   }
 }
 
-/// A string compared by its scalars. `String` itself compares by canonical equivalence.
+/// A string that is compared by its scalars. `String` itself compares by canonical equivalence.
 struct ExactString: Hashable, Sendable {
   let text: String
 
@@ -42,7 +42,7 @@ struct ExactString: Hashable, Sendable {
   }
 }
 
-/// A tokenizer's special tokens and what surrounds a text.
+/// A tokenizer's special tokens and the tokens added around a text.
 struct SequenceTokens: Sendable {
   var beginning: Int32?
   var end: Int32?
@@ -55,9 +55,10 @@ extension Tokenizer {
   /// Builds the tables.
   ///
   /// - Parameters:
-  ///   - spellings: the token of each number; `nil` where there is none.
-  ///   - merges: pairs in order of rank, as spellings.
-  ///   - file, mergesField: what an error names.
+  ///   - spellings: the token of each id; `nil` for an unused id.
+  ///   - merges: pairs of spellings, in order of rank.
+  ///   - file: the file name in error messages.
+  ///   - mergesField: the field's name in error messages.
   init<Merges: Collection>(
     spellings: [String?], merges: Merges, added: [AddedToken], options: ModelOptions,
     sequence: SequenceTokens, file: String, mergesField: String
@@ -101,18 +102,17 @@ extension Tokenizer {
   }
 }
 
-/// One merge rule in the file's spelling.
+/// One merge rule in the spelling of the file.
 struct Merge: CustomStringConvertible {
   var left: Substring
   var right: Substring
 
-  /// From two spellings.
   init(left: String, right: String) {
     self.left = left[...]
     self.right = right[...]
   }
 
-  /// From `left right`; `nil` unless exactly one space separates two spellings.
+  /// Parses `left right`; `nil` unless there is exactly one space, with a spelling on each side.
   init?(_ line: String) {
     let utf8 = line.utf8
     guard let gap = utf8.firstIndex(of: UInt8(ascii: " ")), gap != utf8.startIndex,
@@ -125,7 +125,7 @@ struct Merge: CustomStringConvertible {
 
   var description: String { "\(left) \(right)" }
 
-  /// Appends the bytes of both sides; gives the left side's length and whether both are byte-level.
+  /// Appends the bytes of both sides. Returns the left side's length and whether both sides are byte-level.
   func decode(into bytes: inout [UInt8]) -> (middle: Int, isByteLevel: Bool) {
     func decode(_ side: Substring, into bytes: inout [UInt8]) -> Bool {
       side.utf8.withContiguousStorageIfAvailable { ByteAlphabet.decode($0, into: &bytes) }

@@ -1,9 +1,9 @@
-/// Operations of all ranks together, for small payloads. Every rank must call them, in the same order.
+/// Collective operations for small payloads. Every rank must call them, in the same order.
 extension Transport {
   /// Returns once every rank has called it.
   ///
-  /// Rank 0 hears from each rank and then lets all go, so its error names the rank that did not come. The
-  /// others wait twice as long, so that they are told by rank 0 instead of blaming it.
+  /// Rank 0 waits for each rank and then releases all, so its error names the rank that did not arrive. The
+  /// others wait twice as long, so that rank 0 reports the error before they blame rank 0.
   package func barrier(seconds: Double) throws(TransportError) {
     let token = MessageBuffer(count: 0)
     if rank == 0 {
@@ -20,15 +20,15 @@ extension Transport {
   /// Gives every rank a copy of one rank's bytes, along a binomial tree: `log2(size)` messages in sequence.
   ///
   /// - Parameters:
-  ///   - payload: the bytes; looked at on the root only.
+  ///   - payload: the bytes; used on the root only.
   ///   - root: the rank that has them.
   ///   - seconds: the deadline of each wait.
   /// - Returns: the root's bytes, on every rank.
   package func broadcast(
     _ payload: [UInt8], from root: Int = 0, seconds: Double
   ) throws(TransportError) -> [UInt8] {
-    // Ranks counted from the root. A rank's parent is itself without its lowest set bit; its children are
-    // itself with one more bit, below that one.
+    // Ranks are counted from the root. A rank's parent is the rank without its lowest set bit; its children
+    // have one more bit set, below that one.
     let place = (rank - root + size) % size
     var payload = payload
     var bit = 1
@@ -49,9 +49,9 @@ extension Transport {
     return payload
   }
 
-  /// Collects bytes from every rank, of any lengths.
+  /// Collects bytes of any length from every rank.
   ///
-  /// - Returns: on the root the ranks' payloads in the ranks' order, elsewhere nothing.
+  /// - Returns: on the root the payloads in rank order, on other ranks nothing.
   package func gather(
     _ payload: [UInt8], to root: Int = 0, seconds: Double
   ) throws(TransportError) -> [[UInt8]] {
@@ -69,8 +69,8 @@ extension Transport {
 
   private var others: [Int] { (0..<size).filter { $0 != rank } }
 
-  /// Sends a message of a length that the receiver does not know, the length and then the bytes, and waits
-  /// until both have been taken.
+  /// Sends a message of a length that the receiver does not know: the length, then the bytes. Waits until
+  /// both have been received.
   package func sendCounted(
     _ payload: [UInt8], to destination: Int, tag: Tag, seconds: Double
   ) throws(TransportError) {
@@ -85,7 +85,7 @@ extension Transport {
     ]
   }
 
-  /// Receives what `sendCounted` sends.
+  /// Receives a message from `sendCounted`.
   package func receiveCounted(
     from source: Int, tag: Tag, seconds: Double
   ) throws(TransportError) -> [UInt8] {

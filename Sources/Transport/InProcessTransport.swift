@@ -2,10 +2,10 @@ import Locking
 
 /// A job whose ranks are threads of this process.
 ///
-/// A send ends when its receive has taken the bytes, never earlier. That is the strictest behaviour MPI
-/// allows: a program that does not lock up here does not rely on MPI's own buffers.
+/// A send ends only when its receive has taken the bytes. That is the strictest behaviour MPI allows: a
+/// program that does not deadlock here does not rely on MPI's own buffers.
 package final class InProcessTransport: Transport {
-  /// This endpoint's number.
+  /// This endpoint's rank.
   package let rank: Int
   /// The number of endpoints.
   package var size: Int { exchange.size }
@@ -13,33 +13,32 @@ package final class InProcessTransport: Transport {
 
   private init(rank: Int, exchange: Exchange) { (self.rank, self.exchange) = (rank, exchange) }
 
-  /// The endpoints of a job, one for each rank.
+  /// The endpoints of a job, one per rank.
   package static func job(size: Int) -> [InProcessTransport] {
     precondition(size > 0, "a job needs a rank")
     let exchange = Exchange(size: size)
     return (0..<size).map { InProcessTransport(rank: $0, exchange: exchange) }
   }
 
-  /// Sets a transfer going.
   package func start(_ transfer: Transfer) { exchange.start(transfer) }
 
-  /// Fails what every rank waits for, now and later. The code has no meaning here.
+  /// Fails all waits of every rank, now and later. The code has no meaning here.
   package func abort(_ message: String, blaming suspect: Int?, code: Int32) {
     let notice = AbortNotice(rank: rank, suspect: suspect, message: message)
     exchange.endAll(because: .aborted(notice))
   }
 
-  /// Takes this rank out of the job, as when its process dies: what others wait for from it fails.
+  /// Removes this rank from the job, as if its process had died: transfers with it fail.
   package func leave(_ reason: String) { exchange.endAll(because: .left(rank, reason)) }
 }
 
-/// Where sends and receives meet.
+/// Matches sends with receives.
 private final class Exchange: Sendable {
   enum Failure {
     case aborted(AbortNotice)
     case left(Int, String)
 
-    /// The error of a transfer that this failure ends; `nil` when it does not concern it.
+    /// The error of a transfer that this failure ends; `nil` if it does not affect the transfer.
     func error(for transfer: Transfer) -> TransportError? {
       switch self {
       case .aborted(let notice):
@@ -59,8 +58,8 @@ private final class Exchange: Sendable {
   }
 
   private struct State {
-    /// Transfers without their other end, in the order they were started; those of one route all have the
-    /// same direction.
+    /// Transfers without their other end, in the order in which they were started. Those of one route all
+    /// have the same direction.
     var waiting: [Route: [Transfer]] = [:]
     var failures: [Failure] = []
   }

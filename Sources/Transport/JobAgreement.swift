@@ -1,19 +1,18 @@
 import Foundation
 import InputErrors
 
-/// What a rank says of itself before the work starts. All ranks must agree: two builds of a program, or two
-/// models of the same name, would fail much later or give wrong numbers.
+/// What a rank reports about itself before the work starts. All ranks must agree: two builds of a program, or
+/// two models of the same name, would fail much later or give wrong numbers.
 package struct JobAgreement: Sendable, Hashable, Codable {
-  /// Something that must be the same everywhere.
+  /// A fact that must be the same on all ranks.
   package struct Fact: Sendable, Hashable, Codable {
-    /// What it is, as in `the model`.
+    /// Its name, as in `the model`.
     package var name: String
-    /// What this rank has.
+    /// This rank's value.
     package var value: String
-    /// What to do where ranks differ.
+    /// What to do if ranks differ.
     package var remedy: String
 
-    /// Takes the parts.
     package init(_ name: String, _ value: String, remedy: String) {
       self.name = name
       self.value = value
@@ -21,17 +20,17 @@ package struct JobAgreement: Sendable, Hashable, Codable {
     }
   }
 
-  /// The name of the machine, for people.
+  /// The machine's name, for messages.
   package var host: String
-  /// In the same order on every rank.
+  /// The facts, in the same order on every rank.
   package var facts: [Fact]
-  /// Why this rank cannot take part, with the remedy; its facts do not count then.
+  /// Why this rank cannot take part, and what to do. If set, its facts do not count.
   package var problem: String?
 
   /// A rank that can take part.
   package init(host: String, facts: [Fact]) { (self.host, self.facts) = (host, facts) }
 
-  /// A rank that cannot.
+  /// A rank that cannot take part.
   package init(host: String, problem: String) {
     (self.host, self.facts, self.problem) = (host, [], problem)
   }
@@ -39,9 +38,9 @@ package struct JobAgreement: Sendable, Hashable, Codable {
   /// Compares all ranks. Every rank calls this.
   ///
   /// - Parameters:
-  ///   - transport: joins the ranks.
+  ///   - transport: connects the ranks.
   ///   - seconds: the deadline of each wait.
-  /// - Throws: on every rank the same `JobRefusal` where a rank cannot take part or differs from rank 0; the
+  /// - Throws: the same `JobRefusal` on every rank if a rank cannot take part or differs from rank 0; the
   ///   transport's errors.
   package func confirm(over transport: any Transport, seconds: Double) throws {
     let all = try transport.gather(Array(JSONEncoder().encode(self)), seconds: seconds)
@@ -55,7 +54,7 @@ package struct JobAgreement: Sendable, Hashable, Codable {
     if !text.isEmpty { throw JobRefusal(description: text) }
   }
 
-  /// The message on what keeps the ranks from working together; `nil` where nothing does.
+  /// The message about what keeps the ranks from working together; `nil` if they agree.
   package static func disagreement(_ ranks: [JobAgreement]) -> String? {
     func names(_ places: [Int]) -> String {
       places.map { "rank \($0) on host '\(ranks[$0].host)'" }.joined(separator: ", ")
@@ -74,8 +73,7 @@ package struct JobAgreement: Sendable, Hashable, Codable {
   }
 }
 
-/// Why the ranks of a job do not start to work: who, what, and what to do.
+/// Why the ranks of a job do not start work: which ranks, what is wrong and what to do.
 package struct JobRefusal: InputError, Equatable {
-  /// One line.
   package let description: String
 }

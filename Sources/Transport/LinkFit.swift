@@ -1,32 +1,31 @@
-/// How long one message of some size took over a directed link.
+/// The time that messages of one size take over a directed link.
 package struct LinkSample: Sendable, Hashable, Codable {
   /// The message's size in bytes.
   package let bytes: Int
-  /// From the start of the sending to the end of the receiving, in seconds; a median.
+  /// Seconds from the start of sending to the end of receiving; a median.
   package let seconds: Double
 
-  /// A measurement.
   package init(bytes: Int, seconds: Double) { (self.bytes, self.seconds) = (bytes, seconds) }
 }
 
 /// A line through a link's measurements: `seconds = latency + bytes / bandwidth`.
 package struct LinkFit: Sendable, Hashable, Codable {
-  /// Seconds before the first byte is there.
+  /// Seconds until the first byte arrives.
   package let latency: Double
   /// Bytes per second.
   package let bandwidth: Double
-  /// The largest difference between the line and a measurement, as a share of that measurement.
+  /// The largest difference between the line and a measurement, relative to the measurement.
   package let residual: Double
 
-  /// The line through the least time `t₀` at the smallest size `x₀` with the least `Σ (line − t)² / t`.
+  /// The line through the least time `t₀` at the smallest size `x₀` that minimises `Σ (line − t)² / t`.
   ///
-  /// A small message takes no longer than a large one; where it did, something else was in its way.
-  /// Shapers and radios let bursts of some kilobytes pass at full speed, and a line through all times alike
-  /// would mistake that for bandwidth. In closed form, with `w = 1/t`:
-  /// `slope = Σ w (x − x₀)(t − t₀) / Σ w (x − x₀)²`; where that makes the latency negative it is zero, and the
-  /// slope that of the best line from the origin.
+  /// A small message takes no longer than a large one; if it does, something else delayed it. Shapers and
+  /// radios let bursts of some kilobytes pass at full speed, and an unweighted line through all times would
+  /// mistake that for bandwidth. In closed form, with `w = 1/t`:
+  /// `slope = Σ w (x − x₀)(t − t₀) / Σ w (x − x₀)²`. If this makes the latency negative, the latency is 0 and
+  /// the slope is that of the best line through the origin.
   ///
-  /// - Returns: `nil` without two sizes or with times that do not grow with size.
+  /// - Returns: `nil` with fewer than two sizes, or if times do not grow with size.
   package init?(_ samples: [LinkSample]) {
     guard let smallest = samples.map(\.bytes).min(), samples.allSatisfy({ $0.seconds > 0 })
     else {
@@ -52,18 +51,18 @@ package struct LinkFit: Sendable, Hashable, Codable {
       samples.map { abs(line.0 + Double($0.bytes) * line.1 - $0.seconds) / $0.seconds }.max() ?? 0
   }
 
-  /// The seconds a message of some size takes.
+  /// The seconds that a message of `bytes` bytes takes.
   package func seconds(bytes: Int) -> Double { latency + Double(bytes) / bandwidth }
 }
 
-/// One directed link as it was measured.
+/// The measurement of one directed link.
 package struct LinkMeasurement: Sendable, Hashable, Codable {
   /// The rank that sent.
   package let source: Int
-  /// The rank that received, and measured.
+  /// The rank that received and measured.
   package let destination: Int
-  /// By size.
+  /// The samples, by size.
   package let samples: [LinkSample]
-  /// The line through the samples; `nil` when there is none.
+  /// The line through the samples; `nil` if there is none.
   package let fit: LinkFit?
 }

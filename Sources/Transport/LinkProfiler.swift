@@ -2,26 +2,26 @@ import Foundation
 
 /// Measures every directed link of a job, one link at a time.
 ///
-/// The receiver measures, because a sender's wait ends before the bytes are there. Ranks' clocks differ, so
-/// the receiver starts the clock itself: it asks for a message of a size and takes the time until it has it,
-/// less half an empty round trip for the request. No message counts as faster than an empty one.
+/// The receiver measures, because a sender's wait ends before the bytes arrive. The ranks' clocks differ, so
+/// the receiver requests a message of a given size and measures the time until it arrives, less half an empty
+/// round trip for the request. No message counts as faster than an empty one.
 package struct LinkProfiler: Sendable {
   /// The sizes of the messages in bytes, ascending. Default: 8 B to 4 MiB.
   package var sizes = [8, 1 << 10, 1 << 14, 1 << 17, 1 << 20, 1 << 22]
-  /// Measurements of each size; their median counts. Default: 7.
+  /// Measurements per size; their median is used. Default: 7.
   package var repetitions = 7
-  /// Larger sizes are left out, and repetitions cut, once one size has taken this long, in seconds, as long
+  /// Once one size has taken this many seconds, its repetitions are cut and larger sizes are skipped, as long
   /// as there are two sizes. Default: 2.
   package var secondsPerSize = 2.0
-  /// The deadline of each wait in seconds; a rank waits that long for its turn at each link. Default: 60.
+  /// The deadline of each wait in seconds; a rank waits at most this long for its turn at each link. Default:
+  /// 60.
   package var deadline = 60.0
 
-  /// The default settings.
   package init() {}
 
   /// Measures all links. Every rank calls this.
   ///
-  /// - Returns: on rank 0 all measurements, ordered by source and destination; elsewhere this rank's own.
+  /// - Returns: on rank 0 all measurements, ordered by source and destination; on other ranks their own.
   package func measure(over transport: any Transport) throws -> [LinkMeasurement] {
     var mine: [LinkMeasurement] = []
     for source in 0..<transport.size {
@@ -43,7 +43,7 @@ package struct LinkProfiler: Sendable {
       .sorted { ($0.source, $0.destination) < ($1.source, $1.destination) }
   }
 
-  /// The sender's part: messages of the sizes that are asked for, until a negative one.
+  /// The sender's part: sends messages of the requested sizes until a negative size is requested.
   private func answer(_ peer: Int, _ transport: any Transport) throws(TransportError) {
     let request = MessageBuffer(count: 8)
     let payload = MessageBuffer(count: sizes.max() ?? 0)
@@ -55,7 +55,7 @@ package struct LinkProfiler: Sendable {
     }
   }
 
-  /// The receiver's part: one sample for each size.
+  /// The receiver's part: measures one sample for each size.
   private func ask(_ peer: Int, _ transport: any Transport) throws(TransportError) -> [LinkSample] {
     let request = MessageBuffer(count: 8)
     let payload = MessageBuffer(count: sizes.max() ?? 0)
@@ -79,8 +79,8 @@ package struct LinkProfiler: Sendable {
       }
       return (times.sorted()[times.count / 2], sum)
     }
-    // The first messages open the connection and wait behind what was sent before; the fastest round trip
-    // is the one without that.
+    // The first messages open the connection and wait behind earlier ones; the fastest round trip is free of
+    // that.
     var roundTrip = Double.infinity
     for _ in 0..<20 { roundTrip = min(roundTrip, try seconds(0)) }
     let requestTime = roundTrip / 2

@@ -1,12 +1,10 @@
-/// The speed of a directed link, for emulation.
+/// The speed of an emulated directed link.
 package struct LinkShape: Sendable, Hashable, Codable {
-  /// Bytes per second; infinite for a link that takes no time.
+  /// Bytes per second; infinite if the bytes take no time.
   package let bandwidth: Double
-  /// Seconds from the moment the last byte has left until the message is there.
+  /// Seconds from when the last byte has left until the message arrives.
   package let latency: Double
 
-  /// A link.
-  ///
   /// - Precondition: `bandwidth > 0` and `latency ≥ 0`.
   package init(bandwidth: Double = .infinity, latency: Double = 0) {
     precondition(bandwidth > 0 && latency >= 0, "bandwidth \(bandwidth), latency \(latency)")
@@ -14,20 +12,20 @@ package struct LinkShape: Sendable, Hashable, Codable {
   }
 }
 
-/// The links that leave one rank, and when a message sent over them arrives.
+/// The links that leave one rank, and the arrival times of messages over them.
 ///
-/// Messages over one link follow one another: each starts when the one before has left. With a shared uplink
-/// (one network card, as on most devices) that holds for all of the rank's links together.
+/// Messages over one link are sent one after the other: each starts when the one before has left. With a
+/// shared uplink (one network card, as on most devices) this holds for all of the rank's links together.
 package struct OutgoingLinks: Sendable {
   private let byPeer: [Int: LinkShape]
   private let rest: LinkShape
   private let sharedUplink: Bool
-  /// When each lane is free again, in seconds; lane -1 is the shared uplink.
+  /// When each lane becomes free, in seconds; lane -1 is the shared uplink.
   private var free: [Int: Double] = [:]
 
   /// - Parameters:
   ///   - byPeer: the links to some ranks.
-  ///   - rest: the links to all others.
+  ///   - rest: the link to each of the others.
   ///   - sharedUplink: whether messages to different ranks wait for each other.
   package init(_ byPeer: [Int: LinkShape] = [:], rest: LinkShape = LinkShape(), sharedUplink: Bool = false) {
     (self.byPeer, self.rest, self.sharedUplink) = (byPeer, rest, sharedUplink)
@@ -35,8 +33,8 @@ package struct OutgoingLinks: Sendable {
 
   /// Puts a message on its link.
   ///
-  /// - Parameter now: seconds on any clock, not earlier than in the call before.
-  /// - Returns: when it is there, on the same clock.
+  /// - Parameter now: seconds on any clock, not earlier than in the previous call.
+  /// - Returns: when it arrives, on the same clock.
   package mutating func arrival(of bytes: Int, to peer: Int, now: Double) -> Double {
     let link = byPeer[peer] ?? rest
     let lane = sharedUplink ? -1 : peer

@@ -7,7 +7,7 @@ import InputErrors
 /// {"sharedUplink": true, "links": [{"from": 0, "to": 1, "bandwidth": 12500000, "latency": 0.004}]}
 /// ```
 ///
-/// A link without `bandwidth` takes no time for its bytes; a pair that is not listed is not slowed down.
+/// On a link without `bandwidth`, the bytes take no time; a pair that is not listed is not slowed down.
 package struct LinkTable: Sendable, Hashable, Codable {
   /// The environment variable that names the file.
   package static let variable = "CONTEXTURE_LINKS"
@@ -18,12 +18,11 @@ package struct LinkTable: Sendable, Hashable, Codable {
     package let from: Int
     /// The rank that receives.
     package let to: Int
-    /// Bytes per second; `nil` for a link whose bytes take no time.
+    /// Bytes per second; `nil` if the bytes take no time.
     package let bandwidth: Double?
-    /// Seconds.
+    /// Latency in seconds.
     package let latency: Double
 
-    /// A link from one rank to another.
     package init(from: Int, to: Int, bandwidth: Double? = nil, latency: Double = 0) {
       (self.from, self.to, self.bandwidth, self.latency) = (from, to, bandwidth, latency)
     }
@@ -34,7 +33,6 @@ package struct LinkTable: Sendable, Hashable, Codable {
   /// The links, each pair once.
   package let links: [Link]
 
-  /// A table.
   package init(links: [Link], sharedUplink: Bool) {
     (self.links, self.sharedUplink) = (links, sharedUplink)
   }

@@ -1,10 +1,9 @@
 /// Memory that a message is sent from or received into, aligned to 64 bytes.
 ///
-/// Transfers in flight keep their buffer alive, so a wait that ran out of time leaves no dangling memory.
-/// Between the start of a transfer and the end of its wait the transport reads (send) or writes (receive)
-/// the bytes; only then may their owner write, or look at them.
+/// A transfer in flight keeps its buffer alive, so a wait that times out leaves no dangling memory. From the
+/// start of a transfer to the end of its wait, the transport reads (send) or writes (receive) the bytes;
+/// until then their owner must not write or read them.
 package final class MessageBuffer: @unchecked Sendable {
-  /// The memory.
   package let bytes: UnsafeMutableRawBufferPointer
 
   /// Zeroed memory of `count` bytes.

@@ -4,14 +4,14 @@ import Locking
 /// A value that one thread sets once and others wait for.
 package final class Promise<Value: Sendable>: Sendable {
   private let value = Locked<Value?>(nil)
-  /// Raised when the value is there; every waiter that passes raises it again for the next.
+  /// Signalled when the value is set; every waiter that passes signals it again for the next.
   private let kept = DispatchSemaphore(value: 0)
 
   package init() {}
 
   package var isKept: Bool { value.withLock { $0 != nil } }
 
-  /// Sets the value; the first one counts.
+  /// Sets the value; only the first call counts.
   package func keep(_ new: Value) {
     let isFirst = value.withLock { value in
       defer { value = value ?? new }
@@ -20,9 +20,10 @@ package final class Promise<Value: Sendable>: Sendable {
     if isFirst { kept.signal() }
   }
 
-  /// The value, or `nil` when the time is over first.
+  /// The value, or `nil` if the time is over first.
   package func wait(seconds: Double) -> Value? {
-    // The semaphore is raised a moment after the value is there: whoever has seen it kept must not time out.
+    // The semaphore is signalled a moment after the value is set: a caller that has seen `isKept` must not
+    // time out.
     if let value = value.withLock({ $0 }) { return value }
     guard kept.wait(seconds: seconds) else { return nil }
     kept.signal()
@@ -31,17 +32,18 @@ package final class Promise<Value: Sendable>: Sendable {
 }
 
 extension DispatchSemaphore {
-  /// Waits at most so many seconds; not at all for negative ones. Whether the semaphore was raised.
+  /// Waits at most `seconds`, and not at all if they are negative. Returns whether the semaphore was
+  /// signalled.
   @discardableResult
   package func wait(seconds: Double) -> Bool {
-    // About 30 years, in nanoseconds that Dispatch can hold.
+    // About 30 years, in nanoseconds that Dispatch can represent.
     let nanoseconds = Int(min(max(seconds, 0), 1e9) * 1e9)
     return wait(timeout: .now() + .nanoseconds(nanoseconds)) == .success
   }
 }
 
-/// A clock that only goes forward.
+/// A monotonic clock.
 package enum Clock {
-  /// Seconds since some moment in the past.
+  /// Seconds since an arbitrary moment in the past.
   package static var now: Double { Double(DispatchTime.now().uptimeNanoseconds) * 1e-9 }
 }

@@ -4,13 +4,10 @@ import Locking
 
 /// Slows another transport's sends down to the speed of described links.
 ///
-/// A message is handed on at the moment at which its last byte would arrive, so receivers see described
-/// bandwidths and latencies over any transport that is faster than them. Heartbeats and receives are not
-/// held back.
+/// A message is passed on at the moment at which its last byte would arrive, so receivers see the described
+/// bandwidths and latencies over any faster transport. Heartbeats and receives are not delayed.
 package final class ShapedTransport: Transport {
-  /// The base's rank.
   package var rank: Int { base.rank }
-  /// The base's size.
   package var size: Int { base.size }
   private let base: any Transport
   private let held: HeldMessages
@@ -29,22 +26,21 @@ package final class ShapedTransport: Transport {
 
   deinit { held.stop() }
 
-  /// Sets a transfer going; a send when it has passed its link.
+  /// Starts a transfer; a send only when it has passed its link.
   package func start(_ transfer: Transfer) {
     if transfer.direction == .send { held.add(transfer) } else { base.start(transfer) }
   }
 
-  /// Ends the job through the base.
   package func abort(_ message: String, blaming suspect: Int?, code: Int32) {
     base.abort(message, blaming: suspect, code: code)
   }
 }
 
-/// Sends that are still on their described link, and the loop that lets them go.
+/// Sends that are still on their described link, and the loop that releases them.
 private final class HeldMessages: Sendable {
   private struct State {
     var links: OutgoingLinks
-    /// By the time of arrival; equal times in the order they were added.
+    /// By time of arrival; equal times in the order in which they were added.
     var messages: [(due: Double, transfer: Transfer)] = []
     var isStopped = false
   }
@@ -63,7 +59,7 @@ private final class HeldMessages: Sendable {
     changed.signal()
   }
 
-  /// Messages still held go out at their times; then `run` ends.
+  /// Ends `run` once the messages still held have gone out at their times.
   func stop() {
     state.withLock { $0.isStopped = true }
     changed.signal()

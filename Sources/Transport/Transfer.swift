@@ -1,19 +1,19 @@
-/// One message on its way: the handle that `send` and `receive` return.
+/// One message under way: the handle that `send` and `receive` return.
 ///
-/// It ends once, done or failed, and may be waited for from any thread and more than once.
+/// It ends once, done or failed. Any thread may wait for it, more than once.
 package final class Transfer: Sendable, CustomStringConvertible {
   /// Which end of the message this is.
   package enum Direction: Sendable { case send, receive }
 
   /// Whether this rank sends or receives.
   package let direction: Direction
-  /// The rank this handle belongs to.
+  /// The rank that this handle belongs to.
   package let rank: Int
   /// The rank at the other end.
   package let peer: Int
   /// The message's tag.
   package let tag: Tag
-  /// The bytes sent, or the most bytes taken.
+  /// The number of bytes sent, or the maximum received.
   package let count: Int
   package let buffer: MessageBuffer
 
@@ -33,9 +33,9 @@ package final class Transfer: Sendable, CustomStringConvertible {
 
   /// Waits until the transfer has ended.
   ///
-  /// - Parameter seconds: the deadline from now. When it passes the transfer stays in flight.
+  /// - Parameter seconds: the deadline from now. If it passes, the transfer stays in flight.
   /// - Returns: the message's length in bytes.
-  /// - Throws: `TransportError` when the deadline passed, the peer is gone or the job was aborted.
+  /// - Throws: `TransportError` if the deadline passes, the peer is gone or the job is aborted.
   @discardableResult
   package func wait(seconds: Double) throws(TransportError) -> Int {
     precondition(seconds >= 0, "a deadline of \(seconds) s")
@@ -45,7 +45,7 @@ package final class Transfer: Sendable, CustomStringConvertible {
     return try result.get()
   }
 
-  /// Ends the transfer; the first end counts.
+  /// Ends the transfer; only the first call counts.
   package func end(_ outcome: Result<Int, TransportError>) { result.keep(outcome) }
 
   /// `up to 4096 bytes from rank 2 (tag 7)`.

@@ -1,25 +1,25 @@
 /// How the ranks of a job send each other bytes.
 ///
-/// A message has a sender, a receiver and a tag. Messages of the same sender, receiver and tag arrive in the
-/// order in which they were sent, and meet receives in the order in which those were posted. Nothing blocks
-/// but `Transfer.wait`, which always has a deadline.
+/// A message has a sender, a receiver and a tag. Messages with the same sender, receiver and tag arrive in
+/// the order in which they were sent, and match receives in the order in which those were posted. Only
+/// `Transfer.wait` blocks, always with a deadline.
 ///
-/// A type that conforms supplies `start` and `abort`; sending, receiving and the collective operations are
-/// written once over those.
+/// A conforming type implements `start` and `abort`; sending, receiving and the collective operations are
+/// built on those.
 package protocol Transport: Sendable {
-  /// This process's number, in `0 ..< size`.
+  /// This process's rank, in `0 ..< size`.
   var rank: Int { get }
   /// The number of ranks in the job.
   var size: Int { get }
 
-  /// Sets a transfer going, and returns at once. Whatever becomes of it is told by its `wait`.
+  /// Starts a transfer and returns at once. The transfer's `wait` reports the outcome.
   func start(_ transfer: Transfer)
 
-  /// Ends the whole job because this rank cannot go on: every rank's waits fail, or the ranks are ended.
+  /// Ends the whole job because this rank cannot continue: every rank's waits fail, or the ranks are ended.
   ///
   /// - Parameters:
   ///   - message: why, in one line; the transport adds this rank's number.
-  ///   - suspect: the rank that is to blame, where it is not this one.
+  ///   - suspect: the rank to blame, if it is not this one.
   ///   - code: the job's exit code.
   func abort(_ message: String, blaming suspect: Int?, code: Int32)
 }
@@ -28,13 +28,13 @@ extension Transport {
   /// Ends the whole job because of this rank itself.
   package func abort(_ message: String, code: Int32) { abort(message, blaming: nil, code: code) }
 
-  /// Posts a receive ahead of the message.
+  /// Posts a receive in advance of the message.
   ///
   /// - Parameters:
-  ///   - buffer: where the bytes go; not to be read before the transfer has been waited for.
-  ///   - count: the most bytes that are taken, by default the buffer's size. A shorter message is fine
+  ///   - buffer: receives the bytes; must not be read before the transfer has been waited for.
+  ///   - count: the maximum number of bytes, by default the buffer's size. A shorter message is fine
   ///     (`Transfer.wait` returns its length), a longer one is an error.
-  ///   - source: the rank that sends.
+  ///   - source: the sending rank.
   ///   - tag: the message's tag.
   /// - Precondition: `source` is a rank, and `count` is at most the buffer's size.
   package func receive(
@@ -49,9 +49,9 @@ extension Transport {
   /// Sends the first `count` bytes of a buffer without waiting.
   ///
   /// - Parameters:
-  ///   - buffer: the bytes; not to be written before the transfer has been waited for.
-  ///   - count: how many of them, by default all.
-  ///   - destination: the rank that receives.
+  ///   - buffer: the bytes; must not be written before the transfer has been waited for.
+  ///   - count: the number of bytes, by default all.
+  ///   - destination: the receiving rank.
   ///   - tag: the message's tag.
   /// - Precondition: `destination` is a rank, and `count` is at most the buffer's size.
   @discardableResult
@@ -65,16 +65,14 @@ extension Transport {
   }
 }
 
-/// What tells apart the messages between two ranks.
+/// Distinguishes the messages between two ranks.
 package struct Tag: Sendable, Hashable, CustomStringConvertible {
-  /// The largest tag a user of the transport may choose.
+  /// The largest tag that a user of the transport may choose.
   package static let maximum = (1 << 20) - 1
 
-  /// The number on the wire: those above `maximum` are the transport's own.
+  /// The number on the wire; numbers above `maximum` are the transport's own.
   package let number: Int32
 
-  /// A tag.
-  ///
   /// - Precondition: `number` is in `0 ... Tag.maximum`.
   package init(_ number: Int) {
     precondition(0...Tag.maximum ~= number, "tag \(number) is outside 0...\(Tag.maximum)")
@@ -91,7 +89,7 @@ package struct Tag: Sendable, Hashable, CustomStringConvertible {
   package static let heartbeat = Tag(own: 5)
   package static let largest = heartbeat
 
-  /// `tag 7`, or the name of a tag of the transport's own.
+  /// `tag 7`, or the name of one of the transport's own tags.
   package var description: String {
     switch self {
     case .barrier: "barrier"

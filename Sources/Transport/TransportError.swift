@@ -1,19 +1,19 @@
 import InputErrors
 
-/// Why a message did not pass.
+/// Why a message was not delivered.
 package enum TransportError: InputError, Equatable {
-  /// A wait ran out of time. `peer` is the rank that was waited for.
+  /// A wait timed out. `peer` is the rank that was waited for.
   case deadline(rank: Int, waitingFor: String, peer: Int, seconds: Double)
-  /// The rank at the other end is no longer there.
+  /// The rank at the other end is gone.
   case peerLost(rank: Int, waitingFor: String, peer: Int, reason: String)
   /// A rank ended the job.
   case aborted(byRank: Int, message: String)
-  /// A message does not fit its receive.
+  /// A message's length does not match its receive.
   case wrongLength(rank: Int, waitingFor: String, peer: Int, detail: String)
-  /// The message layer could not be started.
+  /// The transport could not be started.
   case cannotStart(problem: String, remedy: String)
 
-  /// One line: who, what was waited for, what is wrong.
+  /// One line: the rank, what it waited for and what is wrong.
   package var description: String {
     switch self {
     case .deadline(let rank, let what, let peer, let seconds):
@@ -29,7 +29,7 @@ package enum TransportError: InputError, Equatable {
     }
   }
 
-  /// The rank at the other end, where it is the one that did not do its part.
+  /// The rank at the other end, if it did not do its part.
   package var suspect: Int? {
     switch self {
     case .deadline(_, _, let peer, _), .peerLost(_, _, let peer, _): peer
@@ -42,11 +42,11 @@ package enum TransportError: InputError, Equatable {
   }
 }
 
-/// The line a rank leaves when it ends the job, in a form that the program watching over the job can read.
+/// The line that a rank prints when it ends the job, in a form that the job's supervisor can parse.
 package struct AbortNotice: Sendable, Equatable {
   /// The rank that ended the job.
   package let rank: Int
-  /// The rank that is to blame, where it is another one.
+  /// The rank to blame, if it is another one.
   package let suspect: Int?
   /// Why.
   package let message: String
@@ -55,13 +55,13 @@ package struct AbortNotice: Sendable, Equatable {
     /rank (\d+) ended the job(?: because of rank (\d+))?: (.*)/
   }
 
-  /// A notice; line breaks in the message become spaces.
+  /// Line breaks in the message become spaces.
   package init(rank: Int, suspect: Int? = nil, message: String) {
     (self.rank, self.suspect) = (rank, suspect)
     self.message = message.split(whereSeparator: \.isNewline).joined(separator: " ")
   }
 
-  /// Reads a notice's line; `nil` for other lines.
+  /// Parses a notice's line; `nil` for other lines.
   package init?(line: String) {
     guard let match = line.wholeMatch(of: Self.form), let rank = Int(match.1) else { return nil }
     self.init(rank: rank, suspect: match.2.flatMap { Int($0) }, message: String(match.3))

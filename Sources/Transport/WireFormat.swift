@@ -1,14 +1,14 @@
-/// How float32 activations and gradients are written into a message.
+/// How float32 activations and gradients are encoded in a message.
 ///
 /// | format | bytes for `rows × columns` | error of a finite value |
 /// |---|---|---|
 /// | `float32` | `4 · rows · columns` | none |
-/// | `bfloat16` | `2 · rows · columns` | ≤ 2⁻⁸ of the value: upper 16 bits, rounded to nearest, ties to even |
-/// | `int8` | `rows · (4 + columns)` | ≤ half a step; a step is the row's largest magnitude / 127, at least 2⁻¹²⁶ |
+/// | `bfloat16` | `2 · rows · columns` | ≤ 2⁻⁸ of the value: upper 16 bits, ties to even |
+/// | `int8` | `rows · (4 + columns)` | ≤ half a step: the row's largest magnitude / 127, at least 2⁻¹²⁶ |
 ///
-/// An `int8` message holds the rows' steps as float32, then the rows. Numbers that are not finite stay what
-/// they are in the first two; in `int8` they turn their whole row into NaN, so that a loss computed from it
-/// shows the fault. All in the machine's byte order, which is little-endian on every supported processor.
+/// An `int8` message has the rows' steps as float32, then the rows. The first two formats preserve non-finite
+/// numbers; in `int8` they turn their whole row into NaN, so that a loss computed from it shows the fault.
+/// All values are in the machine's byte order, which is little-endian on every supported processor.
 package enum WireFormat: String, Codable, CaseIterable, Sendable {
   case float32, bfloat16, int8
 
@@ -17,7 +17,7 @@ package enum WireFormat: String, Codable, CaseIterable, Sendable {
     rows * (rowBytes + columns * valueBytes)
   }
 
-  /// Bytes of one value.
+  /// Bytes per value.
   package var valueBytes: Int {
     switch self {
     case .float32: 4
@@ -26,16 +26,16 @@ package enum WireFormat: String, Codable, CaseIterable, Sendable {
     }
   }
 
-  /// Bytes of a row beside its values: the step by which an int8 row's numbers are multiplied.
+  /// Bytes per row beside its values: the step that an int8 row's numbers are multiplied by.
   package var rowBytes: Int { self == .int8 ? 4 : 0 }
 
-  /// Writes `rows × columns` values.
+  /// Encodes `rows × columns` values.
   ///
   /// - Parameters:
-  ///   - values: the rows, one behind the other.
+  ///   - values: the rows, one after the other.
   ///   - columns: the length of a row.
   ///   - message: at least `byteCount` bytes, aligned to 4.
-  /// - Returns: the bytes written.
+  /// - Returns: the number of bytes written.
   @discardableResult
   package func encode(
     _ values: UnsafeBufferPointer<Float>, columns: Int, into message: UnsafeMutableRawBufferPointer
@@ -60,7 +60,7 @@ package enum WireFormat: String, Codable, CaseIterable, Sendable {
     return bytes
   }
 
-  /// Reads what `encode` wrote; `values.count` numbers.
+  /// Decodes what `encode` wrote, `values.count` numbers.
   package func decode(
     _ message: UnsafeRawBufferPointer, columns: Int, into values: UnsafeMutableBufferPointer<Float>
   ) {
@@ -89,8 +89,8 @@ package enum WireFormat: String, Codable, CaseIterable, Sendable {
     return count / columns
   }
 
-  /// The upper half of a float32, rounded to nearest, ties to even. A NaN stays one: its quiet bit is set,
-  /// and rounding could not carry it into infinity.
+  /// The upper half of a float32, rounded to nearest, ties to even. A NaN is not rounded, which could make it
+  /// infinite; its quiet bit is set, so that it stays a NaN.
   @inline(__always)
   static func bfloat16(_ value: Float) -> UInt16 {
     let bits = value.bitPattern
@@ -99,11 +99,11 @@ package enum WireFormat: String, Codable, CaseIterable, Sendable {
     return UInt16(truncatingIfNeeded: (isNaN ? bits | 0x40_0000 : rounded) >> 16)
   }
 
-  /// Writes a row in steps of its largest magnitude / 127, and returns the step.
+  /// Encodes a row in steps of its largest magnitude / 127, and returns the step.
   private static func encodeRow(
     _ row: UnsafePointer<Float>, _ columns: Int, into bytes: UnsafeMutablePointer<Int8>
   ) -> Float {
-    // Magnitudes order like their bit patterns, and integers are compared many at a time.
+    // Magnitudes order like their bit patterns, and integer comparisons vectorise.
     var largest: UInt32 = 0
     for column in 0..<columns { largest = max(largest, row[column].bitPattern & 0x7FFF_FFFF) }
     guard largest > 0, largest < 0x7F80_0000 else {
@@ -111,7 +111,7 @@ package enum WireFormat: String, Codable, CaseIterable, Sendable {
       return largest == 0 ? 0 : .nan
     }
     let step = max(Float(bitPattern: largest) / 127, .leastNormalMagnitude)
-    // Added to 1.5 · 2²³ a small number is rounded to nearest, ties to even, and stands in the lowest bits.
+    // Adding 1.5 · 2²³ rounds a small number to nearest, ties to even, and leaves it in the lowest bits.
     let shift: Float = 0x1.8p23
     for column in 0..<columns {
       let steps = row[column] / step + shift

@@ -1,8 +1,9 @@
 extension Workflow {
-  /// The workflow as YAML with every field written out, in a fixed order and form.
+  /// The workflow as YAML with every field written out, in a fixed order and format.
   ///
-  /// The same values give the same text, however the file was laid out; reading it back gives an equal
-  /// workflow. A run keeps it as what it was trained with. `data` and `model` stay as they are written.
+  /// Equal values give the same text, regardless of the layout of the original file, and parsing the text
+  /// gives an equal workflow. A run stores this text as its configuration. `data` and `model` are kept as
+  /// written in the file.
   package func canonicalYAML() -> String {
     var lines = [
       "name: \(yamlString(name))", "model: \(yamlString(model))", "data: \(yamlString(data))",
@@ -13,7 +14,7 @@ extension Workflow {
         "  - name: \(yamlString(task.name))", "    instruction: \(yamlString(task.instruction))",
         "    inputs: \(yamlList(task.inputs))", "    parents: \(yamlList(task.parents))",
       ]
-      // Left out where they are not given, so that the text of older runs stays what it was.
+      // Omitted if not given, so that the text of older runs does not change.
       if let question = task.question { lines.append("    question: \(yamlString(question))") }
       if let options = task.options { lines.append("    options: \(yamlList(options))") }
       lines += [
@@ -25,7 +26,7 @@ extension Workflow {
       "lora:", "  rank: \(lora.rank)", "  alpha: \(lora.alpha)", "  rankStabilized: \(lora.rankStabilized)",
       "  targets: [\(lora.targets.map(\.rawValue).joined(separator: ", "))]",
     ]
-    // Left out where it is the default, so that the text of older runs stays what it was.
+    // Omitted if it is the default, so that the text of older runs does not change.
     if lora.firstLayer > 0 { lines.append("  firstLayer: \(lora.firstLayer)") }
     lines.append("training:")
     lines += training.canonicalFields.map { "  \($0): \($1)" }
@@ -71,7 +72,7 @@ extension Workflow.Training {
 }
 
 extension ParentAnswers {
-  /// As it is written in a workflow file.
+  /// The value as written in a workflow file.
   package var text: String {
     switch self {
     case .gold: "gold"
@@ -106,7 +107,7 @@ private func yamlString(_ text: String) -> String {
   return out + "\""
 }
 
-/// Whether a scalar may stand in a YAML text as it is and is no kind of line break.
+/// Whether YAML text may contain the scalar unescaped and it is not a line break.
 private func isPrintable(_ scalar: Unicode.Scalar) -> Bool {
   switch scalar.value {
   case 0x20...0x7E, 0xA0...0x2027, 0x202A...0xD7FF, 0xE000...0xFEFE, 0xFF00...0xFFFD: true

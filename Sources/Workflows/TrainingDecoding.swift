@@ -5,7 +5,7 @@ import TaskGraph
 extension Workflow.LoRA {
   static let fields = ["rank", "alpha", "rankStabilized", "targets", "firstLayer"]
 
-  /// Reads the `lora` mapping.
+  /// Decodes the `lora` mapping.
   ///
   /// - Parameter rank: the total rank, which also depends on the tasks.
   init(_ fields: StrictFields, rank: Int) throws(FieldError) {
@@ -17,7 +17,7 @@ extension Workflow.LoRA {
     firstLayer = try fields["firstLayer"]?.integer(0...Self.mostLayers) ?? 0
   }
 
-  /// No model is deeper; that it is inside the workflow's own model is checked when that is opened.
+  /// No model has more layers. Whether the model has this layer is checked when the model is opened.
   private static let mostLayers = 1_000_000
 
   private static func targets(_ field: Field) throws(FieldError) -> [Projection] {
@@ -49,10 +49,10 @@ extension Workflow.Training {
     "minimumRateRatio", "weightDecay", "betas", "epsilon", "clipNorm", "checkpointEvery", "seed", "precision",
   ]
 
-  /// The largest count, of steps or tokens or epochs, that is accepted.
+  /// The upper limit on a number of steps, tokens or epochs.
   static let maximumCount = 1_000_000_000
 
-  /// Reads the `training` mapping; what it does not have gets its default.
+  /// Decodes the `training` mapping; missing fields get their defaults.
   init(_ fields: StrictFields) throws(FieldError) {
     func count(_ key: String, from lowest: Int = 1, default value: Int) throws(FieldError) -> Int {
       try fields[key]?.integer(lowest...Self.maximumCount) ?? value
@@ -73,7 +73,7 @@ extension Workflow.Training {
     }
     steps = try optionalCount("steps")
     maxSteps = try optionalCount("maxSteps")
-    /// A count of which 0 and null say that there is none.
+    /// A count that 0 or null switches off.
     func switchable(_ key: String, default value: Int) throws(FieldError) -> Int? {
       guard let field = fields[key] else { return value }
       let count = field.node.isNull ? 0 : try field.integer(0...Self.maximumCount)
@@ -126,7 +126,7 @@ extension Workflow.Training {
   }
 
   private static func frozenRatio(_ fields: StrictFields) throws(FieldError) -> FrozenRatio {
-    // Checked even where the ratio is fixed, so that a mistake never waits for a later override.
+    // Checked even if the ratio is fixed, so that a later override does not uncover an error.
     let adaptive = try fields.mapping("adaptive", known: ["initial", "tolerance"])
     let remedy = "give a share between 0 (refine all prerequisite columns) and 1 (freeze all)"
     let initial = try adaptive["initial"]?.share(remedy) ?? 0.5

@@ -4,11 +4,11 @@ import TaskGraph
 package enum FrozenRatio: Sendable, Hashable {
   /// The same δ in `0...1` for every phase and prerequisite.
   case fixed(Double)
-  /// Decided column by column from gradient evidence, starting from δ = `initial`; a prerequisite whose
-  /// validation loss grows by more than the share `tolerance` is frozen whole.
+  /// Decided column by column from gradients, starting from δ = `initial`. If a prerequisite's validation
+  /// loss grows by more than the fraction `tolerance`, all its columns are frozen.
   case adaptive(initial: Double, tolerance: Double)
 
-  /// δ itself, or the one that is started from.
+  /// The fixed or initial δ.
   package var initial: Double {
     switch self {
     case .fixed(let ratio), .adaptive(let ratio, _): ratio
@@ -16,103 +16,103 @@ package enum FrozenRatio: Sendable, Hashable {
   }
 }
 
-/// Whose answers a task reads in its prompts while it trains.
+/// Which parents' answers a task reads in its prompts during training.
 package enum ParentAnswers: Sendable, Hashable {
-  /// The recorded ones.
+  /// Gold answers, from the data.
   case gold
-  /// The model's own, as after deployment.
+  /// Answers predicted by the model, as after deployment.
   case predicted
-  /// Drawn for each sample: the model's own with this probability, otherwise the recorded ones.
+  /// Chosen for each sample: predicted answers with this probability, otherwise gold answers.
   case mixed(Double)
 }
 
-/// What the model learns to reply to a multiple-choice question.
+/// The reply to a multiple-choice question that the model learns.
 package enum AnswerForm: String, Sendable, Hashable, CaseIterable {
-  /// The option's letter alone.
+  /// The option's letter only.
   case letter
-  /// The option's text alone.
+  /// The option's text only.
   case text
   /// The letter, then the text.
   case letterText
 }
 
-/// How the learning rate goes on after the warm-up.
+/// The learning rate after the warm-up.
 package enum RateSchedule: String, Sendable, Hashable, CaseIterable {
   /// Falls along half a cosine to `minimumRateRatio` of the peak.
   case cosine
-  /// Stays.
+  /// Stays at the peak.
   case constant
-  /// Stays, and falls linearly to `minimumRateRatio` of the peak in the last part, `cooldown`: warm-up, stable,
-  /// decay.
+  /// Warm-up, stable, decay: stays at the peak, then falls linearly to `minimumRateRatio` of the peak during
+  /// the last share `cooldown` of the steps.
   case wsd
 }
 
-/// The number format of the frozen base weights.
+/// The number format of the base model's weights.
 package enum Precision: String, Sendable, Hashable, CaseIterable {
-  /// What the processor computes fast.
+  /// The format that is fast on this processor.
   case auto
   /// 32-bit IEEE 754.
   case float32
-  /// The upper half of it.
+  /// bfloat16: the upper half of a float32.
   case bfloat16
 }
 
-/// The most that one phase may cost. All limits hold; its planned steps are never cut.
+/// Limits on the cost of one phase. All limits apply, but planned steps are never cut.
 package struct Budget: Sendable, Hashable {
-  /// Optimiser steps; `nil` for three times the planned ones.
+  /// Optimiser steps; `nil` for three times the planned steps.
   package let steps: Int?
-  /// Tokens of the samples.
+  /// Tokens in the training samples.
   package let tokens: Int?
   /// Minutes of training.
   package let minutes: Double?
 
-  /// A budget.
   package init(steps: Int?, tokens: Int?, minutes: Double?) {
     (self.steps, self.tokens, self.minutes) = (steps, tokens, minutes)
   }
 }
 
 extension Workflow {
-  /// How the adapter is trained. Each phase has its own optimiser state and its own rate schedule.
+  /// How the adapter is trained. Each phase has its own optimiser state and learning-rate schedule.
   package struct Training: Sendable, Hashable {
-    /// How often every task is visited. Default 1.
+    /// The number of training phases per task. Default 1.
     package let rounds: Int
     /// Passes over `train.jsonl` in each phase. Default 1.
     package let epochs: Int
-    /// The planned optimiser steps of a phase. Default `nil`: as many as the epochs give.
+    /// The planned optimiser steps of a phase. Default `nil`: computed from `epochs`.
     package let steps: Int?
-    /// The most optimiser steps a phase takes, however it learns. Default `nil`: no limit but the budget.
+    /// The upper limit on the optimiser steps of a phase, however it learns. Default `nil`: only `budget`
+    /// limits them.
     package let maxSteps: Int?
-    /// Sequences in one optimiser step. Default 16.
+    /// Sequences per optimiser step. Default 16.
     package let batchSize: Int
-    /// Tokens packed into one micro-batch, one shard on one worker. Default 256.
+    /// Tokens packed into one micro-batch, which is one shard on one worker. Default 256.
     package let microBatchTokens: Int
-    /// Sequences in one micro-batch, whatever their lengths. Default `nil`: as `microBatchTokens` says. A plan
-    /// for several devices has its own.
+    /// Sequences per micro-batch, whatever their lengths. Default `nil`: use `microBatchTokens`. A plan over
+    /// several devices has its own value.
     package let microBatchSamples: Int?
-    /// Whose columns a task uses. Default `ancestors`.
+    /// The tasks whose columns a task also uses. Default `ancestors`.
     package let prerequisites: PrerequisiteRule
-    /// The share of prerequisite columns that freezes. Default 0.5; `adaptive` starts from 0.5 with
-    /// tolerance 0.05.
+    /// The share of each prerequisite's columns that is frozen. Default 0.5. `adaptive` by default starts
+    /// from 0.5, with tolerance 0.05.
     package let frozenRatio: FrozenRatio
-    /// Which columns freeze. Default `leading`.
+    /// Which columns are frozen. Default `leading`.
     package let freeze: FreezeRule
-    /// Whose answers a task reads. Default `gold`.
+    /// Which parents' answers a task reads. Default `gold`.
     package let parentAnswers: ParentAnswers
-    /// How many optimiser steps old the columns are with which parents answer, where these change in the
-    /// phase. Default 1.
+    /// The age, in optimiser steps, of the columns that predict the parents' answers, if the phase changes
+    /// those columns. Default 1.
     package let staleness: Int
-    /// What the model replies to a multiple-choice question. Default `letterText`.
+    /// The model's reply to a multiple-choice question. Default `letterText`.
     package let answerForm: AnswerForm
     /// The peak learning rate, above 0. Default 1e-3.
     package let learningRate: Double
-    /// How the rate goes on after the warm-up. Default `wsd`.
+    /// The learning rate after the warm-up. Default `wsd`.
     package let schedule: RateSchedule
-    /// With `wsd`, the share of a phase's steps in which the rate falls, 0 to 0.9. Default 0.2.
+    /// With `wsd`, the share of a phase's steps in which the rate falls, in `0...0.9`. Default 0.2.
     package let cooldown: Double
-    /// The share of a phase's steps in which the rate rises linearly, in `0...1`. Default 0.05.
+    /// The share of a phase's planned steps in which the rate rises linearly, in `0...1`. Default 0.05.
     package let warmup: Double
-    /// The share of the peak rate at which `cosine` and `wsd` end, in `0...1`. Default 0.1.
+    /// The final rate of `cosine` and `wsd` as a share of the peak, in `0...1`. Default 0.1.
     package let minimumRateRatio: Double
     /// AdamW's decoupled weight decay, at least 0. Default 0.
     package let weightDecay: Double
@@ -122,21 +122,22 @@ extension Workflow {
     package let beta2: Double
     /// AdamW's ε, above 0. Default 1e-8.
     package let epsilon: Double
-    /// The norm to which all gradients together are clipped; `nil` (0 or null in the file) clips nothing.
+    /// The global norm to which the gradients are clipped; `nil` (0 or null in the file) for no clipping.
     /// Default 1.
     package let clipNorm: Double?
-    /// Optimiser steps between validations of a phase; `nil` (0 or null in the file) validates nothing. Default 25.
+    /// Optimiser steps between validations of a phase; `nil` (0 or null in the file) for no validation.
+    /// Default 25.
     package let validateEvery: Int?
-    /// Episodes of `valid.jsonl` that a validation asks, from the first on. Default 64.
+    /// Episodes per validation: the first ones of `valid.jsonl`. Default 64.
     package let validationEpisodes: Int
-    /// Validations without an improvement after which a phase ends early; `nil` (0 or null in the file) for never.
-    /// Default 4.
+    /// Validations without an improvement after which a phase ends early; `nil` (0 or null in the file) for
+    /// never. Default 4.
     package let patience: Int?
-    /// What a phase may cost that needs more than its planned steps. Default: three times these.
+    /// Limits on a phase that needs more than its planned steps. Default: three times the planned steps.
     package let budget: Budget
     /// Optimiser steps between checkpoints. Default 50.
     package let checkpointEvery: Int
-    /// The seed of everything random. Default 0.
+    /// The seed of all random choices. Default 0.
     package let seed: Int
     /// The number format of the base weights. Default `auto`.
     package let precision: Precision

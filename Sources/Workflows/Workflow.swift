@@ -1,48 +1,48 @@
 import StrictYAML
 import TaskGraph
 
-/// A workflow: tasks whose answers feed one another, the model that learns them, and how it is trained.
+/// A workflow: tasks that read each other's answers, the model that learns them, and how it is trained.
 ///
-/// Read from a YAML file. Every value is checked when it is read, and names that are not fields are refused,
-/// so a `Workflow` is always complete and valid. Two workflows are equal when their canonical texts are,
-/// wherever their files lie.
+/// Decoded from a YAML file. Every value is checked and unknown fields are refused, so a `Workflow` is always
+/// complete and valid. Two workflows are equal if their canonical texts are equal, wherever their files are.
 package struct Workflow: Sendable {
-  /// One task: a question type that the model learns to answer.
+  /// One task: a type of question that the model learns to answer.
   package struct Task: Sendable, Hashable {
-    /// The task's name: letters, digits, spaces between them, `_` and `-`. Required.
+    /// The task's name: letters, digits, `_`, `-`, and spaces between them. Required.
     package let name: String
-    /// What the model is told to do. Required.
+    /// The instruction to the model. Required.
     package let instruction: String
-    /// The names of the episode's inputs that the task is shown, in this order. Default: none.
+    /// The names of the episode's inputs that the task reads, in this order. Default: none.
     package let inputs: [String]
     /// The tasks whose answers the task reads, in this order. Default: none.
     package let parents: [String]
-    /// What is asked in every episode that has no question of its own. Default `nil`: every episode has one.
+    /// The question in every episode that has none of its own. Default `nil`: every episode has one.
     package let question: String?
-    /// The options of every episode that has none of its own, in the order in which they are shown. Default `nil`: every
-    /// episode has its own, or is answered in free text.
+    /// The options in every episode that has none of its own, in display order. Default `nil`: every episode
+    /// has its own options or a free-text answer.
     package let options: [String]?
-    /// The rank columns that belong to the task. Default `nil`: an equal share of what is left of the rank.
+    /// The number of rank columns of the task. Default `nil`: an equal share of the rest of the total rank.
     package let rank: Int?
-    /// The planned optimiser steps of each of the task's phases: an easy task needs fewer than a hard one. Default
-    /// `nil`: as `training` says.
+    /// The planned optimiser steps of each phase of the task; an easy task needs fewer than a hard one.
+    /// Default `nil`: as in `training`.
     package let steps: Int?
-    /// The most optimiser steps of each of the task's phases, however it learns. Default `nil`: as `training` says.
+    /// The upper limit on the optimiser steps of each phase of the task, however it learns. Default `nil`: as
+    /// in `training`.
     package let maxSteps: Int?
 
-    /// How many options a question can have: one for each letter.
+    /// The permitted numbers of options: one letter for each.
     static let optionCounts = 2...26
   }
 
   /// The workflow's name. Required.
   package let name: String
-  /// A fetched model's name, a GGUF file or a Hugging Face folder, as it is written. Required.
+  /// A fetched model's name, a GGUF file or a Hugging Face folder, as written in the file. Required.
   package let model: String
-  /// The folder with `train.jsonl`, `valid.jsonl` and `test.jsonl`, as it is written; `dataFolder` is the
-  /// path to open. Required.
+  /// The folder with `train.jsonl`, `valid.jsonl` and `test.jsonl`, as written in the file; `dataFolder` is
+  /// the path to open. Required.
   package let data: String
-  /// The system prompt of all tasks. Default `nil`: what the model's chat template does without one. An empty
-  /// text is an empty system prompt.
+  /// The system prompt of all tasks. Default `nil`: whatever the model's chat template does without one. An
+  /// empty text is an empty system prompt.
   package let system: String?
   /// The tasks, in file order. At least one.
   package let tasks: [Task]
@@ -53,16 +53,16 @@ package struct Workflow: Sendable {
 
   /// The tasks and their edges, validated.
   package let graph: TaskDependencyGraph
-  /// Each task's rank columns.
+  /// The rank columns of each task.
   package let rankBlocks: RankBlocks
-  /// The phases of training. With an adaptive frozen ratio, those its initial value gives.
+  /// The training phases. With an adaptive frozen ratio, the phases for its initial value.
   package let phaseSchedule: PhaseSchedule
 
-  /// The file the workflow came from, as it was named; paths in it are relative to its folder.
+  /// The workflow file's name as the user gave it. Paths in the file are relative to its folder.
   package let file: String
-  /// The text the workflow was read from, before overrides.
+  /// The YAML text before overrides.
   let source: String
-  /// The overrides that were applied to it, in order.
+  /// The overrides that were applied, in order.
   package let overrides: [String]
 
   init(
@@ -85,24 +85,23 @@ package struct Workflow: Sendable {
     self.overrides = overrides
   }
 
-  /// The workflow with more values overridden, in order, after those it was read with.
+  /// The workflow with additional overrides, applied in order after the existing ones.
   ///
-  /// - Parameter overrides: dotted paths and YAML values, as in `training.learningRate=5e-4`,
-  ///   `tasks.decide.rank=8` or `training.betas=[0.9, 0.99]`. They change the text's values before these
-  ///   are checked, so the same rules hold as for the file.
+  /// - Parameter overrides: dotted paths and YAML values, such as `training.learningRate=5e-4`,
+  ///   `tasks.decide.rank=8` or `training.betas=[0.9, 0.99]`. They replace values of the YAML tree before it
+  ///   is checked, so the same rules apply as to the file.
   /// - Throws: `FieldError` that names the override.
   package func applying(overrides: [String]) throws(FieldError) -> Workflow {
     try Workflow(yaml: source, file: file, overrides: self.overrides + overrides)
   }
 
-  /// The task of a name; `nil` when there is none.
+  /// The task with a name; `nil` if there is none.
   package func task(_ name: String) -> Task? { tasks.first { $0.name == name } }
 }
 
 extension Workflow: Hashable {
-  /// Whether the canonical texts are the same.
+  /// Whether the canonical texts are equal.
   package static func == (a: Workflow, b: Workflow) -> Bool { a.canonicalYAML() == b.canonicalYAML() }
 
-  /// Hashes the canonical text.
   package func hash(into hasher: inout Hasher) { hasher.combine(canonicalYAML()) }
 }

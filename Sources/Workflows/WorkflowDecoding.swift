@@ -5,13 +5,13 @@ extension Workflow {
   static let fields = ["name", "model", "data", "system", "tasks", "lora", "training"]
   static let defaultRank = 16
 
-  /// Reads a workflow from YAML text.
+  /// Decodes a workflow from YAML text.
   ///
   /// - Parameters:
   ///   - yaml: the text.
-  ///   - file: the name of the file it came from: for errors, and for paths relative to its folder.
-  ///   - overrides: values set from outside, as `applying(overrides:)` takes them.
-  /// - Throws: `FieldError` for the first thing that is not as it must be.
+  ///   - file: the name of its file, for error messages and for paths relative to its folder.
+  ///   - overrides: values set from outside the file, in the format of `applying(overrides:)`.
+  /// - Throws: `FieldError` for the first error.
   package init(yaml: String, file: String, overrides: [String] = []) throws(FieldError) {
     guard var tree = try YAMLNode.parse(yaml, file: file), !tree.isNull else {
       throw FieldError(
@@ -53,7 +53,7 @@ extension Workflow {
   }
 }
 
-/// The `tasks` list, read and joined to a graph.
+/// The decoded `tasks` list and its graph.
 private struct TaskList {
   let tasks: [Workflow.Task]
   let graph: TaskDependencyGraph
@@ -77,7 +77,7 @@ private struct TaskList {
     }
   }
 
-  /// The fields of one task, called by the task's name where it can be read: `tasks.NAME`.
+  /// The fields of one task. If the task has a name, its path is `tasks.NAME`.
   private static func fields(of item: Field, in list: Field) throws(FieldError) -> StrictFields {
     var path = item.path
     if case .mapping(let entries) = item.node.content,
@@ -125,7 +125,7 @@ private struct TaskList {
       steps: try stepCount(fields["steps"]), maxSteps: try stepCount(fields["maxSteps"]))
   }
 
-  /// The options of all episodes; `nil` for none.
+  /// The options of a task; `nil` if there are none.
   private static func options(_ field: Field?) throws(FieldError) -> [String]? {
     guard let field, !field.node.isNull else { return nil }
     var options: [String] = []
@@ -150,7 +150,7 @@ private struct TaskList {
     return try field.integer(1...Workflow.Training.maximumCount)
   }
 
-  /// The rank blocks from `lora.rank` and the tasks' own ranks.
+  /// The rank blocks, from `lora.rank` and the tasks' ranks.
   func rankBlocks(_ lora: StrictFields) throws(FieldError) -> RankBlocks {
     let given = try lora["rank"]?.integer(1...RankBlocks.maximumRank)
     let complete = tasks.allSatisfy { $0.rank != nil }
@@ -165,7 +165,7 @@ private struct TaskList {
     }
   }
 
-  /// A graph's error at the line and field it is about.
+  /// A graph error with the line and the field that it concerns.
   private static func located(
     _ error: TaskGraphError, _ list: Field, _ tasks: [Workflow.Task], _ fields: [StrictFields]
   ) -> FieldError {

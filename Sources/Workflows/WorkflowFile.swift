@@ -5,9 +5,9 @@ extension Workflow {
   /// Reads a workflow file.
   ///
   /// - Parameters:
-  ///   - path: the file, YAML in UTF-8.
-  ///   - overrides: values set from outside, as `applying(overrides:)` takes them.
-  /// - Throws: `FieldError` when the file cannot be read or anything in it is not as it must be.
+  ///   - path: the YAML file, in UTF-8.
+  ///   - overrides: values set from outside the file, in the format of `applying(overrides:)`.
+  /// - Throws: `FieldError` if the file cannot be read or contains an error.
   package init(contentsOf path: String, overrides: [String] = []) throws(FieldError) {
     let text = try StrictFields.text(ofFile: path, called: "a workflow's YAML file")
     try self.init(yaml: text, file: path, overrides: overrides)
@@ -16,8 +16,8 @@ extension Workflow {
   /// The folder with `train.jsonl`, `valid.jsonl` and `test.jsonl`, as a path that can be opened.
   package var dataFolder: String { resolved(data) }
 
-  /// A path written in the workflow, seen from the current folder: relative ones count from the workflow
-  /// file's folder.
+  /// A path from the workflow file, relative to the current folder. Relative paths in the file start at its
+  /// folder.
   package func resolved(_ path: String) -> String {
     guard !path.hasPrefix("/") else { return path }
     guard let slash = file.lastIndex(of: "/") else { return path }

@@ -3,14 +3,14 @@ import Checkpoint
 import Foundation
 import SafeFiles
 
-/// How the program ends: with the codes of `contexture`.
+/// How the program ends: with the exit codes of `contexture`.
 enum ExitStatus {
   private static let failure: Int32 = 1
   private static let wrongInput: Int32 = 2
 
-  /// Says what went wrong, in one message on standard error, and ends the program.
+  /// Reports the error in one message on standard error, and ends the program.
   ///
-  /// Help requests come this way too; they go to standard output and end with 0.
+  /// Help requests are handled here, too; they go to standard output and exit with 0.
   static func end(after error: any Error) -> Never {
     if error is FileError {
       complain("parity: \(error)")

@@ -39,7 +39,7 @@ struct LogitsCommand: ParsableCommand {
 extension ElementType: ExpressibleByArgument {}
 
 extension ElementType {
-  /// Writes to standard error what a person should know of this format on this processor, if anything.
+  /// Writes a note to standard error if this processor emulates the format.
   func noteEmulation() {
     guard let note = CPUDevice.emulationNote(self) else { return }
     FileHandle.standardError.write(Data("note: \(note)\n".utf8))

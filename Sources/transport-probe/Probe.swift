@@ -2,7 +2,7 @@ import Foundation
 import MPITransport
 import Transport
 
-/// What the modes do, on every rank.
+/// The modes of the probe, as run on every rank.
 struct Probe {
   let transport: any Transport
   let deadline: Double
@@ -10,8 +10,9 @@ struct Probe {
   private var rank: Int { transport.rank }
   private var peers: [Int] { (0..<transport.size).filter { $0 != rank } }
 
-  /// Every rank sends every other rank messages of many sizes under two tags, all in flight at once; the
-  /// second tag's are received first, and last ones first. Then the collective operations.
+  /// Every rank sends every other rank messages of many sizes under two tags, all in flight at once. Receives
+  /// of the second tag are posted first, and the last ones are waited for first. Then come the collective
+  /// operations.
   func check(largestPart: Int) throws {
     let sizes =
       (0..<40).map { $0 * 7 } + [65_536, 300_000, 5_000_000]
@@ -138,7 +139,7 @@ struct Probe {
       try transport.receive(into: buffer, from: 1, tag: Tag(1)).wait(seconds: seconds + deadline)
       let used = (processorSeconds() - before) / seconds
       say(String(format: "waiting took %.2f %% of a processor", used * 100))
-      // MPI's own wait takes all of it.
+      // MPI's own wait uses all of it.
       if used > 0.2 { throw ProbeError(description: "waiting took \(used * 100) % of a processor") }
     }
   }
@@ -150,7 +151,7 @@ struct Probe {
       + Double(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1e-6
   }
 
-  /// Every rank hears from the previous one ten times a second.
+  /// Every rank sends to the next one and receives from the previous one ten times a second.
   func ring() throws {
     say("rank \(rank) is process \(getpid())")
     let buffer = MessageBuffer(count: 8)

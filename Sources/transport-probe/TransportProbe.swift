@@ -52,7 +52,7 @@ struct TransportProbe {
     let environment = ProcessInfo.processInfo.environment
     let job = try JobEnvironment.detect(environment)
     let transport = try MPITransport(expectedSize: job?.size, options: options) { say($0, isError: true) }
-    // Links that an emulated cluster's kernel leaves to its ranks.
+    // Links that the ranks of an emulated cluster emulate because its kernel does not.
     let links = try environment[LinkTable.variable].map { try LinkTable(contentsOf: $0) }
     let shaped = links.map { ShapedTransport(transport, links: $0.outgoing(from: transport.rank)) }
     let probe = Probe(transport: shaped ?? transport, deadline: deadline)
@@ -76,10 +76,10 @@ struct TransportProbe {
     }
   }
 
-  /// Set by a signal that asks a launcher to end.
+  /// Set by a signal that asks the launcher to end.
   static let isCancelled = Atomic<Bool>(false)
 
-  /// Starts this program again on the hosts, and watches over it.
+  /// Starts this program on the hosts and supervises it.
   static func launch(hosts: String, ranks: Int, _ arguments: [String]) throws -> Int32 {
     let command = try MPIRunCommand(
       hosts: try Hosts(contentsOf: hosts), ranks: ranks,
@@ -103,7 +103,7 @@ struct TransportProbe {
 
 struct ProbeError: Error, CustomStringConvertible { let description: String }
 
-/// Writes a line at once.
+/// Writes a line without buffering.
 func say(_ line: String, isError: Bool = false) {
   let handle: FileHandle = isError ? .standardError : .standardOutput
   handle.write(Data((line + "\n").utf8))

@@ -150,7 +150,7 @@ import Testing
             ? values : values.map { FloatConversion.float32(half: FloatConversion.half($0)) }
         }
         #expect(try values(file, a.name) == stored(pair.a))
-        // B read back through the rows' order of the base file must be B.
+        // B, read back through the base file's row order, must be unchanged.
         let rows = try values(file, b.name)
         var found = rows
         switch name {

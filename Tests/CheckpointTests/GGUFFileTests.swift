@@ -92,7 +92,7 @@ import Testing
     #expect(fileError { _ = try GGUFFile(guardedFile(bytes)) }?.field == "magic")
   }
 
-  /// Crafted headers: what the field holds, and the field the error must name.
+  /// Crafted headers, each with a field's value and the field that the error must name.
   @Test func craftedLiesAreRefused() throws {
     func tensor(_ name: String, _ shape: [Int], type: GGUFTensorType = .f32, bytes: Int = 24)
       -> GGUFWriter.Tensor
@@ -129,12 +129,12 @@ import Testing
     #expect(overlap?.problem.contains("overlap") == true)
     let odd = error([], [tensor("t", [2, 3])]) { $0[24 + 33] = 4 }
     #expect(odd?.problem.contains("alignment") == true)
-    // A string whose length is near 2^64.
+    // A string with a length near 2^64.
     let long = error([("k", .string("v"))], []) { bytes in
       bytes.replaceSubrange(37..<45, with: [UInt8](repeating: 255, count: 8))
     }
     #expect(long?.field == "k")
-    // An array whose size in bytes overflows.
+    // An array with a size in bytes that overflows.
     let array = error([("k", .array(.uint64, []))], []) { bytes in
       bytes.replaceSubrange(41..<49, with: [UInt8](repeating: 255, count: 8))
     }
@@ -146,9 +146,9 @@ import Testing
   }
 }
 
-/// Files cut off at every length and files with random bytes changed: an error, never a trap.
+/// Files cut off at every length, and files with random bytes changed, give an error and never a trap.
 @Suite struct DamagedGGUFTests {
-  /// Opens the bytes and reads all they hold.
+  /// Opens the bytes and reads all their contents.
   private func exercise(_ bytes: some Collection<UInt8>) throws {
     let file = try GGUFFile(guardedFile(bytes))
     for (key, value) in file.metadata {

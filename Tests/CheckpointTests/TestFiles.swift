@@ -5,14 +5,14 @@ import SafeFiles
 import TestSupport
 import Testing
 
-/// A fixture of the target.
+/// A fixture of this target.
 func fixture(_ name: String) -> URL { Fixtures.url("checkpoint/\(name)") }
 
 /// The bytes of a fixture.
 func fixtureBytes(_ name: String) throws -> [UInt8] { Array(try Data(contentsOf: fixture(name))) }
 
-/// A mapped file of these bytes, whose last byte is the last of a page and is followed by a page without
-/// access: a read beyond the end kills the test run instead of passing unseen.
+/// A mapped file of these bytes. Its last byte is the last of a page, and an inaccessible page follows: a
+/// read beyond the end kills the test run instead of going unnoticed.
 func guardedFile(_ bytes: some Collection<UInt8>) throws -> MappedFile {
   let page = Int(getpagesize())
   let pages = (bytes.count + page - 1) / page
@@ -29,7 +29,7 @@ func guardedFile(_ bytes: some Collection<UInt8>) throws -> MappedFile {
   }
 }
 
-/// A small seeded generator (xorshift64*), for damaged files and random values.
+/// A small seeded generator (xorshift64*) for damaged files and random values.
 struct SeededGenerator: RandomNumberGenerator {
   private var state: UInt64
 
@@ -77,7 +77,7 @@ func values(_ file: GGUFFile, _ name: String) throws -> [Float] {
   return result
 }
 
-/// The error `body` throws; a test issue where it throws none or another kind of error.
+/// The error that `body` throws. Records a test issue if it throws none, or another kind of error.
 func fileError(_ body: () throws -> Void) -> FileError? {
   #expect(throws: FileError.self) { try body() }
 }

@@ -94,7 +94,7 @@ private func weights(of source: any WeightSource) throws -> [WeightName: [Float]
         "Cannot be run as a model: general.architecture: architecture test is not read, only llama; use a "),
       "\(other.prefix(200))")
     #expect(try !FileInspection.describe(fixture("tiny-llama.gguf").path).contains("Cannot be run"))
-    // A type that is not even known by name.
+    // A type without a known name.
     try Fixtures.withTemporaryDirectory { folder in
       var bytes = try Data(contentsOf: fixture("tiny-llama.gguf"))
       let tensor = try #require(try GGUFFile(fixture("tiny-llama.gguf")).tensor("output_norm.weight"))
@@ -112,7 +112,7 @@ private func weights(of source: any WeightSource) throws -> [WeightName: [Float]
     }
   }
 
-  /// Changes to the fixture's folder, and what is made of them.
+  /// Changes the fixture's folder and opens it.
   private func open(
     config: [String: Any?] = [:], tensors: (inout [SafetensorsWriter.Tensor]) -> Void = { _ in },
     files: (URL) throws -> Void = { _ in }
@@ -273,7 +273,7 @@ private func weights(of source: any WeightSource) throws -> [WeightName: [Float]
 }
 
 @Suite struct GGUFConfigurationTests {
-  /// The tiny model with other keys and tensors.
+  /// Opens the tiny model with other keys and tensors.
   private func open(
     _ keys: [(String, GGUFWriter.Value)], without: String? = nil, extra: [GGUFWriter.Tensor] = []
   ) throws -> GGUFWeightSource {

@@ -3,23 +3,23 @@ import ClusterLaunch
 import Foundation
 import TestSupport
 
-/// The built `contexture cluster emulate`, run as a person runs it.
+/// Runs the built `contexture cluster emulate` as a user would.
 final class Emulated {
   private let process = Process()
   private let output = Pipe()
 
-  /// Stand beside the test bundle, because one build makes them all.
+  /// The folder of the test bundle, which the same build puts the programs into.
   static let folder = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
     .deletingLastPathComponent()
   static let probe = folder.appendingPathComponent("transport-probe").path
   static let machine = Machine(environment: ProcessInfo.processInfo.environment, isRoot: geteuid() == 0)
 
-  /// Whether these tests are wanted, and hosts can be made here.
+  /// Whether these tests are enabled and hosts can be created here.
   static let isPossible =
     ProcessInfo.processInfo.environment["CONTEXTURE_SLOW"] == "1"
     && machine.features().namespaceObstacle == nil
 
-  /// Starts a shell script beside the hosts that a text describes. `$1` is the hosts file, `$AGENT` starts a
+  /// Starts a shell script on the hosts that a text describes. `$1` is the hosts file, `$AGENT` starts a
   /// command on a host.
   init(_ yaml: String, _ script: String) throws {
     let file = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID().uuidString).yaml")
@@ -42,23 +42,24 @@ final class Emulated {
 
   func signal(_ number: Int32) { Glibc.kill(process.processIdentifier, number) }
 
-  /// Ends it without a chance to clean up. What it ran may go on; Foundation would wait for that too.
+  /// Kills it without a chance to clean up. Programs that it started may keep running; Foundation would wait
+  /// for those, too.
   func kill() {
     signal(SIGKILL)
     while JobProcesses.isRunning(process.processIdentifier) { Thread.sleep(forTimeInterval: 0.01) }
   }
 
-  /// Waits for the end.
+  /// Waits until it ends.
   func end() -> (code: Int32, output: String) {
     let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
     process.waitUntilExit()
     return (process.terminationStatus, text)
   }
 
-  /// What is in the system of it.
+  /// What it has in the system.
   var remains: Remains { Self.machine.remains()[names.owner] ?? Remains() }
 
-  /// Whether its files are there.
+  /// Whether its files exist.
   var hasFiles: Bool {
     [Self.machine.files(names), Self.machine.lock(names)].contains {
       FileManager.default.fileExists(atPath: $0)

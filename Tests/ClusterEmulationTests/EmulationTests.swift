@@ -3,7 +3,7 @@ import ClusterLaunch
 import Foundation
 import Testing
 
-/// Namespaces, links and processor shares of this machine's kernel. Needs root; belongs to `make test-all`.
+/// Namespaces, links and processor shares of this machine's kernel. Needs root; part of `make test-all`.
 @Suite(.serialized, .enabled(if: Emulated.isPossible)) struct EmulationTests {
   @Test func ranksOnEmulatedHostsSeeTheDescribedLinks() throws {
     let run = try Emulated(
@@ -17,7 +17,7 @@ import Testing
     let links = output.matches(of: /latency ([\d.]+) us  bandwidth ([\d.]+) MB/)
     #expect(links.count == 2)
     for link in links {
-      // 40 Mbit/s are 5 MB/s, of which headers take 4 %; a busy machine adds to the latency.
+      // 40 Mbit/s are 5 MB/s, of which headers take 4 %; a busy machine increases the latency.
       let (latency, bandwidth) = (try #require(Double(link.1)), try #require(Double(link.2)))
       #expect((4.2...5.1).contains(bandwidth), "\(output)")
       #expect((6000...12000).contains(latency), "\(output)")
@@ -32,10 +32,10 @@ import Testing
       "$AGENT a 'hostname; timeout 3 sh -c \"while :; do :; done\"; times'")
     let (_, output) = run.end()
     #expect(output.hasPrefix("a\n"))
-    // The last line of 'times' is that of the shell's children.
+    // The last line of 'times' is for the shell's children.
     let used = try #require(output.split(separator: "\n").last).matches(of: /(\d+)m([\d.]+)s/)
       .reduce(0.0) { $0 + (Double($1.1) ?? 0) * 60 + (Double($1.2) ?? 0) }
-    // 0.25 cores for 3 s; others may need the processor too.
+    // 0.25 cores for 3 s; other programs may need the processor, too.
     #expect((0.4...0.9).contains(used), "\(output)")
     #expect(run.remains.isEmpty && !run.hasFiles)
   }
@@ -57,7 +57,7 @@ import Testing
     }
     #expect(!run.remains.isEmpty && run.hasFiles)
     run.signal(number)
-    // The launcher ends its job, and says so with 1.
+    // The launcher ends its job and exits with 1.
     #expect(run.end().code == 1)
     #expect(run.remains.isEmpty && !run.hasFiles)
     let ranks = text.matches(of: /is process (\d+)/).compactMap { pid_t($0.1) }
@@ -67,7 +67,7 @@ import Testing
   @Test func whatAKilledOneLeftIsRemoved() throws {
     let run = try Emulated("hosts: [{name: a, cpu: 0.5}]", "$AGENT a 'echo ready; exec sleep 600'")
     #expect(run.read() == "ready\n")
-    // One that lives is left alone.
+    // A running emulation is left alone.
     #expect(try !Emulated.machine.removeLeftovers().contains(run.names.emulation))
     run.kill()
     #expect(run.remains.namespaces == [run.names.host("a")])
@@ -84,7 +84,7 @@ import Testing
   }
 }
 
-/// Where hosts of their own cannot be made.
+/// The fallback if hosts cannot be namespaces.
 @Suite(.serialized) struct FallbackTests {
   @Test func allRanksAreOnThisMachine() throws {
     let machine = Machine(environment: ProcessInfo.processInfo.environment, isRoot: false)

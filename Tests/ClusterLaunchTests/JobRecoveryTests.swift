@@ -1,7 +1,7 @@
 import ClusterLaunch
 import Testing
 
-/// After a failure: who goes on.
+/// Which places continue after a failure.
 @Suite struct JobRecoveryTests {
   /// Three hosts; the first has two devices.
   private static let places = [("a1", "10.0.0.1"), ("a2", "10.0.0.1"), ("b", "10.0.0.2"), ("c", "10.0.0.3")]
@@ -36,7 +36,7 @@ import Testing
     #expect(after(failure(), Self.places) == .goOn([0, 1, 2, 3]))
   }
 
-  /// Its machine has the run's files: another device of it takes over, or it serves again.
+  /// The first device's machine has the run's files: another device of it takes over, or it is used again.
   @Test func theFirstDeviceIsReplacedByOneOfItsMachine() {
     #expect(after(failure(rank: 0), Self.places) == .goOn([1, 2, 3]))
     #expect(after(failure(rank: 0), Self.separate) == .goOn([0, 1, 2]))
@@ -55,7 +55,7 @@ import Testing
   @Test func nobodyIsLeft() {
     let decision = after(failure(rank: 0), Self.separate, silent: Set(Self.separate.map(\.address)))
     #expect(decision == .giveUp(remedy: "no host answers any more; bring one back, then go on with --resume"))
-    // The only host that answers is the one whose rank failed.
+    // The only host that answers is that of the failed rank.
     #expect(after(failure(rank: 1), Self.separate, silent: ["10.0.0.1", "10.0.0.3"]) == .goOn([1]))
   }
 
@@ -67,7 +67,7 @@ import Testing
       return true
     }
     #expect(fail(beganAt: nil) && fail(beganAt: 4) && fail(beganAt: nil))
-    // Progress, and then a lost host, which explains a failure.
+    // Progress, then a lost host, which explains a failure.
     #expect(fail(beganAt: 8) && fail(beganAt: 8) && fail(beganAt: 8, silent: ["10.0.0.3"]))
     #expect(recovery.places.map(\.name) == ["a", "b"])
     #expect(fail(beganAt: 8) && !fail(beganAt: 8))

@@ -1,7 +1,7 @@
 import ClusterLaunch
 import Testing
 
-/// What Open MPI 4.1.4 wrote, and what is made of it.
+/// Output of Open MPI 4.1.4, and what is read from it.
 @Suite struct MPIRunReportTests {
   private static let dashes = String(repeating: "-", count: 74)
 
@@ -48,7 +48,7 @@ import Testing
     #expect(passedOn == [])
   }
 
-  /// mpirun says that it could not start daemons, and not which.
+  /// mpirun reports that it could not start daemons, but not which.
   @Test func aHostWhoseRemoteShellEnds() throws {
     let (failure, passedOn) = try failure(
       """
@@ -63,7 +63,7 @@ import Testing
     #expect(passedOn == [])
   }
 
-  /// mpirun ends the shells itself after a failure.
+  /// After a failure, mpirun itself ends the shells.
   @Test func remoteShellsThatEndAfterwards() throws {
     let (failure, _) = try failure(
       """
@@ -75,7 +75,8 @@ import Testing
     #expect(failure == "rank 0 on host 'a': was ended by signal 9 (Killed)")
   }
 
-  /// The ranks' words count, even where mpirun's come first, and what mpirun kills then did not die first.
+  /// The ranks' own messages count, even if mpirun's come first, and the ranks that mpirun then kills did not
+  /// die first.
   @Test func anAbort() throws {
     let abort = """
       \(Self.dashes)

@@ -3,7 +3,7 @@ import Foundation
 import InputErrors
 import Testing
 
-/// Jobs of shell commands: mpirun starts any program.
+/// Jobs of shell commands, since mpirun starts any program.
 @Suite(.serialized) struct SupervisorTests {
   private let environment = ProcessInfo.processInfo.environment
 
@@ -53,7 +53,7 @@ import Testing
     #expect(lines == [])
   }
 
-  /// mpirun itself would wait for ever.
+  /// mpirun itself would wait forever.
   @Test func aJobIsEndedWhoseRanksGoOnAfterAFailure() throws {
     let clock = ContinuousClock()
     let start = clock.now
@@ -75,7 +75,7 @@ import Testing
   @Test func aCancelledJobLeavesNothingBehind() throws {
     var processes: [pid_t] = []
     let error = #expect(throws: JobFailure.self) {
-      // The second process of each rank is not known to mpirun.
+      // mpirun does not know the second process of each rank.
       try supervisor(["/bin/sh", "-c", "setsid sleep 600 & echo $$; echo $!; wait"]).run {
         processes.count == 4
       } onLine: { line, _ in

@@ -67,7 +67,7 @@ import Testing
     #expect(try Cluster(yaml: text, file: "c.yaml").devices.count == 250)
   }
 
-  /// What is wrong, and what the message must name.
+  /// Invalid files, and what the message must name.
   static let wrong: [(String, String)] = [
     ("devices: [", "c.yaml"),
     ("name: x", "devices"),
@@ -180,7 +180,7 @@ import Testing
     }
   }
 
-  /// Within the limits nothing overflows.
+  /// Within the limits, nothing overflows.
   @Test func theLargestShapeHasSizes() {
     let shape = ModelShape(
       layers: 1024, hidden: 1 << 20, heads: 1 << 12, keyValueHeads: 1 << 12, headDimension: 1 << 12,

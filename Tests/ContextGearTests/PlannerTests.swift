@@ -3,8 +3,9 @@ import InputErrors
 import Testing
 
 @Suite("Planner") struct PlannerTests {
-  /// Every plan of one pipeline: the least of `max(C_T, C_F)`, each group priced by itself in the simulator,
-  /// and the exchange between the two groups. Of the planner's search it uses that last formula alone.
+  /// The lowest price over every plan of one pipeline. A price is the largest of `C_T` and `C_F`, which the
+  /// simulator gives for each group by itself, and the exchange between the two groups. Only the formula of
+  /// the exchange is taken from the planner's search.
   private static func bruteForce(_ cluster: Cluster, _ shape: ModelShape, _ workload: Workload) -> Double {
     let count = cluster.devices.count
     let planner = Planner(cluster, shape: shape)
@@ -61,7 +62,7 @@ import Testing
     return best
   }
 
-  /// Every sequence of different numbers below `count`, not empty.
+  /// Every non-empty sequence of distinct numbers below `count`.
   private static func sequences(_ count: Int) -> [[Int]] {
     var all: [[Int]] = []
     var last: [[Int]] = [[]]
@@ -72,7 +73,7 @@ import Testing
     return all
   }
 
-  /// Every way to write `sum` as so many numbers of at least 1.
+  /// Every way to write `sum` as `parts` numbers of at least 1.
   private static func compositions(_ sum: Int, into parts: Int) -> [[Int]] {
     if parts == 1 { return sum >= 1 ? [[sum]] : [] }
     guard sum >= parts else { return [] }
@@ -98,7 +99,7 @@ import Testing
     }
   }
 
-  /// Layers that have no backward pass stand lowest, wherever that puts them.
+  /// The layers without a backward pass are the lowest ones, on whichever devices they are.
   @Test(arguments: 1...4, [1, 3]) func searchKnowsWhichLayersAreAdapted(devices: Int, firstAdapted: Int) {
     for layers in (firstAdapted + 1)...5 {
       for wires in SmallCases.Wires.allCases {
@@ -162,7 +163,7 @@ import Testing
     }
     let message = try #require(error)
     #expect(message.place == "device d0" || message.place == "device d1")
-    // With as much memory as it asks for, there is a plan.
+    // With the memory that it asks for, there is a plan.
     let missing = try #require(message.problem.firstMatch(of: /lacks (\d+) bytes/).flatMap { Int($0.1) })
     for index in cluster.devices.indices { cluster.devices[index].memory += missing }
     #expect(throws: Never.self) { try Planner(cluster, shape: shape).plan(workload) }

@@ -36,7 +36,7 @@ import Testing
   }
 
   @Test func independentTasksSideBySide() throws {
-    // Two equal devices that are slow to talk, two equal tasks: one each takes half the time.
+    // Two equal devices with a slow link, two equal tasks: one task on each device takes half the time.
     var cluster = SmallCases.cluster(2, seed: 1, wires: .slow, twins: true)
     cluster.networks[0].bandwidth = 1e3
     let planner = Planner(cluster, shape: SmallCases.shape(layers: 4))
@@ -47,7 +47,7 @@ import Testing
     #expect(planner.planLevel([[work, work]], oneAfterTheOther: 2 * alone) == nil)
   }
 
-  /// Two lanes of two devices each, which no single device has the memory for.
+  /// Two lanes of two devices each; no single device has enough memory for one.
   @Test func lanesShareAChannel() throws {
     let shape = SmallCases.shape(layers: 4)
     let work = SmallCases.workload(passes: 0)

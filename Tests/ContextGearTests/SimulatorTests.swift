@@ -1,7 +1,7 @@
 import ContextGear
 import Testing
 
-/// Cases small enough to be computed by hand. A layer takes 1 s forward and 2 s backward for each 10 tokens;
+/// Cases small enough to be computed by hand. A layer takes 1 s forward and 2 s backward per 10 tokens;
 /// activations of a sample are 10 tokens × 10 values × 1 byte = 100 bytes.
 @Suite("Simulator") struct SimulatorTests {
   static let shape = ModelShape(
@@ -51,8 +51,9 @@ import Testing
       ])
   }
 
-  /// Steps of one device with measured columns: a layer of 10 tokens takes 1 + 2 s; each frozen column beside its
-  /// one that trains 0.1 s forward and 0.2 s backward, each further one that trains 0.1 and 0.4 s.
+  /// Seconds per step of one device with measured columns. A layer of 10 tokens with one trained column takes
+  /// 1 + 2 s. Each additional frozen column takes 0.1 s forward and 0.2 s backward, each additional trained
+  /// one 0.1 and 0.4 s.
   private func step(columns: Workload.Columns?, merges: Bool = false, saves: Saving? = nil) -> Double {
     func points(_ forward: Double, _ backward: Double) -> [MeasuredTimes.Point] {
       [MeasuredTimes.Point(tokens: 10, forward: forward, backward: backward)]
@@ -83,18 +84,18 @@ import Testing
     #expect(isClose(step(columns: columns(1, 2)), 2 * (3.5 + 2 * 0.3)))
     #expect(isClose(step(columns: columns(3, 0)), 2 * (3 + 2 * 0.5 + 3 * 0.5)))
     #expect(isClose(step(columns: columns(3, 2)), 2 * (3 + 2 * 0.5 + 2 * 0.3 + 3 * 0.5)))
-    // Merged, frozen columns cost nothing; where other passes compute with them they are not merged.
+    // Merged frozen columns cost nothing; if other passes compute with them, they are not merged.
     #expect(isClose(step(columns: columns(1, 2), merges: true), 2 * 3.5))
     #expect(isClose(step(columns: columns(1, 2, mayMerge: false), merges: true), 2 * (3.5 + 2 * 0.3)))
   }
 
   @Test func theLastLayerSavesWhatWasMeasured() {
-    // Without a label the last layer has no row left after attention.
+    // Without a label, the last layer has no row left after attention.
     #expect(abs(step(columns: nil, saves: Saving(forward: 0.5, backward: 0.25)) - (7 - 0.5 - 0.5)) < 1e-9)
   }
 
   @Test func replicasPayForTheirSums() {
-    // Two replicas of one device, one micro-batch each; the network takes next to nothing.
+    // Two replicas of one device each, with one micro-batch each; the network takes almost no time.
     var cluster = Self.cluster(2)
     let workload = Self.workload(passes: 0, samples: 2)
     let plan = Plan(
@@ -109,7 +110,7 @@ import Testing
       (times.sumPerLayer, times.rank) = (SumTimes(copy: 0.25, add: 2), workload.trainedColumns)
       cluster.devices[index].speed = .measured(times)
     }
-    // For each of two layers: the gradients are copied and added on the way up, then the sum is copied twice.
+    // For each of two layers, the gradients are copied and added on the way up, then the sum is copied twice.
     #expect(
       abs(Self.run(plan, workload, cluster, steps: 4).stepTime - without - 2 * (0.25 + 2 + 2 * 0.25)) < 0.1)
   }
@@ -127,7 +128,7 @@ import Testing
         Self.plan(.gpipe, trained: trained, samples: 1), Self.workload(passes: 0, samples: 1), cluster
       ).stepTime
     }
-    // One alone: 2 · (1 + 2) s. Two of three: half of the contention of 2 on top, one after the other.
+    // One alone: 2 · (1 + 2) s. Two of three, one after the other: half of the contention of 2 in addition.
     #expect(Self.close(seconds([0..<2]), 6))
     #expect(Self.close(seconds([0..<1, 1..<2]), 9))
     for index in cluster.devices.indices {
@@ -136,7 +137,7 @@ import Testing
       cluster.devices[index].speed = .measured(times)
     }
     #expect(Self.close(seconds([0..<1, 1..<2]), 12))
-    // A layer of 10 tokens lies halfway between the sizes that were timed: three times as long.
+    // A layer of 10 tokens is halfway between the timed sizes: three times as long.
     for index in cluster.devices.indices {
       guard case .measured(var times) = cluster.devices[index].speed else { continue }
       times.contention?.layer = [.init(tokens: 5, factor: 4), .init(tokens: 15, factor: 2)]
@@ -167,9 +168,9 @@ import Testing
   }
 
   @Test func latencyAndBandwidth() {
-    // One micro-batch over two stages: 1 s, 100 B at 50 B/s and 0.5 s, 1 + 2 s, the same back, 2 s; then the
-    // norms of seven matrices and the loss, 64 B, from the second stage, which was done 2.5 + 2 s before the
-    // first; the first one's answer of 16 B travels 0.32 + 0.5 s more.
+    // One micro-batch over two stages: 1 s, 100 B at 50 B/s and 0.5 s, 1 + 2 s, the same back, 2 s. Then the
+    // norms of seven matrices and the loss, 64 B, from the second stage, which finished 2.5 + 2 s before the
+    // first; the first one's answer of 16 B travels 0.32 + 0.5 s longer.
     let result = Self.run(
       Self.plan(.oneForwardOneBackward, trained: [0..<1, 1..<2], samples: 1),
       Self.workload(passes: 0, samples: 1), Self.cluster(2, latency: 0.5, bandwidth: 50))
@@ -179,21 +180,21 @@ import Testing
   }
 
   @Test func aSharedNetworkCarriesOneMessageAtATime() {
-    // Two micro-batches, f = 1, b = 2, a message takes 2 s. On a switch both ways run at once; on a shared
-    // network the second activation (handed over at 2) waits for the first (1 to 3), and so does the first
-    // gradient, handed over at 6 while the second activation has arrived at 5.
+    // Two micro-batches, f = 1, b = 2, a message takes 2 s. On a switch both directions run at once. On a
+    // shared network the second activation (handed over at 2) waits for the first (1 to 3); the first
+    // gradient, handed over at 6, need not wait, since the second activation arrived at 5.
     let plan = Self.plan(.gpipe, trained: [0..<1, 1..<2], samples: 2)
     let work = Self.workload(passes: 0, samples: 2)
     let switched = Self.run(plan, work, Self.cluster(2, bandwidth: 50))
-    // Forward 0 at 1 to 2, sent 1 to 3; forward 1 at stage 1 from 5 to 6; backwards 6 to 8, 8 to 10; gradients
-    // 8 to 10, 10 to 12; backwards at stage 0 10 to 12, 12 to 14.
+    // Forward 0 from 1 to 2, sent 1 to 3; forward 1 at stage 1 from 5 to 6; backwards 6 to 8, 8 to 10;
+    // gradients 8 to 10, 10 to 12; backwards at stage 0 10 to 12, 12 to 14.
     #expect(Self.close(switched.ends[0], 14))
     // 1F1B: backward 0 at stage 1 from 4 to 6, its gradient 6 to 8; forward 1 from 6 to 7, backward 1 to 9.
     let eager = Self.plan(.oneForwardOneBackward, trained: [0..<1, 1..<2], samples: 2)
     #expect(Self.close(Self.run(eager, work, Self.cluster(2, bandwidth: 50)).ends[0], 13))
     #expect(Self.close(Self.run(eager, work, Self.cluster(2, bandwidth: 50, shared: true)).ends[0], 13))
-    // With messages of 4 s the second activation is on the shared network from 5 to 9 and holds up the first
-    // gradient, handed over at 8: it arrives at 13, not at 12.
+    // With messages of 4 s, the second activation is on the shared network from 5 to 9 and delays the first
+    // gradient, handed over at 8, which arrives at 13 instead of 12.
     let (own, one) = (
       Self.run(eager, work, Self.cluster(2, bandwidth: 25)),
       Self.run(eager, work, Self.cluster(2, bandwidth: 25, shared: true))
@@ -213,7 +214,7 @@ import Testing
   }
 
   @Test func forwardOnlyWorkBesideTraining() {
-    // D_t takes 2 · 2 · 3 = 12 s a step, D_f 2 samples · 2 layers · 2 passes = 8 s, ahead of it: C = C_T.
+    // D_t takes 2 · 2 · 3 = 12 s per step, D_f 2 samples · 2 layers · 2 passes = 8 s, ahead of it: C = C_T.
     let plan = Self.plan(.oneForwardOneBackward, trained: [0..<2], forward: [0..<2], samples: 2)
     let work = Self.workload(passes: 2, samples: 2)
     #expect(Self.close(Self.run(plan, work, Self.cluster(2), steps: 4).stepTime, 12))
@@ -226,8 +227,9 @@ import Testing
   }
 
   @Test func refinedColumnsAreAwaited() {
-    // Columns: 2 layers · 1 · (2 · 20 + 2 · 20 + 3 · 20) · 4 B = 1120 B, at 80 B/s 14 s. With staleness 1 two
-    // steps hold: columns 14 s, one sample's pass 2 s, its answer's 2 B 0.025 s, then D_t's 12 s.
+    // Columns: 2 layers · 1 · (2 · 20 + 2 · 20 + 3 · 20) · 4 B = 1120 B, at 80 B/s 14 s. With staleness 1,
+    // two steps contain 14 s for the columns, 2 s for one sample's pass, 0.025 s for its answer's 2 B, then
+    // 12 s for D_t.
     let plan = Self.plan(.oneForwardOneBackward, trained: [0..<2], forward: [0..<2], samples: 2)
     let result = Self.run(
       plan, Self.workload(passes: 1, samples: 2, refined: 1), Self.cluster(2, bandwidth: 80), steps: 8)
@@ -249,13 +251,14 @@ import Testing
         Self.plan(.oneForwardOneBackward, trained: [0..<2], samples: 1), work, cluster
       ).makespan / 6
     }
-    // Between points, beyond the last, and below the first (the line goes on, but not below its share).
+    // Between points, beyond the last, and below the first (extrapolated, but not below its proportional
+    // share).
     for (tokens, seconds) in [(10, 1.0), (15, 1.25), (30, 2.5), (50, 4.5), (4, 0.7), (1, 0.55)] {
       #expect(Self.close(step(Double(tokens)), seconds), "\(tokens)")
     }
   }
 
-  /// One of ten rows is labelled: the part after attention is computed for it alone.
+  /// One of ten rows is labelled: the part after attention is computed only for that row.
   @Test func theLastLayerComputesTheLabelledRowsOnly() {
     var work = Self.workload(passes: 1, samples: 1)
     work.trained.labels = 1
@@ -263,7 +266,7 @@ import Testing
     let share = Double(shape.hidden * (10 + 3 * shape.feedForward)) / Double(shape.layerParameters)
     let result = Self.run(
       Self.plan(.oneForwardOneBackward, trained: [0..<2], samples: 1, shared: 1), work, Self.cluster(1))
-    // The forward-only pass with every row labelled, then forward and backward less what is saved.
+    // The forward-only pass with every row labelled, then forward and backward less the saving.
     #expect(Self.close(result.makespan, 2 + 6 - share * 0.9 * 3))
   }
 
@@ -278,7 +281,7 @@ import Testing
     }
     let plan = Plan(order: .oneForwardOneBackward, overlap: true, pipelines: pipelines)
     let result = Self.run(plan, Self.workload(passes: 0, samples: 4 * count / 2), cluster, steps: 3)
-    // Each step is at least the 15 s of one pipeline, and sums go up and down a tree of ten levels.
+    // Each step takes at least the 15 s of one pipeline, and sums go up and down a tree of ten levels.
     #expect(result.stepTime >= 15 && result.stepTime < 15.1)
   }
 }

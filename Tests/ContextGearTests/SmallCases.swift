@@ -2,7 +2,7 @@ import SeededRandom
 
 import ContextGear
 
-/// Small models, workloads and clusters, drawn with a seed.
+/// Small models, workloads and clusters, generated from a seed.
 enum SmallCases {
   static func shape(layers: Int, firstAdapted: Int = 0) -> ModelShape {
     ModelShape(
@@ -18,7 +18,7 @@ enum SmallCases {
       refinedColumns: refined)
   }
 
-  /// A device with times in proportion to tokens and a fixed part.
+  /// A device with times proportional to the tokens, plus a fixed part.
   static func device(_ name: String, forward: Double, fixed: Double = 0, memory: Int = 1 << 40) -> Device {
     Device(
       name: name, memory: memory,

@@ -45,9 +45,7 @@ struct FoldedColumnsTests {
       options: tiny.options, rows: 64, folds: folds)
     var outcome = Outcome()
     for step in 0..<4 {
-      let sequences = tiny.sequences(
-        task: "b", samples: Array(step..<step + 4), phase: 1, epoch: 0, parentsChange: false,
-        adapter: { tiny.adapter })
+      let sequences = (step..<step + 4).map { tiny.sequence("b", sample: $0, parentAnswers: nil) }
       let result = try trainer.step(sequences, learningRate: 5e-3)
       outcome.losses.append(result.loss)
       outcome.norms.append(result.gradientNorm)

@@ -5,7 +5,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-/// The library as another package sees it: only what is public.
+/// The library as another package sees it: only the public API.
 struct ContextureTests {
   private func withProject(_ body: (TinyProject) async throws -> Void) async throws {
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
@@ -110,7 +110,7 @@ struct ContextureTests {
       training.cancel()
       wasCancelled.signal()
       await #expect(throws: CancellationError.self) { try await training.value }
-      // It can be continued: the checkpoint was written.
+      // It can be resumed: the checkpoint was written.
       try await run.run(resume: true)
 
       let trained = try await TrainedWorkflow(contentsOf: project.out, models: project.folder.path)

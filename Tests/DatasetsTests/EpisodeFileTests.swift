@@ -4,7 +4,7 @@ import SafeFiles
 import TestSupport
 import Testing
 
-/// Reads `content` as the file `data.jsonl`, whose folder is cut from messages.
+/// Reads `content` as the file `data.jsonl`; removes its folder from messages.
 private func read(
   _ content: String, tasks: [String] = [], inputs: [String: [String]] = [:]
 ) throws -> Result<[Episode], EpisodeFileError> {
@@ -37,7 +37,7 @@ private func line(item: String, id: String = "a") -> String {
 
 private let good = line(item: #"{"question": "q", "options": ["u", "v"], "answer": 1}"#)
 
-/// A file's content and what is to be said about it.
+/// A file's content and the expected message.
 struct Case: CustomTestStringConvertible {
   let content: String
   let message: String
@@ -350,7 +350,7 @@ struct Case: CustomTestStringConvertible {
 
   @Test func failureLeavesNothingBehind() throws {
     try Fixtures.withTemporaryDirectory { folder in
-      // A folder that is not empty stands where the file should be, so only the last step fails.
+      // A non-empty folder has the name of the target file, so only the last step fails.
       let target = folder.appendingPathComponent("d.jsonl")
       try FileManager.default.createDirectory(
         at: target.appendingPathComponent("inside"), withIntermediateDirectories: true)

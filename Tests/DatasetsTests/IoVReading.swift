@@ -1,8 +1,8 @@
 import Datasets
 import Testing
 
-/// The world once more, written apart from the library: reads the facts out of an episode's texts by
-/// keywords, and has its own tables of what follows. All names are the words of the options.
+/// A second implementation of the world, independent of the library: reads the facts from an episode's texts
+/// by keywords, and has its own tables of the consequences. All names are those of the options.
 struct IoVReading {
   let episode: Episode
 
@@ -43,7 +43,7 @@ struct IoVReading {
     return "keeps going"
   }
 
-  /// What the car does.
+  /// The car's manoeuvre.
   func manoeuvre(hazard: String, prediction: String) throws -> String {
     let text = try clauses("conditions").joined(separator: ";")
     let isRed = contains(text, anyOf: "red light", "on red")
@@ -55,7 +55,7 @@ struct IoVReading {
     if isRed { return "brake" }
     let isVehicle = Self.vehicles.contains(hazard)
     let canPass = isFree && !isSlippery
-    // By prediction: for vehicles, for others.
+    // By prediction: the manoeuvre for vehicles, and that for others.
     let table = [
       "stops": (canPass ? "overtake" : "brake", "brake"),
       "keeps going": ("follow", canPass ? "overtake" : "follow"),
@@ -65,7 +65,7 @@ struct IoVReading {
     return isVehicle ? row.0 : row.1
   }
 
-  /// What is done about the trip.
+  /// The action for the trip.
   func action(manoeuvre: String) throws -> String {
     let request = try #require(episode.inputs["request"])
     let message = try #require(episode.inputs["v2x"])

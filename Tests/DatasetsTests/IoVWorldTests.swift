@@ -7,7 +7,7 @@ private func gold(_ episode: Episode, _ task: String) throws -> String {
   try #require(episode.tasks[task]).answerText
 }
 
-/// FNV-1a, to pin bytes without a file of them.
+/// FNV-1a, to pin bytes without a fixture file.
 private func fingerprint(_ data: Data) -> UInt64 {
   data.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
 }
@@ -25,7 +25,7 @@ private func bytes(_ episodes: [Episode]) throws -> Data {
     let first = try bytes(IoVWorld.generate(episodes: 200, seed: 7))
     #expect(try bytes(IoVWorld.generate(episodes: 200, seed: 7)) == first)
     #expect(try bytes(IoVWorld.generate(episodes: 200, seed: 8)) != first)
-    // Data made earlier can be made again: a change of these bytes is a change of the data set.
+    // Earlier data must stay reproducible: a change of these bytes is a change of the data set.
     #expect(fingerprint(first) == 10644297237515531107)
   }
 
@@ -59,7 +59,7 @@ private func bytes(_ episodes: [Episode]) throws -> Data {
     }
   }
 
-  /// Another parent's answer, all else equal, gives another answer of the child, in most episodes.
+  /// In most episodes, another parent's answer, all else equal, changes the child's answer.
   @Test func childrenDependOnTheirParents() throws {
     var changed: [String: Int] = [:]
     var tried: [String: Int] = [:]

@@ -44,12 +44,12 @@ import Testing
     let draws = 20_000
     for _ in 0..<draws { counts[generator.below(bound)] += 1 }
     let expected = Double(draws) / Double(bound)
-    // Chi-square: the 99.99 % point for 9 degrees of freedom is 33.7, and less for fewer.
+    // Chi-square: the 99.99 % quantile for 9 degrees of freedom is 33.7, and lower for fewer.
     #expect(counts.reduce(0) { $0 + pow(Double($1) - expected, 2) / expected } < 33.7)
   }
 
   @Test func hugeBoundsAreUniform() {
-    // Just above half of the range of 64 bits, where a draw without rejection would be badly skewed.
+    // Just above half of the 64-bit range, where a draw without rejection would be badly skewed.
     let bound = Int.max / 3 * 2
     var generator = SeededGenerator(seed: 3)
     let low = (0..<9000).count { _ in generator.below(bound) < bound / 3 }
@@ -61,7 +61,7 @@ import Testing
     var counts: [[Int]: Int] = [:]
     for _ in 0..<24_000 { counts[[0, 1, 2, 3].shuffled(by: &generator), default: 0] += 1 }
     #expect(counts.count == 24)
-    // Chi-square with 23 degrees of freedom: 99.99 % point 56.0.
+    // Chi-square with 23 degrees of freedom: the 99.99 % quantile is 56.0.
     #expect(counts.values.reduce(0) { $0 + pow(Double($1) - 1000, 2) / 1000 } < 56.0)
   }
 

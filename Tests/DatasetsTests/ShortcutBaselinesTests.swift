@@ -46,7 +46,7 @@ import Testing
   }
 
   @Test func parentsAreReadOnlyWhereTheyAreAllowed() throws {
-    // The answer is the exclusive or of the text and the parent's answer: neither alone tells anything.
+    // The answer is the exclusive or of the text and the parent's answer: neither alone carries information.
     let episodes = (0..<400).map { index in
       let (own, parent) = (index & 1, (index >> 1) & 1)
       return episode(
@@ -74,7 +74,7 @@ import Testing
     #expect(row.bayesAlone == 1)
   }
 
-  /// The world cannot be guessed: no shortcut comes far above chance, and what the parents' answers add is much.
+  /// The answers cannot be guessed: no shortcut is far above chance, and the parents' answers add much.
   @Test func iovCannotBeGuessed() throws {
     let splits = try IoVWorld.splits(episodes: 10_000, seed: 77)
     let oracle = IoVWorld.oracleWithoutParents()
@@ -84,7 +84,7 @@ import Testing
       for figure in [row.majority, row.position, row.longest, row.shortest, row.overlap] {
         #expect(try #require(figure) < 0.4, "\(report.text)")
       }
-      // Who is in our lane stands in two neighbouring words, which the word counter reads too.
+      // The agent in our lane is named by two adjacent words, which the word counter sees, too.
       if row.task != "perceive" { #expect(row.bestShortcut < 0.5, "\(report.text)") }
       // The limit is an expectation; three standard errors of 1000 items are 0.048.
       #expect(row.bayesAlone < (try #require(row.oracleWithoutParents)) + 0.048, "\(report.text)")
@@ -95,7 +95,7 @@ import Testing
     }
   }
 
-  /// The computed limit is reached by counting, on many episodes, what answer is most frequent for each
+  /// The computed limit agrees with counting, over many episodes, the most frequent answer for each
   /// combination of the facts a task reads and the options it offers.
   @Test func oracleAgreesWithCounting() throws {
     let episodes = try IoVWorld.generate(episodes: 10_000, seed: 123)
@@ -110,14 +110,15 @@ import Testing
     }
     let predict = try limit("predict") { episode in
       let reading = IoVReading(episode: episode)
-      // Of which group the agent is that shows each cue.
+      // The group of the agent that shows each cue.
       return try (episode.tasks["perceive"]?.options ?? []).map { agent in
         "\(try reading.prediction(of: agent)): \(IoVReading.vehicles.contains(agent))"
       }.sorted().joined(separator: ", ")
     }
     let decide = try limit("decide") { episode in
       let reading = IoVReading(episode: episode)
-      // What these two answers would be tells the light and whether overtaking is possible, and nothing else.
+      // The answers for these two predictions give the light and whether overtaking is possible, and nothing
+      // else.
       return try reading.manoeuvre(hazard: "taxi", prediction: "turns off")
         + reading.manoeuvre(hazard: "taxi", prediction: "stops")
     }
@@ -126,7 +127,7 @@ import Testing
       return try reading.action(manoeuvre: "overtake") + reading.action(manoeuvre: "hold speed")
     }
     let oracle = IoVWorld.oracleWithoutParents()
-    // Counting what is most frequent finds a little too much where several answers are equally so.
+    // If several answers are equally frequent, counting the most frequent one overestimates slightly.
     #expect(abs(predict - (try #require(oracle["predict"]))) < 0.02)
     #expect(abs(decide - (try #require(oracle["decide"]))) < 0.012)
     #expect(abs(route - (try #require(oracle["route"]))) < 0.012)

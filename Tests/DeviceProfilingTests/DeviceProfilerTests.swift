@@ -10,7 +10,7 @@ import Testing
     try ModelFiles.open(Fixtures.url(model).path).weights
   }
 
-  /// Small sizes, one repetition each: nothing depends on how long it takes.
+  /// Small sizes, one repetition each: nothing depends on the times.
   private var quick: DeviceProfiler {
     var profiler = DeviceProfiler()
     profiler.tokens = [8, 40, 64]
@@ -33,10 +33,10 @@ import Testing
         turns += 1
         return try body()
       })
-    // The layers' work in rounds, then that of the model's end.
+    // The layers' work in rounds, then that of the end of the model.
     let (layers, end) = (profiler.work.dropLast(3), profiler.work.suffix(3))
     #expect(announced == (0..<3).flatMap { _ in layers } + (0..<3).flatMap { _ in end })
-    // Each is also timed when it is this device's turn.
+    // Each is also timed alone, when it is this device's turn.
     #expect(turns == announced.count)
     let contention = try #require(times.contention)
     #expect(contention.others == 1 && contention.factor >= 1)
@@ -52,17 +52,17 @@ import Testing
     #expect(times.updatePerLayer > 0)
     let sum = try #require(times.sumPerLayer)
     #expect(sum.copy > 0 && sum.add > 0)
-    // With frozen columns beside those that train, and with more that train.
+    // With additional frozen columns, and with more trained ones.
     #expect(times.rank == 4 && times.columns.map { [$0.trained, $0.frozen] } == [[4, 12], [16, 0]])
     #expect(times.columns.allSatisfy { $0.layer.map(\.tokens) == [8, 64] })
     #expect(times.columns.flatMap(\.layer).allSatisfy { $0.forward > 0 && $0.backward > 0 })
     #expect(times.mergesFrozen)
     let saves = try #require(times.lastLayerSaves)
     #expect((0...1).contains(saves.forward) && (0...1).contains(saves.backward))
-    // What is measured is what a cluster file takes.
+    // A cluster file accepts the measurement.
     let cluster = Cluster(name: "c", devices: [Device(name: "a", memory: 1, speed: .measured(times))])
     let read = try Cluster(yaml: cluster.yaml(), file: "c.yaml")
-    // The file has 16 digits of a time: what was read is written as it is.
+    // The file has 16 digits of a time: a value that was read is written unchanged.
     #expect(try Cluster(yaml: read.yaml(), file: "c.yaml") == read)
     guard case .measured(let again) = read.devices[0].speed else {
       Issue.record("\(read.devices[0]) was not measured")
@@ -97,9 +97,9 @@ import Testing
       configuration.layerCount = count
       return DeviceProfiler.layersToTime(of: configuration)
     }
-    // Tiny layers: eight, or all there are.
+    // Tiny layers: eight, or all if there are fewer.
     #expect([1, 2, 5, 8, 9, 30].map(layers) == [0..<1, 0..<2, 0..<5, 0..<8, 0..<8, 11..<19])
-    // 3.5 million weights a layer: seven. 200 million: two.
+    // 3.5 million weights per layer: seven layers. 200 million: two.
     (configuration.hiddenSize, configuration.intermediateSize) = (576, 1536)
     (configuration.headCount, configuration.keyValueHeadCount, configuration.headDimension) = (9, 3, 64)
     #expect(layers(30) == 11..<18)

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 @Suite struct HostResourcesTests {
-  /// A machine's files, as the kernel would show them.
+  /// The resources of a machine with these kernel files.
   private func resources(_ files: [String: String]) throws -> HostResources {
     try Fixtures.withTemporaryDirectory { folder in
       for (path, text) in files {

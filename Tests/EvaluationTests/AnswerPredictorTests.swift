@@ -5,7 +5,7 @@ import LanguageModels
 import Prompting
 import Testing
 
-/// Answers are what the model's plain logits say.
+/// Predictions agree with the model's plain logits.
 struct AnswerPredictorTests {
   private func logProbability(_ tiny: TinyModel, _ prompt: [Int32], _ completion: [Int32]) throws -> Double {
     let logits = try tiny.stage.allLogits(prompt + completion)
@@ -55,7 +55,7 @@ struct AnswerPredictorTests {
       #expect(answer.probability == choice.reply.probabilities.max())
       if choice.letter?.best != choice.text?.best { disagreements += 1 }
     }
-    // Otherwise the form that decides would not show.
+    // Otherwise the test would not distinguish the deciding form.
     #expect(disagreements > 0)
   }
 

@@ -3,10 +3,10 @@ import Evaluation
 import LanguageModels
 import Testing
 
-/// What children read: recorded answers, or the model's own.
+/// The parents' answers that children are given: gold or predicted.
 struct ChainTests {
-  /// Episodes in which the recorded answer of `a` is not the model's, and in which this changes the model's
-  /// answer of `b`. The recorded answer of `b` is the one the model gives to its own `a`.
+  /// Episodes in which the gold answer of `a` differs from the prediction, which changes the prediction for
+  /// `b`. The gold answer of `b` is the prediction given the predicted `a`.
   private func episodes(_ predictor: AnswerPredictor) throws -> [Episode] {
     var result: [Episode] = []
     for var episode in TinyModel.episodes(60) {
@@ -41,7 +41,7 @@ struct ChainTests {
     #expect(report.tasks[1].chained.correct == episodes.count)
     #expect(report.tasks[1].compositionGap == -1)
 
-    // The join: both parents' own answers, the second of which read the first's.
+    // The join: both parents' predicted answers, the second of which depends on the first.
     var own: [[String: String]] = []
     for episode in episodes {
       var texts: [String: String] = [:]

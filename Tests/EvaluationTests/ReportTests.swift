@@ -3,7 +3,7 @@ import Evaluation
 import Foundation
 import Testing
 
-/// Counting, intervals and what people read.
+/// Counts, intervals and the text of reports.
 struct ReportTests {
   private func scores(_ correct: Int, of count: Int, choices: Bool = true) -> Scores {
     Scores(
@@ -43,7 +43,7 @@ struct ReportTests {
           reply: pick(number), letter: pick(0), text: pick(number == 0 ? 0 : 1), textPerCharacter: pick(9)))
     }
     let scores = Scores(answers, task: "t", episodes: items)
-    // The last way is undecided, and of equal options the first is taken.
+    // The scores per character are tied, and of equal options the first is chosen.
     #expect(
       scores
         == Scores(

@@ -9,8 +9,8 @@ import TestSupport
 import Tokenization
 import Workflows
 
-/// A random Llama of 101 tokens that reads single ASCII characters, and a workflow of short words for it:
-/// `a` feeds `b`, both feed `c`; `f` answers in free text and reads `a`.
+/// A random Llama with 101 tokens for single ASCII characters, and a workflow of short words for it: `a`
+/// feeds `b`, both feed `c`; `f` answers in free text and reads `a`.
 struct TinyModel {
   let stage: LlamaStage
   let workflow: Workflow
@@ -33,7 +33,8 @@ struct TinyModel {
         lora: {rank: 8, alpha: 8}
         training: {answerForm: \(answerForm)}
         """, file: "tiny.yaml")
-    // Token 0 ends a turn, then line break and printable ASCII in the byte-level alphabet, then unused ones.
+    // Token 0 ends a turn; then come line break and printable ASCII in the byte-level alphabet, then unused
+    // tokens.
     let ascii = (33...126).map { String(UnicodeScalar(UInt8($0))) }
     let tokens = ["<e>", "\u{10A}", "\u{120}"] + ascii + (0..<4).map { "<u\($0)>" }
     let tokenizer = try Tokenizer(
@@ -52,7 +53,7 @@ struct TinyModel {
     AnswerPredictor(stage, prompts: prompts, maximumAnswerTokens: maximumAnswerTokens)
   }
 
-  /// An adapter that changes what the model says; each task of the workflow owns two of its columns.
+  /// An adapter that changes the model's answers; each task of the workflow owns two of its columns.
   func adapter() -> LoRAAdapter {
     let sites = AdapterSite.all(stage.configuration, layers: stage.layers, targets: Set(Projection.allCases))
     var adapter = LoRAAdapter(sites: sites, rank: 8, scale: 1, seed: 3)
@@ -70,7 +71,7 @@ struct TinyModel {
       adapter, columns: .inference(columns), configuration: stage.configuration, device: stage.device)
   }
 
-  /// Episodes of random letters; the recorded answers are the first options.
+  /// Episodes of random letters; the gold answers are the first options.
   static func episodes(_ count: Int, seed: UInt64 = 1) -> [Episode] {
     var generator = SeededGenerator(seed: seed)
     let words = ["no", "yes", "hm", "go", "up", "left"]

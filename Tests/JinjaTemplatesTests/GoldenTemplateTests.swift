@@ -74,7 +74,7 @@ struct GoldenTemplateTests {
     }
   }
 
-  /// Damaged templates end in a text or in an error, never in a trap.
+  /// Damaged templates give a text or an error, never a trap.
   @Test
   func damagedTemplates() throws {
     var generator = SeededGenerator(seed: 11)

@@ -68,7 +68,7 @@ struct JinjaTemplateTests {
         + String(repeating: "{% endfor %}", count: 99),
       "{% if 0 %}" + String(repeating: "{% elif 0 %}", count: 20000) + "{% endif %}{{ missing.x }}",
     ]
-    // A small stack, as threads have by default on some systems, must do.
+    // A small stack, the default for threads on some systems, must be enough.
     let failures = Mutex<[Int]>([])
     let done = DispatchSemaphore(value: 0)
     let thread = Thread {

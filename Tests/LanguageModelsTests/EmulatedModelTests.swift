@@ -45,8 +45,9 @@ struct EmulatedModelTests {
     return (error / b.reduce(0.0) { $0 + Double($1) * Double($1) }).squareRoot()
   }
 
-  /// Emulated and native share every rounding but those of sums beside a middle, which are rare: in a model of a
-  /// few small layers they are far closer to each other than either is to float32, which shares none.
+  /// Emulated and native arithmetic share every rounding except those of sums near a tie, which are rare. In
+  /// a model of a few small layers they are far closer to each other than either is to float32, which shares
+  /// none.
   @Test(
     "loss and gradients of a training step, emulated and native",
     .enabled(if: CPUDevice.multipliesBFloat16, "needs a processor that multiplies bfloat16"))
@@ -54,16 +55,16 @@ struct EmulatedModelTests {
     let native = try pass(CPUDevice(computeType: .bfloat16))
     let emulated = try pass(CPUDevice(computeType: .bfloat16, emulating: true))
     let single = try pass(CPUDevice(computeType: .float32))
-    // The gradients' distance from float32 is what roundings to bfloat16 do to them.
+    // The gradients' distance from float32 is the effect of rounding to bfloat16.
     let rounding = distance(native.gradient, single.gradient)
     #expect(rounding > 1e-4, "bfloat16 was not computed in")
     #expect(distance(emulated.gradient, native.gradient) < rounding / 10)
     #expect(abs(emulated.loss - native.loss) < 1e-4 * native.loss)
   }
 
-  /// What training in bfloat16 follows is float32's gradient but for rounding. A relative rounding of 2⁻⁸ in each of a
-  /// few dozen values that a gradient passes through adds up to a few per cent; a lost or biased term would show as
-  /// tens of per cent. SmolLM2 with its 30 layers has 3 %.
+  /// Except for rounding, training in bfloat16 follows float32's gradient. A relative rounding of 2⁻⁸ in each
+  /// of a few dozen values that a gradient passes through adds up to a few per cent; a lost or biased term
+  /// would cause tens of per cent. SmolLM2 with its 30 layers has 3 %.
   @Test("the gradient in bfloat16 points where float32's does, on every processor")
   func direction() throws {
     let single = try pass(CPUDevice(computeType: .float32))

@@ -5,7 +5,7 @@ import Tensor
 import TestSupport
 import Testing
 
-/// The engine's ways through a model agree with one another.
+/// The engine's different paths through a model agree.
 struct EngineTests {
   private func stage(_ type: ElementType = .float32) throws -> LlamaStage {
     try LlamaStage(
@@ -98,7 +98,7 @@ struct EngineTests {
     }
     let values = layout.gather(base, columns: columns.trainable)
     var generator = SeededGenerator(seed: 2)
-    // In float32 the difference quotient itself is good to about 1e-3: a step of 1e-2 balances rounding
+    // In float32 the difference quotient itself is accurate to about 1e-3: a step of 1e-2 balances rounding
     // (1e-5 in the loss) against curvature.
     for _ in 0..<60 {
       let index = generator.below(layout.count)

@@ -4,7 +4,7 @@ import Tensor
 import TestSupport
 import Testing
 
-/// Where the lower layers are not adapted, the backward pass ends above them, and changes no result.
+/// If the lower layers are not adapted, the backward pass ends above them; results do not change.
 struct FirstLayerTests {
   @Test("gradients are those of an adapter whose lower layers do nothing")
   func gradient() throws {

@@ -5,7 +5,7 @@ import Tensor
 import TestSupport
 import Testing
 
-/// Logits against the transformers library (see the manifests beside the fixtures).
+/// Compares logits with the transformers library (see the manifests next to the fixtures).
 struct LogitsTests {
   static let tinyModels = [
     "gqa-tied", "gqa-untied", "mha-tied", "mqa-wide-head", "sharded", "rope-llama3", "rope-llama3-legacy",

@@ -4,7 +4,7 @@ import Tensor
 import TestSupport
 import Testing
 
-/// The model's last block computes only the rows from which a token is predicted, and changes no result.
+/// The model's last block computes only the rows from which a token is predicted; results do not change.
 struct OutputRowsTests {
   @Test(
     "loss and gradients are those of a pass that computes all rows",

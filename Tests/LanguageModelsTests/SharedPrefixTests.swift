@@ -5,7 +5,7 @@ import Tensor
 import TestSupport
 import Testing
 
-/// What sequences begin with in common is computed once, and changes no result.
+/// The shared prefix of sequences is computed once; results do not change.
 struct SharedPrefixTests {
   private static let instruction: [Int32] = [4, 90, 17, 3, 66, 21, 8, 50, 2, 71]
 

@@ -5,7 +5,7 @@ import Tensor
 import TestSupport
 import Testing
 
-/// The real model against the transformers library (see the manifest beside the fixtures).
+/// Compares the real model with the transformers library (see the manifest next to the fixtures).
 struct SmolLM2Tests {
   private struct Prompt: Decodable {
     let name: String

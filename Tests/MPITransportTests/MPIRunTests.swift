@@ -39,7 +39,7 @@ extension MPIJobs {
       #expect(run.lines.count == 2)
     }
 
-    /// Longer than MPI can count. Needs 5 GB of memory.
+    /// A message longer than MPI can count. Needs 5 GB of memory.
     @Test(.enabled(if: ProcessInfo.processInfo.environment["CONTEXTURE_BENCHMARK"] != nil))
     func messagesMayBeLongerThanAnIntCounts() throws {
       let run = try ProbeRun(["--deadline", "120", "long", "2200000000"], ranks: 2, over: .sharedMemory)
@@ -70,7 +70,7 @@ extension MPIJobs {
 }
 
 extension MPIJobs {
-  /// Whatever happens to a rank, the job ends within 10 s, says which rank it was, and leaves nothing behind.
+  /// Whatever happens to a rank, the job ends within 10 s, names the rank and leaves nothing behind.
   @Suite(.serialized) struct FaultTests {
     private func check(_ run: ProbeRun, _ message: String) {
       #expect(run.failure?.description == message)
@@ -86,7 +86,7 @@ extension MPIJobs {
       check(run, "rank 2 on host 'here': was ended by signal 9 (Killed)")
     }
 
-    /// Rank 2 waits for rank 1 as soon as that stands still, before others wait for rank 2 in turn.
+    /// With two ranks, only rank 0 waits for the stopped rank 1.
     @Test func aStoppedRankIsMetByADeadline() throws {
       let run = try ProbeRun(["--silence", "60", "--deadline", "2", "ring"], ranks: 2, over: .tcp) {
         processes in
@@ -105,7 +105,7 @@ extension MPIJobs {
       check(run, "rank 2 on host 'here': rank 1 has been silent for 5 s; it is stopped or cut off")
     }
 
-    /// The program that started mpirun is killed: its ranks do not outlive it.
+    /// If the program that started mpirun is killed, its ranks do not outlive it.
     @Test func aKilledSupervisor() throws {
       try Fixtures.withTemporaryDirectory { folder in
         let hosts = folder.appendingPathComponent("hosts.yaml")
@@ -113,7 +113,7 @@ extension MPIJobs {
         let launcher = Process()
         launcher.executableURL = URL(fileURLWithPath: ProbeRun.probe)
         launcher.arguments = ["launch", hosts.path, "2", "watch"]
-        // It cannot remove its own files.
+        // A killed program cannot remove its own files.
         launcher.environment = ProcessInfo.processInfo.environment.merging(["TMPDIR": folder.path]) { $1 }
         let output = Pipe()
         launcher.standardOutput = output
@@ -146,7 +146,7 @@ extension MPIJobs {
     }
 
     @Test func aJobSmallerThanItsLauncherSays() throws {
-      // As where ranks were started by another MPI's launcher: each one finds itself alone.
+      // As if another MPI's launcher had started the ranks: each one finds itself alone.
       let process = Process()
       process.executableURL = URL(fileURLWithPath: ProbeRun.probe)
       process.arguments = ["check"]

@@ -3,15 +3,15 @@ import Foundation
 
 /// Runs the built `transport-probe` under mpirun on this machine.
 struct ProbeRun {
-  /// What the ranks printed, and how the job ended.
+  /// The ranks' output, and how the job ended.
   private(set) var lines: [String] = []
   private(set) var failure: JobFailure?
-  /// The ranks' process ids, where they print them, by rank.
+  /// The ranks' process IDs, if they print them, by rank.
   private(set) var processes: [Int: pid_t] = [:]
   /// Seconds from `onStart` to the end.
   private(set) var secondsToEnd = 0.0
 
-  /// Stands beside the test bundle, because one build makes both.
+  /// In the folder of the test bundle, because one build makes both.
   static let probe = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
     .deletingLastPathComponent().appendingPathComponent("transport-probe").path
 
@@ -21,7 +21,7 @@ struct ProbeRun {
     case tcp = "network: 127.0.0.0/8"
   }
 
-  /// - Parameter onStart: called once, when every rank has printed its process.
+  /// - Parameter onStart: called once, when every rank has printed its process ID.
   init(
     _ arguments: [String], ranks: Int, over link: Link, onStart: ([Int: pid_t]) -> Void = { _ in }
   ) throws {
@@ -50,7 +50,7 @@ struct ProbeRun {
     secondsToEnd = (clock.now - start) / .seconds(1)
   }
 
-  /// The ranks' processes that still run. One that is on its way out, without memory already, gets 2 s.
+  /// The ranks' processes that still run. A process that is already ending, without memory, is given 2 s.
   var left: [pid_t] {
     for _ in 0..<100 where processes.values.contains(where: JobProcesses.isRunning) {
       Thread.sleep(forTimeInterval: 0.02)

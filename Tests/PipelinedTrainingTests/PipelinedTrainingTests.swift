@@ -161,9 +161,9 @@ private struct Outcome: Equatable, Sendable {
     validates: Bool = false, in folder: URL
   ) throws -> Outcome {
     let base = try workflow(frozenRatio, shape, rule)
+    let samples = TinyChoices(base, share: share, wholeModel: true)
     let trainer = WorkflowTrainer(
-      base.stage, schedule: base.schedule, adapter: base.adapter,
-      data: TinyChoices(base, share: share, wholeModel: true),
+      base.stage, schedule: base.schedule, adapter: base.adapter, samples: samples, answerer: samples,
       options: options(base, shape, staleness: staleness, validates: validates))
     let file = folder.appendingPathComponent("single.safetensors")
     var outcome = Outcome()

@@ -11,7 +11,7 @@ import TrainingFixtures
 
 /// The tiny workflow's diamond with tasks of three options, whose prompts hold their parents' answers: as one
 /// process sees it, and as the ranks of a pipeline do.
-final class TinyChoices: TrainingData, WorkflowSamples, ValidationEpisodes {
+final class TinyChoices: ChoiceSamples, TaskAnswerer, ValidationEpisodes {
   let base: TinyWorkflow
   let sampleCount = 10
   /// The share of samples that read the model's own answers.
@@ -43,15 +43,13 @@ final class TinyChoices: TrainingData, WorkflowSamples, ValidationEpisodes {
     tokens(UInt64(sample), 100 + number(task) * 10 + UInt64(option), 1 + option)
   }
 
-  private func prompt(_ task: String, _ sample: Int, _ answers: [String: Int]?) -> [Int32] {
+  private func prompt(_ task: String, _ sample: Int, _ answers: [String: String]?) -> [Int32] {
     var prompt = tokens(UInt64(sample), number(task) + 1, 3 + sample % 4)
     for parent in graph.parents(of: task) {
-      prompt += option(parent, sample, answers.flatMap { $0[parent] } ?? recorded(parent, sample))
+      prompt += option(parent, sample, answers?[parent].flatMap { Int($0) } ?? recorded(parent, sample))
     }
     return prompt
   }
-
-  // MARK: As the ranks see it
 
   func passes(of task: String) -> [String] { usesPredictions ? graph.ancestors(of: task) : [] }
 
@@ -60,19 +58,21 @@ final class TinyChoices: TrainingData, WorkflowSamples, ValidationEpisodes {
     return generator.unit() < share
   }
 
-  func question(_ task: String, sample: Int, answers: [String: Int]) -> ScoreRequest {
+  func question(_ task: String, sample: Int, parentAnswers: [String: String]) -> ScoreRequest {
     ScoreRequest(
-      prompt: prompt(task, sample, answers), continuations: (0..<3).map { option(task, sample, $0) })
+      prompt: prompt(task, sample, parentAnswers), continuations: (0..<3).map { option(task, sample, $0) })
   }
+
+  func text(_ task: String, sample: Int, option: Int) -> String { "\(option)" }
 
   func choice(_ task: String, sample: Int, scores: [[Float]]) -> Int {
     let sums = scores.map { $0.reduce(0, +) / Float($0.count) }
     return sums.indices.max { sums[$0] < sums[$1] } ?? 0
   }
 
-  func sequence(_ task: String, sample: Int, answers: [String: Int]?) -> TokenSequence {
+  func sequence(_ task: String, sample: Int, parentAnswers: [String: String]?) -> TokenSequence {
     TokenSequence(
-      prompt: prompt(task, sample, answers), completion: option(task, sample, recorded(task, sample)))
+      prompt: prompt(task, sample, parentAnswers), completion: option(task, sample, recorded(task, sample)))
   }
 
   func longestQuestion(_ task: String) -> Int { 24 }
@@ -84,7 +84,7 @@ final class TinyChoices: TrainingData, WorkflowSamples, ValidationEpisodes {
 
   private var heldOut: Range<Int> { 50..<90 }
 
-  func questions(task: String) -> [ScoreRequest] { heldOut.map { question(task, sample: $0, answers: [:]) } }
+  func questions(task: String) -> [ScoreRequest] { heldOut.map { question(task, sample: $0, parentAnswers: [:]) } }
 
   func score(task: String, _ scores: [[[TokenScore]]]) -> ValidationScore {
     var score = ValidationScore(loss: 0, correct: 0, count: heldOut.count)
@@ -99,31 +99,21 @@ final class TinyChoices: TrainingData, WorkflowSamples, ValidationEpisodes {
 
   func majority(task: String) -> Double { 0.35 }
 
-  // MARK: As one process sees it
+  // MARK: Answers in one process
 
-  func longestSequence(task: String) -> Int { 24 }
-  func heldBack(task: String) -> [TokenSequence] { [] }
+  func validationSequences(_ task: String) -> [TokenSequence] { [] }
 
-  func sequences(
-    task: String, samples: [Int], phase: Int, epoch: Int, parentsChange: Bool, adapter: () -> LoRAAdapter
-  ) throws -> [TokenSequence] {
-    var answers: [Int: [String: Int]] = [:]
-    for sample in samples where predicts(sample, phase: phase, epoch: epoch) && usesPredictions {
-      answers[sample] = [:]
+  func answers(
+    _ task: String, samples: [Int], parentAnswers: [[String: String]], adapter: LoRAAdapter, columns: [Int]
+  ) throws -> [String] {
+    guard let scorer else { return [] }
+    let view = AdapterView(
+      adapter, columns: .inference(columns), configuration: base.stage.configuration,
+      device: base.stage.device)
+    return try zip(samples, parentAnswers).map { sample, answers in
+      let request = question(task, sample: sample, parentAnswers: answers)
+      let scores = try scorer.score([request], adapter: view)[0]
+      return text(task, sample: sample, option: choice(task, sample: sample, scores: scores))
     }
-    if !answers.isEmpty, let scorer {
-      let seen = adapter()
-      for pass in passes(of: task) {
-        let view = AdapterView(
-          seen, columns: .inference(base.schedule.viewColumns(of: pass)),
-          configuration: base.stage.configuration, device: base.stage.device)
-        for sample in samples where answers[sample] != nil {
-          let request = question(pass, sample: sample, answers: answers[sample] ?? [:])
-          answers[sample]?[pass] = choice(
-            pass, sample: sample, scores: try scorer.score([request], adapter: view)[0])
-        }
-      }
-    }
-    return samples.map { sequence(task, sample: $0, answers: answers[$0]) }
   }
 }

@@ -1,4 +1,4 @@
-/// The table of wrong inputs.
+/// The table of invalid inputs.
 enum BadInputCases {
   typealias Case = BadInputTests.Case
 

@@ -3,12 +3,12 @@ import TestSupport
 import Testing
 
 extension ClusterJobs {
-  /// `train --cluster --elastic`: the job goes on over the devices that are left.
+  /// `train --cluster --elastic`: the job continues on the remaining devices.
   @Suite(.serialized) struct ClusterElasticTests {
     private static let elastic = ClusterProject.exact + ["--elastic"]
     private static let settings = ClusterFaultTests.settings
 
-    /// Goes on by hand over some of the devices, from a copy of the checkpoint, and compares.
+    /// Resumes manually on some of the devices, from a copy of the checkpoint, and compares.
     static func expectSame(
       _ here: ClusterProject, _ out: String, _ copy: String, over devices: [String],
       _ settings: [String] = settings, onePipeline: Bool = true
@@ -39,7 +39,7 @@ extension ClusterJobs {
       }
     }
 
-    /// Replicas, of which one is lost.
+    /// Replicas, one of which is lost.
     @Test(.enabled(if: RunningTraining.faultsAreWanted), arguments: [0, 2])
     func aKilledReplicaIsLeftOut(rank: Int) throws {
       try ClusterProject.with(devices: 3) { here in
@@ -55,7 +55,7 @@ extension ClusterJobs {
       }
     }
 
-    /// The plan that was given is one over all devices.
+    /// The given plan uses all devices.
     @Test(.enabled(if: RunningTraining.faultsAreWanted)) func theGivenPlanEndsWithItsDevices() throws {
       try ClusterProject.with(devices: 3) { here in
         try here.makePlan(Self.settings)
@@ -68,7 +68,7 @@ extension ClusterJobs {
       }
     }
 
-    /// One after the other, to the last device.
+    /// Devices fail one after the other, until one is left.
     @Test(.enabled(if: RunningTraining.faultsAreWanted)) func severalFailures() throws {
       try ClusterProject.with(devices: 3) { here in
         let training = try ClusterFaultTests.start(here, "run", Self.settings, Self.elastic)
@@ -85,7 +85,7 @@ extension ClusterJobs {
       }
     }
 
-    /// An mpirun that never gets anywhere.
+    /// An mpirun that fails immediately.
     @Test func aJobThatFailsAtOnceIsGivenUp() throws {
       try ClusterProject.with(devices: 3) { here in
         let outcome = try Program.run(
@@ -99,7 +99,7 @@ extension ClusterJobs {
       }
     }
 
-    /// What another device cannot do better is no reason to start again.
+    /// A failure that another device cannot avoid is no reason to restart.
     @Test func whatIsWrongInputIsNotTriedAgain() throws {
       try ClusterProject.with(devices: 2) { here in
         let outcome = try here.train("workflow.yaml/run", [], Self.elastic)

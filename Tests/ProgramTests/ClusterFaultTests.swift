@@ -2,12 +2,12 @@ import Foundation
 import Testing
 
 extension ClusterJobs {
-  /// Ranks that die, stop, or are asked to stop while they train. Belongs to `make test-all`.
+  /// Ranks that die, stop, or are asked to stop while they train. Part of `make test-all`.
   @Suite(.serialized, .enabled(if: RunningTraining.faultsAreWanted)) struct ClusterFaultTests {
-    /// Long enough to meet it at every moment.
+    /// Long enough to be interrupted at any moment.
     static let settings = ["training.epochs=20", "training.checkpointEvery=8"]
 
-    /// A project with the run that nothing disturbs in `whole`.
+    /// A project with an undisturbed run in `whole`.
     static func withWholeRun(
       devices: Int, _ settings: [String] = settings, _ body: (ClusterProject) throws -> Void
     ) throws {
@@ -24,7 +24,8 @@ extension ClusterJobs {
       try RunningTraining(here, ClusterProject.words(out, settings, options), out: out)
     }
 
-    /// The job has ended with a failure that names the rank, and goes on to the end of the undisturbed one.
+    /// Checks that the job has ended with a failure that names the rank, and that it resumes to the result of
+    /// the undisturbed run.
     static func expectFailure(
       _ training: RunningTraining, _ here: ClusterProject, _ out: String, _ settings: [String] = settings,
       names: [String]
@@ -57,7 +58,7 @@ extension ClusterJobs {
       }
     }
 
-    /// With a checkpoint after every step most of the time goes into them.
+    /// With a checkpoint after every step, checkpoints take most of the time.
     @Test func aRankKilledWhileCheckpointsAreMade() throws {
       let settings = ["training.epochs=10", "training.checkpointEvery=1"]
       try Self.withWholeRun(devices: 4, settings) { here in
@@ -80,7 +81,7 @@ extension ClusterJobs {
       }
     }
 
-    /// There is no launcher of this program's that knows what a silent rank means.
+    /// This program's launcher, which knows the meaning of a silent rank, is not involved.
     @Test func aStoppedRankOfAJobThatMpirunHasStarted() throws {
       try ClusterProject.with(devices: 3) { here in
         let training = try RunningTraining(
@@ -105,7 +106,7 @@ extension ClusterJobs {
         #expect(outcome.errors == "\nStopping at the next checkpoint; once more to stop at once.\n")
         let steps = try here.records("run").count
         #expect(steps % 8 == 0 && steps < 210, "\(steps)")
-        // What it says goes on, as a person would paste it.
+        // The printed command resumes the run, pasted as it is.
         let command = try #require(outcome.output.firstMatch(of: /To go on:\n  contexture (.*)\n/)).1
         let resumed = try Program.run(
           [], in: here.project.folder, under: ["/bin/sh", "-c", "exec \"$0\" \(command)"])
@@ -115,7 +116,7 @@ extension ClusterJobs {
       }
     }
 
-    /// Before the ranks have started, too.
+    /// Also before the ranks have started.
     @Test func aRunThatIsAskedToStopAtOnce() throws {
       try ClusterProject.with(devices: 3) { here in
         let training = try Self.start(here, "run")

@@ -15,7 +15,7 @@ import Testing
       under: starter)
   }
 
-  /// A workflow whose model is the tiny one; `plan` needs no data where tokens are given.
+  /// A workflow with the tiny model; `plan` needs no data if tokens are given.
   private static let workflow = """
     name: w
     model: \(tiny)
@@ -79,7 +79,7 @@ import Testing
     }
   }
 
-  /// What is refused: arguments and what the one message says.
+  /// Refused arguments, and the text of the one message.
   static let refused: [([String], String)] = [
     (["--model", "no/where", "--ranks", "2", "--out", "c.yaml"], "contexture: no/where: no such model"),
     (["--model", tiny, "--hosts", "none.yaml", "--out", "c.yaml"], "contexture: none.yaml: "),
@@ -100,7 +100,7 @@ import Testing
     }
   }
 
-  /// A script that starts ranks without this program's help.
+  /// A script that starts ranks without this program's launcher.
   private static func start(_ ranks: String) -> String {
     """
     export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_pml=ob1
@@ -122,7 +122,7 @@ import Testing
     }
   }
 
-  /// Started by hand, the ranks find the job, and rank 0 writes the file.
+  /// If started manually, the ranks detect the job, and rank 0 writes the file.
   @Test func ranksStartedByMpirunTakePart() throws {
     try Fixtures.withTemporaryDirectory { folder in
       try write(Self.start(#"-np 2 "$@""#), "start.sh", folder)

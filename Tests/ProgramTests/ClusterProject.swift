@@ -11,7 +11,7 @@ import Testing
 struct ClusterProject {
   let project: TinyProject
 
-  /// Devices of one host, so slow on paper that the planner shares the layers out, on fast links.
+  /// Devices of one host with fast links, described as so slow that the planner distributes the layers.
   static func cluster(_ names: [String], host: String? = "localhost") -> String {
     let devices = names.map { name in
       "  - {name: \(name), memory: 1000000000, described: {peak: 2.0e+8, efficiency: 1, overhead: 0}"
@@ -43,10 +43,10 @@ struct ClusterProject {
     try text.write(toFile: path(name), atomically: true, encoding: .utf8)
   }
 
-  /// Writes a script that starts ranks as somebody does who knows Open MPI and not this program's launcher.
+  /// Writes a script that starts ranks without this program's launcher, as an Open MPI user would.
   ///
-  /// - Parameter ranks: what `mpirun` is given; `"$@"` stands for the program and its words.
-  /// - Returns: the words that start the script.
+  /// - Parameter ranks: the arguments of `mpirun`; `"$@"` is the program with its arguments.
+  /// - Returns: the command that starts the script.
   func writeLauncher(_ ranks: String) throws -> [String] {
     try write(
       """
@@ -56,10 +56,10 @@ struct ClusterProject {
     return ["/bin/sh", "./start.sh"]
   }
 
-  /// Exact on the wire, with one thread a rank.
+  /// Exact on the wire, with one thread per rank.
   static let exact = ["--cluster", "cluster.yaml", "--wire", "float32", "--workers", "1", "--one-pipeline"]
 
-  /// The words of `contexture train`.
+  /// The arguments of `contexture train`.
   static func words(_ out: String, _ settings: [String], _ options: [String]) -> [String] {
     ["train", "workflow.yaml", "--out", out] + settings.flatMap { ["--set", $0] } + options
   }
@@ -71,12 +71,12 @@ struct ClusterProject {
     try Program.run(Self.words(out, settings, options), in: project.folder, shell: shell, under: starter)
   }
 
-  /// Lets `contexture plan` write `plan.json`, and changes the pipeline of each task.
+  /// Makes `contexture plan` write `plan.json`, and changes the pipeline of each task.
   func makePlan(_ settings: [String] = [], _ change: (inout Plan.Pipeline) -> Void = { _ in }) throws {
     try makePlan(settings, ofEachTask: { change(&$0.pipelines[0]) })
   }
 
-  /// The same with the whole plan of each task.
+  /// The same, but changes the whole plan of each task.
   func makePlan(_ settings: [String], ofEachTask change: (inout Plan) -> Void) throws {
     let words = [
       "plan", "workflow.yaml", "--cluster", "cluster.yaml", "--out", "plan.json", "--one-pipeline",
@@ -102,7 +102,7 @@ struct ClusterProject {
     }
   }
 
-  /// Whether two runs ended with the same bytes.
+  /// Whether a file of two runs has the same bytes.
   func isSame(_ one: String, _ other: String, file: String = "adapter.safetensors") -> Bool {
     FileManager.default.contentsEqual(atPath: path("\(one)/\(file)"), andPath: path("\(other)/\(file)"))
       && exists("\(one)/\(file)")

@@ -4,18 +4,18 @@ import Foundation
 import Testing
 
 extension ClusterJobs {
-  /// What `train --cluster` refuses: one message, nothing left running, no run folder.
+  /// Inputs that `train --cluster` refuses: one message, nothing left running, no run folder.
   @Suite(.serialized) struct ClusterRefusalTests {
     struct Case: Sendable, CustomTestStringConvertible {
       let name: String
       var settings: [String] = []
       var options = ClusterProject.exact
-      /// Commands of `sh` before the program.
+      /// `sh` commands that run before the program.
       var shell = ":"
       var status: Int32 = 2
-      /// Makes what is wrong.
+      /// Creates the fault.
       var prepare: @Sendable (ClusterProject) throws -> Void = { _ in }
-      /// Each must stand in the message.
+      /// Each must be in the message.
       let expected: [String]
 
       var testDescription: String { name }
@@ -139,7 +139,7 @@ extension ClusterJobs {
         expected: ["--tokens: needs several devices; give --cluster FILE, or leave --tokens out"]),
     ]
 
-    /// Runs the program and looks for what it left: processes with a mark of their own in the environment.
+    /// Runs the program and looks for what it left behind: processes with a mark in their environment.
     private func refuse(
       _ here: ClusterProject, _ example: Case, under starter: [String] = []
     ) throws -> Program.Outcome {
@@ -160,7 +160,7 @@ extension ClusterJobs {
       try ClusterProject.with(devices: 2, choosesOnly: false) { here in
         try example.prepare(here)
         let outcome = try refuse(here, example)
-        // ssh has words of its own for a host that does not answer.
+        // ssh has its own messages for a host that does not answer.
         if example.status == 2 {
           #expect(outcome.errors.count { $0 == "\n" } == 1, "\(outcome.errors)")
         }
@@ -195,7 +195,7 @@ extension ClusterJobs {
       }
     }
 
-    /// Ranks that nobody of this program has started.
+    /// Ranks that were not started by this program.
     @Test(arguments: [
       (#"-np 3 "$@""#, "the plan has 2 devices, but the job has 3 ranks; start one rank for each device"),
       (

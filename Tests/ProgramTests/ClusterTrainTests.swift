@@ -5,7 +5,7 @@ import Testing
 extension ClusterJobs {
   /// `train --cluster` through the built program, with real ranks under a real mpirun.
   @Suite(.serialized) struct ClusterTrainTests {
-    /// The same training in one process.
+    /// Runs the same training in one process.
     private func trainAlone(_ here: ClusterProject, _ settings: [String], microBatch: Int) throws {
       let outcome = try here.train("alone", settings + ["training.microBatchSamples=\(microBatch)"], [])
       #expect(outcome.status == 0, "\(outcome)")
@@ -35,7 +35,7 @@ extension ClusterJobs {
       }
     }
 
-    /// What the launcher hands to the ranks may be longer than one variable of the environment.
+    /// The data that the launcher passes to the ranks may be longer than one environment variable.
     @Test func aLongClusterFileReachesTheRanks() throws {
       try ClusterProject.with(devices: 2) { here in
         let long = String(repeating: "0123456789", count: 30_000)
@@ -48,11 +48,11 @@ extension ClusterJobs {
       }
     }
 
-    /// Groups of both kinds, whatever a planner would make of such a small model.
+    /// Groups of both kinds, whatever a planner would choose for such a small model.
     @Test(arguments: [2, 4], ["predicted", "mixed(0.5)"])
     func predictedAnswersGiveTheBitsOfOneProcess(ranks: Int, parentAnswers: String) throws {
       try ClusterProject.with(devices: ranks) { here in
-        // Measured while they train, phases may end elsewhere than planned.
+        // With validation during training, phases may end at other steps than planned.
         let settings = ["training.parentAnswers=\(parentAnswers)", "training.validateEvery=2"]
         try here.makePlan(settings) { pipeline in
           typealias Stage = Plan.Stage
@@ -73,7 +73,7 @@ extension ClusterJobs {
       }
     }
 
-    /// A micro-batch each, so that the gradients are summed in one process's order.
+    /// One micro-batch each, so that the gradients are summed in the order of one process.
     @Test(arguments: ["gold", "predicted"])
     func replicasGiveTheBitsOfOneProcess(parentAnswers: String) throws {
       try ClusterProject.with(devices: 4) { here in
@@ -98,7 +98,7 @@ extension ClusterJobs {
       }
     }
 
-    /// Without `--one-pipeline` the planner may replicate; the losses then differ in their last digits alone.
+    /// Without `--one-pipeline` the planner may replicate; the losses then differ only in their last digits.
     @Test func thePlannersReplicasAreCloseToOneProcess() throws {
       try ClusterProject.with(devices: 2) { here in
         expectDone(try here.train("run", [], ClusterProject.exact.filter { $0 != "--one-pipeline" }))
@@ -128,7 +128,7 @@ extension ClusterJobs {
         let settings = ["training.precision=bfloat16"]
         let outcome = try here.train("run", settings, shell: Self.withoutBFloat16)
         #expect(outcome.status == 0 && outcome.output.contains(" in bfloat16 over 2 devices"), "\(outcome)")
-        // Both ranks emulate; one says it.
+        // Both ranks emulate; only one reports it.
         #expect(outcome.errors.hasPrefix("note: bfloat16 is emulated"), "\(outcome.errors)")
         #expect(outcome.errors.count { $0 == "\n" } == 1, "\(outcome.errors)")
         let size = try here.plan("run").phases[0].plan.pipelines[0].microBatch
@@ -139,7 +139,7 @@ extension ClusterJobs {
       }
     }
 
-    /// As if it had been begun by other processors.
+    /// As if the run had been started on other processors.
     @Test func aRunGoesOnInTheFormatItWasBegunIn() throws {
       try ClusterProject.with(devices: 2) { here in
         let settings = ["training.precision=auto"]

@@ -75,7 +75,7 @@ import Testing
 
   @Test func aFailedWriteLeavesNothing() throws {
     try Fixtures.withTemporaryDirectory { folder in
-      // A limit on the size of files stands in for a full disk.
+      // A file size limit simulates a full disk.
       let outcome = try Program.run(
         ["data", "make", "iov", "--episodes", "1000", "--out", "new/iov"], in: folder,
         shell: "trap '' XFSZ; ulimit -f 64")

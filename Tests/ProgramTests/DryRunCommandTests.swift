@@ -3,7 +3,7 @@ import ProjectFixtures
 import Runs
 import Testing
 
-/// The figures of a training that has not begun.
+/// The figures of a training that has not started.
 @Suite("contexture train --dry-run") struct DryRunCommandTests {
   private func contents(_ project: TinyProject) throws -> [String] {
     try FileManager.default.subpathsOfDirectory(atPath: project.folder.path).sorted()

@@ -4,8 +4,9 @@ import ProjectFixtures
 import TestSupport
 import Testing
 
-/// The programs where bfloat16 is not multiplied in hardware. The matrix library is told to leave out what newer
-/// processors have (a variable of its own, without meaning on processors of another kind, which have none).
+/// The programs on processors that do not multiply bfloat16 in hardware. A variable of the matrix library
+/// makes it leave out the features of newer processors (it has no effect on processors of another kind, which
+/// lack them).
 @Suite(.serialized) struct EmulatedBFloat16Tests {
   private static let note = "note: bfloat16 is emulated on this processor: no faster than float32"
   private static let model = Fixtures.url("training/models/grouped").path
@@ -58,12 +59,12 @@ import Testing
       let (exact, rounded) = (try logits("float32"), try logits("bfloat16"))
       let largest = exact.map(abs).max() ?? 0
       let difference = zip(exact, rounded).map { abs($0 - $1) }.max() ?? 0
-      // A dozen stored numbers on the way, each rounded by at most 2⁻⁸ of its size.
+      // The values pass through a dozen stored numbers, each rounded by at most 2⁻⁸ of its size.
       #expect(difference > 0 && difference < 12 * 0x1p-8 * largest, "\(difference) of \(largest)")
     }
   }
 
-  /// Emulated weights take four bytes: a plan must not count two.
+  /// Emulated weights take four bytes each; a plan must not count two.
   @Test func aProfileTellsWhatWeightsTake() throws {
     try Fixtures.withTemporaryDirectory { folder in
       let outcome = try run(

@@ -4,14 +4,13 @@ import Foundation
 import Testing
 
 extension ClusterJobs {
-  /// Links that are cut and hosts whose processes all die, on emulated hosts. Needs root; belongs to
-  /// `make test-all`.
+  /// Cut links and hosts whose processes all die, on emulated hosts. Needs root; part of `make test-all`.
   @Suite(.serialized, .enabled(if: RunningTraining.hostsCanBeMade)) struct EmulatedFaultTests {
     private static let settings = ClusterFaultTests.settings
     private static let devices = ["d0", "d1", "d2"]
 
-    /// A training on three emulated hosts named as the devices; `left.yaml` and `cluster.yaml` are for going on
-    /// without them.
+    /// A training on three emulated hosts with the devices' names; `left.yaml` and `cluster.yaml` are for
+    /// resuming without them.
     private func start(_ here: ClusterProject, _ options: [String]) throws -> RunningTraining {
       try here.write("hosts: [{name: d0}, {name: d1}, {name: d2}]", to: "emulated.yaml")
       let words = ClusterProject.words(
@@ -90,7 +89,7 @@ extension ClusterJobs {
       }
     }
 
-    /// The host answers again, but has failed once: the others go on.
+    /// The host answers again, but has failed once: the others continue without it.
     @Test func theOtherHostsGoOn() throws {
       try ClusterProject.with(devices: 3) { here in
         let training = try start(here, ["--elastic"])

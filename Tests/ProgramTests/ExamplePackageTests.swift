@@ -2,7 +2,7 @@ import Foundation
 import ProjectFixtures
 import Testing
 
-/// The package in Examples/answers, which `make example` has built under the thread sanitizer.
+/// The package in Examples/answers, which `make example` builds under the thread sanitizer.
 struct ExamplePackageTests {
   private static let program = ProcessInfo.processInfo.environment["CONTEXTURE_EXAMPLE"]
 

@@ -38,7 +38,7 @@ import Testing
   }
 
   @Test func aReaderThatGoesAwayEndsItQuietly() throws {
-    // The pipe's reader ends at once; the program is started when it is gone.
+    // The pipe's reader ends at once; the program is started after that.
     let outcome = try Program.run(
       ["model", "inspect", "Fixtures/checkpoint/tiny-llama"],
       shell: "exec 3>&2; { sleep 0.3; cd \"$1\"; shift; \"$@\" 2>&3; echo $? >&3; } | : ; exit 0")

@@ -3,14 +3,14 @@ import TestSupport
 import Testing
 
 @Suite("Help pages") struct HelpTests {
-  /// The paths of all commands, found in the help pages themselves.
+  /// The paths of all commands, found in the help pages.
   private static func commands(below path: [String] = []) throws -> [[String]] {
     let page = try Program.run(path + ["--help"]).output
     var found = [path]
     guard let list = page.range(of: "SUBCOMMANDS:\n") else { return found }
     for line in page[list.upperBound...].split(separator: "\n", omittingEmptySubsequences: false) {
       guard !line.isEmpty else { break }
-      // A name stands two columns in; what goes on from the line before stands further in.
+      // A command's name is indented by two columns, continuation lines by more.
       guard line.hasPrefix("  "), let name = line.dropFirst(2).split(separator: " ").first,
         line.dropFirst(2).hasPrefix(name)
       else { continue }
@@ -30,7 +30,7 @@ import Testing
         #expect(page.output.contains("\nEXAMPLE\n  contexture "), "\(path)")
         #expect(page.output.contains("\nEXIT CODES\n"), "\(path)")
       }
-      // A line that is broken goes on at the margin, and is no longer the command that was written.
+      // A wrapped line continues at the margin, and is no longer a valid command.
       let parts = page.output.split(separator: "\nEXAMPLE\n", maxSplits: 1)
       let examples = parts.count > 1 ? parts[1].split(separator: "\n", omittingEmptySubsequences: false) : []
       for line in examples.prefix(while: { !$0.isEmpty }) {

@@ -16,7 +16,7 @@ import Testing
     }
   }
 
-  /// The script that fetches the model before anything is built names the same bytes.
+  /// The script that fetches the model before the build pins the same bytes.
   @Test func theScriptPinsTheSameModel() throws {
     let script = try String(
       contentsOf: Fixtures.packageRoot.appendingPathComponent("scripts/fetch-model.sh"), encoding: .utf8)
@@ -29,8 +29,9 @@ import Testing
     }
   }
 
-  /// A stand-in for Python that runs `script` for the download, to see what is done with what arrives. It is a
-  /// link to a program that nobody is writing: one that was just written may be busy when it is started.
+  /// Fetches with a stand-in for Python that runs `script` as the download, to check how the result is
+  /// handled. It is a link to a program that nothing is writing: a program just written may be busy when it
+  /// is started.
   private func fetch(_ script: String, in folder: URL) throws -> Program.Outcome {
     let tools = folder.appendingPathComponent("tools")
     try FileManager.default.createDirectory(at: tools, withIntermediateDirectories: true)
@@ -93,7 +94,7 @@ import Testing
     let logProbabilities: [Double]
   }
 
-  /// Against the transformers library (see the manifest beside the fixture).
+  /// Compares with the transformers library (see the manifest next to the fixture).
   @Test(.enabled(if: Fixtures.baseModel != nil, "the base model is not there: make model fetches it"))
   func scoresAreThoseOfTheReference() throws {
     let golden = try JSONDecoder().decode(

@@ -4,7 +4,7 @@ import ProjectFixtures
 import Testing
 
 @Suite("contexture plan") struct PlanTests {
-  /// 'plan' says what 'train --cluster' would refuse, and which devices have no part.
+  /// 'plan' reports what 'train --cluster' would refuse, and unused devices.
   @Test func aPlanNamesWhatCannotBe() throws {
     try TinyProject.with { project in
       try """
@@ -25,7 +25,7 @@ import Testing
     }
   }
 
-  /// The trainer merges frozen columns into the weights only where nothing else computes with them.
+  /// The trainer merges frozen columns into the weights only if nothing else computes with them.
   @Test(arguments: [
     ([], false), (["training.validateEvery=0"], true), (["training.frozenRatio=1"], true),
     (["training.validateEvery=0", "training.parentAnswers=predicted"], false),

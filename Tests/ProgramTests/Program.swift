@@ -2,9 +2,9 @@ import Foundation
 import Glibc
 import TestSupport
 
-/// The built program, run as a person runs it.
+/// Runs the built program as a user would.
 enum Program {
-  /// What a run left behind.
+  /// The outcome of a run.
   struct Outcome {
     let status: Int32
     let output: String
@@ -13,7 +13,7 @@ enum Program {
 
   struct CannotRun: Error { let reason: String }
 
-  /// Stands beside the test bundle, because one build makes both.
+  /// In the folder of the test bundle, because one build makes both.
   static let url = built("contexture")
 
   /// A program of this package.
@@ -25,12 +25,12 @@ enum Program {
   /// Runs the program to its end, with an 80-column terminal and no input.
   ///
   /// - Parameters:
-  ///   - folder: where it runs; `nil` for the package's root.
+  ///   - folder: the working folder; `nil` for the package's root.
   ///   - path: a folder that is searched for programs before the others.
-  ///   - output: a file that standard output goes to instead.
-  ///   - shell: commands of `sh` that come first, such as `ulimit -f 8`.
-  ///   - starter: a command that starts the program, which follows as its arguments.
-  ///   - program: another program than `contexture`.
+  ///   - output: a file that receives standard output.
+  ///   - shell: `sh` commands to run first, such as `ulimit -f 8`.
+  ///   - starter: a command that starts the program; the program and its arguments are appended.
+  ///   - program: a program other than `contexture`.
   static func run(
     _ arguments: [String], in folder: URL? = nil, path: String? = nil, output: String? = nil,
     shell: String = ":", under starter: [String] = [], program: URL = Program.url
@@ -73,7 +73,7 @@ enum Program {
     while waitpid(process, &status, 0) < 0 {
       guard errno == EINTR else { throw CannotRun(reason: String(cString: strerror(errno))) }
     }
-    // The shell's convention: 128 and the signal's number for a program that a signal ended.
+    // The shell's convention: 128 plus the signal's number if a signal ended the program.
     return status & 0x7F == 0 ? (status >> 8) & 0xFF : 128 + (status & 0x7F)
   }
 }

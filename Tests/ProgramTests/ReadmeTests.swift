@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// What the README tells people to write is what the program reads.
+/// The program accepts what the README tells users to write.
 @Suite("README") struct ReadmeTests {
   /// The contents of the first fenced block of a language.
   private func block(_ language: String) throws -> String {

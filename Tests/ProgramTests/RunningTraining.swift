@@ -3,7 +3,7 @@ import ClusterLaunch
 import Foundation
 import Testing
 
-/// A job of the built program that runs while something is done to it.
+/// A job of the built program that a test disturbs while it runs.
 final class RunningTraining {
   private let process = Process()
   private let here: ClusterProject
@@ -11,25 +11,26 @@ final class RunningTraining {
   private let mark: JobProcesses
   private let streams = UUID().uuidString
 
-  /// Whether the slow tests are wanted.
+  /// Whether the slow tests are enabled.
   static let faultsAreWanted = ProcessInfo.processInfo.environment["CONTEXTURE_SLOW"] == "1"
-  /// The same, where hosts can be emulated.
+  /// Whether the slow tests are enabled and hosts can be emulated.
   static let hostsCanBeMade =
     faultsAreWanted
     && Machine(environment: ProcessInfo.processInfo.environment, isRoot: geteuid() == 0).features()
       .namespaceObstacle == nil
 
-  /// The variable that marks what a test has started.
+  /// The variable that marks processes started by a test.
   static let variable = "CONTEXTURE_TEST"
 
-  /// A job has to end within 10 s of a fault; a machine that is busy with other tests is given twice that.
+  /// A job has to end within 10 s of a fault. The limit is twice that, for a machine that is busy with other
+  /// tests.
   static let limit = 20.0
 
   /// Starts the program in the project's folder.
   ///
   /// - Parameters:
-  ///   - out: the run folder it makes.
-  ///   - starter: a command that starts the program, which follows as its arguments.
+  ///   - out: the run folder that it creates.
+  ///   - starter: a command that starts the program; the program and its arguments are appended.
   init(_ here: ClusterProject, _ words: [String], out: String, under starter: [String] = []) throws {
     (self.here, self.out) = (here, out)
     let value = UUID().uuidString
@@ -52,7 +53,7 @@ final class RunningTraining {
     (try? String(contentsOfFile: here.path(streams + name), encoding: .utf8)) ?? ""
   }
 
-  /// Waits until `condition` holds; not beyond the process's end, nor for ever.
+  /// Waits until `condition` holds, at most until the process ends or a time limit passes.
   func wait(for what: String, until condition: () -> Bool) throws {
     let end = ContinuousClock.now + .seconds(60)
     while !condition() {
@@ -63,7 +64,7 @@ final class RunningTraining {
     }
   }
 
-  /// Waits until so many steps are done.
+  /// Waits until `count` steps are done.
   func wait(forSteps count: Int) throws {
     let file = here.path("\(out)/metrics.jsonl")
     try wait(for: "step \(count)") {
@@ -71,7 +72,7 @@ final class RunningTraining {
     }
   }
 
-  /// The processes of the ranks, by rank.
+  /// The ranks' processes, by rank.
   func ranks() -> [Int: pid_t] {
     var found: [Int: pid_t] = [:]
     for process in mark.running() where Self.isProgram(process) {
@@ -85,7 +86,7 @@ final class RunningTraining {
     return found
   }
 
-  /// The process that started the ranks, which is not this one's child under `cluster emulate`.
+  /// The process that started the ranks; under `cluster emulate` it is not a child of this process.
   func launcher() throws -> pid_t {
     let found = mark.running().first { process in
       Self.isProgram(process) && Self.words(process, "cmdline").dropFirst().first == "train"
@@ -110,8 +111,8 @@ final class RunningTraining {
 
   func signal(_ number: Int32) { Glibc.kill(identifier, number) }
 
-  /// Does something to the job while its launcher stands still, waits until no rank is left, copies the run
-  /// folder as it is then, and lets the launcher go on.
+  /// Applies a fault to the job while its launcher is stopped, waits until no rank is left, copies the run
+  /// folder in that state, and lets the launcher continue.
   func copyRun(to copy: String, after fault: () throws -> Void) throws {
     let launcher = try launcher()
     Glibc.kill(launcher, SIGSTOP)
@@ -121,7 +122,7 @@ final class RunningTraining {
     try FileManager.default.copyItem(atPath: here.path(out), toPath: here.path(copy))
   }
 
-  /// Waits for the end; with the seconds that takes, and the processes that are left 2 s later.
+  /// Waits for the end. Returns the seconds that takes, and the processes that are left 2 s later.
   func end() throws -> (outcome: Program.Outcome, seconds: Double, left: [pid_t]) {
     let start = ContinuousClock.now
     try? wait(for: "end") { false }

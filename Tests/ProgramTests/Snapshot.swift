@@ -2,9 +2,9 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Text that people read, kept in `Fixtures/snapshots`.
+/// Text for users, kept in `Fixtures/snapshots`.
 ///
-/// `make snapshots` writes the files anew; look at the differences before they are committed.
+/// `make snapshots` rewrites the files; check the differences before committing them.
 enum Snapshot {
   private static let isRecording = ProcessInfo.processInfo.environment["RECORD_SNAPSHOTS"] == "1"
 

@@ -5,7 +5,7 @@ import ProjectFixtures
 import TestSupport
 import Testing
 
-/// What is done with a run once it is trained.
+/// Commands on a trained run.
 @Suite("contexture evaluate and export") struct TrainedRunTests {
   /// The tiny project with a trained run in the folder `run`.
   private func withRun(_ settings: String..., body: (TinyProject) throws -> Void) throws {
@@ -68,7 +68,7 @@ import Testing
           }
         }
       }
-      // What a child read is what its parent answered.
+      // A child's input has its parent's predicted answer.
       for line in lines where line.parents == .chained {
         for (parent, read) in line.read {
           let answers = lines.filter { $0.episode == line.episode && $0.task == parent }
@@ -91,13 +91,13 @@ import Testing
       #expect(shown.output.contains("Training noted: colour: its columns did not move"), "\(shown)")
       let json = try Program.run(["evaluate", "run", "--format", "json"], in: project.folder)
       #expect(json.output.contains(#""learnt" : false"#) && json.output.contains(#""majority" : "#))
-      // The base model was not trained, so nothing is said of what it learnt.
+      // The base model was not trained, so the report has nothing about what it learnt.
       let base = try Program.run(["evaluate", "run", "--base"], in: project.folder)
       #expect(base.status == 0 && !base.output.contains("not learnt"))
     }
   }
 
-  /// From the workflow file to an adapter that other programs load.
+  /// From the workflow file to an adapter that other programs can load.
   @Test func lowerLayersMayGoWithoutAnAdapter() throws {
     try withRun("lora.firstLayer=1") { project in
       let report = try Program.run(["evaluate", "run", "--limit", "2"], in: project.folder)
@@ -150,7 +150,7 @@ import Testing
           "Verified with 4 test episodes, in float32: the largest difference of a logit is 0.0 (tolerance 0.0: "
         )
           == true, "\(done)")
-      // Data that are wrong are found before anything is written.
+      // Invalid data are detected before anything is written.
       let file = project.folder.appendingPathComponent("data/test.jsonl")
       try "{".write(to: file, atomically: true, encoding: .utf8)
       let failed = try Program.run(["export", "run", "--task", "note", "--verify"], in: project.folder)
@@ -166,7 +166,7 @@ import Testing
         ("gguf", "new/deep/mood.gguf", "new/deep/mood.gguf"),
       ] {
         let words = ["export", "run", "--task", "mood", "--format", format, "--out", out]
-        // A limit on the size of files stands in for a full disk.
+        // A file size limit simulates a full disk.
         let failed = try Program.run(words, in: project.folder, shell: "trap '' XFSZ; ulimit -f 8")
         #expect(failed.status == 2 && failed.output.isEmpty, "\(failed)")
         #expect(failed.errors.hasPrefix("contexture: \(file): cannot write "), "\(failed)")
@@ -178,7 +178,7 @@ import Testing
     }
   }
 
-  /// What is deployed knows no answers, comes through a pipe, and runs in any folder.
+  /// Deployment data have no answers, come through a pipe, and can be used in any folder.
   @Test func whatHasNoAnswerYetIsAnsweredFromAPipe() throws {
     try withRun { project in
       let asked =

@@ -5,17 +5,19 @@ import SeededRandom
 import TestSupport
 import Workflows
 
-/// A folder with a tiny random model, data and a workflow of three tasks: everything a run needs, in miniature.
+/// A folder with a tiny random model, data and a workflow of three tasks: everything that a run needs, in
+/// miniature.
 package struct TinyProject {
   package let folder: URL
-  /// Layers of the model.
+  /// The number of the model's layers.
   let layers: Int
-  /// Whether the last task chooses too, as a pipeline needs it of parents that answer; otherwise it writes.
+  /// Whether the last task also answers by choosing an option, which a pipeline requires of parents with
+  /// predicted answers; otherwise it answers in free text.
   let choosesOnly: Bool
   package var workflowFile: String { folder.appendingPathComponent("workflow.yaml").path }
   package var out: String { folder.appendingPathComponent("run").path }
 
-  /// Makes the folder for as long as `body` runs.
+  /// Creates the folder for the duration of `body`.
   package static func with<T>(
     layers: Int = 2, choosesOnly: Bool = false, _ body: (TinyProject) throws -> T
   ) throws -> T {

@@ -3,7 +3,7 @@ import Prompting
 import Testing
 import Tokenization
 
-/// What a model shall answer.
+/// The completions that a model is trained on.
 struct CompletionTests {
   @Test(
     "each answer form, up to the end of the turn",
@@ -23,9 +23,9 @@ struct CompletionTests {
         == (try renderer.prompt(
           task: "decide", episode: SmolLM2Prompts.episode,
           parentAnswers: ["perceive": "the van", "predict": "It slows down."])))
-    // The letter that is scored is the one that is trained.
+    // The letter that is scored is the letter that is trained.
     if form != "text" { #expect(try renderer.letterToken(1) == example.completion[0]) }
-    // Prompt and completion apart are what they are together.
+    // Prompt and completion tokenised separately equal both tokenised together.
     let whole =
       renderer.tokenizer.decode(example.prompt, skipSpecial: false) + reply + "<|im_end|>"
     #expect(example.prompt + example.completion == renderer.tokenizer.encode(whole))

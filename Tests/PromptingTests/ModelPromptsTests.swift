@@ -3,7 +3,7 @@ import Prompting
 import TestSupport
 import Testing
 
-/// What a model's files bring along for prompts.
+/// The prompt-related contents of a model's files.
 struct ModelPromptsTests {
   @Test("a tokenizer.json that is none is named itself, not its folder")
   func tokenizer() throws {

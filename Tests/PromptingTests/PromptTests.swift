@@ -3,7 +3,7 @@ import Prompting
 import Testing
 import Tokenization
 
-/// What a model reads, word for word.
+/// A model's input, word for word.
 struct PromptTests {
   private let parents = ["perceive": "the van", "predict": "It slows down."]
 

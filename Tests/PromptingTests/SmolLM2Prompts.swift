@@ -5,7 +5,7 @@ import TestSupport
 import Tokenization
 import Workflows
 
-/// SmolLM2's vocabulary and chat template, as the tokenizer fixtures hold them.
+/// SmolLM2's vocabulary and chat template, from the tokenizer fixtures.
 enum SmolLM2Prompts {
   private struct VocabularyFile: Decodable {
     let pre: String
@@ -40,7 +40,7 @@ enum SmolLM2Prompts {
     return try ChatTemplate(source: file.source)
   }
 
-  /// A workflow like the example's, with words of its own.
+  /// A workflow like the example's, with its own texts.
   static func workflow(_ overrides: [String] = []) throws -> Workflow {
     let yaml = """
       name: road

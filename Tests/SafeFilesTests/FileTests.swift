@@ -55,7 +55,7 @@ import Testing
     #expect(error?.problem.contains("3 more bytes") == true)
   }
 
-  // Functions of their own: the compiler's region analysis fails at these closures within one another.
+  // Separate functions, because the compiler's region analysis fails on these closures when they are nested.
   private static func fill(_ url: URL, thenFail: Bool) throws {
     try AtomicFolder.write(to: url) { folder in
       try AtomicFile.write("x", to: folder.appendingPathComponent("a"))

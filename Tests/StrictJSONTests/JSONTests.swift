@@ -44,7 +44,7 @@ struct JSONTests {
   }
 
   @Test func keysAreComparedByteByByte() throws {
-    // A letter with its accent as one scalar, and as two: equal strings in Swift, and two tokens of a vocabulary.
+    // An accented letter as one scalar and as two: equal strings in Swift, but two tokens of a vocabulary.
     for others in [0, 40] {
       let more = (0..<others).map { "\"k\($0)\":0," }.joined()
       let value = try parse("{\(more)\"\u{e9}\":1,\"e\u{301}\":2}")

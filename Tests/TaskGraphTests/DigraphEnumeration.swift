@@ -6,7 +6,7 @@ struct Digraph {
   /// `parents[v]` has bit `p` set for an edge `p -> v`.
   let parents: [UInt8]
 
-  /// All `2^(n(n-1))` of them.
+  /// All `2^(n(n-1))` graphs.
   static func each(of count: Int, _ body: (Digraph) throws -> Void) rethrows {
     let pairs = count * (count - 1)
     for code in 0..<(1 << pairs) {
@@ -24,7 +24,7 @@ struct Digraph {
 
   func hasEdge(_ p: Int, _ v: Int) -> Bool { parents[v] >> UInt8(p) & 1 == 1 }
 
-  /// `closure[v]` has bit `a` set where a path of at least one edge leads from `a` to `v` (Warshall).
+  /// `closure[v]` has bit `a` set if a path of at least one edge leads from `a` to `v` (Warshall).
   var closure: [UInt8] {
     var reach = parents
     for middle in 0..<count {

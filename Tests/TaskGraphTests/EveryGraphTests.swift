@@ -37,7 +37,7 @@ import Testing
       let graph = try TaskDependencyGraph(digraph.tasks)
       let closure = digraph.closure
       let names = Array(Digraph.names[..<count])
-      // Level = longest path, which both respects the edges and is the smallest that does.
+      // The level is the longest path: it respects the edges and is the smallest level that does.
       let depths = (0..<count).map(digraph.depth)
       let layers = (1...(depths.max() ?? 1)).map { k in
         names.indices.filter { depths[$0] == k }.map { names[$0] }
@@ -62,7 +62,7 @@ import Testing
   }
 
   @Test(arguments: 1...5) func phasesPartitionTheColumnsOfEveryAcyclicGraph(count: Int) throws {
-    // Blocks of unequal width, so that a mix-up of tasks shows.
+    // Blocks of unequal width, so that confused tasks are detected.
     let widths = Array([2, 3, 1, 4, 2][..<count])
     let rank = widths.reduce(0, +)
     try Digraph.each(of: count) { digraph in
@@ -95,7 +95,7 @@ import Testing
     }
   }
 
-  /// Tasks reported as independent really touch nothing the other computes with, and the reverse.
+  /// Tasks are reported as independent exactly if neither touches anything that the other computes with.
   @Test(arguments: 2...4) func independenceIsExactForEveryAcyclicGraph(count: Int) throws {
     try Digraph.each(of: count) { digraph in
       guard !digraph.isCyclic else { return }
@@ -117,7 +117,7 @@ import Testing
                 holds = holds && (!touches || together)
               }
             }
-            // No group can be split: each task of a larger one touches or is touched by another of it.
+            // No group can be split: in a larger group, each task touches another one or is touched by it.
             for group in groups where group.count > 1 {
               for u in group {
                 holds =

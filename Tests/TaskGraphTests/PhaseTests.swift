@@ -82,7 +82,7 @@ import Testing
     importance[0..<4] = [1, 4, 2, 3]
     importance[4..<8] = [7, 7, 7, 7]
     importance[8..<12] = [0, 5, 0, 0]
-    // The phase's own columns are not looked at.
+    // The phase's own columns are ignored.
     importance[12] = .nan
     let chosen = try phase.freezing(mostImportant: importance)
     #expect(!chosen.isProvisional)
@@ -124,7 +124,7 @@ import Testing
   }
 
   @Test func predictedAnswersWidenWhatATaskReads() throws {
-    // 'y' reads 'p', whose own answer needs 'q'; 'x' refines 'q'. In both orders of the file.
+    // 'y' reads 'p', and the prediction of 'p' needs 'q'; 'x' refines 'q'. Tested in both orders of the file.
     let x: (name: String, parents: [String]) = ("x", ["q", "s"])
     let y: (name: String, parents: [String]) = ("y", ["p"])
     for (first, second) in [(x, y), (y, x)] {

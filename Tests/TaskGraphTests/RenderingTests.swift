@@ -97,7 +97,7 @@ import Testing
     #expect(graph.dot(blocks: blocks).contains(#"t0 [label="a\"]<b>#\\`\n\ncolumns 0"];"#))
   }
 
-  /// What Foundation reads back from our JSON is what the values say.
+  /// Foundation reads our JSON back as the same values.
   @Test func jsonReadsBack() throws {
     let name = "a\"b\\\u{1}\n\t\r é 語 🚗\u{7F}"
     let graph = try TaskDependencyGraph([(name, []), ("child", [name]), ("other", [name])])

@@ -1,6 +1,6 @@
 import Tensor
 
-/// All that an attention layer needs on the device, for a batch of `rows` rows.
+/// Everything that an attention layer needs on the device, for a batch of `rows` rows.
 struct AttentionBench {
   let bench: Workbench
   let reference: AttentionReference
@@ -36,12 +36,12 @@ struct AttentionBench {
     dFused = bench.matrix(rows, shape.fusedColumns, as: type)
   }
 
-  /// Rows of inputs as the layer below would hand them over.
+  /// Rows of inputs like those from the layer below.
   func randomRows(_ count: Int, seed: UInt64) -> HostMatrix {
     .random(count, shape.fusedColumns, seed: seed, in: -1.5...1.5, as: type)
   }
 
-  /// Runs forward and returns `out`; rows of no segment stay NaN.
+  /// Runs forward and returns `out`; rows outside of the segments remain NaN.
   @discardableResult
   func forward(_ fused: HostMatrix, _ segments: [AttentionSegment]) -> HostMatrix {
     bench.operations.attention(
@@ -50,7 +50,7 @@ struct AttentionBench {
     return bench.download(out)
   }
 
-  /// Runs backward and returns `dFused`; rows of no segment stay NaN.
+  /// Runs backward and returns `dFused`; rows outside of the segments remain NaN.
   @discardableResult
   func backward(_ dOut: HostMatrix, _ segments: [AttentionSegment]) -> HostMatrix {
     bench.operations.attentionBackward(
@@ -67,7 +67,7 @@ struct AttentionBench {
         .reshaped(rows: shape.heads, columns: segment.count))
   }
 
-  /// Whole sequences of these lengths, one after the other.
+  /// Whole sequences of the given lengths, one after the other.
   static func sequences(_ lengths: [Int]) -> [AttentionSegment] {
     var row = 0
     return lengths.map { length in
@@ -76,9 +76,9 @@ struct AttentionBench {
     }
   }
 
-  /// The relative error that independent roundings leave. Queries, keys, probabilities and outputs, and in
-  /// backward the gradients of scores, queries and keys, are stored with one rounding each; an error of a
-  /// score, a sum over one head, changes its probability by as much: together below 8 roundings. Sums in
-  /// float32 add about the square root of their number of terms.
+  /// The relative error caused by independent roundings. Queries, keys, probabilities and outputs, and in the
+  /// backward pass the gradients of scores, queries and keys, are each stored with one rounding. An error of
+  /// a score, which is a sum over one head, changes its probability by as much. Together this is less than 8
+  /// roundings. Sums in float32 add about the square root of their number of terms.
   var tolerance: Double { 8 * type.roundoff + 2 * Double(rows * shape.dimension).squareRoot() * u }
 }

@@ -1,13 +1,13 @@
 import Tensor
 import Testing
 
-/// Sequences of one batch do not see each other: not even a NaN crosses, and not one bit changes.
+/// Sequences of one batch do not influence each other: not even a NaN crosses over, and not one bit changes.
 struct AttentionIsolationTests {
   static let lengths = [5, 9, 3]
   static let rows = 20
   static let shape = AttentionShape(heads: 4, keyValueHeads: 2, dimension: 8)
 
-  /// What a row of `out`, `lse` and `dFused` is made of, for one segment.
+  /// The results for one segment: its rows of `out`, `lse` and `dFused`.
   private func result(
     _ fused: HostMatrix, _ dOut: HostMatrix, of segment: AttentionSegment, _ type: ElementType
   ) -> [[UInt8]] {
@@ -31,7 +31,7 @@ struct AttentionIsolationTests {
     let alone = result(fused, dOut, of: segment, type)
     let others = (0..<Self.rows).filter { !(segment.row..<segment.row + segment.count).contains($0) }
 
-    // Other tokens, then none that is a number: padding rows among them.
+    // First other tokens, then only NaN, padding rows included.
     let replacements = [
       HostMatrix.random(Self.rows, Self.shape.fusedColumns, seed: 3, as: type),
       HostMatrix(rows: Self.rows, columns: Self.shape.fusedColumns, repeating: .nan),
@@ -46,7 +46,7 @@ struct AttentionIsolationTests {
     }
   }
 
-  /// Where a sequence stands in the batch, and what stands around it, changes nothing either.
+  /// The position of a sequence in the batch, and its surroundings, do not change its result either.
   @Test(arguments: ElementType.computed)
   func aSequenceAloneGivesTheSameBits(_ type: ElementType) {
     let batch = AttentionBench(Self.shape, rows: Self.rows, as: type)
@@ -57,8 +57,8 @@ struct AttentionIsolationTests {
     #expect(batch.bench.bytes(batch.out.rows(5..<14)) == alone.bench.bytes(alone.out))
   }
 
-  /// A later token changes nothing before it, forward; a gradient that arrives early changes nothing of
-  /// later tokens, backward.
+  /// A later token does not change earlier outputs. A gradient at an earlier token does not change gradients
+  /// of later tokens.
   @Test(arguments: ElementType.computed)
   func theFutureIsNotSeen(_ type: ElementType) {
     let layer = AttentionBench(Self.shape, rows: 11, as: type)
@@ -77,7 +77,7 @@ struct AttentionIsolationTests {
     #expect(gradient.rows(0..<7).values.contains { $0 != 0 })
   }
 
-  /// Rows beyond the last sequence belong to nobody.
+  /// Rows beyond the last sequence belong to no sequence.
   @Test(arguments: ElementType.computed)
   func paddingRowsAreLeftAlone(_ type: ElementType) {
     let layer = AttentionBench(Self.shape, rows: Self.rows, as: type)

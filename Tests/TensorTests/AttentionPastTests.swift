@@ -1,11 +1,13 @@
 import Tensor
 import Testing
 
-/// A sequence computed in pieces, each seeing the pieces before it, equals the sequence computed at once.
+/// A sequence computed in pieces, each attending to the pieces before it, equals the sequence computed at
+/// once.
 struct AttentionPastTests {
   static let shape = AttentionShape(heads: 4, keyValueHeads: 2, dimension: 8)
 
-  /// A prompt and behind it, in the same batch, three continuations that each see the prompt and themselves.
+  /// A prompt followed, in the same batch, by three continuations that each attend to the prompt and to
+  /// themselves.
   @Test(arguments: ElementType.computed)
   func continuationsOfOnePrompt(_ type: ElementType) {
     let layer = AttentionBench(Self.shape, rows: 24, as: type)
@@ -36,7 +38,7 @@ struct AttentionPastTests {
     }
   }
 
-  /// A branch of a branch: the past is two runs of rows that do not touch, in the order of the sequence.
+  /// A branch of a branch: its past is two runs of rows that are not adjacent, in the order of the sequence.
   @Test(arguments: ElementType.computed)
   func aPastOfSeveralRuns(_ type: ElementType) {
     let layer = AttentionBench(Self.shape, rows: 16, as: type)
@@ -56,7 +58,8 @@ struct AttentionPastTests {
     expectClose(out.rows(4..<8), expected.rows(8..<12), relative: layer.tolerance)
   }
 
-  /// A row's gradient sums over all that look at it: a trunk with a branch that has branches of its own.
+  /// A row's gradient sums over all rows that attend to it: a trunk with a branch that has branches of its
+  /// own.
   @Test(arguments: ElementType.computed)
   func gradientsOfAPastSumOverAllThatSeeIt(_ type: ElementType) {
     let layer = AttentionBench(Self.shape, rows: 24, as: type)
@@ -85,7 +88,7 @@ struct AttentionPastTests {
     #expect(layer.bench.bytes(layer.dFused.rows(22..<24)).allSatisfy { $0 == 0xff }, "nobody's rows")
   }
 
-  /// A key/value cache: tokens arrive in runs, or one by one, into a store that outlives the calls.
+  /// A key/value cache: tokens arrive in runs or one by one, and the cache outlives the calls.
   @Test(arguments: ElementType.computed)
   func aCacheThatGrows(_ type: ElementType) {
     let layer = AttentionBench(Self.shape, rows: 6, capacity: 20, as: type)

@@ -1,10 +1,10 @@
 import Foundation
 import Tensor
 
-/// Rotary embedding and causal attention of one sequence in float64, straight from the definition.
+/// Rotary embedding and causal attention of one sequence in float64, directly from the definition.
 struct AttentionReference {
   var shape: AttentionShape
-  /// `[positions, dimension / 2]`, the float32 values that the device reads.
+  /// `[positions, dimension / 2]`, the float32 values that the device uses.
   var cosine: HostMatrix
   var sine: HostMatrix
 
@@ -21,8 +21,8 @@ struct AttentionReference {
     }
   }
 
-  /// fused `[count, fusedColumns]`, its first token at `position`, attending to itself alone:
-  /// out `[count, heads * dimension]` and the log-sum-exps `[heads, count]`.
+  /// fused `[count, fusedColumns]`, its first token at `position`, attending only to itself: out
+  /// `[count, heads * dimension]` and the log-sum-exps `[heads, count]`.
   func forward(_ fused: HostMatrix, position: Int = 0) -> (out: HostMatrix, lse: HostMatrix) {
     let (count, dimension, heads) = (fused.rows, shape.dimension, shape.heads)
     var out = HostMatrix(rows: count, columns: heads * dimension)
@@ -55,7 +55,7 @@ struct AttentionReference {
     return (out, lse)
   }
 
-  /// Queries and keys turned by their positions' angles, values as they are.
+  /// Queries and keys rotated by their positions' angles; values unchanged.
   private func rotated(_ fused: HostMatrix, position: Int) -> HostMatrix {
     let (dimension, half) = (shape.dimension, shape.dimension / 2)
     var turned = fused

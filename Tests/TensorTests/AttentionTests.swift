@@ -1,7 +1,7 @@
 import Tensor
 import Testing
 
-/// Forward against the float64 reference and backward against its central differences, for sequences of
+/// Compares forward with the float64 reference, and backward with its central differences, for sequences of
 /// different lengths in one batch.
 struct AttentionTests {
   struct Case: Sendable, CustomTestStringConvertible {
@@ -52,7 +52,7 @@ struct AttentionTests {
     }
   }
 
-  /// Scores far apart and large: the softmax is taken relative to the largest.
+  /// Large scores, far apart: the softmax is computed relative to the largest.
   @Test(arguments: ElementType.computed)
   func largeScoresStayFinite(_ type: ElementType) {
     let layer = AttentionBench(
@@ -61,12 +61,12 @@ struct AttentionTests {
     let segment = AttentionSegment(row: 0, count: 9)
     let out = layer.forward(fused, [segment])
     let expected = layer.reference.forward(fused)
-    // The scores reach several hundred; their absolute error, relative to 1, becomes that of p.
+    // The scores reach several hundred; their absolute error becomes the relative error of p.
     expectClose(layer.logSumExps(segment), expected.lse, relative: layer.tolerance)
     #expect(out.values.allSatisfy { $0.isFinite && abs($0) <= 24.0 * (1 + 4 * type.roundoff) })
   }
 
-  /// A sequence that starts later is turned by its own positions' angles.
+  /// A sequence that starts later is rotated by the angles of its own positions.
   @Test(arguments: ElementType.computed)
   func positionsChooseTheAngles(_ type: ElementType) {
     let layer = AttentionBench(

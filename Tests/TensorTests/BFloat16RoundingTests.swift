@@ -1,7 +1,7 @@
 import CKernels
 import Testing
 
-/// Conversion of every bfloat16 pattern, and rounding at and beside every tie.
+/// Conversion of every bfloat16 pattern, and rounding at and next to every tie.
 struct BFloat16RoundingTests {
   static let patterns = (0...UInt16.max).map { $0 }
 
@@ -20,7 +20,7 @@ struct BFloat16RoundingTests {
     #expect(zip(Self.patterns, wide).allSatisfy { $1.bitPattern == UInt32($0) << 16 })
   }
 
-  /// Zeros, subnormals, infinities and all numbers come back as they were; a NaN stays one, with its sign.
+  /// Zeros, subnormals, infinities and all other numbers are unchanged; a NaN stays a NaN, with its sign.
   @Test(arguments: KernelTable.all)
   func everyPatternSurvives(_ table: KernelTable) {
     let back = narrow(Self.patterns.map { UInt32($0) << 16 }, table)
@@ -30,8 +30,8 @@ struct BFloat16RoundingTests {
     #expect(wrong.isEmpty, "\(wrong.prefix(3))")
   }
 
-  /// Between two neighbours: at the middle the one whose last bit is 0, otherwise the nearer; beyond the
-  /// largest number, infinity.
+  /// Between two neighbours, a tie rounds to the one with last bit 0, anything else to the nearer one; beyond
+  /// the largest number, to infinity.
   @Test(arguments: KernelTable.all)
   func tiesGoToEven(_ table: KernelTable) {
     let finite = Self.patterns.filter { $0 & 0x7fff < 0x7f80 }
@@ -47,7 +47,7 @@ struct BFloat16RoundingTests {
     #expect(narrow([0x7f7f_8000, 0xff7f_ffff], table) == [0x7f80, 0xff80])
   }
 
-  /// A NaN whose payload stands in the lower half alone must not become infinity, nor carry into the sign.
+  /// A NaN with a payload only in the lower half must not become infinity, nor carry into the sign.
   @Test(arguments: KernelTable.all)
   func everyNaNStaysNaN(_ table: KernelTable) {
     let payloads: [UInt32] = [0x7f80_0001, 0x7f80_8000, 0x7fff_ffff, 0xff80_0001, 0xffff_ffff, 0x7fc0_0000]

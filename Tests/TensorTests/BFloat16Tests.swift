@@ -1,14 +1,14 @@
 import Tensor
 import Testing
 
-/// The same float32 numbers through a bfloat16 device and through a float32 device. Every stored number
-/// carries one rounding of at most 2⁻⁸, a third of that squared on average; the roundings of independent
-/// numbers add in quadrature, so that a relative error of as many roundings as there are stored operands on
-/// the way is a safe bound.
+/// Sends the same float32 numbers through a bfloat16 device and through a float32 device. Every stored number
+/// has one rounding of at most 2⁻⁸, with a mean square of a third of that squared. The roundings of
+/// independent numbers add in quadrature, so a relative error of one rounding per stored operand on the way
+/// is a safe bound.
 struct BFloat16Tests {
   private let roundoff = ElementType.bfloat16.roundoff
 
-  /// Runs `body` on both devices: what float32 gives is expected of bfloat16.
+  /// Runs `body` on both devices; bfloat16 must give float32's result.
   private func compare(
     roundings: Double, _ what: String, sourceLocation: SourceLocation = #_sourceLocation,
     _ body: (Workbench) -> HostMatrix
@@ -51,9 +51,9 @@ struct BFloat16Tests {
       return (out, layer.backward(dOut.rounded(as: type), segments))
     }
     let (half, single) = (run(.bfloat16), run(.float32))
-    // Inputs, turned queries and keys, probabilities, output.
+    // Inputs, rotated queries and keys, probabilities, output.
     expectClose(half.out, single.out, relative: 5 * roundoff)
-    // And: output's gradient, the scores' gradient, those of queries and keys before they are turned back.
+    // Also the gradients of the output, of the scores, and of queries and keys before they are rotated back.
     expectClose(half.gradient, single.gradient, relative: 9 * roundoff)
   }
 
@@ -68,11 +68,11 @@ struct BFloat16Tests {
       return (loss, bench.download(dx))
     }
     let (half, single) = (run(.bfloat16), run(.float32))
-    // A logit is a sum of 64 products of size 1/3, each off by two roundings in quadrature: below
-    // 2 sqrt(64) / 3 roundings; nine rows' losses of independent signs add three of those, and as much
-    // again for their log-sum-exps.
+    // A logit is a sum of 64 products of size 1/3, each off by two roundings in quadrature: less than
+    // 2 sqrt(64) / 3 roundings. Nine rows' losses of independent signs add a factor of three, and their
+    // log-sum-exps double that.
     #expect(abs(half.loss - single.loss) <= 2 * 3 * (2 * 8.0 / 3) * roundoff)
-    // Stored: x, W, exp(logit), its multiple; and the logits' errors become relative errors of p.
+    // Stored: x, W, exp(logit) and its multiple; also, the logits' errors become relative errors of p.
     expectClose(half.dx, single.dx, relative: (4 + 2 * 8.0 / 3) * roundoff)
   }
 }

@@ -1,7 +1,7 @@
 /// The gradient of `f` at `x` by central differences, one element after the other.
 ///
-/// With a step of 1e-5 the truncation error is about 1e-10 of the third derivative and the rounding error
-/// about 1e-11 of `f`: both far below float32's 6e-8.
+/// With a step of 1e-5, the truncation error is about 1e-10 of the third derivative, and the rounding error
+/// is about 1e-11 of `f`: both far below float32's 6e-8.
 func centralDifferences(at x: HostMatrix, of f: (HostMatrix) -> Double) -> HostMatrix {
   let step = 1e-5
   var point = x

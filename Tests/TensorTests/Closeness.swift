@@ -3,7 +3,7 @@ import Testing
 /// The largest relative error of one float32 operation.
 let u = 0x1p-24
 
-/// Every element within a bound of its own: for operations short enough to bound each rounding.
+/// Checks every element against its own bound. For operations short enough to bound each rounding.
 func expectWithin(
   _ bounds: HostMatrix, _ actual: HostMatrix, _ expected: HostMatrix, _ what: @autoclosure () -> String = "",
   sourceLocation: SourceLocation = #_sourceLocation
@@ -26,9 +26,9 @@ func expectWithin(
   }
 }
 
-/// The error's Euclidean norm within `tolerance` of the expected one's, and no element's error beyond
-/// `tolerance` times the largest element: for chains of operations, where a bound for each element would
-/// be far above what independent roundings, which add in quadrature, do.
+/// Checks that the error's Euclidean norm is within `tolerance` of the expected one's, and that no element's
+/// error exceeds `tolerance` times the largest element. For chains of operations, where a bound for each
+/// element would be far above the effect of independent roundings, which add in quadrature.
 func expectClose(
   _ actual: HostMatrix, _ expected: HostMatrix, relative tolerance: Double,
   _ what: @autoclosure () -> String = "", sourceLocation: SourceLocation = #_sourceLocation
@@ -44,10 +44,11 @@ func expectClose(
     sourceLocation: sourceLocation)
 }
 
-/// The norm of the error over the norm of what was expected, and the same of their largest elements.
+/// The norm of the error relative to the norm of the expected values, and the same for their largest
+/// elements.
 func relativeError(_ actual: HostMatrix, _ expected: HostMatrix) -> (norm: Double, largest: Double) {
   let error = zip(actual.values, expected.values).map { abs($0 - $1) }
-  // NaN must not vanish in a comparison.
+  // NaN must not be lost in a comparison.
   if error.contains(where: \.isNaN) { return (.infinity, .infinity) }
   let norm = error.reduce(0) { $0 + $1 * $1 }.squareRoot()
   let scale = expected.dot(expected).squareRoot()

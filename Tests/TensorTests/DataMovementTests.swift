@@ -1,7 +1,7 @@
 import Tensor
 import Testing
 
-/// Copies in all layouts and types: every element arrives, and nothing beside it is touched.
+/// Copies in all layouts and types: every element arrives, and nothing around it changes.
 struct DataMovementTests {
   struct Case: Sendable, CustomTestStringConvertible {
     var source: ElementType

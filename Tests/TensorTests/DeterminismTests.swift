@@ -2,11 +2,12 @@ import Synchronization
 import Tensor
 import Testing
 
-/// The same inputs give the same bits: again, with another worker's operations, and on all workers at once.
+/// The same inputs give the same bits: in a repetition, with another worker's operations, and on all workers
+/// at once.
 struct DeterminismTests {
   static let shape = AttentionShape(heads: 4, keyValueHeads: 2, dimension: 8)
 
-  /// The bytes of everything that a layer's forward and backward write.
+  /// The bytes of everything that a layer writes in its forward and backward passes.
   private static func fingerprint(_ bench: Workbench, _ operations: any TensorOperations) -> [[UInt8]] {
     let type = bench.device.computeType
     let (rows, hidden, n) = (37, 32, 48)
@@ -63,7 +64,7 @@ struct DeterminismTests {
   func allWorkersAtOnceGiveTheSameBits(_ type: ElementType) {
     let alone = Workbench(type)
     let expected = Self.fingerprint(alone, alone.operations)
-    // More workers than processors, so that some share one.
+    // More workers than processors, so that some share a processor.
     let device = CPUDevice(computeType: type, workers: 5)
     let seen = Mutex<[Int: Bool]>([:])
     device.onEachWorker { index in

@@ -1,8 +1,8 @@
 import Tensor
 import Testing
 
-/// bfloat16 emulated beside bfloat16 multiplied by the processor. ``MatmulTests`` and ``ProjectTests`` hold both
-/// to the exact product; here they are held to each other.
+/// Compares emulated bfloat16 with bfloat16 multiplied by the processor. ``MatmulTests`` and ``ProjectTests``
+/// compare both with the exact product; here they are compared with each other.
 @Suite(.enabled(if: CPUDevice.multipliesBFloat16, "needs a processor that multiplies bfloat16"))
 struct EmulationTests {
   /// A product on a device of either kind.
@@ -23,7 +23,7 @@ struct EmulationTests {
 
   private static let transpositions = [(false, false), (false, true), (true, false), (true, true)]
 
-  /// What is left to differ is the rounding of the result, ties included.
+  /// Only the rounding of the result can differ, ties included.
   @Test(arguments: [ElementType.float32, .bfloat16], [false, true])
   func productsWithoutRoundingInTheSumAreTheSameBits(_ destination: ElementType, accumulate: Bool) {
     let (m, n, k) = (37, 29, 67)
@@ -60,9 +60,9 @@ struct EmulationTests {
     #expect(backward.emulated == backward.native)
   }
 
-  /// Both sums are within the bound of ``MatmulTests`` of the exact one, so within twice that of each other.
-  /// Where they lie on two sides of the middle between two bfloat16 numbers they round to neighbours, which are
-  /// at most 2⁻⁷ of their size apart.
+  /// Both sums are within the bound of ``MatmulTests`` of the exact one, so they differ by at most twice
+  /// that. If they are on different sides of a tie between two bfloat16 numbers, they round to neighbours,
+  /// which differ by at most 2⁻⁷ of their size.
   @Test(arguments: [ElementType.float32, .bfloat16])
   func anyProductsDifferByTheOrderOfTheirSums(_ destination: ElementType) {
     let (m, n, k) = (33, 40, 576)
@@ -89,14 +89,14 @@ struct EmulationTests {
     }
     expectWithin(bounds, packed.emulated, packed.native, "project")
     if destination == .bfloat16 {
-      // A sum falls so near to a middle once in thousands: most elements are the same bits.
+      // A sum is that close to a tie once in thousands: most elements have the same bits.
       let different = zip(packed.emulated.values, packed.native.values).count { $0 != $1 }
       #expect(different <= m * n / 50, "\(different) of \(m * n)")
     }
   }
 
-  /// Stored numbers differ where a sum fell on the other side of a middle, by 2⁻⁷ of their size then: no
-  /// element of a result is off by more than that of the largest, and few are off at all.
+  /// Stored numbers differ if a sum is on the other side of a tie, by 2⁻⁷ of their size. No element of a
+  /// result differs by more than that of the largest element, and few differ at all.
   @Test func attentionAndItsGradient() {
     let shape = AttentionShape(heads: 6, keyValueHeads: 2, dimension: 64)
     let segments = AttentionBench.sequences([30, 11])
@@ -114,7 +114,7 @@ struct EmulationTests {
     #expect(relativeError(emulated.gradient, native.gradient).norm < 0x1p-10)
   }
 
-  /// float32 is not touched by it.
+  /// Emulation does not affect float32.
   @Test func float32IsNotEmulated() {
     let device = CPUDevice(computeType: .float32, emulating: true)
     #expect(!device.emulatesBFloat16 && device.weightType == .float32)

@@ -2,7 +2,7 @@ import CKernels
 import Foundation
 import Testing
 
-/// The kernels' exp, seen through `p = exp(score - lse)` with lse 0 and every key in sight.
+/// The kernels' exp, tested through `p = exp(score - lse)` with lse 0 and every key visible.
 struct ExponentialTests {
   private func exponentials(_ x: [Float], _ table: KernelTable) -> [Float] {
     let zeros = [Float](repeating: 0, count: x.count)
@@ -12,7 +12,7 @@ struct ExponentialTests {
     return p
   }
 
-  /// 3e-7 is what the polynomial's documentation promises: about 5 float32 roundings.
+  /// 3e-7 is the documented error of the polynomial: about 5 float32 roundings.
   @Test(arguments: KernelTable.all)
   func relativeErrorOverItsRange(_ table: KernelTable) {
     let count = 400_003

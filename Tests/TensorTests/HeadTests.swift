@@ -2,12 +2,12 @@ import Foundation
 import Tensor
 import Testing
 
-/// Logits, log-probabilities and cross-entropy over a head whose vocabulary is cut into chunks.
+/// Logits, log-probabilities and cross-entropy with a head whose vocabulary is split into chunks.
 struct HeadTests {
   static let hidden = 24
   static let chunks = [16, 24, 13, 1]
   static let vocabulary = 54
-  /// In the first chunk, at borders of chunks, and in the last one, of a single token.
+  /// In the first chunk, at chunk boundaries, and in the last chunk, which has a single token.
   static let tokens: [Int32] = [0, 15, 16, 39, 40, 53, 7]
 
   let bench: Workbench
@@ -16,7 +16,7 @@ struct HeadTests {
   let weight: HostMatrix
   let head: [any FrozenMatrix]
 
-  /// `spread` is the size of x and W: the larger, the more certain the predictions.
+  /// `spread` is the magnitude of x and W: the larger, the more certain the predictions.
   private init(_ type: ElementType, spread: Double = 1, seed: UInt64 = 1) {
     self.type = type
     bench = Workbench(type)
@@ -43,14 +43,14 @@ struct HeadTests {
     }
   }
 
-  /// What the logits may be off by: the bound of ``MatmulTests`` for the largest.
+  /// The error bound of the logits: that of ``MatmulTests`` for the largest logit.
   private var logitError: Double {
     let magnitudes = x.magnitudes * weight.transposed.magnitudes
     return Double(Self.hidden + 2) * u * (magnitudes.values.max() ?? 0)
   }
 
   /// Twice the logits' error (target and log-sum-exp), the roundings of exp, sum and logarithm (16 u), and
-  /// those of the result itself.
+  /// the roundings of the result itself.
   private var lossError: Double { 2 * logitError + 16 * u + 4 * logitError / Double(Self.hidden) }
 
   @Test(arguments: ElementType.computed)
@@ -73,9 +73,9 @@ struct HeadTests {
     }
   }
 
-  /// `dx = scale Σ (p - 1[token]) W`. The gradient of the logits is stored with two roundings (exp, then
-  /// its multiple), the sum over the vocabulary adds the root of its length; the logits' own errors become
-  /// relative errors of p.
+  /// `dx = scale Σ (p - 1[token]) W`. The gradient of the logits is stored with two roundings (exp, then its
+  /// multiple), and the sum over the vocabulary adds the square root of its length. The logits' own errors
+  /// become relative errors of p.
   @Test(arguments: ElementType.computed, [1.0, 4.0])
   func crossEntropy(_ type: ElementType, spread: Double) {
     let test = HeadTests(type, spread: spread)
@@ -93,19 +93,19 @@ struct HeadTests {
     expectClose(test.bench.download(dx), gradient, relative: tolerance)
   }
 
-  /// A token that is all but certain has a loss near 0 and the gradient p - 1, both small differences of
-  /// large numbers.
+  /// An almost certain token has a loss near 0 and the gradient p - 1, both small differences of large
+  /// numbers.
   @Test(arguments: ElementType.computed)
   func aCertainTokenKeepsItsDigits(_ type: ElementType) {
     let bench = Workbench(type)
-    // Logits 40 and 31: 1 - p is about 1.2e-4, and 40 (1 + u) already off by 2e-6.
+    // Logits 40 and 31: 1 - p is about 1.2e-4, and 40 (1 + u) is already off by 2e-6.
     let weight = HostMatrix(rows: 2, columns: 2, values: [40, 0, 31, 1])
     let x = bench.upload(HostMatrix(rows: 1, columns: 2, values: [1, 0]), as: type)
     let head = [bench.freeze(weight)]
     let dx = bench.matrix(1, 2)
     let loss = bench.operations.crossEntropy(x, head: head, tokens: [0], scale: 1, dx: dx)
     let exact = log(1 + exp(-9.0))
-    // What is rounded is 1 + exp(-9), whatever the size of the logits.
+    // 1 + exp(-9) is rounded, whatever the magnitude of the logits.
     #expect(abs(loss - exact) <= 4 * u)
     let logProbability = bench.operations.logProbabilities(x, head: head, tokens: [0])[0]
     #expect(abs(Double(logProbability) + exact) <= 4 * u)
@@ -117,7 +117,7 @@ struct HeadTests {
       HostMatrix(rows: 1, columns: 2, values: [(31 + 40) * relative, relative]), bench.download(dx), expected)
   }
 
-  /// The largest logit in the first chunk or the last, hundreds above all others.
+  /// The largest logit is in the first or the last chunk, hundreds above all others.
   @Test(arguments: ElementType.computed, [0, 2])
   func chunksFarApart(_ type: ElementType, _ largest: Int) {
     let bench = Workbench(type)

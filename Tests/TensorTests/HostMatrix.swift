@@ -1,7 +1,7 @@
 import SeededRandom
 import Tensor
 
-/// A row-major float64 matrix: what the references of these tests are computed with.
+/// A row-major float64 matrix, which the references of these tests are computed with.
 struct HostMatrix: Equatable {
   var rows: Int
   var columns: Int
@@ -18,7 +18,8 @@ struct HostMatrix: Equatable {
     self.init(rows: rows, columns: columns, values: Array(repeating: value, count: rows * columns))
   }
 
-  /// Uniform in `range`, rounded to what `type` can hold: device and reference then start from equal inputs.
+  /// Uniform in `range`, rounded to values that `type` can represent, so that device and reference start from
+  /// equal inputs.
   static func random(
     _ rows: Int, _ columns: Int, seed: UInt64, in range: ClosedRange<Double> = -1...1,
     as type: ElementType = .float32
@@ -41,7 +42,7 @@ struct HostMatrix: Equatable {
 
   func rounded(as type: ElementType) -> HostMatrix { map(type.rounded) }
 
-  /// Every element without its sign.
+  /// The absolute values of all elements.
   var magnitudes: HostMatrix { map(abs) }
 
   var transposed: HostMatrix {
@@ -63,14 +64,14 @@ struct HostMatrix: Equatable {
     )
   }
 
-  /// The rows of all, one after the other.
+  /// The rows of all parts, one after the other.
   static func stacked(_ parts: [HostMatrix]) -> HostMatrix {
     HostMatrix(
       rows: parts.reduce(0) { $0 + $1.rows }, columns: parts.first?.columns ?? 0,
       values: parts.flatMap(\.values))
   }
 
-  /// The sum of the products of elements at the same place.
+  /// The sum of the products of corresponding elements.
   func dot(_ other: HostMatrix) -> Double { zip(values, other.values).reduce(0) { $0 + $1.0 * $1.1 } }
 
   static func + (a: HostMatrix, b: HostMatrix) -> HostMatrix {
@@ -103,6 +104,6 @@ extension ElementType {
     return (value / step).rounded(.toNearestOrEven) * step
   }
 
-  /// The types that models run in, bfloat16 by emulation where the processor does not multiply it.
+  /// The types that models run in; bfloat16 is emulated if the processor does not multiply it.
   static let computed: [ElementType] = [.float32, .bfloat16]
 }

@@ -1,8 +1,8 @@
 import Tensor
 import Testing
 
-/// No product of a transformer falls to the library's reference loops, which are a thousand times slower.
-/// The library has fast code for every shape where the processor has AVX2.
+/// No product of a transformer uses the library's reference loops, which are a thousand times slower. If the
+/// processor has AVX2, the library has fast code for every shape.
 @Suite(.enabled(if: CPUDevice.instructionSet != "base", "needs AVX2"))
 struct ImplementationTests {
   @Test(arguments: ElementType.computed)
@@ -12,7 +12,7 @@ struct ImplementationTests {
     let (hidden, intermediate, rank) = (576, 1536, 16)
     let shape = AttentionShape(heads: 9, keyValueHeads: 3, dimension: 64)
 
-    // The frozen layers: rows of a shard, of a ragged one, and of decoding.
+    // The frozen layers: rows of a shard, of an incomplete shard, and of decoding.
     let sizes = [
       (shape.fusedColumns, hidden), (hidden, hidden), (2 * intermediate, hidden), (hidden, intermediate),
     ]
@@ -31,7 +31,7 @@ struct ImplementationTests {
       }
     }
 
-    // Low-rank adapters beside them: three members of 4, 8 or 16 columns that stand as one.
+    // Low-rank adapters of these layers: three members of 4, 8 or 16 columns, stacked into one matrix.
     for active in [rank / 4, rank / 2, rank] {
       let x = bench.matrix(112, hidden, as: type)
       let a = bench.matrix(3 * active, hidden, as: type)

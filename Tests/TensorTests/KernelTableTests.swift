@@ -2,11 +2,11 @@ import CKernels
 import Tensor
 import Testing
 
-/// Every kernel of every instruction set against the base table. The tables share their source; they differ
-/// in fused multiply-adds and in the order of sums, so float32 results agree within some roundings, and
-/// bfloat16 results may fall on neighbouring numbers.
+/// Compares every kernel of every instruction set with the base table. The tables share their source; they
+/// differ in fused multiply-adds and in the order of sums. Hence float32 results agree within some roundings,
+/// and bfloat16 results may be neighbouring numbers.
 struct KernelTableTests {
-  /// One kernel's call: which table, and what it wrote.
+  /// A call of one kernel with a given table; returns the output.
   typealias Call = (ck_kernel_table) -> [Float]
 
   static let rows = 3
@@ -25,7 +25,7 @@ struct KernelTableTests {
     values.map { Float(bitPattern: UInt32($0) << 16) }
   }
 
-  /// `relative`: to the largest number written.
+  /// - Parameter tolerance: relative to the largest number written.
   private func compare(
     _ name: String, relative tolerance: Double, sourceLocation: SourceLocation = #_sourceLocation,
     _ call: Call
@@ -44,7 +44,7 @@ struct KernelTableTests {
 
   /// Sums of 67 terms in another order, and a dozen operations.
   private let float = 80 * u
-  /// One number further, and what comes before it.
+  /// One bfloat16 number apart, plus the errors before rounding.
   private let half = 0x1p-7
 
   @Test func theTableChosenIsTheBestThisProcessorHas() {
@@ -149,7 +149,7 @@ struct KernelTableTests {
         floats(count, seed: 1), floats(count, seed: 2), rows, heads, dim, &dense, &delta)
       return dense + delta
     }
-    // Only read as bfloat16: the sums are float32.
+    // Only the inputs are bfloat16: the sums are float32.
     compare("attention_delta_bf16", relative: float) {
       var (dense, delta) = ([UInt16](repeating: 0, count: count), [Float](repeating: 0, count: rows * heads))
       $0.attention_delta_bf16(
@@ -158,7 +158,7 @@ struct KernelTableTests {
     }
   }
 
-  /// Nothing is computed: the bits are the same.
+  /// Nothing is computed, so the bits are the same.
   @Test func copies() {
     let (rows, heads, dim) = (5, 3, 22)
     let count = rows * heads * dim
@@ -251,7 +251,7 @@ struct KernelTableTests {
     }
   }
 
-  /// Products that are exact, added in an order that the source fixes: the same bits everywhere.
+  /// Exact products, added in an order that the source fixes: the bits are the same everywhere.
   @Test(arguments: KernelTable.all)
   func theNormIsTheSameOnEveryProcessor(_ table: KernelTable) {
     for count in [0, 1, 7, 8, 9, 1003] {

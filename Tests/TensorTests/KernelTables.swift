@@ -2,7 +2,7 @@ import CKernels
 
 /// The kernels of one instruction set, as a test argument.
 struct KernelTable: @unchecked Sendable, CustomStringConvertible {
-  // Unchecked: a table of functions, constant for the life of the process.
+  // Unchecked: a table of functions, constant for the lifetime of the process.
   let kernels: ck_kernel_table
   let description: String
 
@@ -12,6 +12,6 @@ struct KernelTable: @unchecked Sendable, CustomStringConvertible {
     description = name
   }
 
-  /// All that this processor has; the base first.
+  /// All tables that this processor supports; the base table is first.
   static let all = ["base", "avx2", "avx512"].compactMap { KernelTable($0) }
 }

@@ -1,9 +1,9 @@
 import Tensor
 import Testing
 
-/// The thin products of a low-rank adapter beside a frozen matrix, as a model composes them:
-/// y = x Wᵀ + (x Aᵀ) Bᵀ, where the A of several adapted layers stand as one and each B adds to its own
-/// columns of y; and their gradients.
+/// The thin products of a low-rank adapter and a packed weight, as a model composes them:
+/// y = x Wᵀ + (x Aᵀ) Bᵀ. The A of several adapted layers are stacked into one matrix, and each B adds to its
+/// own columns of y. Also their gradients.
 struct LowRankTests {
   static let inputs = 40
   static let outputs = [32, 16, 16]
@@ -59,7 +59,7 @@ struct LowRankTests {
     return y
   }
 
-  /// x Aᵀ and, where it is the compute type, each sum into y are stored with one rounding; sums have up to
+  /// x Aᵀ and, if y has the compute type, each sum into y are stored with one rounding; sums have up to
   /// `inputs` terms.
   private func tolerance(_ type: ElementType) -> Double {
     3 * type.roundoff + 2 * Double(Self.inputs).squareRoot() * u
@@ -73,7 +73,7 @@ struct LowRankTests {
     for destination in Set([test.type, .float32]) {
       let x = bench.upload(layer.x, as: test.type)
       let y = bench.matrix(test.rows, layer.w.rows, as: destination)
-      // The memory is wider than the columns in use, as it is when another task has more.
+      // The memory is wider than the columns in use, as it is if another task has more columns.
       let low = bench.matrix(test.rows, layer.a.rows, as: test.type, .columnsOfWider)
       operations.project(x, bench.freeze(layer.w), into: y, accumulate: false)
       operations.matmul(
@@ -107,7 +107,7 @@ struct LowRankTests {
       operations.matmul(
         own, transposed: false, bench.upload(layer.b[place], as: test.type), transposed: false,
         into: dLow.columns(part.low), accumulate: false)
-      // Only the last columns of each block train.
+      // Only the last columns of each block are trained.
       let trainable = part.low.dropFirst(1)
       let (dA, dB) = (bench.matrix(trainable.count, Self.inputs), bench.matrix(own.columns, trainable.count))
       let columns = trainable.startIndex..<trainable.endIndex

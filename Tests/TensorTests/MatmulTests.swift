@@ -1,15 +1,15 @@
 import Tensor
 import Testing
 
-/// `c (+)= op(a) op(b)` against float64, each element within the classical bound of a sum of k products in
-/// any order, with or without fused multiply-add: (k + 2) u Σ|a b| (Higham, "Accuracy and Stability of
-/// Numerical Algorithms", 3.1), plus one rounding to the destination's type. A product of two bfloat16
-/// numbers is exact in float32, so the same bound holds for them.
+/// Compares `c (+)= op(a) op(b)` with float64. Each element must be within the classical bound of a sum of k
+/// products in any order, with or without fused multiply-add: (k + 2) u Σ|a b| (Higham, "Accuracy and
+/// Stability of Numerical Algorithms", 3.1), plus one rounding to the destination's type. A product of two
+/// bfloat16 numbers is exact in float32, so the same bound holds for them.
 struct MatmulTests {
   struct Types: Sendable, CustomTestStringConvertible {
     var source: ElementType
     var destination: ElementType
-    /// Emulates bfloat16 even where the processor multiplies it.
+    /// Emulates bfloat16 even if the processor multiplies it.
     var emulating = false
     var testDescription: String { "\(source)\(emulating ? ", emulated," : "") into \(destination)" }
 
@@ -89,7 +89,7 @@ struct MatmulTests {
     expectWithin(Self.bounds(a, b, nothing, expected, .float32), bench.download(c), expected)
   }
 
-  /// Which of the three matrices are columns of a wider one.
+  /// Selects which of the three matrices are columns of a wider one.
   struct Layouts: CustomStringConvertible {
     var a: Workbench.Layout
     var b: Workbench.Layout

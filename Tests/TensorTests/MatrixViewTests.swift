@@ -1,7 +1,7 @@
 import Tensor
 import Testing
 
-/// Views and the memory they show.
+/// Views, and the memory that they show.
 struct MatrixViewTests {
   @Test(arguments: [ElementType.float32, .bfloat16])
   func rowsAndColumnsShowTheSameMemory(_ type: ElementType) {
@@ -28,7 +28,7 @@ struct MatrixViewTests {
     #expect(UnsafeRawBufferPointer(start: memory.address, count: 1000).allSatisfy { $0 == 0 })
   }
 
-  /// The same code counts without memory and hands out with it; parts are aligned and do not overlap.
+  /// The same code counts without memory and allocates with it; parts are aligned and do not overlap.
   @Test func aPlanNeedsWhatItSaid() {
     func plan(_ planner: inout ArenaPlanner) -> [Matrix] {
       [

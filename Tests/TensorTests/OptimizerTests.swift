@@ -2,7 +2,7 @@ import Foundation
 import Tensor
 import Testing
 
-/// AdamW and the norm it is clipped by.
+/// AdamW, and the norm for clipping.
 struct OptimizerTests {
   /// The definition, element by element, in float64.
   struct Reference {
@@ -23,9 +23,9 @@ struct OptimizerTests {
     }
   }
 
-  /// Each step changes a parameter by about the rate. Its rounding is u of the parameter; the update is
-  /// within 16 u + 3e-7 of the rate: its operations, and the decay rates' own float32 roundings, which the
-  /// bias corrections follow.
+  /// Each step changes a parameter by about the learning rate. The parameter's rounding is u relatively; the
+  /// update is within 16 u + 3e-7 of the rate: its operations, and the float32 roundings of the decay rates,
+  /// which the bias corrections use as well.
   @Test(arguments: [0.0, 0.1])
   func severalSteps(weightDecay: Double) {
     let bench = Workbench()
@@ -48,14 +48,14 @@ struct OptimizerTests {
           HostMatrix(rows: 1, columns: count, repeating: bound), bench.download(parameters),
           reference.parameters, "step \(step)")
       }
-      // Running means of numbers of size 1: a few roundings each step, forgotten at their own rates.
+      // Running means of numbers of magnitude 1: a few roundings per step, forgotten at their own rates.
       expectClose(bench.download(first), reference.first, relative: 40 * u)
-      // 1 - beta2 in float32 is off by 1.3e-5 relatively, which the bias correction takes back.
+      // 1 - beta2 in float32 has a relative error of 1.3e-5, which the bias correction cancels.
       expectClose(bench.download(second), reference.second, relative: 2e-5)
     }
   }
 
-  /// The first step is the rate itself, whatever the gradient's size: its direction alone counts.
+  /// The first step equals the learning rate, whatever the gradient's magnitude: only its sign counts.
   @Test func theFirstStepIsTheRate() {
     let bench = Workbench()
     let gradient = HostMatrix(rows: 1, columns: 5, values: [1e-3, -1, 7, 1e5, -1e-2])
@@ -65,13 +65,13 @@ struct OptimizerTests {
       firstMoment: bench.upload(HostMatrix(rows: 1, columns: 5)),
       secondMoment: bench.upload(HostMatrix(rows: 1, columns: 5)), settings: AdamWSettings(epsilon: 0),
       learningRate: 1, step: 1)
-    // Roundings only: no bias is left of the decay rates' own rounding.
+    // Only roundings: no bias remains from the decay rates' own rounding.
     expectWithin(
       HostMatrix(rows: 1, columns: 5, repeating: 8 * u), bench.download(parameters),
       HostMatrix(rows: 1, columns: 5, values: [-1, 1, -1, -1, 1]))
   }
 
-  /// With no gradient and no decay a parameter keeps its bits.
+  /// Without a gradient and decay, a parameter keeps its bits.
   @Test func nothingMovesWithoutAGradient() {
     let bench = Workbench()
     let values = HostMatrix.random(1, 67, seed: 2)
@@ -86,7 +86,7 @@ struct OptimizerTests {
     #expect(bench.download(parameters) == values)
   }
 
-  /// Columns that do not train are other memory: an update of a part leaves the rest as it is.
+  /// Frozen columns are separate memory: updating a part leaves the rest unchanged.
   @Test func aPartIsUpdatedAlone() {
     let bench = Workbench()
     let values = HostMatrix.random(1, 40, seed: 3)

@@ -1,8 +1,8 @@
 import Tensor
 import Testing
 
-/// Products with frozen weights, forward `y = x Wᵀ` beside backward `dx = dy W`, within the bounds of
-/// ``MatmulTests``. Rows are dense; a single row is, even of something wider.
+/// Products with packed weights, forward `y = x Wᵀ` and backward `dx = dy W`, within the bounds of
+/// ``MatmulTests``. Rows are dense; a single row always is, even if it is part of a wider matrix.
 struct ProjectTests {
   static let sizes = [(24, 40), (1, 9), (33, 17), (192, 64), (130, 1)]
 
@@ -51,7 +51,7 @@ struct ProjectTests {
     #expect(bench.surroundingsAreUntouched(y))
   }
 
-  /// A row of the identity picks a column of W: what comes out is what was stored.
+  /// A row of the identity selects a column of W: the output is the stored value.
   @Test(arguments: [(ElementType.float32, false), (.bfloat16, false), (.bfloat16, true)])
   func freezingRoundsToTheNearest(_ type: ElementType, emulating: Bool) {
     let bench = Workbench(type, emulating: emulating)

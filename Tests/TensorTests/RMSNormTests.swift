@@ -20,8 +20,8 @@ struct RMSNormTests {
     return 1 / (squares / Double(x.columns) + epsilon).squareRoot()
   }
 
-  /// A sum of n squares is off by at most n u relatively, its root by half of that; the handful of other
-  /// operations by u each; the store by one rounding.
+  /// A sum of n squares has a relative error of at most n u, its square root half of that. The few other
+  /// operations add u each, and storing adds one rounding.
   @Test(arguments: [ElementType.float32, .bfloat16])
   func forward(_ type: ElementType) {
     let bench = Workbench()
@@ -40,7 +40,7 @@ struct RMSNormTests {
     }
   }
 
-  /// dx += s w dy - s³ x mean(dy w x): each of the two terms within (n + 16) u of its magnitude; the
+  /// dx += s w dy - s³ x mean(dy w x): each of the two terms is within (n + 16) u of its magnitude; the
   /// central differences add less than 1e-8.
   @Test func backwardAddsTheGradient() {
     let bench = Workbench()

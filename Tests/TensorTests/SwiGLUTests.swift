@@ -31,8 +31,8 @@ struct SwiGLUTests {
     }
   }
 
-  /// Near sigmoid = 1 the difference 1 - sigmoid has lost what the sum holds: an absolute error of 6 u, times
-  /// the gate. So d gate is within 16 u (1 + |gate|) |d up|; central differences add less than 1e-8.
+  /// Near sigmoid = 1, the difference 1 - sigmoid has the absolute error of the sum, 6 u, which is multiplied
+  /// by the gate. Hence d gate is within 16 u (1 + |gate|) |d up|; central differences add less than 1e-8.
   @Test(arguments: [ElementType.float32, .bfloat16])
   func backward(_ type: ElementType) {
     let bench = Workbench()
@@ -45,7 +45,7 @@ struct SwiGLUTests {
       var expected = gateUp
       var bounds = gateUp
       for row in 0..<rows {
-        // Elements do not touch one another: rows are differentiated for themselves, to save time.
+        // Elements are independent: each row is differentiated separately, to save time.
         let range = row..<row + 1
         let gradient = centralDifferences(at: gateUp.rows(range)) {
           dAct.rows(range).dot(Self.reference($0))
@@ -63,7 +63,7 @@ struct SwiGLUTests {
     }
   }
 
-  /// Far beyond where exp saturates the activation is the gate itself, or as good as nothing.
+  /// Far beyond the saturation of exp, the activation is the gate itself, or almost zero.
   @Test func largeGatesStayFinite() {
     let bench = Workbench()
     let gateUp = HostMatrix(rows: 1, columns: 8, values: [-1e4, -200, 200, 1e4, 1, 1, 1, 1])

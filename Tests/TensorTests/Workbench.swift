@@ -1,30 +1,30 @@
 import Tensor
 
-/// A device, one worker's operations, and all memory that a test uses: views of it stay valid as long as
-/// the workbench lives. New memory is filled with NaN, so that an element nobody wrote shows.
+/// A device, one worker's operations, and all memory that a test uses: views of it stay valid for the
+/// lifetime of the workbench. New memory is filled with NaN, so that an unwritten element is detected.
 ///
-/// It moves values by plain loops of its own, not by the operations under test.
+/// It moves values by its own plain loops, not by the operations under test.
 final class Workbench {
   let device: CPUDevice
   let operations: any TensorOperations
   private var blocks: [UnsafeMutableRawPointer: (memory: DeviceMemory, view: Matrix)] = [:]
 
-  /// - Parameter emulating: emulates bfloat16 where the processor multiplies it, too.
+  /// - Parameter emulating: emulates bfloat16 even if the processor multiplies it.
   init(_ type: ElementType = .float32, threads: Int = 1, emulating: Bool = false) {
     device = CPUDevice(computeType: type, workers: 2, emulating: emulating)
     operations = device.makeOperations(threads: threads)
   }
 
-  /// One more worker of a device.
+  /// Another worker of a device.
   init(sharing device: CPUDevice) {
     self.device = device
     operations = device.makeOperations(threads: 1)
   }
 
-  /// How a matrix stands in memory.
+  /// The memory layout of a matrix.
   enum Layout: CaseIterable {
     case dense
-    /// Some columns in the middle of a wider matrix, on no particular boundary.
+    /// Some columns in the middle of a wider matrix, without alignment.
     case columnsOfWider
   }
 
@@ -78,7 +78,7 @@ final class Workbench {
     return host
   }
 
-  /// The bytes of the elements, row after row.
+  /// The bytes of the elements, row by row.
   func bytes(_ source: Matrix) -> [UInt8] {
     let width = source.columns * source.type.size
     return (0..<source.rows).flatMap { row in
@@ -86,7 +86,7 @@ final class Workbench {
     }
   }
 
-  /// Whether the memory around a matrix made by ``matrix`` is as it was.
+  /// Whether the memory around a matrix made by ``matrix`` is unchanged.
   func surroundingsAreUntouched(_ view: Matrix) -> Bool {
     guard let block = blocks[view.address] else { preconditionFailure("Workbench: not one of its matrices") }
     let size = view.type.size
@@ -101,7 +101,7 @@ final class Workbench {
     return true
   }
 
-  /// A frozen matrix with the values of `host` `[outputs, inputs]`.
+  /// A packed weight with the values of `host` `[outputs, inputs]`.
   func freeze(_ host: HostMatrix, use: FrozenUse = .forwardAndBackward) -> any FrozenMatrix {
     device.freeze(outputs: host.rows, inputs: host.columns, use: use) { target in
       for (index, value) in host.values.enumerated() { target[index] = Float(value) }

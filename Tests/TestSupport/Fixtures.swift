@@ -1,6 +1,6 @@
 import Foundation
 
-/// Files that tests read: golden values with their provenance under `Fixtures/`.
+/// Files that tests read: golden values, with their provenance, under `Fixtures/`.
 public enum Fixtures {
   /// The root of the package.
   public static let packageRoot = URL(fileURLWithPath: #filePath)
@@ -11,13 +11,13 @@ public enum Fixtures {
     packageRoot.appendingPathComponent("Fixtures").appendingPathComponent(path)
   }
 
-  /// The base model's GGUF file, where `make model` puts it; `nil` where it was not fetched.
+  /// The base model's GGUF file from `make model`; `nil` if it was not fetched.
   public static var baseModel: URL? {
     let file = packageRoot.appendingPathComponent("models/smollm2-135m/model.gguf")
     return FileManager.default.fileExists(atPath: file.path) ? file : nil
   }
 
-  /// A fresh empty directory that `body` may fill, removed afterwards.
+  /// Creates an empty directory for `body` and removes it afterwards.
   public static func withTemporaryDirectory<T>(_ body: (URL) throws -> T) throws -> T {
     let url = FileManager.default.temporaryDirectory.appendingPathComponent("contexture-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)

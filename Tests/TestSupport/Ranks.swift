@@ -2,7 +2,7 @@ import Dispatch
 import Foundation
 import Synchronization
 
-/// Runs `body` for every rank's endpoint on a thread of its own, and returns what each gave or threw.
+/// Runs `body` for every rank's endpoint on its own thread, and returns each rank's result or error.
 package func onEveryRank<Endpoint: Sendable, Value: Sendable>(
   _ endpoints: [Endpoint], _ body: @escaping @Sendable (Endpoint) throws -> Value
 ) -> [Result<Value, any Error>] {
@@ -26,7 +26,7 @@ private final class Results<Value: Sendable>: Sendable {
   init(count: Int) { values = Mutex(Array(repeating: .failure(NotFinished()), count: count)) }
 }
 
-/// A rank that did not come to its end in time.
+/// A rank did not finish in time.
 package struct NotFinished: Error {
   package init() {}
 }

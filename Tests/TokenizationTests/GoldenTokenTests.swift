@@ -42,7 +42,7 @@ struct GoldenTokenTests {
   @Test(arguments: ["smollm2", "gpt2", "llama3", "qwen2"])
   func roundTrip(_ name: String) throws {
     let tokenizer = try TokenizerFixtures.tokenizer(name)
-    // SmolLM2 has no token for these bytes: controls, and the leads of scalars beyond plane 3.
+    // SmolLM2 has no token for these bytes: control characters, and lead bytes of scalars beyond plane 3.
     let lost: Set<UInt8> = [0x04, 0x06, 0x13, 0x14, 0x16, 0x1D, 0xF1, 0xF2, 0xF3, 0xF4]
     var tried = 0
     for text in try TokenizerFixtures.corpus() {

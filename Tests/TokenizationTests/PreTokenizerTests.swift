@@ -17,7 +17,7 @@ struct PreTokenizerTests {
     var checked = 0
     for value in UInt32(0)..<0x110000 {
       guard let scalar = Unicode.Scalar(value) else { continue }
-      // The reference library knows Unicode up to version 16; the Swift runtime may know later scalars.
+      // The reference library supports Unicode up to version 16; the Swift runtime may support later scalars.
       if let age = scalar.properties.age, age.major > 16 { continue }
       checked += 1
       if ScalarClass(scalar) != expected[Int(value)] {

@@ -5,7 +5,7 @@ import Tokenization
 
 @Suite("Tokenizer files")
 struct TokenizerFileTests {
-  /// A whole small tokenizer.json with some text replaced.
+  /// A complete small tokenizer.json with some text replaced.
   func document(_ old: String = "", _ new: String = "") -> Data {
     let text = """
       {"version": "1.0",
@@ -186,7 +186,7 @@ struct TokenizerFileTests {
 
   @Test
   func streamingHoldsBackHalfScalars() throws {
-    // One token a byte: token numbers are bytes.
+    // One token per byte: token IDs are bytes.
     var extra = UInt32(255)
     let tokens = try (UInt32(0)..<256).map { byte in
       let isPrintable = (33...126).contains(byte) || (161...172).contains(byte) || byte >= 174
@@ -202,7 +202,7 @@ struct TokenizerFileTests {
       #expect(
         pieces.filter { !$0.isEmpty }.map { $0.unicodeScalars.count } == text.unicodeScalars.map { _ in 1 })
     }
-    // Bytes that never become text come out as whole decoding has them, as soon as that is certain.
+    // Bytes that never become text are emitted as in whole decoding, as soon as that is certain.
     var generator = RepeatableNumbers(seed: 7)
     for _ in 0..<2000 {
       let leads: [Int32] = [

@@ -31,7 +31,7 @@ enum TokenizerFixtures {
     var surrounded: [[Int32]]
     var decoded: [Decoded]
 
-    /// The expected tokens with special tokens taken as plain text.
+    /// The expected tokens if special tokens are treated as plain text.
     func encodedPlain(_ index: Int) -> [Int32] {
       for pair in plain {
         if case .index(index) = pair[0], case .ids(let ids) = pair[1] { return ids }
@@ -64,7 +64,7 @@ enum TokenizerFixtures {
 
   static func golden(_ name: String) throws -> Golden { try read(Golden.self, name + ".golden.json") }
 
-  /// SmolLM2's tokenizer as the GGUF metadata would give it.
+  /// SmolLM2's tokenizer, as the GGUF metadata specifies it.
   static func smollm2Specification() throws -> BPESpecification {
     let file = try read(VocabularyFile.self, "smollm2.vocabulary.json")
     let tokens = file.tokens.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)

@@ -8,13 +8,13 @@ import Tensor
 import TestSupport
 
 /// A tiny random Llama, a diamond of four tasks and random sequences.
-package final class TinyWorkflow: TrainingData {
+package final class TinyWorkflow: WorkflowSamples, TaskAnswerer {
   package let stage: LlamaStage
   package let schedule: PhaseSchedule
   package let adapter: LoRAAdapter
   package let sampleCount = 10
   package let usesPredictions: Bool
-  /// The adapters that predictions were asked for, by task and call.
+  /// The adapters that tasks were answered with, in the order of the calls.
   package var predictedWith: [(task: String, adapter: LoRAAdapter)] = []
   /// What the validations of a task find, counted from 1; `nil` where nothing is validated.
   package var scores: ((_ task: String, _ validation: Int) -> ValidationScore)? {
@@ -59,29 +59,33 @@ package final class TinyWorkflow: TrainingData {
     return options
   }
 
-  package func longestSequence(task: String) -> Int { 14 }
+  package func longestSequence(_ task: String) -> Int { 14 }
+  package func passes(of task: String) -> [String] { schedule.graph.ancestors(of: task) }
+  package func predicts(_ sample: Int, phase: Int, epoch: Int) -> Bool { true }
 
-  package func sequences(
-    task: String, samples: [Int], phase: Int, epoch: Int, parentsChange: Bool, adapter: () -> LoRAAdapter
-  ) -> [TokenSequence] {
-    if usesPredictions { predictedWith.append((task, adapter())) }
+  package func sequence(_ task: String, sample: Int, parentAnswers: [String: String]?) -> TokenSequence {
+    let stream = UInt64(schedule.phase(of: task).index) + 1
+    var generator = SeededGenerator(seed: UInt64(sample), stream: stream)
     let vocabulary = stage.configuration.vocabularySize
-    return samples.map { sample in
-      var generator = SeededGenerator(seed: UInt64(sample), stream: UInt64(phase % 4) + 1)
-      func tokens(_ count: Int) -> [Int32] { (0..<count).map { _ in Int32(generator.below(vocabulary)) } }
-      return TokenSequence(prompt: tokens(3 + generator.below(8)), completion: tokens(1 + generator.below(3)))
-    }
+    func tokens(_ count: Int) -> [Int32] { (0..<count).map { _ in Int32(generator.below(vocabulary)) } }
+    return TokenSequence(prompt: tokens(3 + generator.below(8)), completion: tokens(1 + generator.below(3)))
   }
 
-  package func heldBack(task: String) -> [TokenSequence] {
-    sequences(
-      task: task, samples: [100, 101, 102], phase: schedule.phase(of: task).index, epoch: 0,
-      parentsChange: false, adapter: { adapter })
+  package func validationSequences(_ task: String) -> [TokenSequence] {
+    [100, 101, 102].map { sequence(task, sample: $0, parentAnswers: nil) }
+  }
+
+  package func answers(
+    _ task: String, samples: [Int], parentAnswers: [[String: String]], adapter: LoRAAdapter, columns: [Int]
+  ) -> [String] {
+    predictedWith.append((task, adapter))
+    return samples.map { _ in "" }
   }
 
   package func trainer(options: TrainingOptions? = nil) -> WorkflowTrainer {
     WorkflowTrainer(
-      stage, schedule: schedule, adapter: adapter, data: self, options: options ?? self.options)
+      stage, schedule: schedule, adapter: adapter, samples: self, answerer: self,
+      options: options ?? self.options)
   }
 }
 

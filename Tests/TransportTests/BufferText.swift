@@ -1,7 +1,7 @@
 import Transport
 
 extension MessageBuffer {
-  /// A buffer that holds a text.
+  /// A buffer that contains a text.
   convenience init(text: String) { self.init(Array(text.utf8)) }
 
   /// The first `count` bytes as text.

@@ -88,7 +88,7 @@ import Transport
       messages[0]
         == "rank 0 waited 0.5 s for up to 0 bytes from rank 2 (barrier); "
         + "rank 2 is stopped, overloaded or cut off")
-    // Rank 0 tells the others.
+    // Rank 0 reports the error to the others.
     for rank in [1, 3] { #expect(messages[rank].hasSuffix(messages[0])) }
   }
 }

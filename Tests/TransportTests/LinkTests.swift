@@ -76,7 +76,8 @@ import Transport
     #expect(cost(slope) < min(cost(slope + 1e-4), cost(slope - 1e-4)))
   }
 
-  /// Measured over a link shaped to 12.5 MB/s with a bucket of 32 KB, by Ethernet frames 11.9 MB/s of payload.
+  /// Measured over a link shaped to 12.5 MB/s with a 32 KB bucket; Ethernet frames leave 11.9 MB/s of
+  /// payload.
   @Test func aBurstDoesNotHideTheBandwidth() throws {
     let times = [
       (8, 404e-6), (1024, 404e-6), (16_384, 533e-6), (131_072, 10.58e-3), (1_048_576, 87.4e-3),
@@ -102,7 +103,7 @@ import Transport
     #expect(LinkFit([LinkSample(bytes: 10, seconds: 2), LinkSample(bytes: 1000, seconds: 0.001)]) == nil)
   }
 
-  /// Only bounds that hold however slow the machine is: nothing is faster than its described link.
+  /// Checks only bounds that hold on any slow machine: nothing is faster than its described link.
   @Test func theProfilerMeasuresEveryLink() throws {
     let job = InProcessTransport.job(size: 3).map { rank in
       ShapedTransport(

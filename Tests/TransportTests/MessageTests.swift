@@ -36,7 +36,7 @@ import Transport
     let receive = ranks[1].receive(into: MessageBuffer(count: 1), from: 0, tag: Tag(0))
     #expect(send.isEnded && receive.isEnded)
     #expect(try send.wait(seconds: 0) == 1)
-    // Waiting again changes nothing.
+    // Waiting again has no effect.
     #expect(try send.wait(seconds: 0) == 1)
   }
 
@@ -64,8 +64,8 @@ import Transport
     #expect(buffer.text(2) == "me")
   }
 
-  /// Every rank sends every other one 200 messages under 4 tags from its own thread; all are in flight at
-  /// once, and each rank waits in another order than it was sent to.
+  /// Every rank sends every other rank 200 messages under 4 tags from its own thread. All are in flight at
+  /// once, and each rank waits in a different order than messages were sent.
   @Test func manyMessagesAtOnce() throws {
     let sums = onEveryRank(InProcessTransport.job(size: 4)) { transport in
       var transfers: [Transfer] = []

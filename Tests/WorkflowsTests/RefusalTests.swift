@@ -4,9 +4,9 @@ import TestSupport
 import Testing
 import Workflows
 
-/// Each refusal with its exact message.
+/// Each refusal, with its exact message.
 @Suite struct RefusalTests {
-  /// Values of the full sample replaced in place, so that the message has the line of the file.
+  /// Values of the full sample are replaced in place, so that the message has the line of the file.
   @Test(arguments: [
     ("name: iov", "nmae: iov", ":2: field 'nmae': not a known field; did you mean 'name'?"),
     (
@@ -160,7 +160,7 @@ import Workflows
   static let mixed = "use gold, predicted, or mixed(p) with a share p in 0...1, such as mixed(0.5)"
   static let range = "use a whole number in that range"
 
-  /// Fields of `training`, given on line 11 of the short sample.
+  /// Fields of `training`, which is on line 11 of the short sample.
   @Test(arguments: [
     ("rounds: 0", "rounds", "0 is outside 1...1000000; \(range)"),
     ("epochs: 0", "epochs", "0 is outside 1...1000000000; \(range)"),
@@ -340,7 +340,7 @@ import Workflows
     }
   }
 
-  /// A small file that unfolds to billions of values, and one nested too deep, are refused at once.
+  /// A small file that expands to billions of values, and one nested too deeply, are refused at once.
   @Test func filesMadeToOverwhelm() {
     var bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n"
     for i in 1...12 {
@@ -353,7 +353,7 @@ import Workflows
     #expect(deep.hasPrefix("iov.yaml:1: not valid YAML: "), "\(deep)")
   }
 
-  /// Whatever bytes of a good file are damaged, the answer is a workflow or a refusal, never a trap.
+  /// Whatever bytes of a valid file are damaged, the result is a workflow or a refusal, never a trap.
   @Test func damagedFiles() {
     let bytes = Array(Samples.full.utf8)
     var accepted = 0

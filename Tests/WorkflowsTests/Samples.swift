@@ -1,9 +1,9 @@
 import StrictYAML
 import Workflows
 
-/// Workflow texts that the tests start from.
+/// Workflow texts that the tests are based on.
 enum Samples {
-  /// Only what has no default, one parent edge.
+  /// Only fields without defaults, and one parent edge.
   static let short = """
     name: iov
     model: smollm2-135m
@@ -16,7 +16,7 @@ enum Samples {
         parents: [perceive]
     """
 
-  /// Every field, with other values than the defaults.
+  /// Every field, with values other than the defaults.
   static let full = """
     # A comment
     name: iov
@@ -74,7 +74,7 @@ enum Samples {
       precision: float32
     """
 
-  /// What is wrong with a workflow, or a note that nothing is.
+  /// The refusal of a workflow, or a note that there is none.
   static func refusal(_ yaml: String, _ overrides: [String] = []) -> String {
     do throws(FieldError) {
       _ = try Workflow(yaml: yaml, file: "iov.yaml", overrides: overrides)

@@ -154,7 +154,7 @@ import Workflows
 }
 
 extension String {
-  /// With the last occurrence of a part replaced.
+  /// The text with the last occurrence of a part replaced.
   func replacingLast(_ part: String, _ other: String) -> String {
     guard let range = range(of: part, options: .backwards) else { return self }
     return replacingCharacters(in: range, with: other)

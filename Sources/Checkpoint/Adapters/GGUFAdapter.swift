@@ -5,28 +5,27 @@ import SafeFiles
 ///
 /// | here | GGUF |
 /// |---|---|
-/// | kind | `general.type = "adapter"`, `general.architecture = "llama"`, `adapter.type = "lora"` |
-/// | alpha | `adapter.lora.alpha`, float32; the scale is `alpha / r`, r from the tensors |
+/// | file type | `general.type = "adapter"`, `general.architecture = "llama"`, `adapter.type = "lora"` |
+/// | alpha | `adapter.lora.alpha`, float32; the scale is `alpha / r`, with r from the tensors |
 /// | module path `model.layers.0.self_attn.q_proj` | `blk.0.attn_q.weight.lora_a`, `.lora_b` |
-/// | A `[r, in]` | `lora_a` `[r, in]` (the file lists the dimensions in, r) |
+/// | A `[r, in]` | `lora_a` `[r, in]` (the file lists the dimensions as in, r) |
 /// | B `[out, r]` | `lora_b` `[out, r]` |
-/// | query and key rows, half-split order | B's rows in interleaved order, as in the base model's file |
+/// | query and key rows in half-split order | B's rows in interleaved order, as in the base model's file |
 package struct GGUFAdapter: Sendable {
-  /// How the pairs are stored.
+  /// The number format of the matrices.
   package enum Precision: Sendable, Equatable {
     case float32, float16
   }
 
-  /// The pairs; their paths must be those of a Llama model's linear layers.
+  /// The adapted layers. Their paths must be those of a Llama model's linear layers.
   package var modules: [AdapterModule]
-  /// Alpha such that `alpha / rank` is the scale (with rank-stabilised scaling give `scale · rank`).
+  /// Alpha, so that the scale is `alpha / rank` (for rank-stabilised scaling, pass `scale · rank`).
   package var alpha: Float
   /// The adapter's name, for `general.name`.
   package var name: String
-  /// The base model's shape, for the order of rows.
+  /// The base model's shape, which determines the order of rows.
   package var configuration: LlamaConfiguration
 
-  /// Creates an adapter.
   package init(modules: [AdapterModule], alpha: Float, name: String, configuration: LlamaConfiguration) {
     self.modules = modules
     self.alpha = alpha
@@ -36,8 +35,8 @@ package struct GGUFAdapter: Sendable {
 
   /// Writes the file atomically.
   ///
-  /// Throws `FileError` for a path that is no linear layer of a Llama model, a pair whose widths
-  /// are not the layer's, and where the system refuses.
+  /// - Throws: `FileError` if a path is not a linear layer of a Llama model, a module's widths differ from
+  ///   the layer's, or the system reports an error.
   package func write(to url: URL, precision: Precision = .float32) throws {
     let metadata: [(String, GGUFWriter.Value)] = [
       ("general.architecture", .string("llama")), ("general.type", .string("adapter")),

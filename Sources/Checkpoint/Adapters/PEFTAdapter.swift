@@ -6,33 +6,34 @@ import StrictJSON
 ///
 /// | here | PEFT |
 /// |---|---|
-/// | file | `adapter_config.json`, `adapter_model.safetensors`, `README.md` (the model card) |
-/// | module path `model.layers.0.self_attn.q_proj` | key `base_model.model.<path>.lora_A.weight`, `.lora_B.weight` |
+/// | files | `adapter_config.json`, `adapter_model.safetensors`, `README.md` (the model card) |
+/// | path `model.layers.0.self_attn.q_proj` | `base_model.model.<path>.lora_A.weight`, `.lora_B.weight` |
 /// | A `[r, in]` | `lora_A.weight` `[r, in]`, float32 |
 /// | B `[out, r]` | `lora_B.weight` `[out, r]`, float32 |
-/// | scale | `lora_alpha / r`; `lora_alpha / √r` with `use_rslora` |
-/// | r' of r columns at the same scale | `r = r'`, `lora_alpha = alpha · r' / r` (`alpha · √(r' / r)` with `use_rslora`) |
-/// | base model | `base_model_name_or_path`; the model card says how it is loaded |
-/// | adapted modules | `target_modules`: last path components, or whole paths where layers differ |
+/// | scale | `lora_alpha / r`; with `use_rslora`, `lora_alpha / √r` |
+/// | r' of r columns | `r = r'`, `lora_alpha = alpha · r' / r` (with `use_rslora`: `alpha · √(r' / r)`) |
+/// | base model | `base_model_name_or_path`; the model card explains how to load it |
+/// | adapted modules | `target_modules`: last path components, or whole paths if the layers differ |
 package struct PEFTAdapter: Sendable {
-  /// The pairs, all of rank `rank`.
+  /// The adapted layers, all with rank `rank`.
   package var modules: [AdapterModule]
-  /// The rank r' of every pair.
+  /// The rank r' of every module.
   package var rank: Int
   /// `lora_alpha`, already scaled to r' (see the table).
   package var alpha: Double
   /// Whether the scale is `alpha / √rank`.
   package var isRankStabilized: Bool
-  /// The base model's id at Hugging Face or its folder, for `base_model_name_or_path`.
+  /// The base model's Hugging Face id or its folder, for `base_model_name_or_path`.
   package var baseModel: String
-  /// The GGUF file in that folder that holds the base model; `nil` where it is in Hugging Face's own form.
+  /// The GGUF file in that folder that contains the base model; `nil` if the model is in Hugging Face's
+  /// format.
   package var ggufFile: String?
-  /// Paragraphs of the model card after its heading, Markdown.
+  /// The paragraphs of the model card after its heading, in Markdown.
   package var card: String
-  /// A licence identifier for the model card, `apache-2.0` for example.
+  /// A licence identifier for the model card, such as `apache-2.0`.
   package var license: String?
 
-  /// Creates an adapter; traps where it has no module, or a module of another rank.
+  /// - Precondition: there is at least one module, and all modules have the rank `rank`.
   package init(
     modules: [AdapterModule], rank: Int, alpha: Double, isRankStabilized: Bool = false, baseModel: String,
     ggufFile: String? = nil, card: String = "", license: String? = nil
@@ -49,7 +50,7 @@ package struct PEFTAdapter: Sendable {
     self.license = license
   }
 
-  /// The alpha that gives r' of r columns the scale they had among r.
+  /// The alpha with which r' of r columns keep the scale that they have among all r.
   package static func alpha(
     _ alpha: Double, ofRank rank: Int, forRank part: Int, isRankStabilized: Bool = false
   ) -> Double {
@@ -57,9 +58,9 @@ package struct PEFTAdapter: Sendable {
     return alpha * (isRankStabilized ? ratio.squareRoot() : ratio)
   }
 
-  /// Writes the folder. It must not exist, or be empty; it appears complete or not at all.
+  /// Writes the folder atomically. It must be absent or empty.
   ///
-  /// Throws `FileError` where the folder holds something or the system refuses.
+  /// - Throws: `FileError` if the folder is not empty or the system reports an error.
   package func write(to folder: URL) throws {
     try AtomicFolder.write(to: folder) { folder in
       try AtomicFile.write(
@@ -96,8 +97,8 @@ package struct PEFTAdapter: Sendable {
     ])
   }
 
-  /// Last path components where every component is adapted in the same layers; whole paths otherwise,
-  /// since PEFT takes a component in every layer.
+  /// The last path components if each of them is adapted in every layer, otherwise whole paths: PEFT would
+  /// adapt a component in every layer.
   private var targetModules: [String] {
     var layersOf: [String: Set<String>] = [:]
     for module in modules {

@@ -2,30 +2,29 @@ import Foundation
 import SafeFiles
 import StrictJSON
 
-/// A LoRA adapter read from a folder that PEFT loads: the pairs, and where and at which scale PEFT would apply
-/// them. The table of ``PEFTAdapter`` is the format.
+/// A LoRA adapter read from a PEFT folder: its matrices, and the modules and scale with which PEFT would
+/// apply them. ``PEFTAdapter`` describes the format.
 package struct PEFTFolder: Sendable, Equatable {
-  /// The pairs, in the order of their paths, all of rank ``rank``. Values are as they are in the file: they may be
-  /// infinite or not numbers.
+  /// The adapted layers in the order of their paths, all with rank ``rank``. The values are those of the file
+  /// and may be infinite or NaN.
   package let modules: [AdapterModule]
-  /// The field `r`.
   package let rank: Int
-  /// What PEFT multiplies B A with: `lora_alpha / r`, or `lora_alpha / √r` with `use_rslora`.
+  /// The factor of B A: `lora_alpha / r`, or `lora_alpha / √r` with `use_rslora`.
   package let scale: Double
-  /// The field `target_modules`: whole module paths, or what paths end with.
+  /// The field `target_modules`: whole module paths or suffixes of paths.
   package let targetModules: [String]
 
-  /// The file with the settings.
+  /// The file that contains the settings.
   static let configurationName = "adapter_config.json"
-  /// The file with the pairs.
+  /// The file that contains the matrices.
   static let weightsName = "adapter_model.safetensors"
-  /// What the keys of the pairs begin with.
+  /// The prefix of the matrices' keys.
   static let keyPrefix = "base_model.model."
 
   /// Reads a folder.
   ///
-  /// - Throws: `FileError` naming the file and the field where one is missing, damaged, or asks for something
-  ///   other than plain LoRA of one rank.
+  /// - Throws: `FileError` with the file and field if it is missing, damaged, or uses anything other than
+  ///   plain LoRA with one rank for all modules.
   package init(_ folder: URL) throws {
     let url = folder.appendingPathComponent(Self.configurationName)
     let settings = try JSONParser.parse(MappedFile(url))
@@ -69,7 +68,7 @@ package struct PEFTFolder: Sendable, Equatable {
     targetModules.contains { path == $0 || path.hasSuffix("." + $0) }
   }
 
-  /// The pairs of a file that holds nothing else.
+  /// Reads the matrices from a file that must not contain anything else.
   private static func modules(_ file: SafetensorsFile, rank: Int) throws -> [AdapterModule] {
     func refuse(_ name: String, _ problem: String) -> FileError {
       FileError(

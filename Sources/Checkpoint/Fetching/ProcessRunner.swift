@@ -1,20 +1,19 @@
 import Foundation
 import SafeFiles
 
-/// A program to run with its arguments; nothing passes through a shell.
+/// A program and its arguments, run without a shell.
 package struct ProcessCommand: Sendable, Equatable, CustomStringConvertible {
   /// The program: a path, or a name that is looked up in `PATH`.
   package let program: String
-  /// The arguments after the program's name.
+  /// The arguments, without the program's name.
   package let arguments: [String]
 
-  /// Creates a command.
   package init(_ program: String, _ arguments: [String]) {
     self.program = program
     self.arguments = arguments
   }
 
-  /// The command as a person would type it, with quotes where they are needed.
+  /// The command as typed in a shell, quoted where necessary.
   package var description: String {
     ([program] + arguments).map { word in
       let isPlain =
@@ -24,12 +23,12 @@ package struct ProcessCommand: Sendable, Equatable, CustomStringConvertible {
   }
 }
 
-/// The one place that starts processes.
+/// The only code that starts processes.
 package enum ProcessRunner {
-  /// Runs a command to its end, without standard input, and returns its standard output.
+  /// Runs a command to completion, without standard input, and returns its standard output.
   ///
-  /// Throws `FileError` of kind `process` where it cannot be started or ends with another status
-  /// than 0; the error holds the end of its standard error.
+  /// - Throws: `FileError` of kind `process` if it cannot be started or its exit status is not 0. The error
+  ///   contains the end of its standard error.
   @discardableResult
   package static func run(_ command: ProcessCommand) throws -> Data {
     let process = Process()
@@ -38,7 +37,7 @@ package enum ProcessRunner {
     process.standardInput = FileHandle.nullDevice
     let output = Pipe()
     process.standardOutput = output
-    // Standard error goes to a file, so that neither stream can fill a pipe while the other is read.
+    // Standard error goes to a file, so that neither stream fills its pipe while the other is being read.
     let errors = try AtomicFolder.makeTemporary(FileManager.default.temporaryDirectory, name: "process")
     defer { try? FileManager.default.removeItem(at: errors) }
     let errorFile = errors.appendingPathComponent("stderr")

@@ -1,15 +1,16 @@
 import SafeFiles
 
 extension GGUFFile {
-  /// Writes rows of a tensor as float32.
+  /// Dequantizes rows of a tensor to float32.
+  ///
+  /// The values are bit-identical to those of the format's reference implementation. May be called by several
+  /// threads at once.
   ///
   /// - Parameters:
   ///   - tensor: a tensor of this file; a vector is one row.
-  ///   - rows: the rows wanted; they must lie within `0..<tensor.rowCount`.
-  ///   - target: takes `rows.count * tensor.rowLength` values, row after row.
-  ///
-  /// Throws `FileError` naming the quantisation where it is not read. The values are those of the
-  /// format's reference implementation, bit for bit. Any number of threads may call it at once.
+  ///   - rows: the rows to read, within `0..<tensor.rowCount`.
+  ///   - target: receives `rows.count * tensor.rowLength` values, row after row.
+  /// - Throws: `FileError` with the name of the quantisation if it is not supported.
   package func dequantize(
     _ tensor: GGUFTensor, rows: Range<Int>, into target: UnsafeMutablePointer<Float>
   ) throws {
@@ -21,8 +22,8 @@ extension GGUFFile {
     Self.dequantize(tensor.type, source, blocks: rows.count * blocksPerRow, into: target)
   }
 
-  /// Writes rows of a tensor as bfloat16, rounded to nearest even; parameters as for float32. Tensors
-  /// stored as BF16 are copied.
+  /// Dequantizes rows of a tensor to bfloat16, rounded to nearest even. The parameters are those of the
+  /// float32 version. Tensors stored as BF16 are copied.
   package func dequantize(
     _ tensor: GGUFTensor, rows: Range<Int>, intoBFloat16 target: UnsafeMutablePointer<UInt16>
   ) throws {
@@ -36,7 +37,7 @@ extension GGUFFile {
       UnsafeMutableRawPointer(target).copyMemory(from: source, byteCount: blocks * 2)
       return
     }
-    // Pieces of 4,096 values, 16 KiB, stay in the first-level cache between the two steps.
+    // Chunks of 4,096 values, 16 KiB, stay in the L1 cache between the two steps.
     let pieceBlocks = 4096 / layout.valuesPerBlock
     withUnsafeTemporaryAllocation(of: Float.self, capacity: 4096) { piece in
       guard let values = piece.baseAddress else { return }
@@ -51,7 +52,9 @@ extension GGUFFile {
     }
   }
 
-  /// Throws the refusal, by name, of a quantisation that is not read.
+  /// Checks that the tensor's quantisation can be read.
+  ///
+  /// - Throws: `FileError` with the name of the quantisation if it is not supported.
   func checkReadable(_ tensor: GGUFTensor) throws {
     guard tensor.type.isReadable else {
       let names = GGUFTensorType.readable.map(\.description).joined(separator: ", ")

@@ -1,6 +1,6 @@
 import SafeFiles
 
-/// Reads a Llama configuration from a GGUF file's `llama.*` keys.
+/// Reads a Llama configuration from the `llama.*` keys of a GGUF file.
 struct GGUFConfiguration {
   private let file: GGUFFile
 
@@ -53,7 +53,8 @@ struct GGUFConfiguration {
     return embedding.rowCount
   }
 
-  /// Frequency divisors as a tensor come first; then the keys; `none` and `linear` are known.
+  /// The rope scaling. A tensor of frequency divisors takes precedence over the keys, of which the types
+  /// `none` and `linear` are supported.
   private func ropeScaling() throws -> RopeScaling? {
     if let tensor = file.tensor("rope_freqs.weight") {
       guard tensor.type == .f32, tensor.shape.count == 1, tensor.count <= LlamaConfiguration.largestDimension
@@ -77,7 +78,7 @@ struct GGUFConfiguration {
     }
   }
 
-  /// An integer, or an array of equal integers (some converters write one for each layer).
+  /// An integer, or an array of equal integers (some converters write one per layer).
   private func uniform(_ key: String) throws -> Int? {
     guard case .array? = file.metadata[key] else { return try file.integer(key) }
     let values = try file.integers(key)

@@ -1,34 +1,32 @@
 import Foundation
 import SafeFiles
 
-/// A GGUF file (versions 2 and 3, little-endian), mapped into memory.
+/// A memory-mapped GGUF file (version 2 or 3, little-endian).
 ///
 /// Layout: magic `GGUF`, version (u32), tensor count (u64), metadata count (u64), the metadata (key, type,
 /// value), the tensor table (name, dimension count u32, dimensions u64 fastest first, type u32, offset u64
-/// relative to the data), padding to `general.alignment` (32), the data. Everything is checked when the
-/// file is opened, before any tensor's bytes are touched.
+/// relative to the data), padding to `general.alignment` (default 32), the data. Everything is validated when
+/// the file is opened, before any tensor's bytes are accessed.
 package final class GGUFFile: Sendable {
   /// The file's path, for messages.
   package let path: String
-  /// The format's version.
+  /// The version of the format.
   package let version: Int
-  /// The metadata keys in the file's order.
+  /// The metadata keys, in file order.
   package let keys: [String]
-  /// The metadata.
   package let metadata: [String: GGUFValue]
-  /// The tensor table in the file's order.
+  /// The tensor table, in file order.
   package let tensors: [GGUFTensor]
 
   let file: MappedFile
   private let tensorIndex: [String: Int]
 
-  /// Opens and checks a file.
+  /// Opens and validates a file.
   ///
-  /// Throws `FileError` naming the field and the offsets where the bytes are not a whole, consistent
-  /// GGUF file.
+  /// - Throws: `FileError` with the field and offsets if the bytes are not a complete, consistent GGUF file.
   package convenience init(_ url: URL) throws { try self.init(MappedFile(url)) }
 
-  /// Checks a file that is mapped already.
+  /// Validates a file that is already mapped.
   package init(_ file: MappedFile) throws {
     var parser = GGUFParser(file)
     let contents = try parser.parse()
@@ -44,15 +42,15 @@ package final class GGUFFile: Sendable {
   /// The tensor called `name`, or `nil`.
   package func tensor(_ name: String) -> GGUFTensor? { tensorIndex[name].map { tensors[$0] } }
 
-  /// The bytes of a tensor of this file; valid while the file object lives (hold it with
-  /// `withExtendedLifetime` while the pointer is used).
+  /// The bytes of a tensor of this file. They are valid while the file object is alive; keep it alive with
+  /// `withExtendedLifetime` while you use the pointer.
   package func bytes(of tensor: GGUFTensor) -> UnsafeRawBufferPointer {
     UnsafeRawBufferPointer(rebasing: file.bytes[tensor.byteRange])
   }
 
-  /// The strings of an array, in order.
+  /// The elements of an array of strings, in order.
   ///
-  /// Throws `FileError` where the key is missing, is no array of strings, or is not UTF-8.
+  /// - Throws: `FileError` if the key is missing, is not an array of strings, or a string is not UTF-8.
   package func strings(_ key: String) throws -> [String] {
     let array = try self.array(key)
     guard array.elementType == .string else { throw wrongType(key, expected: "an array of strings") }
@@ -60,7 +58,7 @@ package final class GGUFFile: Sendable {
     strings.reserveCapacity(array.count)
     var offset = array.offset
     for index in 0..<array.count {
-      // The walk at opening has shown that every length and string lies within the file.
+      // Opening the file has checked that every length and string is within it.
       let length = Int(
         UInt64(littleEndian: file.bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)))
       let range = offset + 8..<offset + 8 + length
@@ -70,23 +68,23 @@ package final class GGUFFile: Sendable {
     return strings
   }
 
-  /// The integers of an array of any integer type, in order.
+  /// The elements of an array of any integer type, in order.
   ///
-  /// Throws `FileError` where the key is missing or is no array of integers that fit.
+  /// - Throws: `FileError` if the key is missing or is not an array of integers that fit.
   package func integers(_ key: String) throws -> [Int] {
     try elements(key, expected: "an array of integers", \.integer)
   }
 
-  /// The numbers of an array of any numeric type, in order.
+  /// The elements of an array of any numeric type, in order.
   ///
-  /// Throws `FileError` where the key is missing or is no array of numbers.
+  /// - Throws: `FileError` if the key is missing or is not an array of numbers.
   package func numbers(_ key: String) throws -> [Double] {
     try elements(key, expected: "an array of numbers", \.number)
   }
 
-  /// The elements of an array that this file's metadata holds.
+  /// The elements of an array from this file's metadata.
   ///
-  /// Throws `FileError` where a string is not UTF-8.
+  /// - Throws: `FileError` if a string is not UTF-8.
   package func elements(of array: GGUFArray) throws -> [GGUFValue] {
     var parser = GGUFParser(file, at: array.offset)
     return try (0..<array.count).map { try parser.value(array.elementType, "element \($0)", depth: 0) }
@@ -115,7 +113,7 @@ package final class GGUFFile: Sendable {
     return value
   }
 
-  /// The error for a metadata value of another type than expected.
+  /// The error for a metadata value with the wrong type.
   func wrongType(_ key: String, expected: String) -> FileError {
     let found = metadata[key].map { "\($0)" } ?? "nothing"
     return FileError(
@@ -123,28 +121,28 @@ package final class GGUFFile: Sendable {
       remedy: "convert the model again with a current tool")
   }
 
-  /// The string under `key`; `nil` where the key is missing; throws for another type.
+  /// The string for `key`; `nil` if the key is missing. Throws if it has another type.
   package func string(_ key: String) throws -> String? {
     guard let value = metadata[key] else { return nil }
     guard let string = value.string else { throw wrongType(key, expected: "a string") }
     return string
   }
 
-  /// The integer under `key`; `nil` where the key is missing; throws for another type.
+  /// The integer for `key`; `nil` if the key is missing. Throws if it has another type.
   package func integer(_ key: String) throws -> Int? {
     guard let value = metadata[key] else { return nil }
     guard let integer = value.integer else { throw wrongType(key, expected: "an integer") }
     return integer
   }
 
-  /// The number under `key`; `nil` where the key is missing; throws for another type.
+  /// The number for `key`; `nil` if the key is missing. Throws if it has another type.
   package func number(_ key: String) throws -> Double? {
     guard let value = metadata[key] else { return nil }
     guard let number = value.number else { throw wrongType(key, expected: "a number") }
     return number
   }
 
-  /// The truth value under `key`; `nil` where the key is missing; throws for another type.
+  /// The boolean for `key`; `nil` if the key is missing. Throws if it has another type.
   package func bool(_ key: String) throws -> Bool? {
     guard let value = metadata[key] else { return nil }
     guard let bool = value.bool else { throw wrongType(key, expected: "a truth value") }

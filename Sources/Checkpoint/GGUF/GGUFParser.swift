@@ -1,8 +1,8 @@
 import SafeFiles
 
-/// Reads and checks a GGUF file's header, metadata and tensor table.
+/// Reads and validates a GGUF file's header, metadata and tensor table.
 struct GGUFParser {
-  /// What the header says.
+  /// The contents of the header, metadata and tensor table.
   struct Contents {
     var version = 0
     var keys: [String] = []
@@ -11,14 +11,14 @@ struct GGUFParser {
     var tensorIndex: [String: Int] = [:]
   }
 
-  /// Arrays within arrays are read to this depth; real files have none.
+  /// The maximum nesting depth of arrays. Real files have no nested arrays.
   static let deepestArray = 4
 
   private var cursor: ByteCursor
 
   init(_ file: MappedFile) { cursor = ByteCursor(file) }
 
-  /// A parser that stands at `offset`, which is known to lie within the file.
+  /// Creates a parser at `offset`, which must be within the file.
   init(_ file: MappedFile, at offset: Int) {
     cursor = ByteCursor(file, offset: offset)
   }
@@ -37,7 +37,8 @@ struct GGUFParser {
         remedy: "convert the model again with a current tool for a little-endian machine")
     }
     contents.version = Int(version)
-    // The smallest tensor row takes 32 bytes, the smallest metadata pair 13: larger counts cannot fit.
+    // A row of the tensor table takes at least 32 bytes and a metadata pair at least 13, so larger counts
+    // cannot fit.
     let tensorCount = try count("tensor count", bytesEach: 32)
     let keyCount = try count("metadata count", bytesEach: 13)
     try metadata(keyCount, into: &contents)
@@ -77,7 +78,7 @@ struct GGUFParser {
     return type
   }
 
-  /// Reads a value of `type` and moves past it.
+  /// Reads a value of type `type` and advances past it.
   mutating func value(
     _ type: GGUFValueType, _ key: @autoclosure () -> String, depth: Int
   ) throws -> GGUFValue {
@@ -106,7 +107,7 @@ struct GGUFParser {
     }
   }
 
-  /// Walks over an array so that its extent is known to lie within the file.
+  /// Skips an array, which checks that it is within the file.
   private mutating func array(_ key: String, depth: Int) throws -> GGUFArray {
     guard depth <= Self.deepestArray else {
       throw malformed(
@@ -118,7 +119,7 @@ struct GGUFParser {
     if let size = type.size {
       _ = try cursor.advance(count, elementsOf: size, key)
     } else {
-      // A string takes at least its length, an array its type and length.
+      // A string takes at least the 8 bytes of its length, an array the 12 bytes of its type and length.
       let least: UInt64 = type == .string ? 8 : 12
       guard count <= UInt64(cursor.remaining) / least else {
         throw cursor.truncated(key, needs: "at least \(least) bytes for each of \(count) elements")
@@ -143,13 +144,13 @@ struct GGUFParser {
     return Int(alignment)
   }
 
-  /// A tensor row as it stands in the file, before the data's start is known.
+  /// A row of the tensor table, before the start of the data is known.
   private struct Row {
     let name: String
     let shape: [Int]
     let type: GGUFTensorType
     let offset: UInt64
-    /// `nil` where the type's layout is not known.
+    /// `nil` if the type's layout is unknown.
     let byteCount: Int?
   }
 

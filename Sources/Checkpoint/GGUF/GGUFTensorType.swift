@@ -1,60 +1,57 @@
-/// How a GGUF tensor's values are stored; the raw value is the format's number.
+/// The storage type of a GGUF tensor. The raw value is the number in the file.
 package struct GGUFTensorType: RawRepresentable, Hashable, Sendable, CustomStringConvertible {
-  /// The number in the file.
   package let rawValue: UInt32
 
-  /// Any number; one the package does not know has no layout.
+  /// Accepts any number. A type that the package does not know has no layout.
   package init(rawValue: UInt32) { self.rawValue = rawValue }
 
   /// float32.
   package static let f32 = GGUFTensorType(rawValue: 0)
   /// IEEE 754 binary16.
   package static let f16 = GGUFTensorType(rawValue: 1)
-  /// 4 bits, a scale for 32 values.
+  /// 4 bits per value, a scale per 32 values.
   package static let q4_0 = GGUFTensorType(rawValue: 2)
-  /// 4 bits, a scale and a minimum for 32 values.
+  /// 4 bits per value, a scale and a minimum per 32 values.
   package static let q4_1 = GGUFTensorType(rawValue: 3)
-  /// 5 bits, a scale for 32 values.
+  /// 5 bits per value, a scale per 32 values.
   package static let q5_0 = GGUFTensorType(rawValue: 6)
-  /// 5 bits, a scale and a minimum for 32 values.
+  /// 5 bits per value, a scale and a minimum per 32 values.
   package static let q5_1 = GGUFTensorType(rawValue: 7)
-  /// 8 bits, a scale for 32 values.
+  /// 8 bits per value, a scale per 32 values.
   package static let q8_0 = GGUFTensorType(rawValue: 8)
-  /// 2 bits, in blocks of 256 with scales and minima for 16 values.
+  /// 2 bits per value, in blocks of 256 with a scale and a minimum per 16 values.
   package static let q2_K = GGUFTensorType(rawValue: 10)
-  /// 3 bits, in blocks of 256 with scales for 16 values.
+  /// 3 bits per value, in blocks of 256 with a scale per 16 values.
   package static let q3_K = GGUFTensorType(rawValue: 11)
-  /// 4 bits, in blocks of 256 with scales and minima for 32 values.
+  /// 4 bits per value, in blocks of 256 with a scale and a minimum per 32 values.
   package static let q4_K = GGUFTensorType(rawValue: 12)
-  /// 5 bits, in blocks of 256 with scales and minima for 32 values.
+  /// 5 bits per value, in blocks of 256 with a scale and a minimum per 32 values.
   package static let q5_K = GGUFTensorType(rawValue: 13)
-  /// 6 bits, in blocks of 256 with scales for 16 values.
+  /// 6 bits per value, in blocks of 256 with a scale per 16 values.
   package static let q6_K = GGUFTensorType(rawValue: 14)
   /// bfloat16.
   package static let bf16 = GGUFTensorType(rawValue: 30)
 
-  /// The types whose values can be read, in the format's order.
+  /// The types whose values can be read, in the order of their numbers.
   package static let readable: [GGUFTensorType] = [
     .f32, .f16, .q4_0, .q4_1, .q5_0, .q5_1, .q8_0, .q2_K, .q3_K, .q4_K, .q5_K, .q6_K, .bf16,
   ]
 
-  /// A block: that many consecutive values of a row stored in that many bytes.
+  /// A block: the unit of consecutive values of a row that are stored together.
   package struct Layout: Sendable, Equatable {
-    /// The type's name in the format's own spelling.
+    /// The type's name as the format spells it.
     package let name: String
-    /// Values in a block.
     package let valuesPerBlock: Int
-    /// Bytes in a block.
     package let bytesPerBlock: Int
   }
 
-  /// The block layout, for types that are read and for those only known by name; `nil` for others.
+  /// The block layout of readable types and of types known only by name; `nil` for others.
   package var layout: Layout? { Self.layouts[rawValue] }
 
   /// Whether values of this type can be read.
   package var isReadable: Bool { Self.readable.contains(self) }
 
-  /// The format's name, or `type N` for a number the package does not know.
+  /// The format's name for the type, or `type N` for an unknown number.
   package var description: String { layout?.name ?? "type \(rawValue)" }
 
   private static let layouts: [UInt32: Layout] = {
@@ -77,18 +74,17 @@ package struct GGUFTensorType: RawRepresentable, Hashable, Sendable, CustomStrin
 
 /// A row of a GGUF file's tensor table.
 package struct GGUFTensor: Sendable, Equatable {
-  /// The tensor's name, `blk.0.attn_q.weight` for example.
+  /// The tensor's name, such as `blk.0.attn_q.weight`.
   package let name: String
   /// The dimensions, slowest first (`[out, in]`); the file lists them fastest first.
   package let shape: [Int]
-  /// How the values are stored.
   package let type: GGUFTensorType
-  /// Where the values lie in the file. Empty where the type's layout is not known.
+  /// The location of the values in the file; empty if the type's layout is unknown.
   package let byteRange: Range<Int>
 
   /// The length of a row: the last dimension.
   package var rowLength: Int { shape[shape.count - 1] }
-  /// The number of rows: the product of all dimensions but the last; a vector is one row.
+  /// The number of rows: the product of all dimensions except the last. A vector is one row.
   package var rowCount: Int { shape.dropLast().reduce(1, *) }
   /// The number of values.
   package var count: Int { shape.reduce(1, *) }

@@ -1,32 +1,32 @@
 import SafeFiles
 
-/// The tokenizer a GGUF file carries, as plain values.
+/// The tokenizer of a GGUF file as plain values.
 package struct GGUFTokenizerMetadata: Sendable, Equatable {
   /// `tokenizer.ggml.model`: `gpt2` for byte-level BPE.
   package var model: String
-  /// The tokens; the index is the id.
+  /// The tokens, by id.
   package var tokens: [String]
-  /// The merges, best first, each two tokens with a space between; empty where the file has none.
+  /// The merges in order of rank, each as two tokens separated by a space; empty if the file has none.
   package var merges: [String]
-  /// A kind for each token: 1 normal, 2 unknown, 3 control, 4 user-defined, 5 unused, 6 byte; empty where
-  /// the file has none.
+  /// The type of each token: 1 normal, 2 unknown, 3 control, 4 user-defined, 5 unused, 6 byte; empty if the
+  /// file has none.
   package var tokenTypes: [Int]
-  /// `tokenizer.ggml.pre`, the name of the pre-tokeniser (`smollm`, `llama-bpe` …).
+  /// `tokenizer.ggml.pre`: the name of the pre-tokeniser, such as `smollm` or `llama-bpe`.
   package var preTokenizer: String?
-  /// The id that starts a text.
+  /// The beginning-of-sequence id.
   package var bos: Int?
   /// The id that ends a turn or text.
   package var eos: Int?
-  /// The id that stands for what cannot be tokenised.
+  /// The id for text that cannot be tokenised.
   package var unknown: Int?
-  /// The id used to pad.
+  /// The padding id.
   package var padding: Int?
-  /// Whether the tokenizer puts `bos` before a text; `nil` where the file does not say.
+  /// Whether the tokenizer adds `bos` before a text; `nil` if the file does not specify it.
   package var addBOS: Bool?
 
-  /// Reads the `tokenizer.ggml.*` keys; `nil` where the file has no tokens.
+  /// Reads the `tokenizer.ggml.*` keys; `nil` if the file has no tokens.
   ///
-  /// Throws `FileError` for keys of a wrong type, or an id or list that does not fit the tokens.
+  /// - Throws: `FileError` if a key has the wrong type, or an id or a list does not match the tokens.
   package init?(_ file: GGUFFile) throws {
     let prefix = "tokenizer.ggml."
     guard file.metadata[prefix + "tokens"] != nil else { return nil }

@@ -1,8 +1,8 @@
-/// The type of a GGUF metadata value; the raw values are the format's.
+/// The type of a GGUF metadata value. The raw values are those of the format.
 package enum GGUFValueType: UInt32, Sendable, Equatable {
   case uint8, int8, uint16, int16, uint32, int32, float32, bool, string, array, uint64, int64, float64
 
-  /// The size in bytes, or `nil` for strings and arrays, whose length varies.
+  /// The size in bytes; `nil` for strings and arrays, which vary in length.
   package var size: Int? {
     switch self {
     case .uint8, .int8, .bool: return 1
@@ -14,14 +14,14 @@ package enum GGUFValueType: UInt32, Sendable, Equatable {
   }
 }
 
-/// An array in a GGUF file's metadata. Its elements stay in the file until `GGUFFile` is asked for them
-/// (`strings(_:)`, `integers(_:)`, `numbers(_:)`, `elements(of:)`): a vocabulary holds tens of thousands.
+/// An array in a GGUF file's metadata. The elements, tens of thousands for a vocabulary, stay in the file
+/// until they are read with `GGUFFile` (`strings(_:)`, `integers(_:)`, `numbers(_:)`, `elements(of:)`).
 package struct GGUFArray: Sendable, Equatable {
-  /// The type all elements share.
+  /// The type of all elements.
   package let elementType: GGUFValueType
   /// The number of elements.
   package let count: Int
-  /// Where the first element starts in the file; the elements are known to lie within the file.
+  /// The offset of the first element in the file. All elements are known to be within the file.
   package let offset: Int
 }
 
@@ -56,7 +56,7 @@ package enum GGUFValue: Sendable, Equatable {
     }
   }
 
-  /// The value of any numeric type.
+  /// The value of any numeric type; `nil` for other types.
   package var number: Double? {
     switch self {
     case .float32(let value): return Double(value)
@@ -65,13 +65,11 @@ package enum GGUFValue: Sendable, Equatable {
     }
   }
 
-  /// The value of a string.
   package var string: String? {
     guard case .string(let value) = self else { return nil }
     return value
   }
 
-  /// The value of a truth value.
   package var bool: Bool? {
     guard case .bool(let value) = self else { return nil }
     return value

@@ -10,17 +10,16 @@ import SafeFiles
 /// | query, key, value | blk.N.attn_q, _k, _v.weight | | attentionOutput | blk.N.attn_output.weight |
 /// | feedForwardNorm | blk.N.ffn_norm.weight | | gate, up, down | blk.N.ffn_gate, _up, _down.weight |
 ///
-/// Query and key rows are stored in interleaved order and are put back here (`RotaryOrder`).
+/// Query and key rows are stored in interleaved order and are converted to half-split order here
+/// (`RotaryOrder`).
 package final class GGUFWeightSource: WeightSource {
-  /// The file.
   package let file: GGUFFile
-  /// The model's shape.
   package let configuration: LlamaConfiguration
 
   /// Reads the configuration and checks every weight's presence, shape and quantisation.
   ///
-  /// Throws `FileError`: another architecture, biases, experts, a missing tensor, a wrong shape or a
-  /// quantisation that is not read.
+  /// - Throws: `FileError` for another architecture, biases, experts, a missing tensor, a wrong shape or a
+  ///   quantisation that is not supported.
   package init(_ file: GGUFFile) throws {
     self.file = file
     configuration = try GGUFConfiguration(file).read()
@@ -32,19 +31,16 @@ package final class GGUFWeightSource: WeightSource {
     for name in WeightName.outerWeights(of: configuration) { try file.checkReadable(tensor(name)) }
   }
 
-  /// The file's path.
   package var path: String { file.path }
 
-  /// Whether the file holds the weight.
   package func has(_ name: WeightName) -> Bool { file.tensor(name.ggufTensor) != nil }
 
-  /// The weight's shape.
   package func shape(of name: WeightName) throws -> [Int] { try tensor(name).shape }
 
-  /// Lets the system have back the memory of what was read so far.
+  /// Lets the system reclaim the memory of the pages read so far.
   package func forgetPages() { file.file.forgetPages() }
 
-  /// Writes rows as float32.
+  /// Reads rows as float32.
   package func readFloat32(
     _ name: WeightName, rows: Range<Int>, into target: UnsafeMutablePointer<Float>
   ) throws {
@@ -54,7 +50,7 @@ package final class GGUFWeightSource: WeightSource {
     }
   }
 
-  /// Writes rows as bfloat16.
+  /// Reads rows as bfloat16.
   package func readBFloat16(
     _ name: WeightName, rows: Range<Int>, into target: UnsafeMutablePointer<UInt16>
   ) throws {
@@ -64,7 +60,7 @@ package final class GGUFWeightSource: WeightSource {
     }
   }
 
-  /// Calls `body` with runs of stored rows and the index, within `rows`, of each run's first row.
+  /// Calls `body` with runs of stored rows and the index of each run's first row within `rows`.
   private func forEachStored(
     _ name: WeightName, _ rows: Range<Int>, _ body: (Range<Int>, Int) throws -> Void
   ) throws {
@@ -89,7 +85,7 @@ package final class GGUFWeightSource: WeightSource {
 }
 
 extension WeightName {
-  /// The tensor's name in a GGUF file.
+  /// The name of the weight's tensor in a GGUF file.
   package var ggufTensor: String {
     switch self {
     case .tokenEmbedding: return "token_embd.weight"

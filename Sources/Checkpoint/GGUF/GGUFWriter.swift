@@ -3,7 +3,7 @@ import SafeFiles
 
 /// Writes small GGUF files (version 3): adapters, and files for tests.
 ///
-/// The bytes depend on nothing but the arguments; metadata and tensors stand in the order given.
+/// The bytes depend only on the arguments. Metadata and tensors are in the given order.
 package enum GGUFWriter {
   /// A metadata value to write.
   package indirect enum Value: Sendable {
@@ -19,18 +19,18 @@ package enum GGUFWriter {
     case float64(Double)
     case bool(Bool)
     case string(String)
-    /// The elements must all be of the given type.
+    /// All elements must have the given type.
     case array(GGUFValueType, [Value])
   }
 
-  /// A tensor to write: its dimensions slowest first, and its bytes as the file shall hold them.
+  /// A tensor to write. The dimensions are slowest first; the bytes are written unchanged.
   package struct Tensor: Sendable {
     let name: String
     let shape: [Int]
     let type: GGUFTensorType
     let bytes: [UInt8]
 
-    /// A tensor from bytes that are laid out as `type` demands.
+    /// Creates a tensor from bytes in the layout of `type`.
     package init(name: String, shape: [Int], type: GGUFTensorType, bytes: [UInt8]) {
       self.name = name
       self.shape = shape
@@ -38,13 +38,13 @@ package enum GGUFWriter {
       self.bytes = bytes
     }
 
-    /// A float32 tensor.
+    /// Creates a float32 tensor.
     package init(name: String, shape: [Int], float32 values: [Float]) {
       precondition(shape.reduce(1, *) == values.count, "\(name): shape and count disagree")
       self.init(name: name, shape: shape, type: .f32, bytes: littleEndianBytes(values.map(\.bitPattern)))
     }
 
-    /// A float16 tensor; values are rounded to nearest even.
+    /// Creates a float16 tensor; the values are rounded to nearest even.
     package init(name: String, shape: [Int], float16 values: [Float]) {
       precondition(shape.reduce(1, *) == values.count, "\(name): shape and count disagree")
       self.init(
@@ -52,7 +52,7 @@ package enum GGUFWriter {
     }
   }
 
-  /// The bytes of a whole file.
+  /// Encodes a whole file.
   package static func encode(metadata: [(String, Value)], tensors: [Tensor]) -> [UInt8] {
     let alignment = 32
     var bytes = Array("GGUF".utf8)

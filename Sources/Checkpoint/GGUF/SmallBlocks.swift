@@ -1,15 +1,15 @@
-/// The block kernels of the types with 32 values a block.
+/// Dequantizes the types with blocks of 32 values.
 ///
 /// | type | bytes of a block | value |
 /// |---|---|---|
-/// | Q4_0 | d f16, 16 × (low: value i, high: value i + 16) | d (q - 8) |
+/// | Q4_0 | d f16, 16 × (low nibble: value i, high nibble: value i + 16) | d (q - 8) |
 /// | Q4_1 | d f16, m f16, 16 as Q4_0 | d q + m |
 /// | Q5_0 | d f16, 32 fifth bits (bit i: value i), 16 as Q4_0 | d (q - 16) |
 /// | Q5_1 | d f16, m f16, fifth bits, 16 as Q4_0 | d q + m |
 /// | Q8_0 | d f16, 32 × int8 | d q |
 ///
-/// `source` points to `count` blocks; `target` takes 32 · `count` values. Products are rounded before sums
-/// (no fused multiply-add), as the format's reference implementation does, so results are equal to the bit.
+/// `source` points to `count` blocks; `target` receives 32 · `count` values. Products are rounded before sums
+/// (no fused multiply-add), as in the format's reference implementation, so the results are bit-identical.
 enum SmallBlocks {
   static func q4_0(_ source: UnsafePointer<UInt8>, _ count: Int, _ target: UnsafeMutablePointer<Float>) {
     for block in 0..<count {
@@ -60,7 +60,7 @@ enum SmallBlocks {
     }
   }
 
-  /// The binary16 value at an address of any alignment.
+  /// Reads a binary16 value at any alignment.
   @inline(__always)
   static func half(_ bytes: UnsafePointer<UInt8>) -> Float {
     FloatConversion.float32(half: UInt16(bytes[0]) | UInt16(bytes[1]) << 8)

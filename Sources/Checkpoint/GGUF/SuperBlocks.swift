@@ -1,14 +1,14 @@
-/// The block kernels of the K-quants: 256 values a block in sub-blocks with scales of their own.
+/// Dequantizes the K-quants: blocks of 256 values, split into sub-blocks with their own scales.
 ///
 /// | type | bytes of a block | sub-block | value |
 /// |---|---|---|---|
 /// | Q2_K | 16 × (scale 4 bits, minimum 4), 64 × 4 values, d f16, dmin f16 | 16 | (d s) q - (dmin m) |
-/// | Q3_K | 32 high bits, 64 × 4 values, 12 (16 scales of 6 bits), d f16 | 16 | (d (s - 32)) (q - 4 unless high) |
-/// | Q4_K | d f16, dmin f16, 12 (8 scales and 8 minima of 6 bits), 128 × 2 values | 32 | (d s) q - (dmin m) |
-/// | Q5_K | as Q4_K with 32 fifth bits before the values | 32 | (d s) q - (dmin m) |
+/// | Q3_K | 32 × 8 high bits, 64 × 4 values, 16 6-bit scales, d f16 | 16 | (d (s - 32)) (q - 4 unless high) |
+/// | Q4_K | d f16, dmin f16, 8 scales and 8 minima of 6 bits, 128 × 2 values | 32 | (d s) q - (dmin m) |
+/// | Q5_K | as Q4_K with 32 × 8 fifth bits before the values | 32 | (d s) q - (dmin m) |
 /// | Q6_K | 128 × 2 low nibbles, 64 × 4 high pairs, 16 × int8 scale, d f16 | 16 | (d s) (q - 32) |
 ///
-/// Products are rounded in the order given, as the format's reference implementation does.
+/// Products are rounded in the given order, as in the format's reference implementation.
 enum SuperBlocks {
   static func q2_K(_ source: UnsafePointer<UInt8>, _ count: Int, _ target: UnsafeMutablePointer<Float>) {
     for block in 0..<count {
@@ -18,7 +18,7 @@ enum SuperBlocks {
       let minimum = SmallBlocks.half(scales + 82)
       var out = target + block * 256
       for group in 0..<16 {
-        // 128 values share 32 bytes; each byte holds one value of every 32.
+        // Each group of 128 values shares 32 bytes; each byte contains one value of every 32.
         let low = values + ((group >> 3) * 32 + (group & 1) * 16)
         let shift = UInt8(truncatingIfNeeded: (group & 6))
         let s = scale * Float(Int32(scales[group] & 15))
@@ -56,7 +56,7 @@ enum SuperBlocks {
     }
   }
 
-  /// One of Q3_K's 16 six-bit scales: low nibbles in 8 bytes, then the high pairs in 4.
+  /// One of Q3_K's 16 six-bit scales: the low nibbles are in 8 bytes, followed by the high pairs in 4.
   @inline(__always)
   private static func scale6(_ scales: UnsafePointer<UInt8>, _ group: Int) -> Int32 {
     let low: UInt8 = (scales[group & 7] &>> UInt8(truncatingIfNeeded: (group >> 3) * 4)) & 15
@@ -109,9 +109,9 @@ enum SuperBlocks {
     }
   }
 
-  /// One of the 8 scales and minima of six bits in Q4_K's and Q5_K's 12 bytes: the first four whole in the
-  /// low six bits of bytes 0–3 and 4–7, the last four with their low nibbles in bytes 8–11 and their high
-  /// pairs above the first four.
+  /// One of the 8 six-bit scales and minima in the 12 bytes of Q4_K and Q5_K. The first four are in the low
+  /// six bits of bytes 0–3 (scales) and 4–7 (minima). The last four have their low nibbles in bytes 8–11 and
+  /// their high pairs in the upper two bits of bytes 0–7.
   @inline(__always)
   private static func scaleAndMinimum(_ scales: UnsafePointer<UInt8>, _ group: Int) -> (Int32, Int32) {
     if group < 4 { return (Int32(scales[group] & 63), Int32(scales[group + 4] & 63)) }
@@ -127,7 +127,7 @@ enum SuperBlocks {
       let scale = SmallBlocks.half(bytes + 208)
       var out = target + block * 256
       for group in 0..<16 {
-        // Half of the block: 64 bytes of nibbles (low nibbles first) and 32 bytes of pairs.
+        // One half of the block: 64 bytes of low nibbles and 32 bytes of high pairs.
         let half = group >> 3
         let part = (group >> 1) & 3
         let within = (group & 1) * 16

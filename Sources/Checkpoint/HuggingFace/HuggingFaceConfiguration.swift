@@ -2,10 +2,10 @@ import Foundation
 import SafeFiles
 import StrictJSON
 
-/// Reads a Hugging Face `config.json` of a `LlamaForCausalLM`.
+/// Reads the Hugging Face `config.json` of a `LlamaForCausalLM`.
 ///
-/// `rope_theta` stands at the top level or, from transformers 5 on, within `rope_parameters`, which also
-/// takes the place of `rope_scaling`.
+/// `rope_theta` is at the top level or, since transformers 5, in `rope_parameters`, which also replaces
+/// `rope_scaling`.
 struct HuggingFaceConfiguration {
   private let json: JSONValue
   private let path: String
@@ -16,7 +16,7 @@ struct HuggingFaceConfiguration {
     json = try JSONParser.parse(file)
   }
 
-  /// The configuration; `hasHead` says whether the folder holds `lm_head.weight`.
+  /// The configuration. `hasHead` is whether the folder contains `lm_head.weight`.
   func read(hasHead: Bool) throws -> LlamaConfiguration {
     try refuseVariants()
     let hidden = try required("hidden_size")

@@ -2,10 +2,10 @@ import Foundation
 import SafeFiles
 import StrictJSON
 
-/// What a Hugging Face folder says about its tokenizer and chat template.
+/// The tokenizer and chat template of a Hugging Face folder.
 ///
-/// The template comes from `chat_template.jinja`, else from `tokenizer_config.json`, where it is a string
-/// or a list of named templates of which `default` is taken.
+/// The template comes from `chat_template.jinja` or, if that is missing, from `tokenizer_config.json`: a
+/// string, or a list of named templates, of which `default` is used.
 struct HuggingFaceTokenizerSettings {
   let tokenizer: Data?
   let chatTemplate: String?
@@ -37,7 +37,7 @@ struct HuggingFaceTokenizerSettings {
     return try MappedFile(url).withBytes { Data($0) }
   }
 
-  /// A token is a string, or an object with its text under `content`.
+  /// A token is a string, or an object with the text in `content`.
   private static func token(_ json: JSONValue?) -> String? { json?.string ?? json?["content"]?.string }
 
   private static func template(_ json: JSONValue?) -> String? {

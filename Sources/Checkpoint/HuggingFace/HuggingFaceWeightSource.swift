@@ -3,31 +3,30 @@ import SafeFiles
 import StrictJSON
 
 /// The weights of a Hugging Face folder: `config.json` with `model.safetensors`, or with
-/// `model.safetensors.index.json` and the shards it names.
+/// `model.safetensors.index.json` and the shards that it names.
 ///
-/// | weight | tensor |
+/// | weight | tensor (with `.weight` appended) |
 /// |---|---|
 /// | tokenEmbedding, finalNorm, head | model.embed_tokens, model.norm, lm_head |
 /// | attentionNorm, feedForwardNorm | model.layers.N.input_layernorm, post_attention_layernorm |
 /// | query, key, value, attentionOutput | model.layers.N.self_attn.q_proj, k_proj, v_proj, o_proj |
 /// | gate, up, down | model.layers.N.mlp.gate_proj, up_proj, down_proj |
 ///
-/// each with `.weight`. `lm_head.weight` is ignored where the configuration ties it; where it is absent the
-/// embedding takes its place.
+/// If the configuration ties the head, `lm_head.weight` is ignored. If the file does not have it, the token
+/// embedding is used instead.
 package final class HuggingFaceWeightSource: WeightSource {
   /// The folder.
   package let path: String
-  /// The model's shape.
   package let configuration: LlamaConfiguration
-  /// The safetensors files, by name.
+  /// The safetensors files by name.
   package let files: [String: SafetensorsFile]
 
   private let location: [String: SafetensorsFile]
 
   /// Reads the configuration and checks every weight's presence, shape and type.
   ///
-  /// Throws `FileError`: another architecture, biases, a missing shard or tensor, a wrong shape or type,
-  /// layers beyond those of the configuration.
+  /// - Throws: `FileError` for another architecture, biases, a missing shard or tensor, a wrong shape or
+  ///   type, or layers beyond those of the configuration.
   package init(folder: URL) throws {
     path = folder.path
     let configurationFile = folder.appendingPathComponent("config.json")
@@ -49,19 +48,18 @@ package final class HuggingFaceWeightSource: WeightSource {
     }
   }
 
-  /// Whether the folder holds the weight; a tied head is not held, even where the file has one.
+  /// Whether the folder contains the weight. `false` for a tied head, even if the file contains one.
   package func has(_ name: WeightName) -> Bool {
     if name == .head && configuration.tiedEmbeddings { return false }
     return location[name.huggingFaceTensor] != nil
   }
 
-  /// The weight's shape.
   package func shape(of name: WeightName) throws -> [Int] { try find(name).tensor.shape }
 
-  /// Lets the system have back the memory of what was read so far.
+  /// Lets the system reclaim the memory of the pages read so far.
   package func forgetPages() { files.values.forEach { $0.forgetPages() } }
 
-  /// Writes rows as float32.
+  /// Reads rows as float32.
   package func readFloat32(
     _ name: WeightName, rows: Range<Int>, into target: UnsafeMutablePointer<Float>
   ) throws {
@@ -69,7 +67,7 @@ package final class HuggingFaceWeightSource: WeightSource {
     try file.readFloat32(tensor, elements: elements(rows, tensor), into: target)
   }
 
-  /// Writes rows as bfloat16.
+  /// Reads rows as bfloat16.
   package func readBFloat16(
     _ name: WeightName, rows: Range<Int>, into target: UnsafeMutablePointer<UInt16>
   ) throws {
@@ -94,7 +92,7 @@ package final class HuggingFaceWeightSource: WeightSource {
     }
   }
 
-  /// A configuration of fewer layers than there are would compute another model without a word.
+  /// A configuration with fewer layers than the files contain would silently compute another model.
   private func refuseLeftOverLayers(_ configurationFile: URL) throws {
     let count = configuration.layerCount
     let prefix = "model.layers."
@@ -181,10 +179,10 @@ package final class HuggingFaceWeightSource: WeightSource {
 }
 
 extension WeightName {
-  /// The tensor's name in a Hugging Face folder.
+  /// The name of the weight's tensor in a Hugging Face folder.
   package var huggingFaceTensor: String { huggingFaceModule + ".weight" }
 
-  /// The module's path in a Hugging Face model, `model.layers.0.self_attn.q_proj` for example.
+  /// The module's path in a Hugging Face model, such as `model.layers.0.self_attn.q_proj`.
   package var huggingFaceModule: String {
     switch self {
     case .tokenEmbedding: return "model.embed_tokens"
@@ -202,7 +200,7 @@ extension WeightName {
     }
   }
 
-  /// The weight of a module path such as `model.layers.0.self_attn.q_proj`; `nil` for any other path.
+  /// The weight of a module path such as `model.layers.0.self_attn.q_proj`; `nil` for an unknown path.
   package init?(huggingFaceModule path: String) {
     var candidates: [WeightName] = [.tokenEmbedding, .finalNorm, .head]
     let parts = path.split(separator: ".")

@@ -1,33 +1,31 @@
 import SafeFiles
 
-/// The shape of a Llama-family model, whatever format it was read from.
+/// The shape of a Llama-family model, independent of its file format.
 package struct LlamaConfiguration: Sendable, Equatable, Codable {
-  /// Rows of the token embedding.
+  /// The number of rows of the token embedding.
   package var vocabularySize: Int
-  /// Width of the residual stream.
+  /// The width of the residual stream.
   package var hiddenSize: Int
-  /// Width of the feed-forward layer.
+  /// The width of the MLP's intermediate layer.
   package var intermediateSize: Int
-  /// Number of transformer layers.
   package var layerCount: Int
-  /// Number of query heads.
+  /// The number of query heads.
   package var headCount: Int
-  /// Number of key/value heads; divides `headCount`.
+  /// The number of key/value heads; a divisor of `headCount`.
   package var keyValueHeadCount: Int
-  /// Width of a head; even.
+  /// The width of a head; an even number.
   package var headDimension: Int
-  /// The term added to the mean square under RMSNorm's root.
+  /// RMSNorm's epsilon, added to the mean square under the root.
   package var rmsNormEpsilon: Float
-  /// The rotary embedding's base.
+  /// The base of the rotary embedding.
   package var ropeTheta: Double
-  /// A change to the rotary frequencies, or `nil`.
+  /// The scaling of the rotary frequencies; `nil` for none.
   package var ropeScaling: RopeScaling?
-  /// The longest sequence the model was made for.
+  /// The longest sequence for which the model was trained.
   package var maximumPositions: Int
-  /// Whether the token embedding is also the output head.
+  /// Whether the token embedding is also used as the output head.
   package var tiedEmbeddings: Bool
 
-  /// Creates a configuration.
   package init(
     vocabularySize: Int, hiddenSize: Int, intermediateSize: Int, layerCount: Int, headCount: Int,
     keyValueHeadCount: Int, headDimension: Int, rmsNormEpsilon: Float, ropeTheta: Double,
@@ -47,15 +45,17 @@ package struct LlamaConfiguration: Sendable, Equatable, Codable {
     self.tiedEmbeddings = tiedEmbeddings
   }
 
-  /// The width of all query heads together.
+  /// The total width of all query heads.
   package var queryWidth: Int { headCount * headDimension }
-  /// The width of all key (or value) heads together.
+  /// The total width of all key (or value) heads.
   package var keyValueWidth: Int { keyValueHeadCount * headDimension }
 
-  /// The largest value of any dimension; products of two stay far below `Int.max`.
+  /// The upper limit of every dimension; products of two stay far below `Int.max`.
   static let largestDimension = 1 << 28
 
-  /// Throws `FileError` naming the first value that cannot be.
+  /// Checks every value.
+  ///
+  /// - Throws: `FileError` for the first invalid value.
   func validate(file: String) throws {
     func refuse(_ field: String, _ problem: String) -> FileError {
       FileError(

@@ -2,7 +2,7 @@ import Foundation
 import SafeFiles
 
 extension LlamaConfiguration {
-  /// The configuration as lines of `name value`.
+  /// The configuration as lines of names and values.
   var table: String {
     let scaling: String
     switch ropeScaling {
@@ -27,7 +27,7 @@ extension LlamaConfiguration {
 }
 
 extension GGUFFile: CustomStringConvertible {
-  /// Metadata, tensors and totals as text for people.
+  /// Metadata, tensors and totals as readable text.
   package var description: String {
     let values = keys.map { [$0, metadata[$0].map(Self.brief) ?? ""] }
     let rows = tensors.map {
@@ -58,7 +58,7 @@ extension GGUFFile: CustomStringConvertible {
 }
 
 extension SafetensorsFile: CustomStringConvertible {
-  /// Metadata, tensors and totals as text for people.
+  /// Metadata, tensors and totals as readable text.
   package var description: String {
     let values = metadata.sorted { $0.key < $1.key }.map { [$0.key, TextTable.line($0.value)] }
     let rows = tensors.map {
@@ -70,7 +70,7 @@ extension SafetensorsFile: CustomStringConvertible {
 
 /// Plain-text tables.
 enum TextTable {
-  /// A line of a table of tensors.
+  /// A row of a table of tensors.
   struct TensorRow {
     let name: String
     let type: String
@@ -79,7 +79,7 @@ enum TextTable {
     var count: Int { shape.reduce(1, *) }
   }
 
-  /// A title, then rows whose columns are padded to the same width.
+  /// A title, then rows with aligned columns.
   static func aligned(title: String, rows: [[String]]) -> String {
     var widths: [Int] = []
     for row in rows {
@@ -97,7 +97,7 @@ enum TextTable {
     return ([title] + lines.map { "  " + $0 }).joined(separator: "\n") + "\n"
   }
 
-  /// The tensors, then totals for each type and over all.
+  /// The tensors, then totals per type and overall.
   static func tensors(_ rows: [TensorRow]) -> String {
     let lines = rows.map { row in
       [row.name, row.type, "[" + row.shape.map(String.init).joined(separator: ", ") + "]"]
@@ -106,7 +106,7 @@ enum TextTable {
     for row in rows {
       for type in [row.type, "total"] {
         let old = totals[type] ?? (0, 0, 0)
-        // Types of unknown layout have no byte count, so their products may be of any size.
+        // Types with an unknown layout have no byte count, so their element counts may overflow.
         totals[type] = (old.tensors + 1, old.values &+ row.count, old.bytes &+ row.bytes)
       }
     }
@@ -117,19 +117,19 @@ enum TextTable {
     return aligned(title: "Tensors", rows: lines) + "\n" + aligned(title: "Totals", rows: sums)
   }
 
-  /// At most 72 characters of a text on one line.
+  /// The text on one line, truncated to 72 characters.
   static func line(_ text: String) -> String {
     let flat = text.split(whereSeparator: \.isNewline).joined(separator: "⏎")
     return flat.count > 72 ? String(flat.prefix(71)) + "…" : flat
   }
 }
 
-/// Describes any file or folder this package reads: a model, a GGUF adapter, a safetensors file.
+/// Describes any supported file or folder: a model, a GGUF adapter, a safetensors file.
 package enum FileInspection {
-  /// The text `contexture model inspect` prints: configuration, metadata, tensors with type and shape, totals.
-  /// A GGUF file that holds no model that can be run says why in the place of the configuration.
+  /// The output of `contexture model inspect`: configuration, metadata, tensors with type and shape, totals.
+  /// For a GGUF file that is not a runnable model, the reason replaces the configuration.
   ///
-  /// Throws `FileError` where the file is damaged or of no kind that is read.
+  /// - Throws: `FileError` if the file is damaged or its type is not supported.
   package static func describe(_ path: String) throws -> String {
     let url = URL(fileURLWithPath: path)
     if path.hasSuffix(".safetensors") { return try SafetensorsFile(url).description }
@@ -140,8 +140,8 @@ package enum FileInspection {
     return try ModelFiles.open(path).description
   }
 
-  /// The configuration, or why there is none: a file of another architecture, or an adapter, is still worth a
-  /// table.
+  /// The configuration, or the reason why there is none: the table is also useful for another architecture or
+  /// an adapter.
   private static func modelPart(_ file: GGUFFile) throws -> String {
     do {
       return try GGUFWeightSource(file).configuration.table

@@ -1,11 +1,11 @@
 import Foundation
 import SafeFiles
 
-/// A model as it lies on the disk: its weights and the raw material of its tokenizer and chat template.
+/// A model on disk: its weights and the source data of its tokenizer and chat template.
 package struct ModelFiles: Sendable {
-  /// What a tokenizer is made from.
+  /// The data from which a tokenizer is built.
   package enum TokenizerSource: Sendable, Equatable {
-    /// The bytes of a `tokenizer.json`.
+    /// The contents of a `tokenizer.json`.
     case json(Data)
     /// The keys of a GGUF file.
     case gguf(GGUFTokenizerMetadata)
@@ -15,21 +15,22 @@ package struct ModelFiles: Sendable {
   package let path: String
   /// The weights, checked against the configuration.
   package let weights: any WeightSource
-  /// The tokenizer's raw material; `nil` where the folder has none.
+  /// The data of the tokenizer; `nil` if the folder does not have one.
   package let tokenizer: TokenizerSource?
-  /// The chat template's text; `nil` where there is none.
+  /// The chat template; `nil` if there is none.
   package let chatTemplate: String?
-  /// The text of the token that starts a sequence, where it is known.
+  /// The text of the beginning-of-sequence token, if known.
   package let bosToken: String?
-  /// The text of the token that ends a turn, where it is known.
+  /// The text of the token that ends a turn, if known.
   package let eosToken: String?
-  /// A table of what the model holds, for people.
+  /// A readable table of the model's contents.
   package let description: String
 
-  /// Opens a GGUF file, a Hugging Face folder (it has `config.json`), or a folder with one GGUF file.
+  /// Opens a GGUF file, a Hugging Face folder (one with `config.json`), or a folder with one GGUF file.
   ///
-  /// Nothing large is read: weights stay in the mapped files. Throws `FileError` where the path holds
-  /// none of these, or something in it is damaged or not supported.
+  /// Nothing large is read: the weights stay in the mapped files.
+  ///
+  /// - Throws: `FileError` if the path is none of these, or the model is damaged or not supported.
   package static func open(_ path: String) throws -> ModelFiles {
     switch try Place(path) {
     case .gguf(let file): return try openGGUF(file)
@@ -61,15 +62,16 @@ package struct ModelFiles: Sendable {
 }
 
 extension ModelFiles {
-  /// Where a model lies, by its form.
+  /// The path of a model, by format.
   enum Place {
     /// A GGUF file.
     case gguf(URL)
     /// A Hugging Face folder.
     case huggingFace(URL)
 
-    /// Looks at a GGUF file, a Hugging Face folder, or a folder with one GGUF file; throws `FileError`
-    /// where the path is none of these.
+    /// Detects a GGUF file, a Hugging Face folder, or a folder with one GGUF file.
+    ///
+    /// - Throws: `FileError` if the path is none of these.
     init(_ path: String) throws {
       let url = URL(fileURLWithPath: path)
       var isFolder: ObjCBool = false

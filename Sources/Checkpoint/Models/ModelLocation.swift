@@ -1,20 +1,20 @@
 import Foundation
 import SafeFiles
 
-/// Where the model lies that a person or a workflow names.
+/// The path of a model that a user or a workflow names.
 ///
-/// | what is written | what is opened |
+/// | name | path |
 /// |---|---|
-/// | the name of a fetched model, `smollm2-135m` | `MODELS/smollm2-135m/model.gguf` |
-/// | a file or folder with a `/` in its path or `.gguf` at its end | that path |
-/// | another word | `MODELS/word` where that exists, else the file or folder `word` |
+/// | a fetched model's name, such as `smollm2-135m` | `MODELS/smollm2-135m/model.gguf` |
+/// | a path that contains `/` or ends with `.gguf` | that path |
+/// | any other `word` | `MODELS/word` if it exists, otherwise the file or folder `word` |
 package struct ModelLocation: Sendable, Equatable {
-  /// What was written.
+  /// The name as the user wrote it.
   package let name: String
-  /// The GGUF file, or the Hugging Face folder, as a path that can be opened.
+  /// The GGUF file or Hugging Face folder, as a path that can be opened.
   package let path: String
 
-  /// The folder of fetched models where none is given: `models` in the current folder.
+  /// The default folder of fetched models: `models` in the current folder.
   package static let defaultModels = "models"
 
   /// Finds the model called `name`.
@@ -22,9 +22,8 @@ package struct ModelLocation: Sendable, Equatable {
   /// - Parameters:
   ///   - name: a fetched model's name, a GGUF file, or a Hugging Face folder.
   ///   - models: the folder of fetched models.
-  ///   - base: the folder that a relative path in `name` counts from; `nil` for the current folder.
-  /// - Throws: `FileError` where there is nothing at the place, or where a fetched model has another
-  ///   content than the pinned one.
+  ///   - base: the folder to which a relative path in `name` is relative; `nil` for the current folder.
+  /// - Throws: `FileError` if the path does not exist, or a fetched model does not match its pinned checksum.
   package init(_ name: String, models: String = Self.defaultModels, base: String? = nil) throws {
     self.name = name
     let fetcher = ModelFetcher(models: URL(fileURLWithPath: models, isDirectory: true))
@@ -61,10 +60,10 @@ package struct ModelLocation: Sendable, Equatable {
     return base.hasSuffix("/") ? base + name : "\(base)/\(name)"
   }
 
-  /// Compares a fetched model's file, found again by its path, with what was fetched. Other models and other files
-  /// are not looked at.
+  /// If `file` is the fetched model `name`, checks that it still matches its pinned checksum. Other models
+  /// and files are not checked.
   ///
-  /// - Throws: `FileError` where the content is another.
+  /// - Throws: `FileError` if it does not match.
   package static func verify(_ name: String, at file: String) throws {
     guard let pinned = PinnedModel.all.first(where: { $0.name == name }),
       file.hasSuffix("/\(name)/model.gguf")
@@ -72,7 +71,8 @@ package struct ModelLocation: Sendable, Equatable {
     try check(pinned, at: file)
   }
 
-  /// The length first, which names an interrupted copy; then the whole content, a tenth of a second.
+  /// Checks the length first, to detect an interrupted copy, then the checksum, which takes a tenth of a
+  /// second.
   private static func check(_ pinned: PinnedModel, at file: String) throws {
     let remedy = "run 'contexture model fetch \(pinned.name)', which replaces it"
     let attributes = try? FileManager.default.attributesOfItem(atPath: file)

@@ -1,25 +1,25 @@
 import Foundation
 
-/// A model as Hugging Face's libraries load it, with `from_pretrained`.
+/// A model in the terms of Hugging Face's `from_pretrained`.
 ///
-/// | what lies at the path | name | GGUF file |
+/// | path | name | GGUF file |
 /// |---|---|---|
-/// | a pinned model's file | its id at Hugging Face | `nil` |
+/// | a pinned model's file | its Hugging Face id | `nil` |
 /// | another GGUF file, or a folder with one | the file's folder | the file's name |
 /// | a Hugging Face folder | the folder | `nil` |
 ///
-/// Folders are whole paths, so that they are not taken for ids.
+/// Folders are absolute paths, so that they are not mistaken for ids.
 package struct PretrainedModel: Sendable, Equatable {
-  /// The id at Hugging Face, or the folder.
+  /// The Hugging Face id or the folder.
   package let name: String
-  /// The file for `gguf_file`.
+  /// The value of `gguf_file`.
   package let ggufFile: String?
-  /// The pinned model, where the file is one's.
+  /// The pinned model, if the file is one.
   package let pinned: PinnedModel?
 
-  /// Names the model at `path`.
+  /// Identifies the model at `path`.
   ///
-  /// Throws `FileError` where there is none.
+  /// - Throws: `FileError` if there is none.
   package init(path: String) throws {
     switch try ModelFiles.Place(path) {
     case .huggingFace(let folder): (name, ggufFile, pinned) = (folder.standardizedFileURL.path, nil, nil)

@@ -1,21 +1,22 @@
 import Foundation
 
-/// How the rotary embedding's frequencies are changed to reach positions beyond those trained first.
+/// A change of the rotary embedding's frequencies that extends the model to longer sequences.
 ///
-/// A dimension pair i of head dimension d turns by `position · base^(-2i/d) / divisor_i`.
+/// The rotation angle of dimension pair i, for head dimension d, is `position · base^(-2i/d) / divisor_i`.
 package enum RopeScaling: Sendable, Equatable, Codable {
   /// All divisors equal `factor`.
   case linear(factor: Double)
-  /// Llama 3.1's rule: wavelengths above `original / lowFrequencyFactor` are divided by `factor`, those
-  /// below `original / highFrequencyFactor` are left, and between the two it is interpolated.
+  /// Llama 3.1's rule. The frequencies of wavelengths above `original / lowFrequencyFactor` are divided by
+  /// `factor`; those of wavelengths below `original / highFrequencyFactor` are unchanged; between the two,
+  /// the divisor is interpolated.
   case llama3(
     factor: Double, lowFrequencyFactor: Double, highFrequencyFactor: Double, originalMaximumPositions: Int)
-  /// Divisors given one by one, `headDimension / 2` of them (GGUF's `rope_freqs.weight`).
+  /// One divisor per pair, `headDimension / 2` in total (GGUF's `rope_freqs.weight`).
   case divisors([Float])
 
-  /// The divisor of each pair's frequency, `headDimension / 2` values.
+  /// The divisor of each pair's frequency; `headDimension / 2` values.
   ///
-  /// Source of the `llama3` formula: the model's published reference code (`apply_scaling`).
+  /// The `llama3` formula is from the model's published reference code (`apply_scaling`).
   package func divisors(theta: Double, headDimension: Int) -> [Double] {
     let pairs = headDimension / 2
     switch self {

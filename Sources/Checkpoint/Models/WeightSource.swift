@@ -1,6 +1,6 @@
 import SafeFiles
 
-/// A weight of a Llama-family model, whatever a format calls it.
+/// A weight of a Llama-family model, independent of the file format's name for it.
 package enum WeightName: Hashable, Sendable {
   case tokenEmbedding
   case finalNorm
@@ -24,12 +24,12 @@ package enum WeightName: Hashable, Sendable {
     ]
   }
 
-  /// The weights outside the layers; the head only where it is not the token embedding.
+  /// The weights outside the layers. The head is included only if it is not tied to the token embedding.
   package static func outerWeights(of configuration: LlamaConfiguration) -> [WeightName] {
     [.tokenEmbedding, .finalNorm] + (configuration.tiedEmbeddings ? [] : [.head])
   }
 
-  /// The shape a model of this configuration must have: `[out, in]`, or one dimension for norms.
+  /// The shape of the weight in a model with this configuration: `[out, in]`, or one dimension for norms.
   package func shape(in configuration: LlamaConfiguration) -> [Int] {
     let hidden = configuration.hiddenSize
     switch self {
@@ -44,24 +44,28 @@ package enum WeightName: Hashable, Sendable {
   }
 }
 
-/// Where a model's weights come from. All sources give the same layout: matrices `[out, in]` row-major,
-/// query and key rows in Hugging Face's order (a head's first half of rows pairs with its second half).
+/// A source of a model's weights. All sources give the same layout: row-major matrices `[out, in]`, with
+/// query and key rows in Hugging Face's order (the first half of a head's rows pairs with the second half).
 package protocol WeightSource: Sendable {
   /// The file or folder, for messages.
   var path: String { get }
   /// The model's shape. Every weight has been checked against it.
   var configuration: LlamaConfiguration { get }
-  /// Whether the source holds the weight; a tied head is not held.
+  /// Whether the source contains the weight; `false` for a tied head.
   func has(_ name: WeightName) -> Bool
-  /// The weight's shape: `[out, in]`, or `[n]` for a norm; throws `FileError` where it is missing.
+  /// The weight's shape: `[out, in]`, or `[n]` for a norm.
+  ///
+  /// - Throws: `FileError` if the weight is missing.
   func shape(of name: WeightName) throws -> [Int]
-  /// Writes rows as float32. A norm is one row, `0..<1`. `target` takes `rows.count` times the last
-  /// dimension. Any number of threads may read at once. Throws `FileError` where the weight is
-  /// missing; rows beyond it trap.
+  /// Reads rows as float32. A norm is one row, `0..<1`. `target` receives `rows.count` times the last
+  /// dimension. May be called by several threads at once.
+  ///
+  /// - Throws: `FileError` if the weight is missing.
+  /// - Precondition: `rows` is within the weight.
   func readFloat32(_ name: WeightName, rows: Range<Int>, into target: UnsafeMutablePointer<Float>) throws
-  /// Writes rows as bfloat16, rounded to nearest even; otherwise as `readFloat32`.
+  /// Reads rows as bfloat16, rounded to nearest even; otherwise the same as `readFloat32`.
   func readBFloat16(_ name: WeightName, rows: Range<Int>, into target: UnsafeMutablePointer<UInt16>) throws
-  /// Lets the system have back the memory of what was read so far; a later read fetches it from the file again.
+  /// Lets the system reclaim the memory of the pages read so far. Later reads load them from the file again.
   func forgetPages()
 }
 
@@ -78,7 +82,9 @@ extension WeightSource {
     }
   }
 
-  /// Throws `FileError` where a weight is missing or its shape disagrees with the configuration.
+  /// Checks that all weights exist and have the shapes that the configuration requires.
+  ///
+  /// - Throws: `FileError` if a weight is missing or has the wrong shape.
   func validateShapes(named fileName: (WeightName) -> String) throws {
     func check(_ name: WeightName) throws {
       let expected = name.shape(in: configuration)

@@ -1,31 +1,31 @@
 import Foundation
 import SafeFiles
 
-/// A safetensors file, mapped into memory.
+/// A memory-mapped safetensors file.
 ///
-/// Layout: header length (u64, little-endian), a JSON object of that many bytes (`name: {dtype, shape,
-/// data_offsets}` and `__metadata__`, a map of strings), then the data, to which the offsets are relative.
-/// The tensors' ranges must cover the data without holes or overlaps.
+/// Layout: the header's length in bytes (u64, little-endian), the header, the data. The header is a JSON
+/// object with `name: {dtype, shape, data_offsets}` for each tensor and `__metadata__`, a map of strings.
+/// Offsets are relative to the data. The tensors' ranges must cover the data without gaps or overlaps.
 package final class SafetensorsFile: Sendable {
-  /// The largest header that is read, as in the format's reference implementation.
+  /// The size limit of a header in bytes, as in the format's reference implementation.
   package static let largestHeader = 100_000_000
 
   /// The file's path, for messages.
   package let path: String
-  /// The tensors in the order of their data.
+  /// The tensors, in the order of their data.
   package let tensors: [SafetensorsTensor]
-  /// The `__metadata__` map; empty where there is none.
+  /// The `__metadata__` map; empty if there is none.
   package let metadata: [String: String]
 
   private let file: MappedFile
   private let index: [String: Int]
 
-  /// Opens and checks a file.
+  /// Opens and validates a file.
   ///
-  /// Throws `FileError` naming the field where the bytes are not a whole, consistent file.
+  /// - Throws: `FileError` with the field if the bytes are not a complete, consistent file.
   package convenience init(_ url: URL) throws { try self.init(MappedFile(url)) }
 
-  /// Checks a file that is mapped already.
+  /// Validates a file that is already mapped.
   package init(_ file: MappedFile) throws {
     let header = try SafetensorsHeader(file)
     self.file = file
@@ -35,7 +35,7 @@ package final class SafetensorsFile: Sendable {
     index = Dictionary(uniqueKeysWithValues: header.tensors.enumerated().map { ($1.name, $0) })
   }
 
-  /// Lets the system have back the memory of what was read so far.
+  /// Lets the system reclaim the memory of the pages read so far.
   package func forgetPages() { file.forgetPages() }
 
   /// The tensors' names, sorted.
@@ -44,7 +44,9 @@ package final class SafetensorsFile: Sendable {
   /// The tensor called `name`, or `nil`.
   package func tensor(_ name: String) -> SafetensorsTensor? { index[name].map { tensors[$0] } }
 
-  /// The tensor called `name`; throws `FileError` where there is none.
+  /// The tensor called `name`.
+  ///
+  /// - Throws: `FileError` if there is none.
   package func require(_ name: String) throws -> SafetensorsTensor {
     guard let tensor = tensor(name) else {
       throw FileError(
@@ -54,16 +56,18 @@ package final class SafetensorsFile: Sendable {
     return tensor
   }
 
-  /// The bytes of a tensor of this file, at any alignment; valid while the file object lives (hold it with
-  /// `withExtendedLifetime` while the pointer is used).
+  /// The bytes of a tensor of this file, with any alignment. They are valid while the file object is alive;
+  /// keep it alive with `withExtendedLifetime` while you use the pointer.
   package func bytes(of tensor: SafetensorsTensor) -> UnsafeRawBufferPointer {
     UnsafeRawBufferPointer(rebasing: file.bytes[tensor.byteRange])
   }
 
-  /// Writes elements of a tensor, in row-major order, as float32.
+  /// Reads elements of a tensor, in row-major order, as float32.
   ///
-  /// F32, F16 and BF16 are exact; F64 is rounded to nearest. `elements` must lie within the tensor.
-  /// Throws `FileError` naming the type where it is not one of these.
+  /// F32, F16 and BF16 are converted exactly; F64 is rounded to nearest.
+  ///
+  /// - Throws: `FileError` with the type if it is none of these.
+  /// - Precondition: `elements` is within the tensor.
   package func readFloat32(
     _ tensor: SafetensorsTensor, elements: Range<Int>, into target: UnsafeMutablePointer<Float>
   ) throws {
@@ -83,7 +87,7 @@ package final class SafetensorsFile: Sendable {
     }
   }
 
-  /// All elements of a tensor as float32; see `readFloat32(_:elements:into:)`.
+  /// Reads all elements of a tensor as float32; see `readFloat32(_:elements:into:)`.
   package func float32(_ name: String) throws -> [Float] {
     let tensor = try require(name)
     return try [Float](unsafeUninitializedCapacity: tensor.count) { buffer, count in
@@ -92,16 +96,16 @@ package final class SafetensorsFile: Sendable {
     }
   }
 
-  /// All elements of an F64 tensor.
+  /// Reads all elements of an F64 tensor.
   package func float64(_ name: String) throws -> [Double] {
     let tensor = try require(name)
     guard tensor.type == .float64 else { throw wrongType(tensor, expected: "F64") }
     return elements(of: tensor)
   }
 
-  /// All elements of an integer tensor (`U8`, `I8`, `U16` … `I64`), converted to `T`.
+  /// Reads all elements of an integer tensor (`U8`, `I8`, `U16` … `I64`) as `T`.
   ///
-  /// Throws `FileError` where the type is no integer's or an element does not fit.
+  /// - Throws: `FileError` if the type is not an integer type or an element does not fit.
   package func integers<T: FixedWidthInteger>(_ name: String, as type: T.Type = T.self) throws -> [T] {
     let tensor = try require(name)
     switch tensor.type {

@@ -1,7 +1,7 @@
 import SafeFiles
 import StrictJSON
 
-/// The checked header of a safetensors file.
+/// The validated header of a safetensors file.
 struct SafetensorsHeader {
   private(set) var tensors: [SafetensorsTensor] = []
   private(set) var metadata: [String: String] = [:]
@@ -79,7 +79,7 @@ struct SafetensorsHeader {
       name: name, type: type, shape: shape, byteRange: dataStart + begin..<dataStart + end)
   }
 
-  /// Sorts the tensors by their data and refuses holes and overlaps.
+  /// Sorts the tensors by their data and checks that there are no gaps or overlaps.
   private mutating func checkCoverage(dataStart: Int, end: Int) throws {
     tensors.sort {
       ($0.byteRange.lowerBound, $0.byteRange.upperBound, $0.name)

@@ -1,4 +1,4 @@
-/// The element types of safetensors; the raw values are the format's names.
+/// The element types of safetensors. The raw values are the format's names.
 package enum SafetensorsType: String, Sendable, Equatable, CaseIterable {
   case bool = "BOOL"
   case uint8 = "U8"
@@ -26,7 +26,7 @@ package enum SafetensorsType: String, Sendable, Equatable, CaseIterable {
     }
   }
 
-  /// Whether elements can be read as float32.
+  /// Whether the elements can be converted to float32.
   package var convertsToFloat32: Bool {
     switch self {
     case .float16, .bfloat16, .float32, .float64: return true
@@ -37,19 +37,17 @@ package enum SafetensorsType: String, Sendable, Equatable, CaseIterable {
 
 /// A tensor in a safetensors file.
 package struct SafetensorsTensor: Sendable, Equatable {
-  /// The tensor's name.
   package let name: String
-  /// The element type.
   package let type: SafetensorsType
   /// The dimensions, slowest first.
   package let shape: [Int]
-  /// Where the elements lie in the file.
+  /// The location of the elements in the file.
   package let byteRange: Range<Int>
 
   /// The number of elements.
   package var count: Int { shape.reduce(1, *) }
-  /// The number of rows, all but the last dimension taken together; a vector is one row.
+  /// The number of rows: the product of all dimensions except the last. A vector is one row.
   package var rowCount: Int { shape.dropLast().reduce(1, *) }
-  /// The length of a row: the last dimension, 1 for a scalar.
+  /// The length of a row: the last dimension, or 1 for a scalar.
   package var rowLength: Int { shape.last ?? 1 }
 }

@@ -2,17 +2,17 @@ import Foundation
 import SafeFiles
 import StrictJSON
 
-/// Writes safetensors files. The same tensors and metadata give the same bytes: names and metadata keys
-/// are sorted by their UTF-8 bytes, and the header is padded with spaces so that the data starts at a
-/// multiple of eight bytes.
+/// Writes safetensors files. Equal tensors and metadata give equal bytes: names and metadata keys are sorted
+/// by their UTF-8 bytes, and the header is padded with spaces so that the data starts at a multiple of eight
+/// bytes.
 package enum SafetensorsWriter {
   /// The elements of a tensor to write.
   package enum Elements: Sendable, Equatable {
     case float32([Float])
     case float64([Double])
-    /// Bit patterns.
+    /// Bit patterns of the values.
     case float16([UInt16])
-    /// Bit patterns.
+    /// Bit patterns of the values.
     case bfloat16([UInt16])
     case uint8([UInt8])
     case int32([Int32])
@@ -56,7 +56,7 @@ package enum SafetensorsWriter {
     /// The elements in row-major order.
     package let elements: Elements
 
-    /// Creates a tensor; traps where the shape and the number of elements disagree.
+    /// - Precondition: `elements` matches `shape`, and `name` is not `__metadata__`.
     package init(name: String, shape: [Int], elements: Elements) {
       precondition(shape.reduce(1, *) == elements.count, "\(name): shape and count disagree")
       precondition(name != "__metadata__", "__metadata__ is no tensor's name")
@@ -66,9 +66,10 @@ package enum SafetensorsWriter {
     }
   }
 
-  /// Writes a file atomically; traps where two tensors have the same name.
+  /// Writes a file atomically.
   ///
-  /// Throws `FileError` where the system refuses; nothing is left behind then.
+  /// - Throws: `FileError` if the system reports an error; no file remains.
+  /// - Precondition: the tensors' names are unique.
   package static func write(_ tensors: [Tensor], metadata: [String: String] = [:], to url: URL) throws {
     let sorted = tensors.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
     let header = header(sorted, metadata)

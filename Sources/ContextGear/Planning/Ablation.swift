@@ -1,10 +1,10 @@
-/// A part of ContextGear that can be left out, to see what it is worth.
+/// A part of ContextGear that can be left out, to measure its contribution.
 package enum Ablation: String, Codable, Sendable, CaseIterable {
   /// No `D_f`: one pipeline does all work.
   case groups
-  /// No share `ρ`: forward-only work is on `D_f` whole.
+  /// No share `ρ`: all forward-only work is on `D_f`.
   case share
-  /// Layers cut equally, not by profile.
+  /// Layers are cut equally, not by profile.
   case cuts
   /// No overlap of steps: forward-only work waits for the last update.
   case overlap
@@ -19,7 +19,7 @@ package enum Ablation: String, Codable, Sendable, CaseIterable {
     }
   }
 
-  /// Whether a plan does without the part.
+  /// Whether a plan does not use the part.
   func allows(_ plan: Plan) -> Bool {
     plan.pipelines.allSatisfy { pipeline in
       switch self {
@@ -36,20 +36,20 @@ package enum Ablation: String, Codable, Sendable, CaseIterable {
     }
   }
 
-  /// The work of a step without the part.
+  /// The workload of a step without the part.
   func changed(_ workload: Workload) -> Workload {
     guard self == .overlap else { return workload }
     var copy = workload
     copy.staleness = 0
-    // Even where nothing is refined, forward-only work waits for the update.
+    // Even if nothing is refined, forward-only work has to wait for the update.
     copy.refinedColumns = max(copy.refinedColumns, 1)
     return copy
   }
 }
 
 extension Planner {
-  /// The step time of ContextGear's own best plan without a part, baselines left aside; `nil` where no such
-  /// plan fits.
+  /// The step time in seconds of ContextGear's own best plan without a part, baselines excluded; `nil` if no
+  /// such plan fits.
   package func stepTime(_ workload: Workload, without part: Ablation?) -> Double? {
     var planner = self
     planner.ablation = part

@@ -1,6 +1,6 @@
-/// Schedules that plans are compared with. All wait for the update before the next step's forward-only work,
-/// which they run through the same stages first. Devices stand in the cluster's order; each baseline has the
-/// micro-batch size that suits it best.
+/// Schedules that plans are compared with. In all of them, a step's forward-only work waits for the previous
+/// update and runs through the same stages before the trained pass. Devices are in the cluster's order; each
+/// baseline uses its best micro-batch size.
 package enum Baseline: String, Codable, Sendable, CaseIterable {
   /// The fastest device alone.
   case single
@@ -10,7 +10,7 @@ package enum Baseline: String, Codable, Sendable, CaseIterable {
   case uniform
   /// 1F1B with layers in proportion to memory.
   case memory
-  /// 1F1B with the cut whose slowest stage or link is fastest (Narayanan et al., 2019).
+  /// 1F1B with the cut that minimises the time of the slowest stage or link (Narayanan et al., 2019).
   case pipedream
 
   /// The name in tables.
@@ -26,8 +26,8 @@ package enum Baseline: String, Codable, Sendable, CaseIterable {
 }
 
 extension Planner {
-  /// The best plan of a baseline: over micro-batch sizes, and for one device over devices. `nil` where none
-  /// fits into memory or into the number of layers.
+  /// The best plan of a baseline over micro-batch sizes and, for a single device, over devices. `nil` if none
+  /// fits into memory, or if there are more devices than layers.
   func baseline(_ baseline: Baseline, _ workload: Workload) -> PricedPlan? {
     var best: PricedPlan?
     for k in Workload.microBatchSizes(workload.samples) {
@@ -48,7 +48,7 @@ extension Planner {
   private func stages(_ baseline: Baseline, _ workload: Workload, microBatch: Int) -> [[Plan.Stage]] {
     let count = cluster.devices.count
     if baseline == .single {
-      // Of devices that are alike the first is enough.
+      // Of identical devices, the first is enough.
       var seen: Set<Device> = []
       return (0..<count).filter { place in
         var kind = cluster.devices[place]
@@ -67,7 +67,7 @@ extension Planner {
     return widths.map { [Self.stages(widths: $0, on: Array(0..<count))] } ?? []
   }
 
-  /// Consecutive ranges of these widths on these devices.
+  /// Consecutive layer ranges of these widths on these devices.
   static func stages(widths: [Int], on devices: [Int]) -> [Plan.Stage] {
     var first = 0
     return zip(devices, widths).map { device, width in
@@ -76,7 +76,8 @@ extension Planner {
     }
   }
 
-  /// At least one layer each, the rest in proportion: each goes where the share is furthest behind.
+  /// At least one layer each, the rest in proportion: each further layer goes where the share is furthest
+  /// behind.
   static func proportional(_ layers: Int, to weights: [Double]) -> [Int] {
     var widths = [Int](repeating: 1, count: weights.count)
     for _ in 0..<(layers - weights.count) {
@@ -86,8 +87,8 @@ extension Planner {
     return widths
   }
 
-  /// Dynamic programming over stages and cut points: the least slowest stage, where a stage is as slow as its
-  /// computation of a micro-batch or the link behind it.
+  /// Dynamic programming over stages and cut points. It minimises the time of the slowest stage, which is the
+  /// computation of a micro-batch or the link from the previous stage, whichever is longer.
   private func pipeDreamCuts(_ workload: Workload, microBatch: Int) -> [Int]? {
     let (count, layers) = (cluster.devices.count, shape.layers)
     let bytes = workload.trained.rows(samples: Double(microBatch)) * Double(workload.wireBytes(shape))

@@ -1,18 +1,17 @@
-/// The least price of one group of devices, by itself, over device orders and cuts.
+/// Finds the lowest price of one group of devices by itself, over device orders and cuts.
 package final class GroupSearch {
-  /// What a group shares with the other one.
+  /// The settings that a group shares with the other one.
   package struct Setting: Hashable {
     package var microBatch: Int
     package var shared: Int
     package var order: Plan.Order
 
-    /// Takes the parts.
     package init(microBatch: Int, shared: Int, order: Plan.Order) {
       (self.microBatch, self.shared, self.order) = (microBatch, shared, order)
     }
   }
 
-  /// A group's stages and their price, seconds a step.
+  /// A group's stages and their price, in seconds per step.
   struct Choice {
     var price: Double
     var stages: [Plan.Stage]
@@ -24,13 +23,13 @@ package final class GroupSearch {
     let trains: Bool
   }
 
-  /// What is known of a group: the best stages so far, and that none costs less than `floor`.
+  /// The best stages of a group so far, and a lower bound `floor` on the price of any.
   private struct Known {
     var choice: Choice?
     var floor: Double
   }
 
-  /// Complete stages with a bound below their price.
+  /// A complete list of stages with a lower bound on its price.
   struct Leaf {
     var bound: Double
     var order: [Int]
@@ -39,17 +38,17 @@ package final class GroupSearch {
 
   let planner: Planner
   let workload: Workload
-  /// For each device the first one it can be exchanged with, itself perhaps.
+  /// For each device the first one that it is interchangeable with, possibly itself.
   let twins: [Int]
   /// Operations simulated and stages tried so far.
   private(set) var spent = 0
-  /// Whether no group had more candidates than are kept.
+  /// Whether all candidates were considered.
   private(set) var isComplete = true
-  /// The least bound of candidates that were not looked at.
+  /// The lowest bound of the candidates that were not considered.
   private(set) var leastLeftOut = Double.infinity
   private var known: [Key: Known] = [:]
   private var tables: [Key: [Double]] = [:]
-  /// The most candidates of a group that are kept.
+  /// The maximum number of candidates kept per group.
   private static let maximumLeaves = 20_000
 
   package init(_ planner: Planner, _ workload: Workload) {
@@ -58,7 +57,7 @@ package final class GroupSearch {
     twins = Self.twins(planner)
   }
 
-  /// Devices are twins when they have the same profile and the same ways to all others.
+  /// Devices are twins if they have the same profile and the same routes to all others.
   private static func twins(_ planner: Planner) -> [Int] {
     let devices = planner.cluster.devices
     let routes = planner.simulator.routes
@@ -75,9 +74,10 @@ package final class GroupSearch {
     }
   }
 
-  /// For each subset of devices (a bit each) and number of layers, the model's last among them, the least busy
-  /// time of its slowest member over all ways to give each member at least one layer: below the price of any
-  /// order. Dynamic programming; the entry of a subset and `n` layers is at `subset * (layers + 1) + n`.
+  /// For each subset of devices (a bit each) and number of layers at the end of the model, the least busy
+  /// time of the slowest member, over all ways to give each member at least one layer. It is a lower bound on
+  /// the price of any device order. Computed by dynamic programming; the entry of a subset and `n` layers is
+  /// at `subset * (layers + 1) + n`.
   func busyTable(_ setting: Setting, trains: Bool) -> [Double] {
     var key = Key(setting: setting, mask: 0, trains: trains)
     key.setting.order = .oneForwardOneBackward
@@ -88,7 +88,7 @@ package final class GroupSearch {
     let below = planner.shape.firstAdapted
     var table = busyTable(times, unadapted: 0)
     if below > 0, trains {
-      // The layers below the first adapted one are among those of every larger number, with one member or another.
+      // More than `layers - below` layers include some that are not adapted, and any member may have them.
       let lowest = busyTable(times, unadapted: below)
       for entry in table.indices where entry % (layers + 1) > layers - below { table[entry] = lowest[entry] }
     }
@@ -96,19 +96,19 @@ package final class GroupSearch {
     return table
   }
 
-  /// The table where up to so many of a member's layers have no backward pass.
+  /// The table if up to `unadapted` of a member's layers have no backward pass.
   private func busyTable(_ times: [StageTimes], unadapted: Int) -> [Double] {
     let layers = planner.shape.layers
     let devices = planner.cluster.devices
     let size = (1 << devices.count) * (layers + 1)
-    // Without the last stage, and with it.
+    // `inner` is without the model's last stage, `table` with it.
     var inner = [Double](repeating: .infinity, count: size)
     var table = inner
     inner[0] = 0
     inner.withUnsafeMutableBufferPointer { inner in
       table.withUnsafeMutableBufferPointer { table in
         for mask in 1..<(1 << devices.count) {
-          // Which member is looked at first does not matter: the others have been combined already.
+          // The choice of member does not matter: the others have been combined already.
           let d = mask.trailingZeroBitCount
           let rest = (mask & ~(1 << d)) * (layers + 1)
           for end in 1...layers {
@@ -126,11 +126,11 @@ package final class GroupSearch {
         }
       }
     }
-    // Sums of the same terms in another order.
+    // Slack for rounding: other code sums the same terms in another order.
     return table.map { $0 * (1 - 1e-12) }
   }
 
-  /// The least price of a group, or any that is at most `enough`; `nil` where none is below `limit`.
+  /// The lowest price of a group, or any price of at most `enough`; `nil` if none is below `limit`.
   func least(
     _ setting: Setting, _ mask: Int, trains: Bool, below limit: Double, enough: Double
   ) -> Choice? {
@@ -184,12 +184,13 @@ package final class GroupSearch {
   }
 }
 
-/// A device's times for a micro-batch, ready for any number of layers.
+/// A device's times for a micro-batch, from which those of any number of layers follow.
 struct StageTimes {
-  /// Seconds of the trained pass through one layer, and of one more thing for the first and the last stage.
+  /// Seconds of the trained pass through one layer, and additional seconds of the first and the last stage.
   let forward, backward: Double
   let firstForward, lastForward, lastBackward: Double
-  /// Seconds of forward-only work of a step for one layer, the first and the last stage.
+  /// Seconds of a step's forward-only work for one layer, and additional ones of the first and the last
+  /// stage.
   let extraLayer, extraFirst, extraLast: Double
   let count: Double
   let trains: Bool
@@ -216,9 +217,9 @@ struct StageTimes {
     self.trains = trains
   }
 
-  /// Seconds of a step for what the last stage does beyond its layers; may be negative.
+  /// Seconds per step that the last stage works beyond its layers; may be negative.
   var busyEnd: Double { extraLast + (trains ? count * (lastForward + lastBackward) : 0) }
-  /// Seconds of a step for some layers, of which so many have a backward pass.
+  /// Seconds per step for `layers` layers, of which `adapted` have a backward pass.
   func busy(_ layers: Int, adapted: Int) -> Double {
     Double(layers) * (extraLayer + (trains ? count * forward : 0))
       + (trains ? Double(adapted) * count * backward : 0)

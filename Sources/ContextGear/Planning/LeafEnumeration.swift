@@ -1,13 +1,13 @@
-/// All orders and cuts of a group whose bound lies below a limit, by depth-first search from the first stage
-/// on.
+/// All orders and cuts of a group with a bound below a limit, by depth-first search from the first stage.
 ///
-/// With `f`, `b` a stage's forward and backward seconds of a micro-batch, `c` a link's of an activation or a
-/// gradient, `m` micro-batches and `w` of them in flight, one step of stage `s` takes at least
+/// Let `f` and `b` be a stage's forward and backward seconds per micro-batch, `c` a link's seconds per
+/// activation or gradient, `m` the number of micro-batches and `w` the number of them in flight. One step of
+/// stage `s` takes at least
 ///
 ///     Σ_{j<s} (f_j + b_j + 2 c_j) + max(m (f_s + b_s), ⌈m / w_s⌉ Σ_{j≥s} (f_j + b_j + 2 c_j))
 ///
 /// because it starts after the first stage's update, and micro-batch `i + w` enters when `i` has come back.
-/// Besides no device and no shared network works more than the step's time.
+/// Also, no device and no shared network can be busy for longer than the step.
 struct LeafEnumeration {
   private let search: GroupSearch
   private let setting: GroupSearch.Setting
@@ -19,25 +19,27 @@ struct LeafEnumeration {
   private let times: [StageTimes]
   private let table: [Double]
   private let count: Double
-  /// Activation bytes of a micro-batch: the trained pass, and all forward-only passes.
+  /// Activation bytes per micro-batch: of the trained pass, and of all forward-only passes.
   private let trainedBytes, forwardBytes: Double
-  /// Seconds of an activation there and a gradient back between two devices; infinite where nothing joins them.
+  /// Seconds of an activation one way and a gradient back between two devices; infinite if nothing connects
+  /// them.
   private let exchange: [Double]
-  /// The most layers that fit, for each stage and device; the other limit is that every stage has one.
+  /// For each stage and device, the most layers that fit. The other limit is that every stage needs at least
+  /// one layer.
   private var widest: [Int] = []
-  /// The only widths there are, where cuts are not by profile.
+  /// The only widths allowed if layers are not cut by profile.
   private let uniform: [Int]?
-  /// Stages that were tried: the work of the enumeration.
+  /// The number of stages tried: the work of the enumeration.
   private(set) var visited = 0
 
   private var order: [Int] = []
   private var widths: [Int] = []
   private var maximum = 0
-  /// What was found, in the order of the search.
+  /// The leaves found, in the order of the search.
   private(set) var found: [GroupSearch.Leaf] = []
-  /// Whether there were more than the maximum, and the search ended early.
+  /// Whether the search ended early because there were more than the maximum.
   private(set) var overflowed = false
-  /// A bound below all, those that were not found too.
+  /// A lower bound on all leaves, including those that were not found.
   var least: Double { table[mask * (layers + 1) + layers] }
 
   init(_ search: GroupSearch, _ setting: GroupSearch.Setting, _ mask: Int, trains: Bool, limit: Double) {
@@ -67,8 +69,8 @@ struct LeafEnumeration {
       let inFlight = Plan.inFlight(setting.order, stage: s, stages: stages, count: Int(count))
       for device in devices {
         let shape = search.planner.shape.stored(on: device)
-        // A stage's memory grows with its layers. It is least where the stage begins as low as it can, with layers
-        // that are not adapted; where it begins higher, `fits` looks again.
+        // A stage's memory grows with its layers. It is least if the stage starts as low as it can, with
+        // layers that are not adapted; if it starts higher, `fits` checks again.
         var width = layers - stages + 1
         while width > 0 {
           let first = s == stages - 1 ? layers - width : s
@@ -88,12 +90,12 @@ struct LeafEnumeration {
     extend(first: 0, left: mask, path: 0, bound: 0, update: 0)
   }
 
-  /// Adds every next stage.
+  /// Tries every possible next stage.
   ///
   /// - Parameters:
-  ///   - path: seconds of a micro-batch through the stages so far, there and back, links included.
-  ///   - bound: of the stages so far.
-  ///   - update: seconds of the first stage's optimiser.
+  ///   - path: seconds of a micro-batch through the stages so far, forward and back, links included.
+  ///   - bound: the lower bound of the stages so far.
+  ///   - update: seconds of the first stage's optimiser update.
   private mutating func extend(first: Int, left: Int, path: Double, bound: Double, update: Double) {
     let s = order.count
     let isLast = s == stages - 1
@@ -154,7 +156,7 @@ struct LeafEnumeration {
     found.append(GroupSearch.Leaf(bound: bound, order: order, widths: widths))
   }
 
-  /// Whether a stage has room on a device where not all layers are adapted.
+  /// Whether a stage fits on a device, if not all layers are adapted.
   private func fits(_ s: Int, _ d: Int, _ own: Range<Int>) -> Bool {
     let shape = search.planner.shape
     if shape.firstAdapted == 0 { return true }
@@ -171,7 +173,7 @@ struct LeafEnumeration {
       shape, layers: shape.adapted(0..<width), columns: search.workload.trainedColumns)
   }
 
-  /// The bound from micro-batches in flight, over all stages of the complete group.
+  /// The bound from the micro-batches in flight, over all stages of the complete group.
   private func roundTrips(_ update: Double) -> Double {
     let shape = search.planner.shape
     var first = 0
@@ -191,11 +193,11 @@ struct LeafEnumeration {
       bound = max(bound, before + (count / Double(inFlight)).rounded(.up) * (all - before) + update)
       if s < stages - 1 { before += both(s) + link(s) }
     }
-    // Sums of the same terms in another order.
+    // Slack for rounding: other code sums the same terms in another order.
     return bound * (1 - 1e-12)
   }
 
-  /// The bound from shared networks: all activations and gradients of a step.
+  /// The bound from shared networks, which carry all activations and gradients of a step.
   private func medium() -> Double {
     let routes = search.planner.simulator.routes
     guard routes.networkCount > 0, stages > 1 else { return 0 }
@@ -208,16 +210,16 @@ struct LeafEnumeration {
       guard let route = routes.route(a, b), route.medium >= 0 else { continue }
       seconds[route.medium] += bytes / route.bandwidth
     }
-    // Messages have whole bytes, perhaps a few fewer.
+    // Slack: message sizes are rounded down to whole bytes.
     return (seconds.max() ?? 0) * (1 - 1e-3)
   }
 }
 
 extension StageTimes {
-  /// Seconds of a stage of some layers: a micro-batch of the trained pass there and back, and a step's
-  /// forward-only work.
+  /// Seconds of a stage: of a micro-batch's trained pass, forward and backward, and of a step's forward-only
+  /// work.
   ///
-  /// - Parameter adapted: how many of the layers have a backward pass.
+  /// - Parameter adapted: the number of layers that have a backward pass.
   func stage(_ width: Int, adapted: Int, isFirst: Bool, isLast: Bool) -> (both: Double, extra: Double) {
     (
       Double(width) * forward + Double(adapted) * backward + (isFirst ? firstForward : 0)

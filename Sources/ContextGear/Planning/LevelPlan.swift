@@ -1,23 +1,22 @@
-/// Tasks of one level that train side by side on disjoint devices. Lanes that share a channel have an equal part of it.
+/// Tasks of one level that train side by side on disjoint devices. Lanes that share a channel each get an
+/// equal part of it.
 package struct LevelPlan: Codable, Hashable, Sendable {
-  /// A group of tasks that train one after the other on its devices.
+  /// A group of tasks that train one after the other on the lane's devices.
   package struct Lane: Codable, Hashable, Sendable {
-    /// The devices' places in the cluster.
+    /// The devices' indices in the cluster.
     package var devices: [Int]
-    /// One plan a task; devices count within the lane.
+    /// One plan per task; device indices are relative to the lane.
     package var phases: [PlannedPhase]
     /// Seconds for one step of each task.
     package var time: Double { phases.reduce(0) { $0 + $1.stepTime } }
   }
 
-  /// The groups.
   package var lanes: [Lane]
   /// Seconds for one step of every task, one task after the other on all devices.
   package var oneAfterTheOther: Double
   /// Seconds for one step of every task side by side: the slowest lane.
   package var sideBySide: Double
 
-  /// Two lines.
   package var text: String {
     let lanes = lanes.map { lane in
       lane.phases.map(\.workload.trained.task).joined(separator: ", then ") + " on "
@@ -29,17 +28,17 @@ package struct LevelPlan: Codable, Hashable, Sendable {
 }
 
 extension Planner {
-  /// Looks for a split of the devices on which groups of tasks train side by side faster than one task after
-  /// the other on all devices. The groups must be independent, as `PhaseSchedule.independentGroups` gives
-  /// them: then the result is the same.
+  /// Finds a split of the devices on which groups of tasks train side by side faster than one task after the
+  /// other on all devices. The groups must be independent, like those of `PhaseSchedule.independentGroups`;
+  /// then the result is the same.
   ///
-  /// All splits are tried where there are at most 256; otherwise devices, fastest first, go to the group with
+  /// If there are at most 256 splits, all are tried. Otherwise devices, fastest first, go to the group with
   /// the most work for its speed.
   ///
   /// - Parameters:
-  ///   - groups: for each group its tasks' steps.
+  ///   - groups: for each group, the steps of its tasks.
   ///   - oneAfterTheOther: seconds for one step of every task on all devices.
-  /// - Returns: `nil` where no split is faster.
+  /// - Returns: `nil` if no split is faster.
   package func planLevel(_ groups: [[Workload]], oneAfterTheOther: Double) -> LevelPlan? {
     let count = cluster.devices.count
     guard groups.count > 1, count >= groups.count else { return nil }
@@ -65,7 +64,8 @@ extension Planner {
     return best
   }
 
-  /// For each network how many lanes send over its one channel; 1 where every device has a port of its own.
+  /// For each network, the number of lanes that send over its one channel; 1 if every device has its own
+  /// port.
   private func crowds(_ parts: [[Int]]) -> [Int] {
     cluster.networks.map { network in
       guard network.shared else { return 1 }
@@ -84,7 +84,7 @@ extension Planner {
     for (index, lanes) in crowds.enumerated() { all.networks[index].bandwidth /= Double(lanes) }
     var planner = Planner(all.subset(places), shape: shape)
     planner.mayReplicate = mayReplicate
-    // The other lanes' devices compute meanwhile.
+    // The other lanes' devices compute at the same time.
     for index in cluster.devices.indices where !places.contains(index) {
       if let machine = cluster.devices[index].machine {
         planner.simulator.busyBeside[machine, default: 0] += 1
@@ -94,7 +94,7 @@ extension Planner {
     return phases.count == group.count ? LevelPlan.Lane(devices: places, phases: phases) : nil
   }
 
-  /// For each device its group.
+  /// The splits to try: for each device, the index of its group.
   private func splits(_ groups: [[Workload]]) -> [[Int]] {
     let count = cluster.devices.count
     var number = 1

@@ -1,17 +1,17 @@
 extension Plan {
   /// A stage and the bytes it needs.
   package struct StageMemory: Sendable, Equatable {
-    /// The device's place in the cluster.
+    /// The device's index in the cluster.
     package var device: Int
-    /// Bytes it needs at its peak.
+    /// Bytes that it needs at its peak.
     package var needed: Int
-    /// Bytes it may use.
+    /// Bytes that it may use.
     package var available: Int
-    /// How many are missing; at most 0 where it fits.
+    /// Missing bytes; 0 or negative if the stage fits.
     package var shortage: Int { needed - available }
   }
 
-  /// What every stage needs, pipelines in order, `D_t` before `D_f`.
+  /// The memory of every stage, pipeline by pipeline, `D_t` before `D_f`.
   package func memory(_ devices: [Device], shape: ModelShape, workload: Workload) -> [StageMemory] {
     pipelines.flatMap { pipeline in
       [(pipeline.trained, true), (pipeline.forward, false)].flatMap { group, trains in
@@ -29,14 +29,14 @@ extension Plan {
     }
   }
 
-  /// Bytes of gradients of a stage on their way between replicas: a message awaited from each neighbour in the tree, one
-  /// in use, and one on its way to each neighbour on the other side.
+  /// Bytes of a stage's gradients in transit between replicas: one message awaited from each neighbour in the
+  /// tree, one in use, and one on its way to each neighbour on the opposite side.
   private func exchangedBytes(_ stage: Stage, _ shape: ModelShape, _ workload: Workload) -> Int {
     (pipelines.count == 2 ? 3 : 6) * 4 * shape.adapted(stage.layers) * shape.columnValues
       * workload.trainedColumns
   }
 
-  /// Whether every stage fits into its device.
+  /// Whether every stage fits on its device.
   func fits(_ devices: [Device], shape: ModelShape, workload: Workload) -> Bool {
     memory(devices, shape: shape, workload: workload).allSatisfy { $0.shortage <= 0 }
   }

@@ -1,7 +1,7 @@
-/// Hill climbing from a plan, every neighbour priced by the simulator as a whole.
+/// Hill climbing from a plan. The simulator prices each neighbour as a whole.
 extension Planner {
-  /// A plan that none of its neighbours betters, or the one after `rounds` improvements. The first neighbour
-  /// that is faster is taken.
+  /// Returns a plan that no neighbour improves on, or the plan after `rounds` improvements. Each round takes
+  /// the first neighbour that is faster.
   func refined(_ start: PricedPlan, _ workload: Workload, rounds: Int = 64) -> PricedPlan {
     guard start.plan.pipelines.count == 1 else { return start }
     var best = start
@@ -19,7 +19,8 @@ extension Planner {
     return best
   }
 
-  /// What the busiest device of a plan of one pipeline computes in a step: no schedule of it is faster.
+  /// The busiest device's seconds of computation per step, a lower bound on the step time of a one-pipeline
+  /// plan.
   private func busiest(_ plan: Plan, _ workload: Workload) -> Double {
     let pipeline = plan.pipelines[0]
     let (count, shared) = (Double(pipeline.count), Double(pipeline.shared))
@@ -38,8 +39,8 @@ extension Planner {
     return (trained + forward).max() ?? 0
   }
 
-  /// Plans that differ in one thing: a layer's place, a device's place, a device more or less, `k`, `ρ`, or
-  /// the depth.
+  /// Plans that differ in one thing: a layer is moved; a device is swapped, added or removed; or `k`, `ρ` or
+  /// the depth differs.
   private func neighbours(_ plan: Plan, _ workload: Workload) -> [Plan] {
     let own = plan.pipelines[0]
     var pipelines: [Plan.Pipeline] = []
@@ -82,7 +83,7 @@ extension Planner {
         }
       }
     }
-    // Two devices change places, within a group or between them.
+    // Swap two devices, within a group or between groups.
     let places = groups.flatMap { group in own[keyPath: group].indices.map { (group, $0) } }
     for (index, a) in places.enumerated() {
       for b in places.dropFirst(index + 1) {

@@ -1,22 +1,22 @@
 /// The exact search over plans of one pipeline on a few devices.
 ///
 /// For each `k`, `ρ` and depth, dynamic programming over subsets of devices gives every pair of disjoint
-/// groups a bound below its `C`. Pairs are looked at from the least bound on; a group's least price comes from
-/// `GroupSearch`. The search ends where no bound is below the best step time found.
+/// groups a lower bound on its `C`. Pairs are visited in ascending order of their bounds; `GroupSearch` finds
+/// the lowest price of a group. The search ends when no bound is below the best step time found.
 package struct PlanSearch {
-  /// What came out.
+  /// The outcome of a search.
   package struct Result {
-    /// The best plan by simulated step time; `nil` where none is below the given time.
+    /// The plan with the best simulated step time; `nil` if none is below the given limit.
     package var plan: Plan?
-    /// Its step time.
+    /// Its step time in seconds.
     package var stepTime: Double
-    /// The least `C`, where the search was exact and it is below the given time; a bound otherwise.
+    /// The least `C`, if the search was exact and it is below the given limit; otherwise a lower bound.
     package var lowerBound: Double
     /// Whether every plan was covered.
     package var exact: Bool
   }
 
-  /// Two groups and their settings, with a bound below their `C`.
+  /// Two groups and their setting, with a lower bound on their `C`.
   private struct Pair {
     let bound: Double
     let trained, forward: Int
@@ -27,14 +27,14 @@ package struct PlanSearch {
   let workload: Workload
   private var count: Int { planner.cluster.devices.count }
 
-  /// Takes a planner over at most `Planner.exactLimit` devices.
+  /// - Precondition: the cluster has at most `Planner.exactLimit` devices.
   package init(_ planner: Planner, _ workload: Workload) {
     precondition(planner.cluster.devices.count <= Planner.exactLimit, "too many devices for every subset")
     self.planner = planner
     self.workload = workload
   }
 
-  /// Looks for the best plan whose step time is below a limit.
+  /// Finds the best plan with a step time below a limit.
   package func run(below limit: Double) -> Result {
     let settings = settings()
     let group = GroupSearch(planner, workload)
@@ -54,16 +54,16 @@ package struct PlanSearch {
       if time < result.stepTime { (result.plan, result.stepTime) = (plan, time) }
     }
     result.exact = leftOut == .infinity && group.isComplete
-    // Pairs that were not looked at have a bound of their own, or were cut off at the best time.
+    // Pairs that were not visited have a bound of their own, or were cut off at the best time.
     result.lowerBound = min(result.lowerBound, leftOut, group.leastLeftOut)
     return result
   }
 
-  /// All `k`, `ρ` and depths.
+  /// All combinations of `k`, `ρ` and depth.
   private func settings() -> [GroupSearch.Setting] {
     Workload.microBatchSizes(workload.samples).flatMap { k -> [GroupSearch.Setting] in
       let m = workload.samples / k
-      // Beyond 32 micro-batches the share moves in steps of a thirty-second.
+      // Beyond 32 micro-batches the share changes in steps of 1/32.
       let shares =
         workload.forwardOnly.isEmpty
         ? [0] : m <= 32 ? Array(0...m) : Array(Set((0...32).map { $0 * m / 32 })).sorted()
@@ -87,7 +87,7 @@ package struct PlanSearch {
       let trained = group.busyTable(setting, trains: true)
       let forward = alone ? [] : group.busyTable(setting, trains: false)
       for (t, f) in splits where (f == 0) == alone {
-        // The depth matters only with two stages or more.
+        // The depth matters only with two or more stages.
         if setting.order == .eager, t & (t - 1) == 0 { continue }
         if f != 0, planner.ablation == .groups { continue }
         if f != 0, planner.ablation == .share, setting.shared > 0 { continue }
@@ -104,7 +104,7 @@ package struct PlanSearch {
     }
   }
 
-  /// Disjoint groups; of devices that can be exchanged the first go to `D_t`, the next to `D_f`.
+  /// Pairs of disjoint groups. Of interchangeable devices, the first go to `D_t` and the next to `D_f`.
   private func splits(_ group: GroupSearch) -> [(Int, Int)] {
     let full = 1 << count
     var splits: [(Int, Int)] = []
@@ -123,7 +123,7 @@ package struct PlanSearch {
     return splits
   }
 
-  /// The least `max(C_T, C_F)` of a pair and its pipeline; `nil` where it is not below `limit`.
+  /// The least `max(C_T, C_F)` of a pair, with its pipeline; `nil` if it is not below `limit`.
   private func best(
     _ pair: Pair, _ setting: GroupSearch.Setting, _ group: GroupSearch, below limit: Double
   ) -> (Double, Plan.Pipeline)? {
@@ -143,10 +143,11 @@ package struct PlanSearch {
     return (max(trained.price, forward.price, pair.bound), pipeline)
   }
 
-  /// What the exchange between the groups costs a step at least. From an update to the update that depends on
-  /// it through the refined columns, `staleness + 1` steps pass, and in them one after the other: the columns
-  /// travel to `D_f`, a micro-batch goes through all forward-only passes, its answers travel back, and `D_t`
-  /// does its micro-batches. The price of a pair is `max(C_T, C_F)` and this.
+  /// A lower bound on the seconds per step of the exchange between the groups. From an update to the update
+  /// that depends on it through the refined columns, `staleness + 1` steps pass. In that time, one after the
+  /// other, the columns travel to `D_f`, a micro-batch goes through all forward-only passes, its answers
+  /// travel back, and `D_t` does its micro-batches. The price of a pair is the larger of `max(C_T, C_F)` and
+  /// this bound.
   package func exchange(_ setting: GroupSearch.Setting, _ t: Int, _ f: Int, _ group: GroupSearch) -> Double {
     guard workload.refinedColumns > 0 else { return 0 }
     let (shape, routes) = (planner.shape, planner.simulator.routes)
@@ -157,7 +158,7 @@ package struct PlanSearch {
     guard let widest = there.map(\.bandwidth).max(), let latency = there.map(\.latency).min(),
       let answer = back.map(\.latency).min()
     else { return .infinity }
-    // Each port carries its own part at once, unless all share a medium.
+    // Each port carries its own part at the same time, unless all share a medium.
     let ports =
       Set(there.map(\.medium)).count == 1 && there[0].medium >= 0
       ? 1 : min(trained.count, forward.count)

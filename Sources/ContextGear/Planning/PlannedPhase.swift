@@ -1,28 +1,26 @@
-/// A plan with everything a person or an executor asks of it.
+/// A plan with everything that a report or an executor needs.
 package struct PlannedPhase: Codable, Hashable, Sendable {
-  /// What a device does in the plan.
+  /// One device's part in the plan.
   package struct DeviceUse: Codable, Hashable, Sendable {
-    /// Its name.
     package var name: String
-    /// Its place in the cluster.
+    /// The device's index in the cluster.
     package var device: Int
-    /// Its layers.
+    /// Its first layer, and one past its last.
     package var first, end: Int
     /// Whether it belongs to `D_t`.
     package var trains: Bool
-    /// The share of a step in which it waits.
+    /// The share of a step that it waits.
     package var idle: Double
-    /// Bytes at its peak, and what it may use.
+    /// Bytes that it needs at its peak, and bytes that it may use.
     package var memory, available: Int
   }
 
-  /// A baseline's price.
+  /// The price of a baseline.
   package struct BaselineTime: Codable, Hashable, Sendable {
-    /// Which.
     package var baseline: Baseline
     /// Its best micro-batch size.
     package var microBatch: Int
-    /// Seconds of a step.
+    /// Seconds per step.
     package var stepTime: Double
 
     init(baseline: Baseline, priced: PricedPlan) {
@@ -34,27 +32,27 @@ package struct PlannedPhase: Codable, Hashable, Sendable {
 
   /// The work of a step.
   package var workload: Workload
-  /// Who does it.
+  /// The assignment of the work to devices.
   package var plan: Plan
-  /// The baseline whose schedule the plan is, where none of ContextGear's is faster.
+  /// The baseline that the plan is taken from, if none of ContextGear's plans is faster.
   package var fallback: Baseline?
-  /// Seconds of a step in the steady state.
+  /// Seconds per step in the steady state.
   package var stepTime: Double
-  /// `C_T` and `C_F`: the step times of `D_t` and `D_f` by themselves; 0 without `D_f`. Of replicas, the first
-  /// pipeline's.
+  /// `C_T` and `C_F`: the step times of `D_t` and `D_f` by themselves; 0 without `D_f`. With replicas, those
+  /// of the first pipeline.
   package var trainedTime, forwardTime: Double
-  /// No plan of the kind that was searched has a smaller `C`.
+  /// A lower bound on the `C` of any plan of the kind that was searched.
   package var lowerBound: Double
   /// Whether the search covered every plan, so that the bound is the least `C`.
   package var exact: Bool
   /// What each device does.
   package var devices: [DeviceUse]
-  /// Bytes of a step from device to device.
+  /// Bytes per step between devices.
   package var traffic: [Simulation.Traffic]
-  /// What the plan is compared with.
+  /// The baselines that the plan is compared with.
   package var baselines: [BaselineTime]
 
-  /// How far the step time lies above the bound, as a share of the bound.
+  /// How far the step time is above the bound, as a share of the bound.
   package var gap: Double { stepTime / lowerBound - 1 }
 
   /// The share of the best baseline's time that the plan saves.
@@ -79,7 +77,7 @@ package struct PlannedPhase: Codable, Hashable, Sendable {
     trainedTime = planner.stepTime(single, own, steps: 3, part: .trained)
     forwardTime =
       plan.pipelines[0].forward.isEmpty ? 0 : planner.stepTime(single, own, steps: 3, part: .forward)
-    // The middle of a run: the difference of two lengths is one step of all messages.
+    // Steady state: two runs that differ by one step differ by all messages of one step.
     let (long, short) = (4 + workload.staleness, 3 + workload.staleness)
     let runs = [long, short].map { steps in
       planner.simulator.run(

@@ -2,58 +2,57 @@ import InputErrors
 
 /// A plan with its price.
 package struct PricedPlan: Sendable, Hashable {
-  /// The plan.
   package var plan: Plan
-  /// Seconds of an optimiser step in the steady state, as simulated.
+  /// Seconds per optimiser step in the steady state, as simulated.
   package var stepTime: Double
 }
 
-/// Looks for the plan of the least `C = max(C_T, C_F)` over groups, device orders, cuts, `k`, `ρ` and the
-/// depth of 1F1B, under every device's memory.
+/// Finds the plan with the least `C = max(C_T, C_F)` over groups, device orders, cuts, `k`, `ρ` and the depth
+/// of 1F1B, within every device's memory.
 ///
-/// Up to `exactLimit` devices all plans of one pipeline are covered: bounds leave out those that cannot be
-/// better, the simulator prices the rest. `C_T` and `C_F` are the simulated steady step times of each group
-/// by itself. The candidates that can still win are priced together, with answers, refined columns and shared
-/// networks; the best of these, of replicated pipelines (see `planReplicas`) and of the baselines is the plan.
-/// For more devices there are only the last two.
+/// Up to `exactLimit` devices, the search covers all plans of one pipeline: bounds discard those that cannot
+/// be better, and the simulator prices the rest. `C_T` and `C_F` are the simulated steady-state step times of
+/// each group by itself. The candidates that can still win are then simulated as a whole, with answers,
+/// refined columns and shared networks. The result is the best of these, of replicated pipelines (see
+/// `planReplicas`) and of the baselines. With more devices, only the last two are considered.
 package struct Planner: Sendable {
-  /// The most devices over which every plan is covered.
+  /// The largest number of devices for which every plan is covered.
   package static let exactLimit = 8
 
   let cluster: Cluster
   package let shape: ModelShape
   var simulator: Simulator
-  /// Simulated operations and tried stages until the search gives up its proof. Counted, not timed, so that
-  /// a plan does not depend on the machine that makes it.
+  /// The number of simulated operations and tried stages after which the search gives up its proof. Counted,
+  /// not timed, so that a plan does not depend on the machine that makes it.
   package var effort = 20_000_000
-  /// Whether several pipelines may share a batch. Their gradients are summed replica by replica, so that where a
-  /// replica after the first has several micro-batches, or there are more than three, the numbers are not, to the last
-  /// bit, those of one process.
+  /// Whether several pipelines may share a batch. Their gradients are summed replica by replica. If a replica
+  /// after the first has several micro-batches, or if there are more than three replicas, the numbers are
+  /// therefore not bit-equal to those of a single process.
   package var mayReplicate = true
-  /// A part that plans have to do without.
+  /// A part that plans must not use.
   var ablation: Ablation?
 
-  /// Takes a validated cluster.
+  /// - Precondition: the cluster is valid.
   package init(_ cluster: Cluster, shape: ModelShape) {
     self.cluster = cluster
     self.shape = shape
     simulator = Simulator(cluster)
   }
 
-  /// The simulated step time of a plan: over twice as many steps as refined columns stay in use, after as
-  /// many to settle.
+  /// The simulated step time of a plan. With refined columns and overlap, it is measured over twice the
+  /// number of steps that the columns stay in use, after equally many steps to settle.
   func stepTime(_ plan: Plan, _ workload: Workload) -> Double {
     let steps = workload.refinedColumns > 0 && plan.overlap ? 4 * (workload.staleness + 1) : 4
     return stepTime(plan, workload, steps: steps, part: .all)
   }
 
-  /// The simulated step time over some steps of one part.
+  /// The simulated step time of one part of a plan.
   func stepTime(_ plan: Plan, _ workload: Workload, steps: Int, part: Schedule.Part) -> Double {
     simulator.run(schedule(plan, workload, steps: steps, part: part), shape: shape, workload: workload)
       .stepTime
   }
 
-  /// The schedule of a plan over this cluster.
+  /// The schedule of a plan on this cluster.
   package func schedule(
     _ plan: Plan, _ workload: Workload, steps: Int, part: Schedule.Part = .all
   ) -> Schedule {
@@ -61,10 +60,10 @@ package struct Planner: Sendable {
       plan, workload: workload, shape: shape, deviceCount: cluster.devices.count, steps: steps, part: part)
   }
 
-  /// Makes the plan of one phase.
+  /// Plans one phase.
   ///
-  /// - Throws: `Refusal` where nothing fits into memory (it names the device and the bytes), or where
-  ///   devices that would have to talk are not joined.
+  /// - Throws: `Refusal` if nothing fits into memory (it names the device and the bytes), or if devices that
+  ///   would have to communicate are not connected.
   package func plan(_ workload: Workload) throws(Refusal) -> PlannedPhase {
     try checkProfiles()
     let baselines = Baseline.allCases.compactMap { kind in
@@ -79,7 +78,7 @@ package struct Planner: Sendable {
     var exact = false
     if cluster.devices.count <= Self.exactLimit {
       if cluster.devices.count > 4 {
-        // A good plan first: bounds then leave out more.
+        // Start with a good plan, so that bounds discard more.
         for start in starts(workload) { take(refined(start, workload)) }
       }
       let found = PlanSearch(self, workload).run(below: best?.stepTime ?? .infinity)
@@ -99,9 +98,9 @@ package struct Planner: Sendable {
       baselines: baselines.map { PlannedPhase.BaselineTime(baseline: $0.0, priced: $0.1) })
   }
 
-  /// Makes the plan of one phase by a baseline, for comparisons.
+  /// Plans one phase by a baseline, for comparisons.
   ///
-  /// - Throws: `Refusal` where the baseline does not fit the devices' memory or number.
+  /// - Throws: `Refusal` if the baseline does not fit the devices' memory or number.
   package func plan(_ workload: Workload, by baseline: Baseline) throws(Refusal) -> PlannedPhase {
     try checkProfiles()
     guard let priced = self.baseline(baseline, workload), priced.stepTime.isFinite else {
@@ -114,7 +113,7 @@ package struct Planner: Sendable {
       lowerBound: min(workBound(workload), priced.stepTime), exact: false, baselines: [])
   }
 
-  /// Plans to climb from: the exact ones of the fastest two to four devices.
+  /// Starting points for hill climbing: the exact plans for the fastest two, three and four devices.
   private func starts(_ workload: Workload) -> [PricedPlan] {
     (2...4).compactMap { count in
       let places = Array(ranking(workload).prefix(count))
@@ -128,12 +127,12 @@ package struct Planner: Sendable {
       plan.pipelines[0].forward = plan.pipelines[0].forward.map {
         Plan.Stage(device: places[$0.device], layers: $0.layers)
       }
-      // Here the devices that are left out may share networks and machines with them.
+      // Priced again on the whole cluster: other devices may share networks and machines with these.
       return PricedPlan(plan: plan, stepTime: stepTime(plan, workload))
     }
   }
 
-  /// Measured times hold for the model they were measured with.
+  /// Measured times are valid only for the model that they were measured with.
   private func checkProfiles() throws(Refusal) {
     for device in cluster.devices {
       guard case .measured(let times) = device.speed,
@@ -145,11 +144,12 @@ package struct Planner: Sendable {
     }
   }
 
-  /// No plan is faster: all devices share the work of a step without waiting, each at its best micro-batch and
-  /// with the parts that it does best.
+  /// A lower bound on the step time of any plan: all devices share the work of a step without waiting, each
+  /// with its best micro-batch size and with the parts that it does best.
   ///
-  /// With `n` parts of a kind, `t` seconds of one on a device, and any weights `y`, a step takes at least
-  /// `Σ n y / Σ_devices max(y / t)` a sample (the dual of sharing the parts out); the weights are the mean times.
+  /// With `n` parts of a kind, `t` seconds per part on a device, and any weights `y`, a step takes at least
+  /// `Σ n y / Σ_devices max(y / t)` seconds per sample (the dual of distributing the parts). The weights are
+  /// the mean times.
   func workBound(_ workload: Workload) -> Double {
     let counts = [shape.firstAdapted, shape.layers - shape.firstAdapted - 1, 1].map(Double.init)
     var known: [Device.Speed: [Double]] = [:]
@@ -168,7 +168,7 @@ package struct Planner: Sendable {
     return Double(workload.samples) * demand / supply
   }
 
-  /// Seconds a sample of a layer that is not adapted, of one that is, and of the last one with the head.
+  /// Seconds per sample of a layer that is not adapted, of one that is, and of the last one with the head.
   private func partTimes(_ device: Device, _ workload: Workload) -> [Double] {
     let all = Workload.microBatchSizes(workload.samples).map { samples -> [Double] in
       let k = Double(samples)
@@ -189,7 +189,8 @@ package struct Planner: Sendable {
     return (0..<3).map { part in all.map { $0[part] }.min() ?? 0 }
   }
 
-  /// Why there is no plan: the cut by memory with the smallest micro-batches, and where it breaks.
+  /// Why there is no plan: tries the cut by memory with the smallest micro-batches and reports where it
+  /// fails.
   private func infeasible(_ workload: Workload) -> Refusal {
     let count = min(cluster.devices.count, shape.layers)
     let order = cluster.devices.indices.sorted {

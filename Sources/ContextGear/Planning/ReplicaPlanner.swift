@@ -1,6 +1,6 @@
 /// Plans for many devices: replicated pipelines that share a batch.
 extension Cluster {
-  /// Some of the devices, with what joins them.
+  /// Some of the devices, with their links and networks.
   package func subset(_ places: [Int]) -> Cluster {
     let chosen = places.map { devices[$0] }
     let names = Set(chosen.map(\.name))
@@ -16,7 +16,7 @@ extension Cluster {
 }
 
 extension Planner {
-  /// The kind of a pod: plans of pods that are alike are made once.
+  /// The properties that make pods alike. Pods of one kind share a plan.
   private struct PodKind: Hashable {
     let speeds: [Device.Speed]
     let memory: [Int]
@@ -24,19 +24,20 @@ extension Planner {
     let samples: Int
   }
 
-  /// A heuristic: the devices, fastest first, are dealt into equal pods; each pod is planned exactly (with a
-  /// little effort) for its part of the batch; the pods' gradients are summed up a binary tree. The best size and
-  /// number of pods by simulation, the number halved again and again. `nil` where no number gives a plan that fits.
+  /// A heuristic. The devices, fastest first, are dealt into equal pods. Each pod is planned exactly (with
+  /// little effort) for its part of the batch, and the pods' gradients are summed up a binary tree.
+  /// Simulation picks the best size and number of pods; numbers are tried by repeated halving. `nil` if no
+  /// number gives a plan that fits.
   func planReplicas(_ workload: Workload) -> PricedPlan? {
     let ranking = ranking(workload)
     let most = mayReplicate ? workload.samples : 1
-    // On a few devices the search for one pipeline has covered what a single pod can do.
+    // For few devices, the search for one pipeline has already covered a single pod.
     let least = ranking.count > Self.exactLimit ? 1 : 2
     var known: [PodKind: Plan?] = [:]
     var best: PricedPlan?
     for size in 1...min(Self.exactLimit, ranking.count) {
       var count = min(ranking.count / size, most)
-      // Fewer pods leave devices out, but have fewer gradients to sum.
+      // Fewer pods leave devices unused, but have fewer gradients to sum.
       while count >= least {
         if let plan = pods(ranking, count: count, size: size, workload, &known) {
           let time = stepTime(plan, workload)
@@ -48,13 +49,13 @@ extension Planner {
     return best
   }
 
-  /// The devices, fastest first.
+  /// The devices' indices, fastest first.
   func ranking(_ workload: Workload) -> [Int] {
     let speeds = cluster.devices.indices.map { speed($0, workload) }
     return cluster.devices.indices.sorted { (speeds[$1], $0) < (speeds[$0], $1) }
   }
 
-  /// Layers a second of the device alone.
+  /// Layers per second on the device alone.
   func speed(_ device: Int, _ workload: Workload) -> Double {
     let times = cluster.devices[device].layer(
       shape, tokens: workload.trained.tokens, context: workload.trained.tokens,
@@ -65,13 +66,13 @@ extension Planner {
   private func pods(
     _ ranking: [Int], count: Int, size: Int, _ workload: Workload, _ known: inout [PodKind: Plan?]
   ) -> Plan? {
-    // Dealt to and fro, so that pods are about equally fast.
+    // Dealt back and forth, so that pods are about equally fast.
     let members = (0..<count).map { pod in
       (0..<size).map { round in ranking[round * count + (round % 2 == 0 ? pod : count - 1 - pod)] }
     }
     let speeds = members.map { $0.reduce(0) { $0 + speed($1, workload) } }
     var samples = Self.proportional(workload.samples, to: speeds)
-    // Equal pods get equal parts where the batch allows.
+    // Equal pods get equal parts if the batch allows it.
     if Set(speeds).count == 1, workload.samples % count == 0 {
       samples = [Int](repeating: workload.samples / count, count: count)
     }
@@ -93,7 +94,7 @@ extension Planner {
       for s in pipeline.trained.indices { pipeline.trained[s].device = places[pipeline.trained[s].device] }
       for s in pipeline.forward.indices { pipeline.forward[s].device = places[pipeline.forward[s].device] }
       pipelines.append(pipeline)
-      // One order for all: the deeper one never holds back a pod that needs it, where memory allows.
+      // One order for all: the deeper one, if a pod needs it and memory allows.
       if own == .eager { order = .eager }
     }
     let plan = Plan(order: order, overlap: workload.mayOverlap, pipelines: pipelines)

@@ -1,7 +1,7 @@
-/// Times of a device beside others of its machine.
+/// Times of a device while others of its machine compute.
 extension Device {
-  /// The device beside `busy` others of its machine that compute: by its whole contention where they are as many as when
-  /// it was measured, and in proportion where they are fewer.
+  /// The device while `busy` others of its machine compute. Contention applies in full if they are at least
+  /// as many as in the measurement, and in proportion if they are fewer.
   func beside(_ busy: Int) -> Device {
     guard case .measured(let times) = speed, let contention = times.contention, busy > 0 else { return self }
     var copy = self
@@ -36,7 +36,7 @@ extension MeasuredTimes {
 extension Contention {
   fileprivate func share(of busy: Int) -> Double { min(1, Double(busy) / Double(max(others, 1))) }
 
-  /// Straight lines between the sizes; beyond them, the nearest one's.
+  /// Interpolates linearly between the sizes; beyond them, the nearest size's factor.
   fileprivate func factor(of tokens: Int, in sizes: [Size]) -> Double {
     guard let first = sizes.first, let last = sizes.last else { return factor }
     guard let upper = sizes.firstIndex(where: { $0.tokens >= tokens }) else { return last.factor }

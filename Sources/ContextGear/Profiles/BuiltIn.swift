@@ -1,27 +1,27 @@
-/// Devices and links that a cluster file can name instead of describing them.
+/// Devices and networks that a cluster file can name instead of describing them.
 package enum BuiltIn {
-  /// The share of the vendor's peak that described devices reach. An assumption: what training with small
-  /// micro-batches reaches on such modules varies between about 0.2 and 0.4.
+  /// The share of the vendor's peak that described devices reach. An assumption: training with small
+  /// micro-batches reaches about 0.2 to 0.4 on such modules.
   package static let efficiency = 0.3
-  /// The share of a module's memory that training may use; the system and the display have the rest.
+  /// The share of a module's memory that training may use; the system and the display use the rest.
   package static let usableMemory = 0.75
-  /// Seconds a layer's pass costs for launching about a dozen kernels.
+  /// Seconds per layer and pass for launching about a dozen kernels.
   package static let overhead = 2e-4
 
   /// A module's published figures.
   package struct Module: Sendable {
-    /// What a cluster file calls it.
+    /// Its name in cluster files.
     package let kind: String
     /// Dense FP16 peak of the GPU, FLOP/s: streaming multiprocessors × clock × FLOP per cycle.
     package let peak: Double
-    /// Bytes/s.
+    /// Memory bandwidth in bytes/s.
     package let memoryBandwidth: Double
-    /// Bytes of the module.
+    /// Bytes of memory.
     package let memory: Int
   }
 
-  /// From NVIDIA's data sheets of the modules. An Ampere multiprocessor does 2048 dense FP16 FLOP per cycle
-  /// on its tensor cores, a Volta one 1024.
+  /// From NVIDIA's data sheets. An Ampere multiprocessor does 2048 dense FP16 FLOP per cycle on its tensor
+  /// cores, a Volta one 1024.
   package static let modules: [Module] = [
     // 16 multiprocessors at 1.3 GHz; 64 GB at 204.8 GB/s.
     Module(kind: "agx-orin", peak: 16 * 1.3e9 * 2048, memoryBandwidth: 204.8e9, memory: 64 << 30),
@@ -35,18 +35,18 @@ package enum BuiltIn {
 
   /// A network that cluster files can name.
   package struct Medium: Sendable {
-    /// What a cluster file calls it.
+    /// Its name in cluster files.
     package let kind: String
-    /// Whether one message at a time crosses it.
+    /// Whether it carries one message at a time.
     package let shared: Bool
-    /// Seconds.
+    /// Latency in seconds.
     package let latency: Double
     /// Bytes/s that TCP delivers.
     package let bandwidth: Double
   }
 
-  /// Typical rates over TCP, not one product's: 802.11ac and 802.11ax with two streams and 80 MHz in one
-  /// room; a mid-band 5G uplink; a switched gigabit network.
+  /// Typical rates over TCP, not those of one product: 802.11ac and 802.11ax with two streams and 80 MHz in
+  /// one room; a mid-band 5G uplink; a switched gigabit network.
   package static let media: [Medium] = [
     Medium(kind: "wifi5", shared: true, latency: 3e-3, bandwidth: 50e6),
     Medium(kind: "wifi6", shared: true, latency: 2e-3, bandwidth: 87.5e6),
@@ -54,7 +54,7 @@ package enum BuiltIn {
     Medium(kind: "ethernet", shared: false, latency: 2e-4, bandwidth: 117.5e6),
   ]
 
-  /// A described device of a module's kind; `nil` for an unknown one.
+  /// A described device of a module's kind; `nil` if the kind is unknown.
   package static func device(_ name: String, kind: String) -> Device? {
     guard let module = modules.first(where: { $0.kind == kind }) else { return nil }
     return Device(
@@ -65,7 +65,7 @@ package enum BuiltIn {
           overhead: overhead)))
   }
 
-  /// A network of a kind over all devices; `nil` for an unknown one.
+  /// A network of a kind that connects all devices; `nil` if the kind is unknown.
   package static func network(_ kind: String) -> Network? {
     media.first { $0.kind == kind }.map {
       Network(name: kind, shared: $0.shared, latency: $0.latency, bandwidth: $0.bandwidth)

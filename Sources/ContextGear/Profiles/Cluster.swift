@@ -1,21 +1,21 @@
 import Foundation
 
-/// Devices, the links between them, and where these figures come from.
+/// Devices, the links between them, and the origin of these figures.
 package struct Cluster: Codable, Hashable, Sendable {
   /// The cluster's name.
   package var name: String
-  /// When and where it was measured; `nil` for a described one.
+  /// When and where it was measured; `nil` if it is only described.
   package var measured: Provenance?
-  /// The devices, in the order that plans number them.
+  /// The devices. Plans refer to them by index.
   package var devices: [Device]
-  /// Links between two devices. They go before the networks.
+  /// Links between two devices. They take precedence over networks.
   package var links: [Link]
-  /// Media that join several devices.
+  /// Media that connect several devices.
   package var networks: [Network]
-  /// What starting a job on the devices needs besides their addresses; `nil` for the defaults.
+  /// What a launcher needs besides the devices' addresses; `nil` for the defaults.
   package var launch: Launch?
 
-  /// Takes the parts as they are; `validate` checks them.
+  /// Checks nothing; see `validate`.
   package init(
     name: String, measured: Provenance? = nil, devices: [Device], links: [Link] = [],
     networks: [Network] = [], launch: Launch? = nil
@@ -31,12 +31,11 @@ package struct Cluster: Codable, Hashable, Sendable {
 
 /// How a job's ranks are started and reach each other.
 package struct Launch: Codable, Hashable, Sendable {
-  /// The network that messages go over: an interface's name or `ADDRESS/BITS`.
+  /// The network that messages use: an interface's name or `ADDRESS/BITS`.
   package var network: String?
   /// The program that starts a command on another host.
   package var remoteShell: String?
 
-  /// Takes the parts.
   package init(network: String? = nil, remoteShell: String? = nil) {
     self.network = network
     self.remoteShell = remoteShell
@@ -45,16 +44,15 @@ package struct Launch: Codable, Hashable, Sendable {
 
 /// When, where and with what something was measured.
 package struct Provenance: Codable, Hashable, Sendable {
-  /// The time, as ISO 8601.
+  /// The time in ISO 8601.
   package var when: String
-  /// The machine or the place.
+  /// The machine or the location.
   package var machine: String
-  /// The model whose layers were timed, as `ModelShape.signature`; `nil` where only links were.
+  /// The model whose layers were timed, as `ModelShape.signature`; `nil` if only links were measured.
   package var model: String?
-  /// The settings of the measurement, for people.
+  /// The settings of the measurement, as text.
   package var settings: String?
 
-  /// Takes the parts.
   package init(when: String, machine: String, model: String? = nil, settings: String? = nil) {
     self.when = when
     self.machine = machine
@@ -78,25 +76,25 @@ package struct Provenance: Codable, Hashable, Sendable {
   }
 }
 
-/// One computer of a cluster.
+/// One device of a cluster.
 package struct Device: Codable, Hashable, Sendable {
-  /// A name that no other device has.
+  /// Its name, unique in the cluster.
   package var name: String
   /// Its address, for the launcher.
   package var host: String?
   /// The user that the launcher logs in as.
   package var user: String?
-  /// Threads that it computes with; its measured times hold for them. `nil` leaves the choice to the device.
+  /// The number of threads it computes with, which its measured times hold for. If `nil`, the device chooses.
   package var workers: Int?
-  /// Devices with the same number are processors of one machine and slow each other, as far as
-  /// `MeasuredTimes.contention` says. `nil` for a machine of its own.
+  /// Devices with the same number share a machine and slow each other down, as given by
+  /// `MeasuredTimes.contention`. `nil` for a machine of its own.
   package var machine: Int?
   /// Bytes that training may use.
   package var memory: Int
-  /// How long it works.
+  /// How long its work takes.
   package var speed: Speed
 
-  /// Where a device's times come from.
+  /// The source of a device's times.
   package enum Speed: Hashable, Sendable {
     /// Timed on the device itself.
     case measured(MeasuredTimes)
@@ -104,7 +102,6 @@ package struct Device: Codable, Hashable, Sendable {
     case described(DescribedRate)
   }
 
-  /// Takes the parts.
   package init(
     name: String, host: String? = nil, user: String? = nil, workers: Int? = nil, machine: Int? = nil,
     memory: Int, speed: Speed
@@ -121,16 +118,15 @@ package struct Device: Codable, Hashable, Sendable {
 
 /// Times of one layer (and of the head) for micro-batches of several sizes.
 package struct MeasuredTimes: Codable, Hashable, Sendable {
-  /// One size.
+  /// The times for one size.
   package struct Point: Codable, Hashable, Sendable {
-    /// Rows of the micro-batch: tokens, for the head labelled tokens.
+    /// Rows of the micro-batch: tokens or, for the head, labelled tokens.
     package var tokens: Int
     /// Seconds of the forward pass.
     package var forward: Double
     /// Seconds of the backward pass.
     package var backward: Double
 
-    /// Takes the parts.
     package init(tokens: Int, forward: Double, backward: Double) {
       self.tokens = tokens
       self.forward = forward
@@ -138,34 +134,33 @@ package struct MeasuredTimes: Codable, Hashable, Sendable {
     }
   }
 
-  /// One transformer layer; at least one point, tokens ascending.
+  /// One transformer layer; at least one point, ascending by tokens.
   package var layer: [Point]
-  /// Final norm, head and loss; empty where it costs nothing worth counting.
+  /// Final norm, head and loss; empty if negligible.
   package var head: [Point]
-  /// The token embedding; likewise. Its backward time is not used.
+  /// The token embedding; empty if negligible. Its backward time is not used.
   package var embedding: [Point]
-  /// Seconds the optimiser takes for one layer.
+  /// Seconds of the optimiser update per layer.
   package var updatePerLayer: Double
-  /// Seconds of a layer's part in the adding up of replicas' gradients; `nil` where it costs nothing worth counting.
+  /// Seconds per layer to sum replicas' gradients; `nil` if negligible.
   package var sumPerLayer: SumTimes?
-  /// Rank columns of each adapted matrix in `layer`, `updatePerLayer` and `sumPerLayer`, all of which train; `nil`
-  /// where these times hold for any number of columns.
+  /// The number of rank columns, all trained, of each adapted matrix in `layer`, `updatePerLayer` and
+  /// `sumPerLayer`; `nil` if these times hold for any number.
   package var rank: Int?
-  /// The layer with other numbers of columns; empty where `layer` holds for any number.
+  /// The layer with other numbers of columns; empty if `layer` holds for any number.
   package var columns: [ColumnTimes]
-  /// The share of a layer's time that the model's last one saves in rows without a label; `nil` for the share of its
-  /// products that come after attention.
+  /// The share of a layer's time that the model's last layer saves on rows without a label; `nil` for the
+  /// share of its matrix products that come after attention.
   package var lastLayerSaves: Saving?
-  /// Whether the device merges frozen columns into its weights where nothing else computes with them.
+  /// Whether the device merges frozen columns into its weights if nothing else computes with them.
   package var mergesFrozen: Bool
-  /// Bytes of a stored weight where the device was measured, 2 or 4; `nil` for the model shape's.
+  /// Bytes per stored weight on the measured device, 2 or 4; `nil` for the model shape's.
   package var valueBytes: Int?
-  /// How much longer all this takes beside other devices of the machine; `nil` where none were there.
+  /// How much longer all this takes beside other devices of the machine; `nil` if there were none.
   package var contention: Contention?
-  /// When and where; with the model.
+  /// When, where and with which model this was measured.
   package var measured: Provenance?
 
-  /// Takes the parts.
   package init(
     layer: [Point], head: [Point] = [], embedding: [Point] = [], updatePerLayer: Double = 0,
     sumPerLayer: SumTimes? = nil, rank: Int? = nil, columns: [ColumnTimes] = [],
@@ -187,44 +182,41 @@ package struct MeasuredTimes: Codable, Hashable, Sendable {
   }
 }
 
-/// Seconds that a device needs for gradients which replicas add up, beside the time on the network.
+/// Seconds that a device needs to sum replicas' gradients, in addition to the time on the network.
 package struct SumTimes: Codable, Hashable, Sendable {
-  /// To copy them into a message, or out of one.
+  /// To copy gradients into or out of a message.
   package var copy: Double
-  /// To take them out of a message and add them.
+  /// To take gradients out of a message and add them.
   package var add: Double
 
-  /// Takes the parts.
   package init(copy: Double, add: Double) {
     self.copy = copy
     self.add = add
   }
 }
 
-/// A share of time in each direction, in `0...1`.
+/// A share of the time in each direction, in `0...1`.
 package struct Saving: Codable, Hashable, Sendable {
-  /// Of the forward pass.
+  /// The share of the forward pass.
   package var forward: Double
-  /// Of the backward pass.
+  /// The share of the backward pass.
   package var backward: Double
 
-  /// Takes the parts.
   package init(forward: Double, backward: Double) {
     self.forward = forward
     self.backward = backward
   }
 }
 
-/// Times of one layer with some numbers of rank columns.
+/// Times of one layer with given numbers of rank columns.
 package struct ColumnTimes: Codable, Hashable, Sendable {
-  /// Columns of each adapted matrix that train.
+  /// Trained columns of each adapted matrix.
   package var trained: Int
-  /// Columns of each adapted matrix that do not.
+  /// Frozen columns of each adapted matrix.
   package var frozen: Int
-  /// At least one size, tokens ascending.
+  /// At least one size, ascending by tokens.
   package var layer: [MeasuredTimes.Point]
 
-  /// Takes the parts.
   package init(trained: Int, frozen: Int, layer: [MeasuredTimes.Point]) {
     self.trained = trained
     self.frozen = frozen
@@ -232,33 +224,31 @@ package struct ColumnTimes: Codable, Hashable, Sendable {
   }
 }
 
-/// How devices of one machine slow each other: how many times as long work takes beside others that compute, at least
-/// 1. Work that mostly reads memory is slowed more than work that mostly computes.
+/// How devices of one machine slow each other down: factors of at least 1 by which work takes longer while
+/// others compute. Memory-bound work slows down more than compute-bound work.
 package struct Contention: Codable, Hashable, Sendable {
-  /// Work of one size.
+  /// The slowdown of work of one size.
   package struct Size: Codable, Hashable, Sendable {
-    /// Rows of the micro-batch: tokens, for the head labelled tokens.
+    /// Rows of the micro-batch: tokens or, for the head, labelled tokens.
     package var tokens: Int
-    /// How many times as long.
+    /// The slowdown factor.
     package var factor: Double
 
-    /// Takes the parts.
     package init(tokens: Int, factor: Double) {
       self.tokens = tokens
       self.factor = factor
     }
   }
 
-  /// Of work that has no factor of its own.
+  /// The factor of work that has none of its own.
   package var factor: Double
-  /// The number of other devices of the machine that compute meanwhile.
+  /// The number of other devices of the machine that computed during the measurement.
   package var others: Int
-  /// Of a layer and of the head, tokens ascending.
+  /// The factors of a layer and of the head, ascending by tokens.
   package var layer, head: [Size]
-  /// Of `updatePerLayer` and of `sumPerLayer`.
+  /// The factors of `updatePerLayer` and of `sumPerLayer`.
   package var update, sum: Double?
 
-  /// Takes the parts.
   package init(
     factor: Double, others: Int, layer: [Size] = [], head: [Size] = [], update: Double? = nil,
     sum: Double? = nil
@@ -272,19 +262,19 @@ package struct Contention: Codable, Hashable, Sendable {
   }
 }
 
-/// A device that is only described: `time = max(FLOPs / (peak · efficiency), bytes / bandwidth) + overhead`
-/// for each layer (roofline; Williams, Waterman and Patterson, 2009).
+/// A device that is described, not measured: each layer takes
+/// `max(FLOPs / (peak · efficiency), bytes / bandwidth) + overhead` (roofline; Williams, Waterman and
+/// Patterson, 2009).
 package struct DescribedRate: Codable, Hashable, Sendable {
   /// The vendor's peak, FLOP/s.
   package var peak: Double
   /// The share of the peak that training reaches, in `0...1`.
   package var efficiency: Double
-  /// Bytes/s from memory.
+  /// Memory bandwidth in bytes/s.
   package var memoryBandwidth: Double
-  /// Seconds that a pass through one layer costs whatever its size: kernel launches.
+  /// Additional seconds of a pass through one layer, whatever its size: kernel launches.
   package var overhead: Double
 
-  /// Takes the parts.
   package init(peak: Double, efficiency: Double, memoryBandwidth: Double, overhead: Double) {
     self.peak = peak
     self.efficiency = efficiency
@@ -295,20 +285,19 @@ package struct DescribedRate: Codable, Hashable, Sendable {
 
 /// A link between two devices.
 package struct Link: Codable, Hashable, Sendable {
-  /// One end.
+  /// The device at one end; the sender if the link is directed.
   package var from: String
-  /// The other end.
+  /// The device at the other end.
   package var to: String
-  /// Whether it serves `from -> to` alone; otherwise both directions, each with the whole bandwidth.
+  /// Whether it serves only `from -> to`; otherwise it serves both directions, each with the full bandwidth.
   package var directed: Bool
   /// Seconds until the first byte arrives.
   package var latency: Double
   /// Bytes/s.
   package var bandwidth: Double
-  /// The fit's relative residual, where it was measured.
+  /// The fit's relative residual, if the link was measured.
   package var residual: Double?
 
-  /// Takes the parts.
   package init(
     from: String, to: String, directed: Bool = false, latency: Double, bandwidth: Double,
     residual: Double? = nil
@@ -322,21 +311,20 @@ package struct Link: Codable, Hashable, Sendable {
   }
 }
 
-/// A network that joins several devices.
+/// A network that connects several devices.
 package struct Network: Codable, Hashable, Sendable {
   /// Its name.
   package var name: String
-  /// The devices in it; empty for all.
+  /// The names of its devices; empty for all.
   package var devices: [String]
-  /// Whether one message at a time crosses it (a Wi-Fi channel); otherwise each device has its own port
-  /// (a switch).
+  /// Whether it carries one message at a time (a Wi-Fi channel); otherwise each device has its own port (a
+  /// switch).
   package var shared: Bool
   /// Seconds until the first byte arrives.
   package var latency: Double
   /// Bytes/s of the medium, or of a port in each direction.
   package var bandwidth: Double
 
-  /// Takes the parts.
   package init(
     name: String, devices: [String] = [], shared: Bool, latency: Double, bandwidth: Double
   ) {

@@ -3,13 +3,13 @@ import InputErrors
 extension Cluster {
   enum CodingKeys: String, CodingKey, CaseIterable { case name, measured, devices, links, networks, launch }
 
-  /// Reads the fields strictly; `count` copies of a device become devices of their own.
+  /// Rejects unknown fields. An entry with `count` becomes that many devices.
   package init(from decoder: any Decoder) throws {
     let fields = try decoder.fields(CodingKeys.self)
     name = try fields.decodeIfPresent(String.self, forKey: .name) ?? "cluster"
     measured = try fields.decodeIfPresent(Provenance.self, forKey: .measured)
     let entries = try fields.decode([DeviceEntry].self, forKey: .devices)
-    // Before copies are made: a short file can ask for more than there is memory.
+    // Checked before copies are made: a short file can ask for more devices than memory holds.
     try Self.check(deviceCount: entries.reduce(0) { $0 + ($1.count ?? 1) })
     devices = entries.flatMap(\.devices)
     links = try fields.decodeIfPresent([Link].self, forKey: .links) ?? []
@@ -18,7 +18,7 @@ extension Cluster {
     try validate()
   }
 
-  /// The most devices that are read.
+  /// The maximum number of devices in a file.
   package static let maximumDevices = 100_000
 
   private static func check(deviceCount count: Int) throws(Refusal) {
@@ -27,7 +27,9 @@ extension Cluster {
     }
   }
 
-  /// Throws `Refusal` where names stand twice, or links name no device.
+  /// Checks the names of devices and the ends of links.
+  ///
+  /// - Throws: `Refusal` if a name is duplicated or a link names no device.
   package func validate() throws(Refusal) {
     try Self.check(deviceCount: devices.count)
     var names: Set<String> = []
@@ -53,10 +55,10 @@ extension Cluster {
   }
 }
 
-/// A device of a cluster file, or several alike.
+/// A device of a cluster file, or several identical ones.
 private struct DeviceEntry: Decodable {
   private var device: Device
-  /// Copies, each a device of its own; `nil` for the device itself.
+  /// The number of copies, each a device of its own; `nil` for the device itself.
   var count: Int?
 
   var devices: [Device] {
@@ -118,7 +120,7 @@ extension Device {
     case name, host, user, workers, machine, memory, measured, described
   }
 
-  /// Reads one device of a cluster file.
+  /// Refuses an entry that is several devices.
   package init(from decoder: any Decoder) throws {
     let entry = try DeviceEntry(from: decoder)
     guard entry.devices.count == 1 else {
@@ -127,7 +129,6 @@ extension Device {
     self = entry.devices[0]
   }
 
-  /// Writes the fields that a cluster file has.
   package func encode(to encoder: any Encoder) throws {
     var fields = encoder.container(keyedBy: CodingKeys.self)
     try fields.encode(name, forKey: .name)
@@ -146,7 +147,6 @@ extension Device {
 extension Launch {
   enum CodingKeys: String, CodingKey, CaseIterable { case network, remoteShell }
 
-  /// Reads the fields strictly.
   package init(from decoder: any Decoder) throws {
     let fields = try decoder.fields(CodingKeys.self)
     network = try fields.decodeIfPresent(String.self, forKey: .network)
@@ -157,7 +157,6 @@ extension Launch {
 extension Provenance {
   enum CodingKeys: String, CodingKey, CaseIterable { case when, machine, model, settings }
 
-  /// Reads the fields strictly.
   package init(from decoder: any Decoder) throws {
     let fields = try decoder.fields(CodingKeys.self)
     when = try fields.decode(String.self, forKey: .when)
@@ -173,7 +172,7 @@ extension MeasuredTimes {
     case valueBytes, contention, measured
   }
 
-  /// Reads the fields strictly; points must ascend in tokens.
+  /// Rejects unknown fields; points must ascend by tokens.
   package init(from decoder: any Decoder) throws {
     let fields = try decoder.fields(CodingKeys.self)
     layer = try fields.decode([Point].self, forKey: .layer)
@@ -219,7 +218,7 @@ extension MeasuredTimes {
     }
   }
 
-  /// Writes the fields; what has its default is left out.
+  /// Leaves out fields with default values.
   package func encode(to encoder: any Encoder) throws {
     var fields = encoder.container(keyedBy: CodingKeys.self)
     try fields.encode(layer, forKey: .layer)
@@ -244,7 +243,6 @@ extension [MeasuredTimes.Point] {
 extension SumTimes {
   enum CodingKeys: String, CodingKey, CaseIterable { case copy, add }
 
-  /// Reads the fields strictly.
   package init(from decoder: any Decoder) throws {
     let fields = try decoder.fields(CodingKeys.self)
     copy = try fields.positive(.copy, orZero: true)
@@ -255,7 +253,6 @@ extension SumTimes {
 extension Saving {
   enum CodingKeys: String, CodingKey, CaseIterable { case forward, backward }
 
-  /// Reads the fields strictly.
   package init(from decoder: any Decoder) throws {
     let fields = try decoder.fields(CodingKeys.self)
     forward = try fields.positive(.forward, orZero: true)
@@ -269,7 +266,6 @@ extension Saving {
 extension ColumnTimes {
   enum CodingKeys: String, CodingKey, CaseIterable { case trained, frozen, layer }
 
-  /// Reads the fields strictly.
   package init(from decoder: any Decoder) throws {
     let fields = try decoder.fields(CodingKeys.self)
     trained = try fields.decodeIfPresent(Int.self, forKey: .trained) ?? 0
@@ -290,7 +286,7 @@ extension ColumnTimes {
 extension Contention {
   enum CodingKeys: String, CodingKey, CaseIterable { case factor, others, layer, head, update, sum }
 
-  /// Reads the fields strictly; sizes must ascend in tokens.
+  /// Rejects unknown fields; sizes must ascend by tokens.
   package init(from decoder: any Decoder) throws {
     let fields = try decoder.fields(CodingKeys.self)
     factor = try decoder.slowdown(fields, .factor)
@@ -315,7 +311,6 @@ extension Contention {
 extension Contention.Size {
   enum CodingKeys: String, CodingKey, CaseIterable { case tokens, factor }
 
-  /// Reads the fields strictly.
   package init(from decoder: any Decoder) throws {
     let fields = try decoder.fields(CodingKeys.self)
     tokens = try fields.decode(Int.self, forKey: .tokens)
@@ -328,7 +323,7 @@ extension Contention.Size {
 }
 
 extension Decoder {
-  /// How many times as long something takes.
+  /// A slowdown factor, at least 1.
   fileprivate func slowdown<Key: CodingKey>(
     _ fields: KeyedDecodingContainer<Key>, _ key: Key
   ) throws -> Double {
@@ -344,7 +339,6 @@ extension Decoder {
 extension MeasuredTimes.Point {
   enum CodingKeys: String, CodingKey, CaseIterable { case tokens, forward, backward }
 
-  /// Reads the fields strictly.
   package init(from decoder: any Decoder) throws {
     let fields = try decoder.fields(CodingKeys.self)
     tokens = try fields.decode(Int.self, forKey: .tokens)
@@ -360,7 +354,7 @@ extension MeasuredTimes.Point {
 extension DescribedRate {
   enum CodingKeys: String, CodingKey, CaseIterable { case peak, efficiency, memoryBandwidth, overhead }
 
-  /// Reads the fields strictly; only `peak` has no default.
+  /// Rejects unknown fields; only `peak` has no default.
   package init(from decoder: any Decoder) throws {
     let fields = try decoder.fields(CodingKeys.self)
     peak = try fields.positive(.peak)
@@ -377,7 +371,6 @@ extension DescribedRate {
 extension Link {
   enum CodingKeys: String, CodingKey, CaseIterable { case from, to, directed, latency, bandwidth, residual }
 
-  /// Reads the fields strictly.
   package init(from decoder: any Decoder) throws {
     let fields = try decoder.fields(CodingKeys.self)
     from = try fields.decode(String.self, forKey: .from)
@@ -392,7 +385,7 @@ extension Link {
 extension Network {
   enum CodingKeys: String, CodingKey, CaseIterable { case name, kind, devices, shared, latency, bandwidth }
 
-  /// Reads the fields strictly; what is not given comes from `kind`.
+  /// Rejects unknown fields; missing ones come from `kind`.
   package init(from decoder: any Decoder) throws {
     let fields = try decoder.fields(CodingKeys.self)
     let kind = try fields.decodeIfPresent(String.self, forKey: .kind)
@@ -416,7 +409,7 @@ extension Network {
     self.bandwidth = bandwidth
   }
 
-  /// Writes all figures.
+  /// Writes all figures, also those that came from `kind`.
   package func encode(to encoder: any Encoder) throws {
     var fields = encoder.container(keyedBy: CodingKeys.self)
     try fields.encode(name, forKey: .name)

@@ -3,26 +3,27 @@ import InputErrors
 import Yams
 
 extension Cluster {
-  /// The largest cluster file that is read, in bytes.
+  /// The maximum size of a cluster file in bytes.
   static let maximumFileSize = 16 << 20
 
   /// Reads a cluster file.
   ///
-  /// - Throws: `Refusal` that names the file, the field and the remedy.
+  /// - Throws: `Refusal`, which names the file, the field and the fix.
   package init(contentsOf path: String) throws(Refusal) {
     self = try YAMLFile.read(Cluster.self, path)
   }
 
-  /// Reads a cluster from YAML; `file` is for messages.
+  /// Reads a cluster from YAML; `file` is its name in messages.
   package init(yaml: String, file: String) throws(Refusal) {
     self = try YAMLFile.decode(Cluster.self, yaml, file: file)
   }
 
-  /// The cluster as YAML that `init(yaml:file:)` reads to the same value.
+  /// The cluster as YAML; `init(yaml:file:)` reads it back as an equal value.
   package func yaml() throws -> String {
     let encoder = YAMLEncoder()
     encoder.options.width = 110
-    // Small numbers come with 17 digits, as in 2.8019999999999999e-05; the shortest that reads back is kinder.
+    // Small numbers come with 17 digits, as in 2.8019999999999999e-05. The shortest form that reads back is
+    // clearer.
     return try encoder.encode(self).replacing(/\d\.\d{12,}(e[-+]?\d+)?$/.anchorsMatchLineEndings()) { match in
       Double(match.0).map { "\($0)" } ?? String(match.0)
     }
@@ -36,7 +37,7 @@ extension ModelShape {
   }
 }
 
-/// Values in YAML files.
+/// Reads values from YAML files.
 enum YAMLFile {
   static func read<Value: Decodable>(_ type: Value.Type, _ path: String) throws(Refusal) -> Value {
     var isFolder: ObjCBool = false

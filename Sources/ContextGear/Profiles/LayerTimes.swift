@@ -1,6 +1,6 @@
-/// Seconds that a device's work takes, from its profile.
+/// Seconds of a device's work, from its profile.
 extension Device {
-  /// Seconds of one layer for `tokens` rows of sequences of `context` tokens with some rank columns.
+  /// Seconds of one layer for `tokens` rows of sequences of `context` tokens, with given rank columns.
   func layer(
     _ shape: ModelShape, tokens: Double, context: Double, columns: Workload.Columns?
   ) -> (forward: Double, backward: Double) {
@@ -25,8 +25,9 @@ extension Device {
     }
   }
 
-  /// Seconds that the model's end takes beyond its layers, each counted whole: those of the head, less what the
-  /// last layer saves, whose part after attention computes the labelled rows only. May be negative.
+  /// Seconds that the end of the model takes beyond its layers, if each layer is counted in full: those of
+  /// the head less those that the last layer saves, whose part after attention computes only the labelled
+  /// rows. May be negative.
   func end(_ shape: ModelShape, _ pass: Workload.Pass, samples: Double) -> (forward: Double, backward: Double)
   {
     let labels = samples * pass.labels
@@ -47,7 +48,7 @@ extension Device {
     return Saving(forward: shape.shareAfterAttention, backward: shape.shareAfterAttention)
   }
 
-  /// Seconds of the token embedding: rows are copied, nothing is computed.
+  /// Seconds of the token embedding, which copies rows and computes nothing.
   func embedding(_ shape: ModelShape, tokens: Double) -> Double {
     switch speed {
     case .measured(let times): return Self.interpolated(times.embedding, tokens).forward
@@ -56,7 +57,7 @@ extension Device {
     }
   }
 
-  /// Seconds of AdamW over the trained columns of some layers: 28 bytes are read or written for each value.
+  /// Seconds of AdamW on the trained columns of some layers: 28 bytes are read or written per value.
   func update(_ shape: ModelShape, layers: Int, columns: Int) -> Double {
     switch speed {
     case .measured(let times):
@@ -66,8 +67,8 @@ extension Device {
     }
   }
 
-  /// Seconds to copy, or to add, `bytes` of gradients between replicas. Copying reads and writes each value once; adding
-  /// also reads the sum and the copy, and writes the sum.
+  /// Seconds to copy, or to add, `bytes` of gradients between replicas. Copying reads and writes each value
+  /// once; adding also reads the sum and the copy, and writes the sum.
   func sum(_ shape: ModelShape, bytes: Double) -> SumTimes {
     switch speed {
     case .measured(let times):
@@ -79,8 +80,9 @@ extension Device {
     }
   }
 
-  /// Straight lines between the measured sizes; beyond the last, the last two go on; below the first, the
-  /// first two go on, but never below the first time's proportional share. One point alone is proportional.
+  /// Interpolates linearly between the measured sizes. Beyond the last size, the last segment is extended;
+  /// below the first, the first one is, but never below the first time's proportional share. A single point
+  /// is scaled in proportion.
   static func interpolated(
     _ points: [MeasuredTimes.Point], _ tokens: Double
   ) -> (forward: Double, backward: Double) {
@@ -100,15 +102,15 @@ extension Device {
 }
 
 extension MeasuredTimes {
-  /// Seconds of one layer with some rank columns: those with `rank` columns that train, and for each further
-  /// column what it was measured to take. Forward, a column costs the same whether it trains or not.
+  /// Seconds of one layer with given rank columns: those with `rank` trained columns, plus the measured time
+  /// of each further column. In the forward pass, a column costs the same whether it is trained or frozen.
   package func layer(tokens: Double, columns: Workload.Columns?) -> (forward: Double, backward: Double) {
     let base = Device.interpolated(layer, tokens)
     guard let columns, let rank else { return base }
     let frozen = columns.mayMerge && mergesFrozen ? 0 : columns.frozen
     let perFrozen = perColumn(tokens) { $0.trained == rank && $0.frozen > 0 }
     let perTrained = perColumn(tokens) { $0.trained > rank && $0.frozen == 0 }
-    // With fewer columns than measured a layer keeps at least half of its time: a straight line may end below.
+    // With fewer columns than measured, a layer keeps at least half of its time: extrapolation may go lower.
     let forward = base.forward + Double(columns.trained + frozen - rank) * perFrozen.forward
     let backward =
       base.backward + Double(frozen) * perFrozen.backward
@@ -116,7 +118,7 @@ extension MeasuredTimes {
     return (max(forward, base.forward / 2), max(backward, base.backward / 2))
   }
 
-  /// Seconds that one column more takes, from the first of the other times that fits.
+  /// Seconds per additional column, from the first matching entry of `columns`.
   private func perColumn(
     _ tokens: Double, where fits: (ColumnTimes) -> Bool
   ) -> (forward: Double, backward: Double) {
@@ -133,7 +135,7 @@ extension MeasuredTimes {
 }
 
 extension DescribedRate {
-  /// Roofline and fixed overhead.
+  /// Roofline time plus the fixed overhead.
   func seconds(_ operations: Double, _ bytes: Double) -> Double {
     max(operations / (peak * efficiency), bytes / memoryBandwidth) + overhead
   }

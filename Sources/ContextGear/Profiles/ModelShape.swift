@@ -1,4 +1,4 @@
-/// What pricing needs to know of a model: sizes, not weights.
+/// The sizes of a model that determine its cost.
 package struct ModelShape: Codable, Hashable, Sendable {
   /// Transformer layers.
   package var layers: Int
@@ -10,7 +10,7 @@ package struct ModelShape: Codable, Hashable, Sendable {
   package var keyValueHeads: Int
   /// Width of a head.
   package var headDimension: Int
-  /// Width of the feed-forward layer.
+  /// Width of the MLP.
   package var feedForward: Int
   /// Rows of the token embedding.
   package var vocabulary: Int
@@ -18,14 +18,13 @@ package struct ModelShape: Codable, Hashable, Sendable {
   package var tiedHead: Bool
   /// Bytes of a stored weight or activation.
   package var valueBytes: Int
-  /// Copies of the frozen weights on a device that trains. The CPU engine packs one for each direction.
+  /// Copies of the frozen weights on a device that trains. The CPU engine packs one copy for each direction.
   package var trainingCopies: Int
   /// Rank columns of every adapted linear layer (all seven of a transformer layer).
   package var rank: Int
-  /// The first layer that is adapted: those below it train nothing and need no backward pass.
+  /// The first adapted layer. The layers below it train nothing and need no backward pass.
   package var firstAdapted: Int
 
-  /// Takes the sizes.
   package init(
     layers: Int, hidden: Int, heads: Int, keyValueHeads: Int, headDimension: Int, feedForward: Int,
     vocabulary: Int, tiedHead: Bool = true, valueBytes: Int = 2, trainingCopies: Int = 2, rank: Int = 16,
@@ -50,10 +49,9 @@ package struct ModelShape: Codable, Hashable, Sendable {
     case trainingCopies, rank, firstAdapted
   }
 
-  /// Reads the fields strictly.
   package init(from decoder: any Decoder) throws {
     let fields = try decoder.fields(CodingKeys.self)
-    // No product of sizes that anything is made of overflows within these limits.
+    // Within these limits no product of sizes overflows.
     func size(_ key: CodingKeys, _ most: Int, default value: Int? = nil) throws -> Int {
       let found = try value == nil || fields.contains(key) ? fields.decode(Int.self, forKey: key) : value ?? 1
       guard (1...most).contains(found) else {
@@ -82,38 +80,38 @@ package struct ModelShape: Codable, Hashable, Sendable {
     }
   }
 
-  /// Tells shapes apart: `30x576x1536x49152`. Measured times hold for one of them.
+  /// Identifies a shape, as in `30x576x1536x49152`. Measured times are valid for one shape.
   package var signature: String { "\(layers)x\(hidden)x\(feedForward)x\(vocabulary)" }
 
   private var queryWidth: Int { heads * headDimension }
   private var keyValueWidth: Int { keyValueHeads * headDimension }
 
-  /// Frozen values of one layer: four attention matrices, three of the feed-forward part, two norms.
+  /// Frozen values of one layer: four attention matrices, three of the MLP, two norms.
   package var layerParameters: Int {
     hidden * (2 * queryWidth + 2 * keyValueWidth + 3 * feedForward + 2)
   }
 
-  /// The share of a layer's products that come after attention: its output projection and the feed-forward part.
+  /// The share of a layer's matrix products that come after attention: its output projection and the MLP.
   var shareAfterAttention: Double {
     Double(hidden * (queryWidth + 3 * feedForward)) / Double(layerParameters)
   }
 
-  /// Values that one rank column has in one layer: `in + out` of the seven adapted matrices.
+  /// Values per rank column in one layer: `in + out` of the seven adapted matrices.
   package var columnValues: Int {
     2 * (hidden + queryWidth) + 2 * (hidden + keyValueWidth) + 3 * (hidden + feedForward)
   }
 
-  /// How many of some layers are adapted.
+  /// The number of the layers that are adapted.
   func adapted(_ layers: Range<Int>) -> Int {
     max(layers.upperBound - max(layers.lowerBound, firstAdapted), 0)
   }
 
-  /// Bytes of the token embedding, and of a head of its own.
+  /// Bytes of the token embedding, or of a separate head.
   package var embeddingBytes: Int { vocabulary * hidden * valueBytes }
-  /// Bytes of one layer's frozen weights, one copy.
+  /// Bytes of one copy of a layer's frozen weights.
   package var layerBytes: Int { layerParameters * valueBytes }
 
-  /// The shape with the number format that a device was measured with.
+  /// The shape in the number format that a device was measured with.
   func stored(on device: Device) -> ModelShape {
     guard case .measured(let times) = device.speed, let bytes = times.valueBytes else { return self }
     var copy = self
@@ -121,15 +119,15 @@ package struct ModelShape: Codable, Hashable, Sendable {
     return copy
   }
 
-  /// FLOPs of one layer for `tokens` rows of sequences of `context` tokens: two for each weight and adapter
-  /// value a token, and for causal attention (half of the square) scores and weighted values.
+  /// FLOPs of one layer for `tokens` rows of sequences of `context` tokens: two per token for each weight and
+  /// adapter value, and the scores and weighted values of causal attention (half of the square).
   package func forwardFLOPs(tokens: Double, context: Double) -> Double {
     tokens * (2 * Double(layerParameters + rank * columnValues) + 2 * context * Double(queryWidth))
   }
 
   /// FLOPs of one layer's backward pass: the input's gradient through frozen weights (as much as forward),
-  /// the input's and both factors' gradients of the adapter (twice), attention with its scores computed
-  /// anew (five products for two).
+  /// the gradients of the adapter's input and both factors (twice as much), and attention with recomputed
+  /// scores (five products instead of two).
   package func backwardFLOPs(tokens: Double, context: Double) -> Double {
     tokens * (2 * Double(layerParameters + 2 * rank * columnValues) + 5 * context * Double(queryWidth))
   }
@@ -137,18 +135,18 @@ package struct ModelShape: Codable, Hashable, Sendable {
   /// FLOPs of the head in one direction for labelled tokens.
   package func headFLOPs(labels: Double) -> Double { 2 * labels * Double(vocabulary * hidden) }
 
-  /// Bytes one token of one layer keeps for the backward pass: two residual streams in float32
-  /// with their norms, queries, keys, values, attention's output with the sums of its softmax, gate and up, and the
-  /// adapters' `A x`.
+  /// Bytes per token that one layer keeps for the backward pass: two residual streams in float32 with their
+  /// norms, queries, keys, values, the attention output with its softmax sums, gate and up, and the adapters'
+  /// `A x`.
   package var activationBytes: Int {
     8 * hidden + 4 * (heads + 2) + valueBytes
       * (2 * queryWidth + 2 * keyValueWidth + 2 * feedForward + 7 * rank)
   }
 
-  /// Bytes that one token needs while it goes through a layer, whatever the number of layers: a normalised
-  /// input, queries, keys and values before rotation, the product of gate and up, rows that are selected in the
-  /// last layer; with a backward pass also the gradients of these, of gate and up, and of what enters and leaves a
-  /// projection.
+  /// Bytes per token that a pass through a layer needs, whatever the number of layers: a normalised input,
+  /// queries, keys and values before rotation, the product of gate and up, and rows selected in the last
+  /// layer. A backward pass also needs the gradients of these, of gate and up, and of a projection's input
+  /// and output.
   func scratchBytes(backward: Bool) -> Int {
     let forward =
       4 * hidden + valueBytes * (hidden + 2 * queryWidth + 2 * keyValueWidth + feedForward)

@@ -10,12 +10,14 @@ struct AnyKey: CodingKey {
 }
 
 extension [any CodingKey] {
-  /// `devices.0.memory`; places in lists as numbers.
+  /// `devices.0.memory`; list positions are numbers.
   var dotted: String { map { $0.intValue.map(String.init) ?? $0.stringValue }.joined(separator: ".") }
 }
 
 extension Decoder {
-  /// The mapping's fields, once no other key than those of `Keys` is in it.
+  /// The mapping's fields.
+  ///
+  /// - Throws: `Refusal` if it has a key that is not in `Keys`.
   func fields<Keys: CodingKey & CaseIterable>(_ keys: Keys.Type) throws -> KeyedDecodingContainer<Keys> {
     let known = Keys.allCases.map(\.stringValue)
     let all = try container(keyedBy: AnyKey.self)
@@ -28,14 +30,14 @@ extension Decoder {
     return try container(keyedBy: keys)
   }
 
-  /// An error at this place of the file.
+  /// An error at a path in the file.
   func refusal(_ path: [any CodingKey], _ problem: String, _ remedy: String) -> Refusal {
     Refusal(path.dotted, problem, remedy)
   }
 }
 
 extension KeyedDecodingContainer {
-  /// A number above zero, or at least zero.
+  /// A number above 0, or of at least 0 if `orZero`.
   func positive(_ key: Key, orZero: Bool = false) throws -> Double {
     let value = try decode(Double.self, forKey: key)
     guard value.isFinite, value > 0 || (orZero && value == 0) else {

@@ -1,19 +1,19 @@
-/// One optimiser step of a phase, as planning sees it: the task that trains and the passes of its ancestors.
+/// One optimiser step of a phase as the planner sees it: the task that trains and the passes of its
+/// ancestors.
 package struct Workload: Codable, Hashable, Sendable {
   /// One task's pass over a sample.
   package struct Pass: Codable, Hashable, Sendable {
-    /// The task.
+    /// The task's name.
     package var task: String
-    /// Tokens a sample.
+    /// Tokens per sample.
     package var tokens: Double
-    /// Tokens that every sample begins with: a micro-batch computes them once.
+    /// Tokens of the prefix that all samples share; a micro-batch computes them once.
     package var shared: Double
-    /// Tokens a sample whose probabilities are computed.
+    /// Tokens per sample whose probabilities are computed.
     package var labels: Double
-    /// Rank columns that it computes with; `nil` for as many as the devices were measured with.
+    /// The rank columns that it computes with; `nil` for the number that the devices were measured with.
     package var columns: Columns?
 
-    /// Takes the parts.
     package init(
       task: String, tokens: Double, shared: Double = 0, labels: Double, columns: Columns? = nil
     ) {
@@ -30,16 +30,15 @@ package struct Workload: Codable, Hashable, Sendable {
     }
   }
 
-  /// How many rank columns of each adapted matrix a pass computes with.
+  /// The number of rank columns of each adapted matrix that a pass computes with.
   package struct Columns: Codable, Hashable, Sendable {
-    /// Those that train.
+    /// Trained columns.
     package var trained: Int
-    /// Those that do not.
+    /// Frozen columns.
     package var frozen: Int
     /// Whether a device that can merge frozen columns into its weights does so for this pass.
     package var mayMerge: Bool
 
-    /// Takes the parts.
     package init(trained: Int, frozen: Int, mayMerge: Bool) {
       self.trained = trained
       self.frozen = frozen
@@ -47,24 +46,23 @@ package struct Workload: Codable, Hashable, Sendable {
     }
   }
 
-  /// The forward-only passes `T_f` in topological order: each reads the answers of those before it.
+  /// The forward-only passes `T_f` in topological order; each one uses the answers of those before it.
   package var forwardOnly: [Pass]
-  /// The pass `T_t` that trains.
+  /// The training pass `T_t`.
   package var trained: Pass
-  /// Samples of one optimiser step, `B`.
+  /// Samples per optimiser step, `B`.
   package var samples: Int
-  /// Columns that train: the task's own and the refined ones.
+  /// Trained columns: the task's own and the refined ones.
   package var trainedColumns: Int
-  /// Columns of ancestors that are refined: the forward-only passes need their new values.
+  /// Refined columns of ancestors; the forward-only passes need their new values.
   package var refinedColumns: Int
-  /// How many optimiser steps old the columns of the forward-only passes are.
+  /// The age in optimiser steps of the columns that the forward-only passes use.
   package var staleness: Int
-  /// Bytes of a value of an activation or gradient on the wire.
+  /// Bytes on the wire per value of an activation or gradient.
   package var wireBytes: Int
-  /// Bytes beside the values of a token's row: the step of a quantised one.
+  /// Bytes on the wire per token's row beside its values: the step size of a quantised row.
   package var wireRowBytes: Int
 
-  /// Takes the parts.
   package init(
     forwardOnly: [Pass], trained: Pass, samples: Int, trainedColumns: Int, refinedColumns: Int = 0,
     staleness: Int = 1, wireBytes: Int = 2, wireRowBytes: Int = 0
@@ -85,12 +83,12 @@ package struct Workload: Codable, Hashable, Sendable {
   /// Whether forward-only work of the next step may start before this step's update (Eq. 7).
   package var mayOverlap: Bool { refinedColumns == 0 || staleness >= 1 }
 
-  /// The numbers of samples a micro-batch can have: the divisors of a batch.
+  /// The possible micro-batch sizes in samples: the divisors of a batch.
   package static func microBatchSizes(_ samples: Int) -> [Int] {
     (1...max(samples, 1)).filter { samples % $0 == 0 }
   }
 
-  /// The same step with another number of samples: a replica's share.
+  /// The same step with another number of samples, for a replica's share.
   func with(samples: Int) -> Workload {
     var copy = self
     copy.samples = samples

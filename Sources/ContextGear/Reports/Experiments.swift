@@ -1,8 +1,8 @@
 import Foundation
 
-/// Simulated experiments over described Jetson clusters.
+/// Simulated experiments on described Jetson clusters.
 package enum GearExperiments {
-  /// Clusters of two, three and four modules, equal and unequal.
+  /// Clusters of two, three and four modules, homogeneous and heterogeneous.
   package static let clusters: [[String]] = [
     ["orin-nx", "orin-nx"], ["agx-orin", "orin-nx"], ["orin-nx", "orin-nano"],
     ["orin-nx", "orin-nx", "orin-nx"], ["agx-orin", "orin-nx", "orin-nano"],
@@ -11,27 +11,28 @@ package enum GearExperiments {
     ["orin-nano", "orin-nano", "orin-nano", "orin-nano"],
   ]
 
-  /// One cluster, medium and phase.
+  /// The result for one cluster, medium and phase.
   package struct Row: Codable, Sendable {
-    /// The modules.
+    /// The modules' kinds.
     package var devices: [String]
-    /// The network.
+    /// The network's kind.
     package var medium: String
     /// The task that trains.
     package var task: String
-    /// The plan's step time and `k`; `nil` where nothing fits.
+    /// The plan's seconds per step; `nil` if nothing fits.
     package var stepTime: Double?
-    /// Samples of a micro-batch.
+    /// The plan's `k`, samples per micro-batch.
     package var microBatch: Int?
-    /// What the plan is.
+    /// The kind of plan, as text.
     package var name: String
     /// The baselines that fit.
     package var baselines: [PlannedPhase.BaselineTime]
-    /// The share of the best baseline's time that is saved; `nil` where no baseline fits.
+    /// The saving as a share of the best baseline's time; `nil` if no baseline fits.
     package var saving: Double?
-    /// The same with replicas of the model among the plans.
+    /// Seconds per step if plans may also replicate the model.
     package var replicated: Double?
-    /// Step times without a part of ContextGear, by `Ablation`; and ContextGear's own under `full`.
+    /// Seconds per step with one part of ContextGear left out, by `Ablation`; `full` is the time with all
+    /// parts.
     package var ablations: [String: Double]
   }
 
@@ -43,9 +44,9 @@ package enum GearExperiments {
       networks: [BuiltIn.network(medium)].compactMap { $0 })
   }
 
-  /// Plans every phase on every cluster and medium, as one pipeline; and with replicas, for comparison.
+  /// Plans every phase on every cluster and medium, as one pipeline and, for comparison, with replicas.
   ///
-  /// - Parameter ablations: whether to leave out parts, too.
+  /// - Parameter ablations: whether to plan without each part of ContextGear, too.
   package static func run(_ workloads: [Workload], shape: ModelShape, ablations: Bool) -> [Row] {
     clusters.flatMap { kinds in
       BuiltIn.media.flatMap { medium in
@@ -73,14 +74,14 @@ package enum GearExperiments {
     }
   }
 
-  /// The middle of some numbers; the mean of the two middle ones of an even number of them.
+  /// The median; `nil` if there are no values.
   package static func median(_ values: [Double]) -> Double? {
     let sorted = values.sorted()
     guard !sorted.isEmpty else { return nil }
     return (sorted[(sorted.count - 1) / 2] + sorted[sorted.count / 2]) / 2
   }
 
-  /// A table of times and `k`, then medians of the saving.
+  /// A table of step times and `k`, then the median savings.
   package static func scalingText(_ rows: [Row]) -> String {
     var table = [
       ["devices", "link", "task", "ContextGear", "or replicas"] + Baseline.allCases.map(\.title) + [
@@ -125,7 +126,7 @@ package enum GearExperiments {
     return lines.joined(separator: "\n") + "\n"
   }
 
-  /// A table of step times without each part, then medians of what they cost.
+  /// A table of step times without each part, then the median cost of leaving it out.
   package static func ablationText(_ rows: [Row]) -> String {
     var table = [["devices", "link", "task", "full"] + Ablation.allCases.map(\.title)]
     for row in rows {

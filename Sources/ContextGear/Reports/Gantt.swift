@@ -1,8 +1,8 @@
 import Foundation
 
-/// A picture of who works when.
+/// A chart of when each stage works.
 package struct Gantt: Sendable {
-  /// What a bar stands for.
+  /// The kind of work that a bar shows.
   enum Colour: String {
     case forwardOnly = "#7fb2e5"
     case forward = "#4a9c5d"
@@ -18,14 +18,14 @@ package struct Gantt: Sendable {
     let label: String
   }
 
-  /// A row is a stage: its device's name and group.
+  /// A label for each stage: its device's name, its group and its layers.
   private let rows: [String]
   private let bars: [Bar]
   private let end: Double
 
   /// Simulates the first steps of a plan.
   ///
-  /// - Parameter rows: at most so many stages.
+  /// - Parameter rows: the maximum number of stages shown.
   package init(_ phase: PlannedPhase, _ planner: Planner, steps: Int = 3, rows limit: Int = 64) {
     let schedule = planner.schedule(phase.plan, phase.workload, steps: steps)
     let simulation = planner.simulator.run(
@@ -57,8 +57,8 @@ package struct Gantt: Sendable {
     }
   }
 
-  /// A line a stage, a letter for what takes most of a column's time: `f` forward only, `F` forward, `B`
-  /// backward, `U` update, `.` waiting.
+  /// One line per stage, one letter per time slot for the work that takes most of it: `f` forward only, `F`
+  /// forward, `B` backward, `U` update, `.` waiting.
   package func text(width: Int = 96) -> String {
     var cover = [[Character: Double]](repeating: [:], count: rows.count * width)
     let column = end / Double(width)
@@ -85,7 +85,7 @@ package struct Gantt: Sendable {
       + "\n\(Figures.seconds(end)); f forward only, F forward, B backward, U update, . waits\n"
   }
 
-  /// The same as a picture; a bar tells its operation when pointed at.
+  /// The chart as SVG; pointing at a bar shows its operation.
   package func svg(width: Int = 1200) -> String {
     let (left, height) = (220, 24)
     let scale = Double(width - left) / end

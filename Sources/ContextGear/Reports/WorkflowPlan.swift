@@ -1,22 +1,21 @@
 import Foundation
 import InputErrors
 
-/// The plans of all phases of a workflow: what `plan.json` holds.
+/// The plans of all phases of a workflow; the content of `plan.json`.
 package struct WorkflowPlan: Codable, Hashable, Sendable {
   /// The workflow's name.
   package var workflow: String
-  /// The workflow's canonical text's SHA-256, so that a plan is not run with another workflow.
+  /// The SHA-256 of the workflow's canonical text, so that a plan is not run with another workflow.
   package var identity: String
-  /// The devices it was made for.
+  /// The cluster it was made for.
   package var cluster: Cluster
   /// The model's sizes.
   package var shape: ModelShape
-  /// One plan a task, in the order of training.
+  /// One plan per task, in training order.
   package var phases: [PlannedPhase]
   /// Levels whose tasks train faster side by side.
   package var levels: [LevelPlan]
 
-  /// Takes the parts.
   package init(
     workflow: String, identity: String, cluster: Cluster, shape: ModelShape, phases: [PlannedPhase],
     levels: [LevelPlan]
@@ -31,7 +30,7 @@ package struct WorkflowPlan: Codable, Hashable, Sendable {
 
   /// Reads a `plan.json`.
   ///
-  /// - Throws: `Refusal` that names the file and the remedy.
+  /// - Throws: `Refusal`, which names the file and the fix.
   package init(contentsOf path: String) throws(Refusal) {
     guard let data = FileManager.default.contents(atPath: path) else {
       throw Refusal(path, "cannot be read", "give a file that 'contexture plan --out' has written")
@@ -44,14 +43,14 @@ package struct WorkflowPlan: Codable, Hashable, Sendable {
     }
   }
 
-  /// The JSON of `plan.json`, keys sorted.
+  /// The JSON of `plan.json`, with sorted keys.
   package func json() throws -> Data {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
     return try encoder.encode(self)
   }
 
-  /// The plan as a text for people.
+  /// The plan as readable text.
   package var text: String {
     var paragraphs = [
       "\(workflow) on \(cluster.name): \(cluster.devices.count) devices, \(shape.layers) layers"
@@ -62,7 +61,7 @@ package struct WorkflowPlan: Codable, Hashable, Sendable {
     return paragraphs.joined(separator: "\n\n") + "\n"
   }
 
-  /// The devices without a part in any phase, those that nothing joins to the others first.
+  /// The devices that no phase uses, starting with those that nothing connects to the others.
   private var unused: String? {
     let sideBySide = levels.flatMap { $0.lanes.flatMap { $0.phases } }
     let used = Set((phases + sideBySide).flatMap { $0.devices.map(\.name) })
@@ -90,7 +89,7 @@ package struct WorkflowPlan: Codable, Hashable, Sendable {
 }
 
 extension PlannedPhase {
-  /// The plan of one phase: its times, its devices, what it is compared with.
+  /// The plan of one phase as text: its times, its devices and its baselines.
   package var text: String {
     let pipeline = plan.pipelines[0]
     var lines = [
@@ -120,7 +119,7 @@ extension PlannedPhase {
     return lines.joined(separator: "\n")
   }
 
-  /// What the plan is: ContextGear's, or a baseline's where that is as fast.
+  /// The kind of plan: ContextGear's, or a baseline's if none of ContextGear's is faster.
   package var name: String {
     guard let fallback else {
       if plan.pipelines.count > 1 { return "ContextGear, \(plan.pipelines.count) replicas" }
@@ -130,7 +129,7 @@ extension PlannedPhase {
   }
 }
 
-/// Numbers for people.
+/// Formats numbers for people.
 enum Figures {
   static func seconds(_ value: Double) -> String {
     value >= 1 ? String(format: "%.2f s", value) : String(format: "%.1f ms", value * 1000)
@@ -140,7 +139,7 @@ enum Figures {
 
   static func megabytes(_ bytes: Int) -> String { String(format: "%.2f MB", Double(bytes) / 1e6) }
 
-  /// Lines of cells padded to the same widths.
+  /// Lines of cells, padded to equal widths.
   static func table(_ rows: [[String]], right: Set<Int> = []) -> [String] {
     let count = rows.map(\.count).max() ?? 0
     let widths = (0..<count).map { column in

@@ -1,100 +1,98 @@
-/// One thing a device does.
+/// One operation of a device.
 package struct Operation: Hashable, Sendable {
-  /// What it is.
   package enum Kind: String, Sendable, CaseIterable {
-    /// A micro-batch through the stage's layers.
+    /// A micro-batch's pass through the stage's layers.
     case forward
-    /// Its gradients back through them.
+    /// The pass of its gradients back through them.
     case backward
-    /// A message is handed to the network; the device goes on at once.
+    /// Hands a message to the network; the device continues at once.
     case send
-    /// A message must have arrived before the device goes on. It was asked for ahead.
+    /// Waits until a message has arrived. The receive was posted in advance.
     case receive
-    /// The optimiser's step over the stage's trained columns.
+    /// The optimiser step on the stage's trained columns.
     case update
   }
 
-  /// What a message carries.
+  /// The content of a message.
   package enum Payload: String, Sendable, CaseIterable {
     case none
     /// The residual stream of a micro-batch.
     case activation
     /// Its gradient.
     case gradient
-    /// The answers of a micro-batch's samples.
+    /// The predicted answers of a micro-batch's samples.
     case answers
     /// Refined columns for forward-only passes.
     case columns
-    /// A stage's loss and squared norms, for clipping; back come the loss and the norm of all.
+    /// For clipping: a stage's loss and squared norms on the way to the first stage, the total loss and norm
+    /// on the way back.
     case norm
     /// Gradients of trained columns, between replicas.
     case sums
   }
 
-  /// What it is.
   package var kind: Kind
-  /// What the message carries.
+  /// The content of the message.
   package var payload: Payload = .none
   /// The optimiser step, from 0.
   package var step: Int32
-  /// The pass: its place in `forwardOnly`, or their count for the trained one.
+  /// The pass: its index in `forwardOnly`, or `forwardOnly.count` for the trained one.
   package var pass: Int32 = 0
-  /// The micro-batch of the step, from 0.
+  /// The micro-batch within the step, from 0.
   package var microBatch: Int32 = 0
-  /// The stage in the schedule's list.
+  /// The stage's index in the schedule's list.
   package var stage: Int32
-  /// The other device of a message.
+  /// The device at the other end of a message.
   package var peer: Int32 = -1
-  /// The message's number, unique in the schedule.
+  /// The message's number, unique within the schedule.
   package var message: Int32 = -1
-  /// The message's length.
+  /// The message's length in bytes.
   package var bytes: Int = 0
 }
 
-/// For each device the operations in the order it does them: data that the simulator prices and that an
-/// executor runs.
+/// The operations of each device in order. The simulator prices a schedule, an executor runs it.
 package struct Schedule: Codable, Hashable, Sendable {
-  /// A stage with its place in the model and in its group.
+  /// A stage with its position in the model and its group.
   package struct Stage: Codable, Hashable, Sendable {
-    /// The device.
+    /// The device's index in the cluster.
     package var device: Int
-    /// The first layer and one past the last.
+    /// The first layer, and one past the last.
     package var first, end: Int
-    /// The pipeline it belongs to.
+    /// The index of its pipeline.
     package var pipeline: Int
     /// Whether it belongs to `D_t`.
     package var trains: Bool
-    /// Samples of its micro-batches.
+    /// Samples per micro-batch.
     package var microBatch: Int
     /// Micro-batches it holds at once for the backward pass.
     package var inFlight: Int
   }
 
-  /// The number of devices of the cluster.
+  /// The number of devices in the cluster.
   package var deviceCount: Int
-  /// Optimiser steps.
+  /// The number of optimiser steps.
   package var steps: Int
-  /// Every stage; each is on a device of its own.
+  /// All stages, each on a device of its own.
   package var stages: [Stage]
   /// All operations: those of `stages[0]`, then those of `stages[1]`, and so on.
   package var operations: [Operation]
-  /// Where each stage's operations start; one more for the end.
+  /// The index in `operations` at which each stage's operations start, followed by `operations.count`.
   package var starts: [Int]
-  /// The numbers of messages are below it.
+  /// All message numbers are below this one.
   package var messageLimit: Int
 
-  /// Bytes before the gradients in a message between replicas: two numbers of eight bytes, loss and tokens on the
-  /// way to the root, loss and norm on the way back.
+  /// Bytes before the gradients in a message between replicas: two 8-byte numbers. On the way to the root
+  /// they are the loss and the number of tokens, on the way back the loss and the norm.
   package static let sumsHeaderBytes = 16
 
-  /// One stage's operations in order.
+  /// The operations of one stage, in order.
   package func operations(of stage: Int) -> ArraySlice<Operation> {
     operations[starts[stage]..<starts[stage + 1]]
   }
 }
 
 extension Operation: CustomStringConvertible, Codable {
-  /// `forward 0.1.3`: step, pass and micro-batch; `send 0.1.3 activation #17 to 2, 4096 B`.
+  /// `forward 0.1.3` (step, pass, micro-batch) or `send 0.1.3 activation #17 to 2, 4096 B`.
   package var description: String {
     let place = "\(step).\(pass).\(microBatch)"
     switch kind {
@@ -106,7 +104,7 @@ extension Operation: CustomStringConvertible, Codable {
     }
   }
 
-  /// Reads a list: kind, payload, then the numbers.
+  /// Reads an array: kind, payload, then the numbers.
   package init(from decoder: any Decoder) throws {
     var list = try decoder.unkeyedContainer()
     let (kind, payload) = (
@@ -122,7 +120,7 @@ extension Operation: CustomStringConvertible, Codable {
       bytes: try list.decode(Int.self))
   }
 
-  /// Writes what `init(from:)` reads.
+  /// Writes the array that `init(from:)` reads.
   package func encode(to encoder: any Encoder) throws {
     var list = encoder.unkeyedContainer()
     try list.encode(kind.rawValue)
@@ -133,7 +131,7 @@ extension Operation: CustomStringConvertible, Codable {
 }
 
 extension Schedule: CustomStringConvertible {
-  /// A paragraph a stage, an operation a line.
+  /// One paragraph per stage, one line per operation.
   package var description: String {
     stages.indices.map { index in
       let stage = stages[index]

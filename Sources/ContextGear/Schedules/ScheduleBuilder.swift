@@ -1,20 +1,24 @@
 extension Schedule {
-  /// The groups of a plan that a schedule holds. Messages to and from a group left out are left out too, as
+  /// The groups of a plan that a schedule contains. Messages to and from an omitted group are omitted too, as
   /// if that group were never late.
   package enum Part: Sendable { case all, trained, forward }
 
   /// Lays out the operations of a plan.
   ///
-  /// | list of | in each step |
-  /// |---|---|
-  /// | `D_f` | the refined columns of `staleness` steps ago; then its micro-batches in waves, pass after pass |
-  /// | `D_t` | forwards and backwards in the plan's order; with overlap its share of the next step's forward-only work between and after the last backwards, else its share of this step's at the start; gradient norms (and sums of replicas); the update; columns to `D_f` |
+  /// In each step, the stages of a group do the following:
+  /// - `D_f` receives the refined columns of `staleness` steps ago, then runs its micro-batches in waves,
+  ///   pass after pass.
+  /// - `D_t` runs forwards and backwards in the plan's order. With overlap, it does its share of the next
+  ///   step's forward-only work between and after the last backwards; without, it does its share of this
+  ///   step's at the start. Then come gradient norms (and sums of replicas), the update, and the columns to
+  ///   `D_f`.
   ///
-  /// `D_f` keeps the first micro-batches and `D_t` does the last `shared` ones, which are needed last.
+  /// `D_f` does the forward-only work of the first micro-batches, and `D_t` that of the last `shared` ones,
+  /// which is needed last.
   ///
   /// - Parameters:
-  ///   - deviceCount: of the cluster.
-  ///   - steps: optimiser steps to lay out.
+  ///   - deviceCount: the number of devices in the cluster.
+  ///   - steps: the number of optimiser steps to lay out.
   package init(
     _ plan: Plan, workload: Workload, shape: ModelShape, deviceCount: Int, steps: Int, part: Part = .all
   ) {
@@ -26,7 +30,7 @@ extension Schedule {
   }
 }
 
-/// Writes a schedule stage by stage; messages get their numbers by arithmetic, so both ends agree.
+/// Builds a schedule stage by stage. Message numbers are computed, so both ends agree on them.
 private struct ScheduleBuilder {
   let plan: Plan
   let workload: Workload
@@ -41,8 +45,8 @@ private struct ScheduleBuilder {
 
   /// The first message number of each pipeline.
   private var bases: [Int] = []
-  /// Which stages exchange gradients: stage `child` of pipeline `pipeline` with stage `parent` of the one
-  /// above it in a binary tree.
+  /// The pairs of stages that exchange gradients: stage `child` of pipeline `pipeline` and stage `parent` of
+  /// its parent pipeline in a binary tree.
   private var edges: [(pipeline: Int, child: Int, parent: Int, layers: Int)] = []
   private var edgesOf: [[Int]] = []
   private var edgeBase = 0
@@ -50,7 +54,7 @@ private struct ScheduleBuilder {
 
   /// The number of forward-only passes.
   private var passes: Int { workload.forwardOnly.count }
-  /// A chosen option is two bytes; a message holds those of all passes so far.
+  /// A chosen option takes two bytes. A message contains the options of all passes so far.
   private func answerBytes(after pass: Int, _ samples: Int) -> Int { 2 * (pass + 1) * samples }
 
   init(plan: Plan, workload: Workload, shape: ModelShape, steps: Int, part: Schedule.Part) {
@@ -106,7 +110,7 @@ private struct ScheduleBuilder {
         microBatch: own.microBatch, inFlight: inFlight))
   }
 
-  // MARK: The lists
+  // MARK: Operations of a stage
 
   private mutating func forwardStage(_ p: Int, _ s: Int) {
     let pipeline = plan.pipelines[p]
@@ -153,8 +157,9 @@ private struct ScheduleBuilder {
     }
   }
 
-  /// The forward-only work of some micro-batches in waves: as many at a time as keep the stages busy while
-  /// the answers come back, each wave through all passes. So the first answers are there early.
+  /// The forward-only work of some micro-batches, in waves. A wave has just enough micro-batches to keep the
+  /// stages busy while answers come back, and goes through all passes, so that the first answers are ready
+  /// early.
   private func units(_ micros: Range<Int>, stages: Int) -> [(pass: Int, micro: Int)] {
     let width = 2 * stages - 1
     return stride(from: micros.lowerBound, to: micros.upperBound, by: width).flatMap { first in
@@ -164,7 +169,7 @@ private struct ScheduleBuilder {
     }
   }
 
-  // MARK: Parts of a list
+  // MARK: Single operations and messages
 
   private mutating func add(_ kind: Operation.Kind, step: Int, pass: Int = 0, micro: Int = 0) {
     operations.append(
@@ -188,7 +193,7 @@ private struct ScheduleBuilder {
     let group = trains ? pipeline.trained : pipeline.forward
     let k = pipeline.microBatch
     let rows = (pass == passes ? workload.trained : workload.forwardOnly[pass]).rows(samples: Double(k))
-    // The options chosen so far go before the rows, to the next multiple of 64 bytes.
+    // The options chosen so far precede the rows, padded to a multiple of 64 bytes.
     let header = (answerBytes(after: pass - 1, k) + 63) / 64 * 64
     let bytes = header + Int(rows * Double(workload.wireBytes(shape)))
     func output(_ trains: Bool, _ s: Int, _ pass: Int) -> Int {
@@ -201,7 +206,7 @@ private struct ScheduleBuilder {
         .receive, .activation, step: step, pass: pass, micro: micro, peer: group[s - 1].device,
         id: output(trains, s - 1, pass), bytes: bytes)
     } else if pass > 0 {
-      // The forward-only pass before this one, in the group that does this micro-batch's.
+      // The previous forward-only pass, in the group that does it for this micro-batch.
       let onTrained = pass < passes ? trains : micro >= pipeline.count - pipeline.shared
       let source = onTrained ? pipeline.trained : pipeline.forward
       if (part == .all || onTrained == trains), source[source.count - 1].device != group[0].device {
@@ -247,7 +252,7 @@ private struct ScheduleBuilder {
     }
   }
 
-  /// Refined columns after an update: a message for each pair of stages that share layers.
+  /// Refined columns after an update: one message for each pair of stages that share layers.
   private mutating func columns(_ p: Int, update: Int, forward f: Int, receives: Bool, trained: Int? = nil) {
     guard workload.refinedColumns > 0, part == .all else { return }
     let pipeline = plan.pipelines[p]
@@ -259,20 +264,20 @@ private struct ScheduleBuilder {
       message(
         receives ? .receive : .send, .columns, step: receives ? update + 1 + workload.staleness : update,
         peer: other.device, id: base + (update * pipeline.trained.count + t) * pipeline.forward.count + f,
-        // In float32, so that the passes see what one process would.
+        // In float32, so that the passes see the same values as in a single process.
         bytes: 4 * shape.adapted(layers) * workload.refinedColumns * shape.columnValues)
     }
   }
 
-  /// The first message number after activations and gradients.
+  /// The first message number after those of activations and gradients.
   private func tail(_ p: Int) -> Int {
     let pipeline = plan.pipelines[p]
     let (t, f) = (pipeline.trained.count, pipeline.forward.count)
     return bases[p] + steps * pipeline.count * ((passes + 1) * (t + f) + t)
   }
 
-  /// What lies between the last backward and the update: sums of replicas up the tree, the norm over the
-  /// root's stages, both down again.
+  /// The messages between the last backward and the update: replicas' sums up the tree, the norm over the
+  /// root's stages, and both back down.
   private mutating func reduce(_ p: Int, _ s: Int, step: Int) {
     let children = edgesOf[p].filter { edges[$0].pipeline != p && edges[$0].parent == s }
     let parents = edgesOf[p].filter { edges[$0].pipeline == p && edges[$0].child == s }
@@ -297,8 +302,8 @@ private struct ScheduleBuilder {
     sums(.send, children, up: false)
   }
 
-  /// Up go a stage's loss and the squared norm of each of its seven linear layers a block, down the loss and
-  /// the norm of all.
+  /// Collects each stage's loss and the squared norm of each of its seven linear layers per block, and sends
+  /// back the total loss and norm.
   private mutating func norm(_ s: Int, step: Int) {
     func up(_ stage: Plan.Stage) -> Int { 8 * (1 + 7 * shape.adapted(stage.layers)) }
     let group = plan.pipelines[0].trained

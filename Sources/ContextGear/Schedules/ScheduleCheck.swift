@@ -1,13 +1,12 @@
-/// Why a schedule cannot run, or does not do the work.
+/// Why a schedule cannot run, or does not do the required work.
 package enum ScheduleFault: Error, Equatable, CustomStringConvertible {
-  /// Stages wait for one another for ever.
+  /// The stages deadlock.
   case deadlock(waiting: [String])
-  /// A message whose two ends do not fit.
+  /// The two ends of a message do not match.
   case message(String)
-  /// Work that is missing, done twice, or done before what it needs.
+  /// Work is missing, done twice, or done before its inputs.
   case work(String)
 
-  /// One line.
   package var description: String {
     switch self {
     case .deadlock(let waiting): "deadlock: \(waiting.joined(separator: "; "))"
@@ -17,12 +16,12 @@ package enum ScheduleFault: Error, Equatable, CustomStringConvertible {
 }
 
 extension Schedule {
-  /// Runs the schedule without times and checks what it did.
+  /// Runs the schedule without timing and checks the work it does.
   ///
   /// - Parameters:
-  ///   - plan: what it was made from.
-  ///   - passes: forward-only passes.
-  /// - Throws: `ScheduleFault` for the first fault.
+  ///   - plan: the plan that it was built from.
+  ///   - passes: the number of forward-only passes.
+  /// - Throws: `ScheduleFault`, the first one found.
   package func check(_ plan: Plan, passes: Int, layers: Int) throws(ScheduleFault) {
     try checkMessages()
     try run()
@@ -52,7 +51,7 @@ extension Schedule {
     }
   }
 
-  /// Every stage goes on as far as it can until all are done.
+  /// Advances every stage as far as possible until all are done.
   private func run() throws(ScheduleFault) {
     var arrived = [Bool](repeating: false, count: messageLimit)
     var next = Array(starts.dropLast())
@@ -76,7 +75,7 @@ extension Schedule {
   }
 
   private func checkWork(_ plan: Plan, passes: Int, layers: Int) throws(ScheduleFault) {
-    // Layers that a unit has been through, forward and backward, over all stages.
+    // The number of layers that each unit has passed through, over all stages.
     var through: [Unit: Int] = [:]
     for (index, stage) in stages.enumerated() {
       var forwards: Set<Unit> = []

@@ -1,26 +1,25 @@
-/// How messages get from device to device.
+/// The routes of messages between devices.
 package struct Routes: Sendable {
-  /// One way.
+  /// The route from one device to another, in one direction.
   struct Route: Hashable {
     /// Seconds.
     var latency: Double
     /// Bytes/s.
     var bandwidth: Double
-    /// The shared network it crosses; -1 for none.
+    /// The index of the shared network it crosses; -1 for none.
     var medium: Int
   }
 
-  /// Shared and switched networks.
+  /// The number of networks, shared and switched.
   let networkCount: Int
   let deviceCount: Int
   private let networks: [Network]
   private let links: [Int: Route]
-  /// The networks each device is in, in file order.
+  /// For each device the indices of its networks, in file order.
   private let memberships: [[Int]]
-  /// All pairs of a small cluster.
+  /// The routes of all pairs of a small cluster; empty for a large one.
   private var table: [Route?] = []
 
-  /// Reads the cluster's links and networks.
   package init(_ cluster: Cluster) {
     let count = cluster.devices.count
     let place = Dictionary(
@@ -47,7 +46,7 @@ package struct Routes: Sendable {
     }
   }
 
-  /// The way from `a` to `b`: a link of their own, else the first network that both are in.
+  /// The route from `a` to `b`: their own link if there is one, else the first network that contains both.
   func route(_ a: Int, _ b: Int) -> Route? {
     table.isEmpty ? find(a, b) : table[a * deviceCount + b]
   }

@@ -1,32 +1,32 @@
-/// What a schedule costs, as simulated.
+/// The simulated cost of a schedule.
 package struct Simulation: Sendable {
-  /// An operation with its time.
+  /// An operation with its start and end.
   package struct Span: Sendable, Equatable {
-    /// Its place in the schedule's operations.
+    /// The index in the schedule's operations.
     package var operation: Int
     /// Seconds from the start.
     package var start, end: Double
   }
 
-  /// Bytes from one device to another.
+  /// Bytes sent from one device to another.
   package struct Traffic: Codable, Hashable, Sendable {
-    /// The devices' places in the cluster.
+    /// The devices' indices in the cluster.
     package var from, to: Int
-    /// Bytes of all steps.
+    /// Bytes over all steps.
     package var bytes: Int
   }
 
-  /// Seconds of one step in the steady state: the mean distance of the last half of the steps' ends, and
-  /// never less than what the busiest device or medium works in a step.
+  /// Seconds per step in the steady state: the mean interval between step ends over the last half of the
+  /// steps, but at least the time per step that the busiest device or medium works.
   package var stepTime: Double
-  /// The end of each step on the first stage that trains (the last stage where none does), seconds.
+  /// When each step ends on the first stage that trains (on the last stage if none does), in seconds.
   package var ends: [Double]
   /// Seconds until everything is done.
   package var makespan: Double
-  /// Seconds each stage computes in all steps.
+  /// Seconds that each stage computes, over all steps.
   package var busy: [Double]
-  /// Compute operations and updates in time; empty unless asked for.
+  /// Compute operations and updates with their times; empty unless requested.
   package var spans: [Span] = []
-  /// Bytes between devices, ascending; empty unless asked for.
+  /// Bytes between devices, ordered by sender and receiver; empty unless requested.
   package var traffic: [Traffic] = []
 }

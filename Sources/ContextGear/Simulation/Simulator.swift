@@ -1,43 +1,42 @@
-/// Prices schedules event by event.
+/// Prices schedules by discrete-event simulation.
 ///
-/// - A device does its list in order; a computation takes what its profile says.
-/// - A message takes the sender's way out, the receiver's way in, and the shared network if there is one, for
-///   `bytes / bandwidth`, all at once and in the order in which messages are handed over (first in, first
-///   out); it arrives `latency` later. So a stage's two neighbours share its uplink.
-/// - A device copies the gradients that replicas add up into their message, and copies or adds them out of it, before it
-///   continues.
-/// - Devices of one machine slow each other, by as many of them as have a stage.
-/// - Transfers run beside the computation; without `overlapsTransfers` the sender waits until its message is
-///   on the wire.
+/// - A device runs its list in order; a computation takes the time given by the device's profile.
+/// - A message occupies the sender's uplink, the receiver's downlink and, if there is one, the shared
+///   network, all at once, for `bytes / bandwidth`. Messages are served first in, first out, and arrive
+///   `latency` later. Hence a stage's two neighbours share its uplink.
+/// - When replicas sum gradients, a device copies them into the message, or copies or adds them out of it,
+///   before it continues.
+/// - Devices of one machine slow each other down, by the number of them that have a stage.
+/// - Transfers overlap computation; without `overlapsTransfers` the sender waits until its message has left.
 package struct Simulator: Sendable {
   private let devices: [Device]
   let routes: Routes
-  /// By machine, devices that compute for something else meanwhile.
+  /// For each machine, the number of devices that compute for something else at the same time.
   var busyBeside: [Int: Int] = [:]
-  /// Whether transfers run beside the computation.
+  /// Whether transfers overlap computation.
   package var overlapsTransfers = true
 
-  /// Takes a cluster that was validated.
+  /// - Precondition: the cluster is valid.
   package init(_ cluster: Cluster) {
     devices = cluster.devices
     routes = Routes(cluster)
   }
 
-  /// By machine, how many of its devices compute.
+  /// For each machine, the number of its devices that compute.
   private func busyMachines(_ schedule: Schedule) -> [Int: Int] {
     schedule.stages.reduce(into: busyBeside) { busy, stage in
       if let machine = devices[stage.device].machine { busy[machine, default: 0] += 1 }
     }
   }
 
-  /// A device beside the others of its machine that have work.
+  /// A device, slowed down by the other devices of its machine that have work.
   private func device(_ place: Int, _ busy: [Int: Int]) -> Device {
     devices[place].beside(devices[place].machine.map { (busy[$0] ?? 1) - 1 } ?? 0)
   }
 
-  /// Runs a schedule; a message between devices that nothing joins takes for ever.
+  /// Runs a schedule. If nothing connects two devices, a message between them takes forever.
   ///
-  /// - Parameter detailed: whether to note when each operation ran and which bytes went where.
+  /// - Parameter detailed: whether to record when each operation ran and how many bytes went where.
   package func run(
     _ schedule: Schedule, shape: ModelShape, workload: Workload, detailed: Bool = false
   ) -> Simulation {
@@ -51,7 +50,7 @@ package struct Simulator: Sendable {
   }
 }
 
-/// One run's state.
+/// The state of one run.
 private struct SimulatorRun {
   let schedule: Schedule
   let costs: [StageCosts]
@@ -59,11 +58,11 @@ private struct SimulatorRun {
   let overlaps: Bool
   let detailed: Bool
   var next: [Int]
-  /// By stage, its next message with gradients of replicas has been written.
+  /// For each stage, whether its next message with replicas' gradients has been written.
   var hasWritten: [Bool]
-  /// When each message arrives; negative until it is sent, `awaited` once its receiver stands waiting.
+  /// When each message arrives: `unsent` until it is sent, `awaited` if its receiver is already waiting.
   var arrival: [Double]
-  /// When ways out, ways in and media are free, and how long they were taken.
+  /// When uplinks, downlinks and media become free, and for how long each was occupied.
   var free: [Double]
   var taken: [Double]
   var heap = EventHeap()
@@ -115,7 +114,7 @@ private struct SimulatorRun {
     return result
   }
 
-  /// Goes on with a stage's list until it has to wait.
+  /// Runs a stage's list until it has to wait.
   private mutating func advance(_ stage: Int, _ now: Double) {
     let end = schedule.starts[stage + 1]
     while next[stage] < end {
@@ -170,8 +169,8 @@ private struct SimulatorRun {
     }
   }
 
-  /// Seconds to take replicas' gradients out of a message: from farther from the root they are added, from nearer
-  /// they are the sum.
+  /// Seconds to take replicas' gradients out of a message. Those from a replica farther from the root are
+  /// added; those from a replica nearer to it are the final sum, which is copied.
   private func take(_ operation: Operation) -> Double {
     let own = Int(operation.stage)
     let sum = costs[own].sum
@@ -181,7 +180,7 @@ private struct SimulatorRun {
     return (isSum ?? false ? sum.copy : sum.add) * Double(operation.bytes)
   }
 
-  /// Takes the ways for a message; returns when the last byte has left.
+  /// Occupies the route of a message. Returns when the last byte has left.
   private mutating func send(_ operation: Operation, _ now: Double) -> Double {
     let from = schedule.stages[Int(operation.stage)].device
     let to = Int(operation.peer)
@@ -213,7 +212,7 @@ private struct SimulatorRun {
   }
 }
 
-/// A stage that can go on at a time.
+/// The time at which a stage can continue.
 struct Event {
   let time: Double
   let stage: Int
@@ -221,7 +220,7 @@ struct Event {
   static func < (a: Event, b: Event) -> Bool { a.time != b.time ? a.time < b.time : a.stage < b.stage }
 }
 
-/// A binary heap; the earliest event first, of equal ones that of the lower stage.
+/// A binary heap. The earliest event comes first; of simultaneous ones, that of the lower stage.
 struct EventHeap {
   private var events: [Event] = []
 

@@ -1,17 +1,17 @@
 /// Seconds and bytes of one stage on its device.
 package struct StageCosts {
-  /// Seconds of a micro-batch's forward pass, for each forward-only pass and then the trained one.
+  /// Seconds of a micro-batch's forward pass: of each forward-only pass, then of the trained one.
   var forward: [Double]
-  /// Seconds of its backward pass.
+  /// Seconds of a micro-batch's backward pass.
   var backward: Double
-  /// Seconds of the optimiser.
+  /// Seconds of the optimiser update.
   var update: Double
-  /// Seconds for a byte of gradients that replicas add up.
+  /// Seconds per byte of gradients that replicas sum.
   var sum: SumTimes
 
   /// - Parameters:
-  ///   - layers: the stage's.
-  ///   - microBatch: samples, `k`.
+  ///   - layers: the stage's layers.
+  ///   - microBatch: samples per micro-batch, `k`.
   init(
     _ device: Device, _ shape: ModelShape, _ workload: Workload, layers: Range<Int>, microBatch: Int
   ) {
@@ -36,11 +36,13 @@ package struct StageCosts {
     sum = device.sum(shape, bytes: 1)
   }
 
-  /// Bytes a stage needs:
-  /// - weights,
-  /// - the adapter of all layers in float32, and the columns that the stage computes with in its number format,
-  /// - for each trained value five in float32: the value, two moments, and the gradients of the step and of a micro-batch,
-  /// - activations of the micro-batches in flight (of the layers that are not adapted, one buffer together),
+  /// The bytes a stage needs:
+  /// - the weights,
+  /// - the adapter of all layers in float32, and the columns that the stage computes with in its number
+  ///   format,
+  /// - five float32 values per trained value: the value, two moments, and the gradients of the step and of a
+  ///   micro-batch,
+  /// - activations of the micro-batches in flight (layers that are not adapted share one buffer),
   /// - the working memory of one pass.
   package static func memory(
     _ shape: ModelShape, _ workload: Workload, layers: Range<Int>, microBatch: Int, trains: Bool,

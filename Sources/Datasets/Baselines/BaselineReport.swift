@@ -1,43 +1,44 @@
 import Foundation
 
-/// What guessers without understanding reach on one task: each figure is an accuracy from 0 to 1, `nil` where
-/// the guesser does not apply (those that look at options, on free-text items).
+/// The accuracies of the baselines on one task, from 0 to 1. Baselines that compare options are `nil` for
+/// free-text items.
 package struct TaskBaselines: Sendable, Equatable, Codable {
-  /// The task.
   package let task: String
   /// The number of test items.
   package let items: Int
-  /// Guessing blindly among the options.
+  /// Guesses uniformly among the options.
   package let chance: Double?
   /// The answer that is most frequent in training, among those offered.
   package let majority: Double
-  /// The place among the options that is most often right in training.
+  /// The option index that is most often right in training.
   package let position: Double?
   /// The option with the most characters.
   package let longest: Double?
   /// The option with the fewest characters.
   package let shortest: Double?
-  /// The option that shares the largest part of its words with the task's own inputs.
+  /// The option with the largest fraction of its words in the task's own inputs.
   package let overlap: Double?
-  /// Naive Bayes over words and pairs of adjacent words of the task's own inputs.
+  /// Naive Bayes on words and pairs of adjacent words of the task's own inputs.
   package let bayesAlone: Double
-  /// The same with the parents' recorded answers, and each word paired with them; `nil` without parents.
+  /// The same, plus the parents' gold answers and every pair of a word and a parent's answer; `nil` if the
+  /// task has no parents.
   package let bayesWithParents: Double?
-  /// What no guesser without the parents' answers can expect to exceed; `nil` if the world behind is unknown.
+  /// The expected accuracy of the best possible guesser without the parents' answers; `nil` if the data's
+  /// distribution is unknown.
   package let oracleWithoutParents: Double?
 
-  /// The best of the measured guessers that do not know the parents' answers.
+  /// The best of the measured baselines that do not use the parents' answers.
   package var bestShortcut: Double {
     [chance, majority, position, longest, shortest, overlap, bayesAlone].compactMap(\.self).max() ?? 0
   }
 }
 
-/// The baselines of every task, to be set beside a model's accuracy.
+/// The baselines of every task, to compare with a model's accuracy.
 package struct BaselineReport: Sendable, Equatable, Codable {
-  /// One row a task, in the order asked for.
+  /// One row per task, in the requested order.
   package let tasks: [TaskBaselines]
 
-  /// A table for a terminal: one row a task, accuracies in percent.
+  /// A table for a terminal: one row per task, accuracies in percent.
   package var text: String {
     let header = [
       "task", "items", "chance", "majority", "position", "longest", "shortest", "overlap", "bayes alone",

@@ -1,9 +1,9 @@
-/// Whether answers show that a task has been learnt at all.
+/// Tests whether a task has been learnt at all.
 package enum MajorityTest {
-  /// Whether `correct` of `count` answers are more than those of always giving the most frequent answer by more than
-  /// chance: one-sided test of a proportion at 5 %, by the normal approximation.
+  /// Whether `correct` of `count` answers are significantly more than the most frequent answer would get: a
+  /// one-sided test of a proportion at 5 %, with the normal approximation.
   ///
-  /// - Parameter majority: the accuracy of the most frequent answer, 0...1.
+  /// - Parameter majority: the accuracy of the most frequent answer, in `0...1`.
   package static func isBetter(correct: Int, of count: Int, than majority: Double) -> Bool {
     guard count > 0 else { return false }
     let accuracy = Double(correct) / Double(count)

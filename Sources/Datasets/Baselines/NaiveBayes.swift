@@ -1,14 +1,14 @@
 import Foundation
 
-/// A multinomial naive Bayes classifier over sets of string features, with add-one smoothing: the usual
-/// first measure of what can be read off single words.
+/// A multinomial naive Bayes classifier on sets of string features, with add-one smoothing. It measures how
+/// well single words predict the answer.
 struct NaiveBayes {
   private var features: [String: Int] = [:]
   private var classes: [String: Int] = [:]
-  /// By class, the number of samples and of features seen.
+  /// The number of training samples of each class.
   private var samples: [Double] = []
   private var totals: [Double] = []
-  /// By class, how often each feature was seen.
+  /// How often each feature occurs in each class.
   private var counts: [[Double]] = []
 
   init(_ examples: [(features: Set<String>, label: String)]) {
@@ -36,12 +36,11 @@ struct NaiveBayes {
     return index
   }
 
-  /// The logarithm of the probability of `label` given the features, up to a constant that is the same for
-  /// every label. A label that was never seen is less probable than every other. Features that were never seen
-  /// say nothing.
+  /// The log-probability of `label` given the features, up to a constant that is the same for every label. An
+  /// unseen label scores minus infinity; unseen features are ignored.
   func score(_ label: String, features present: Set<String>) -> Double {
     guard let index = classes[label] else { return -.infinity }
-    // In a fixed order, since a sum of floating-point numbers depends on it.
+    // In a fixed order, because the result of floating-point summation depends on it.
     let known = present.compactMap { features[$0] }.sorted()
     let denominator = log(totals[index] + Double(features.count))
     return known.reduce(log(samples[index])) { sum, feature in

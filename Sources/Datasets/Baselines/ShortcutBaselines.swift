@@ -1,20 +1,20 @@
 import Foundation
 
-/// Guessers that look at the surface only. A task on which one of them does well can be guessed, and a
-/// model's accuracy on it says little; every report sets them beside the model's figures.
+/// Baselines that guess from surface features. If one of them does well on a task, a model's accuracy on it
+/// says little, so every report shows them beside the model's accuracies.
 package enum ShortcutBaselines {
-  /// Fits the guessers to `train` and measures them on `test`.
+  /// Fits the baselines to `train` and measures them on `test`.
   ///
-  /// Where several options tie for a guesser's choice, the item counts with the share it would get by choosing
-  /// among them at random, so figures need no seed.
+  /// If several options tie, the item counts with the expected accuracy of a random choice among them, so the
+  /// results need no seed.
   ///
   /// - Parameters:
-  ///   - train: Episodes to learn frequencies from.
-  ///   - test: Episodes to measure on.
-  ///   - tasks: The tasks with the inputs they read and their parents. Every episode has their items, as
-  ///     `EpisodeFile.read` checks; an input that is missing counts as an empty text.
-  ///   - oracleWithoutParents: The limit for guessers without parents' answers by task, where it is known
-  ///     (`IoVWorld.oracleWithoutParents()`).
+  ///   - train: the episodes from which frequencies are learnt.
+  ///   - test: the episodes on which accuracy is measured.
+  ///   - tasks: the tasks with their inputs and parents. Every episode has their items, as `EpisodeFile.read`
+  ///     checks; a missing input counts as an empty text.
+  ///   - oracleWithoutParents: for each task for which it is known, the best possible accuracy without the
+  ///     parents' answers (`IoVWorld.oracleWithoutParents()`).
   package static func measure(
     train: [Episode], test: [Episode], tasks: [DatasetTask], oracleWithoutParents: [String: Double] = [:]
   ) -> BaselineReport {
@@ -26,8 +26,8 @@ package enum ShortcutBaselines {
       })
   }
 
-  /// The accuracy, 0...1, of always giving the answer to `task` that is the most frequent in `train` among those
-  /// offered, as ``TaskBaselines/majority``.
+  /// The accuracy in `0...1` of always giving the offered answer that is most frequent in `train`, as in
+  /// ``TaskBaselines/majority``.
   package static func majority(task: String, train: [Episode], test: [Episode]) -> Double {
     let named = DatasetTask(name: task, inputs: [], parents: [])
     let (train, test) = (samples(of: named, in: train), samples(of: named, in: test))
@@ -47,13 +47,13 @@ package enum ShortcutBaselines {
     }
   }
 
-  /// One item with what is read with it.
+  /// One item with its input words and its parents' answers.
   private struct Sample {
     let item: TaskItem
     let words: [String]
     let parents: [String]
 
-    /// The options, or for a free-text item every answer that training knows.
+    /// The options; for a free-text item, every answer that occurs in training.
     func candidates(_ answers: [String]) -> [String] {
       item.options.isEmpty ? answers : item.options
     }
@@ -120,7 +120,7 @@ package enum ShortcutBaselines {
     samples.isEmpty ? 0 : samples.reduce(0) { $0 + credit($1) } / Double(samples.count)
   }
 
-  /// 1 if the right choice alone has the highest score, 1/k if it shares it with k - 1 others, else 0.
+  /// 1 if only the right choice has the highest score, 1/k if it ties with k - 1 others, otherwise 0.
   private static func credit(_ scores: [Double], right: Int?) -> Double {
     guard let right, let best = scores.max(), scores[right] == best else { return 0 }
     return 1 / Double(scores.count { $0 == best })

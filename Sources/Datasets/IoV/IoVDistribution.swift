@@ -1,5 +1,5 @@
 import SeededRandom
-/// The facts of a scene that decide its answers.
+/// The facts of a scene that determine its answers.
 package struct Circumstances: Sendable, Equatable {
   package var group: Agent.Group
   package var cue: Cue
@@ -21,10 +21,10 @@ package struct Circumstances: Sendable, Equatable {
   }
 }
 
-/// How often each combination of facts occurs. The weights are chosen so that every task's answers are
-/// about equally frequent and a task's own inputs tell little about its answer without its parents' answers.
+/// The distribution of the facts. The weights are chosen so that each task's answers are about equally
+/// frequent and a task's own inputs reveal little about its answer without the parents' answers.
 package enum IoVDistribution {
-  /// Every combination that occurs, with its weight.
+  /// Every possible combination, with its weight.
   package static let weighted: [(circumstances: Circumstances, weight: Int)] = {
     var result: [(Circumstances, Int)] = []
     for group in Agent.Group.allCases {
@@ -50,7 +50,7 @@ package enum IoVDistribution {
 
   private static let total = weighted.reduce(0) { $0 + $1.weight }
 
-  /// Draws one combination.
+  /// Samples one combination.
   static func draw(from generator: inout SeededGenerator) -> Circumstances {
     var rest = generator.below(total)
     for (circumstances, weight) in weighted {

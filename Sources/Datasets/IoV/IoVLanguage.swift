@@ -1,10 +1,10 @@
-/// The words of the world: each fact in several ways. No phrase serves two facts, so a text always says
-/// which fact holds; the answers' own words are avoided where they would give the answer away.
+/// The phrases for each fact, several per fact. No phrase describes two facts, so a text is unambiguous.
+/// Phrases avoid the words of the answers where these would give the answer away.
 enum IoVLanguage {
-  /// Where the hazard is.
+  /// The hazard's location.
   static let inOurLane = ["ahead in our lane", "in our lane"]
 
-  /// Where an agent is no hazard.
+  /// Locations where an agent is not a hazard.
   static func aside(leftLane: LeftLane) -> [String] {
     let places = ["on the side road", "behind us", "across the street", "on the pavement", "at the kerb"]
     return leftLane == .busy ? places + ["in the left lane"] : places

@@ -1,7 +1,7 @@
-/// What the best possible guesser reaches that reads a task's own inputs and options perfectly, knows all
-/// rules and all frequencies, and lacks only the parents' answers. Computed exactly from the world's weights.
+/// The best possible accuracy without the parents' answers: a guesser that reads a task's own inputs and
+/// options perfectly and knows all rules and frequencies. Computed exactly from the distribution's weights.
 enum IoVOracle {
-  /// The expected accuracy of that guesser for each task.
+  /// The expected accuracy of that guesser on each task.
   static func accuracyWithoutParents() -> [String: Double] {
     [
       "perceive": 1,
@@ -31,8 +31,8 @@ enum IoVOracle {
     return accuracy(table)
   }
 
-  /// `predict` reads how every agent moves. Since each cue occurs once, what tells about the hazard is only
-  /// of which group the agent is that shows a cue.
+  /// `predict` reads how every agent moves. Each cue occurs once, so the only information about the hazard is
+  /// the group of the agent that shows each cue.
   private static func predict() -> Double {
     var table: [[Agent.Group]: [Prediction: Double]] = [:]
     for (circumstances, weight) in IoVDistribution.weighted {
@@ -52,7 +52,7 @@ enum IoVOracle {
     return accuracy(table)
   }
 
-  /// The share of right answers if, for each set of facts, the most probable one is chosen.
+  /// The accuracy of choosing the most probable answer for each set of facts.
   private static func accuracy<Facts: Hashable, Value>(_ table: [Facts: [Value: Double]]) -> Double {
     let right = table.values.reduce(0) { $0 + ($1.values.max() ?? 0) }
     let total = table.values.reduce(0) { $0 + $1.values.reduce(0, +) }

@@ -1,7 +1,6 @@
-/// The rules of the small world behind the `iov` data: what follows from what. Every recorded answer is
-/// computed here and nowhere else.
+/// The rules behind the `iov` data. Every gold answer is computed here and nowhere else.
 package enum IoVRules {
-  /// What an agent that shows `cue` does next.
+  /// The next action of an agent that shows `cue`.
   package static func prediction(cue: Cue) -> Prediction {
     switch cue {
     case .braking: .stops
@@ -10,11 +9,11 @@ package enum IoVRules {
     }
   }
 
-  /// What the ego vehicle does about an agent of kind `group` that is about to do `prediction`.
+  /// The ego vehicle's manoeuvre for an agent of kind `group` that is about to do `prediction`.
   ///
-  /// Before a red light it brakes. Otherwise it holds its speed when the agent leaves the lane. It overtakes
-  /// a vehicle that stops, or a slower road user that keeps going, if the road has grip and the left lane is
-  /// free. If it cannot overtake, it brakes for what stops and follows what keeps going.
+  /// At a red light, it brakes. Otherwise, if the agent leaves the lane, it holds its speed. If the road has
+  /// grip and the left lane is free, it overtakes a vehicle that stops or a slower road user that keeps
+  /// going. If it cannot overtake, it brakes for an agent that stops and follows one that keeps going.
   package static func manoeuvre(
     group: Agent.Group, prediction: Prediction, light: Light, grip: Grip, leftLane: LeftLane
   ) -> Manoeuvre {
@@ -29,12 +28,12 @@ package enum IoVRules {
     }
   }
 
-  /// What is done about the trip of a passenger with the wish `wish` after `manoeuvre`, with one lane closed
-  /// further on.
+  /// The action on the trip of a passenger with the wish `wish` after `manoeuvre`, given that one lane ahead
+  /// is closed.
   ///
-  /// After braking the trip is delayed. Otherwise the car is in the left lane after overtaking and in its own
-  /// after the others. If that lane is the closed one, who is in a hurry takes the detour and who wants
-  /// comfort merges early; if not, the route is kept.
+  /// After braking, the trip is delayed. Otherwise, the car is in the left lane if it has overtaken, and in
+  /// its own lane if not. If that lane is the closed one, the car takes the detour for a passenger in a hurry
+  /// and merges early for one who wants comfort. If not, it keeps the route.
   package static func routeAction(manoeuvre: Manoeuvre, wish: Wish, closure: Closure) -> RouteAction {
     if manoeuvre == .brake { return .announceDelay }
     guard closure.isAhead(after: manoeuvre) else { return .keepRoute }
@@ -42,16 +41,16 @@ package enum IoVRules {
   }
 }
 
-/// Who is on the road.
+/// A road user.
 package enum Agent: String, CaseIterable, Sendable {
   case pedestrian, cyclist, child, dog
   case bus, van, truck, taxi
 
-  /// Whether an agent has a car body around it.
+  /// The type of an agent.
   package enum Group: CaseIterable, Sendable {
-    /// On foot or on two wheels, and slower than a vehicle.
+    /// On foot or on two wheels: slower than a motor vehicle.
     case unprotected
-    /// In a motor vehicle.
+    /// A motor vehicle.
     case motor
   }
 
@@ -63,49 +62,49 @@ package enum Agent: String, CaseIterable, Sendable {
   }
 }
 
-/// How an agent moves, as the sensors see it.
+/// An agent's motion as the sensors see it.
 package enum Cue: CaseIterable, Sendable { case braking, steady, turning }
 
 /// The traffic light ahead.
 package enum Light: CaseIterable, Sendable { case red, green }
 
-/// What the road's surface gives the tyres.
+/// The grip of the road surface.
 package enum Grip: CaseIterable, Sendable { case good, poor }
 
-/// Whether the lane to the left can be used.
+/// Whether the left lane is free.
 package enum LeftLane: CaseIterable, Sendable { case free, busy }
 
-/// What the passenger asks for.
+/// The passenger's wish.
 package enum Wish: CaseIterable, Sendable { case hurry, comfort }
 
-/// The lane that is closed further on, as the road's sender says.
+/// The lane that is closed ahead, according to a road message.
 package enum Closure: CaseIterable, Sendable {
   case leftLane, ourLane
 
-  /// Whether it is the lane that the car is in after `manoeuvre`.
+  /// Whether the closed lane is the one in which the car is after `manoeuvre`.
   package func isAhead(after manoeuvre: Manoeuvre) -> Bool {
     (self == .leftLane) == (manoeuvre == .overtake)
   }
 }
 
-/// A task's vocabulary of answers, all of them offered each time.
+/// A task's possible answers, all of which are always offered.
 package protocol IoVAnswer: RawRepresentable<String>, CaseIterable, Hashable, Sendable
 where AllCases == [Self] {}
 
-/// What the hazard does next.
+/// The hazard's next action.
 package enum Prediction: String, IoVAnswer {
   case stops
   case keepsGoing = "keeps going"
   case turnsOff = "turns off"
 }
 
-/// What the ego vehicle does.
+/// The ego vehicle's manoeuvre.
 package enum Manoeuvre: String, IoVAnswer {
   case brake, follow, overtake
   case hold = "hold speed"
 }
 
-/// What is done about the trip.
+/// The action on the trip.
 package enum RouteAction: String, IoVAnswer {
   case keepRoute = "keep the route"
   case takeDetour = "take the detour"

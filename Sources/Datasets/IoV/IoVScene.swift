@@ -1,10 +1,10 @@
 import SeededRandom
-/// One scene of the world: its facts and its cast, and how they are put into words.
+/// One scene: its facts and agents, and their description in words.
 struct IoVScene {
   let facts: Circumstances
   /// The three agents of the scene; the first is the hazard.
   let cast: [Agent]
-  /// How each agent of `cast` moves; every cue occurs once.
+  /// The motion of each agent of `cast`; every cue occurs once.
   let cues: [Cue]
 
   init(from generator: inout SeededGenerator) {
@@ -15,7 +15,7 @@ struct IoVScene {
     self.facts = facts
   }
 
-  /// The texts that the tasks read.
+  /// The input texts of the tasks.
   func inputs(from generator: inout SeededGenerator) -> [String: String] {
     [
       "scene": scene(from: &generator),
@@ -67,7 +67,7 @@ struct IoVScene {
       generator.pick(IoVLanguage.message(facts.closure, metres: metres, obstacle: obstacle)))
   }
 
-  /// Clauses as one sentence.
+  /// Joins clauses into one sentence.
   private func joined(_ clauses: [String]) -> String {
     capitalized(clauses.joined(separator: ", ") + ".")
   }
@@ -76,7 +76,7 @@ struct IoVScene {
     text.prefix(1).uppercased() + text.dropFirst()
   }
 
-  /// The four tasks' items.
+  /// The items of the four tasks.
   func items(from generator: inout SeededGenerator) -> [String: TaskItem] {
     [
       "perceive": item("perceive", truth: cast[0].rawValue, options: cast.map(\.rawValue), from: &generator),

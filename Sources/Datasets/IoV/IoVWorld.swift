@@ -1,19 +1,19 @@
 import InputErrors
 import SeededRandom
-/// Generates the `iov` data (Internet of Vehicles): road scenes with four tasks that build on one another.
+/// Generates the `iov` data (Internet of Vehicles): road scenes with four tasks that depend on each other.
 ///
-/// | task | reads | and the answers of | answers |
+/// | task | own inputs | parents | answer |
 /// |---|---|---|---|
 /// | `perceive` | `scene`: a camera caption with three agents | – | which agent is the hazard |
 /// | `predict` | `motion`: how each of the three agents moves | `perceive` | what the hazard does next |
-/// | `decide` | `conditions`: traffic light, road surface, left lane | `perceive`, `predict` | the manoeuvre |
-/// | `route` | `request` (spoken), `v2x` (a road message) | `decide` | what is done about the trip |
+/// | `decide` | `conditions`: traffic light, surface, left lane | `perceive`, `predict` | the manoeuvre |
+/// | `route` | `request` (spoken), `v2x` (a road message) | `decide` | the action on the trip |
 ///
-/// No task's own inputs repeat what its parents found out: `motion` tells of three agents and not which one
-/// matters, `conditions` names no agent, and `v2x` closes a lane without saying which one the car will be in.
-/// The answers follow from `IoVRules`; the wording, the order of sentences and the options are drawn.
+/// No task's own inputs repeat its parents' answers: `motion` describes three agents but not which one
+/// matters, `conditions` names no agent, and `v2x` closes a lane without saying in which one the car will be.
+/// The answers follow from `IoVRules`; the wording and the order of sentences and options are random.
 package enum IoVWorld {
-  /// The tasks with what they read, in topological order.
+  /// The tasks with their inputs and parents, in topological order.
   package static let tasks = [
     DatasetTask(name: "perceive", inputs: ["scene"]),
     DatasetTask(name: "predict", inputs: ["motion"], parents: ["perceive"]),
@@ -21,20 +21,20 @@ package enum IoVWorld {
     DatasetTask(name: "route", inputs: ["request", "v2x"], parents: ["decide"]),
   ]
 
-  /// The most episodes one call makes: more would use up the wordings, which are never repeated.
+  /// The maximum number of episodes per call. More would run out of wordings, which are never repeated.
   package static let maximumEpisodes = 10_000
 
-  /// Generates episodes. For each task, no two of them have the same texts for the task's own inputs, so any
-  /// cut into training and test data keeps the two apart.
+  /// Generates episodes. No two of them have the same texts for the own inputs of any task, so every split
+  /// into training and test data is free of overlap.
   ///
   /// - Parameters:
-  ///   - episodes: How many.
-  ///   - seed: Equal seeds give equal episodes.
-  ///   - noise: For a task, the share of episodes (0…1) in which its recorded answer is replaced by a wrong
-  ///     option; absent tasks stay clean. Nothing else changes with it: the other tasks' answers are those of
-  ///     the true world. To keep the test data clean, use `splits(episodes:seed:noise:)`.
-  /// - Throws: `IoVError` if more than `maximumEpisodes` are asked for or `noise` names an unknown task or a
-  ///   share outside 0…1.
+  ///   - episodes: the number of episodes.
+  ///   - seed: equal seeds give equal episodes.
+  ///   - noise: for a task, the share of episodes in `0...1` in which its gold answer is replaced by a wrong
+  ///     option. Tasks that are not listed stay clean. Nothing else changes: the other tasks' answers still
+  ///     follow from the facts. To keep the test data clean, use `splits(episodes:seed:noise:)`.
+  /// - Throws: `IoVError` if the number of episodes is above `maximumEpisodes`, or `noise` has an unknown
+  ///   task or a share outside `0...1`.
   package static func generate(
     episodes count: Int, seed: UInt64, noise: [String: Double] = [:]
   ) throws(IoVError) -> [Episode] {
@@ -57,10 +57,10 @@ package enum IoVWorld {
     return episodes
   }
 
-  /// Generates episodes and cuts them into 80 % train, 10 % valid, 10 % test. Noise, if asked for, is put into
-  /// the training episodes alone, so that the figures are measured against the truth.
+  /// Generates episodes and splits them into 80 % train, 10 % valid and 10 % test. Noise is added only to the
+  /// training episodes, so that accuracy is measured against the true answers.
   ///
-  /// - Throws: `IoVError` as `generate(episodes:seed:noise:)`, and for fewer than 10 episodes.
+  /// - Throws: `IoVError` as for `generate(episodes:seed:noise:)`, and for fewer than 10 episodes.
   package static func splits(
     episodes count: Int, seed: UInt64, noise: [String: Double] = [:]
   ) throws(IoVError) -> DatasetSplits {
@@ -70,8 +70,8 @@ package enum IoVWorld {
     return splits
   }
 
-  /// The accuracy that no guesser can expect to exceed on clean data if it reads all of a task's own inputs
-  /// and options but not its parents' answers, by task; computed exactly from the world's frequencies.
+  /// For each task, the best possible expected accuracy on clean data when reading all of the task's own
+  /// inputs and options but not its parents' answers. Computed exactly from the distribution.
   package static func oracleWithoutParents() -> [String: Double] {
     IoVOracle.accuracyWithoutParents()
   }
@@ -92,7 +92,7 @@ package enum IoVWorld {
       var generator = SeededGenerator(seed: seed, stream: UInt64(index) + 1)
       for place in episodes.indices {
         guard let item = episodes[place].tasks[task.name], let truth = item.answerIndex else { continue }
-        // Both numbers are drawn whether used or not: a larger share flips the same episodes and more.
+        // Both numbers are always drawn, so that a larger share flips the same episodes and more.
         let chance = generator.unit()
         let step = 1 + generator.below(item.options.count - 1)
         guard chance < share else { continue }
@@ -104,14 +104,14 @@ package enum IoVWorld {
 
 /// Why `iov` data cannot be generated.
 package enum IoVError: InputError, Equatable {
-  /// The number of episodes is outside the allowed range.
+  /// The number of episodes is outside the permitted range.
   case episodes(Int, allowed: ClosedRange<Int>)
-  /// Noise was asked for in a task that the world does not have.
+  /// `noise` has a task that does not exist.
   case unknownTask(String)
-  /// A share of noise lies outside 0…1.
+  /// A share of noise is outside `0...1`.
   case noiseOutsideRange(task: String, share: Double)
 
-  /// One line: what is wrong and the remedy.
+  /// One line with the problem and the fix.
   package var description: String {
     switch self {
     case .episodes(let count, let allowed):

@@ -1,30 +1,30 @@
-/// A token that is recognised in the text itself, before any word is cut.
+/// A token that is matched in the raw text, before it is split into words.
 struct AddedToken: Sendable, Equatable {
   var id: Int32
   var content: String
-  /// A control token (`<|im_end|>`): left out by `decode(skipSpecial: true)` and plain text to
-  /// `encode(parseSpecial: false)`.
+  /// Whether this is a control token (`<|im_end|>`): `decode(skipSpecial: true)` omits it and
+  /// `encode(parseSpecial: false)` treats its spelling as plain text.
   var isSpecial = true
-  /// Takes the white space before it.
+  /// Whether the token also consumes the white space before it.
   var stripsLeft = false
-  /// Takes the white space after it.
+  /// Whether the token also consumes the white space after it.
   var stripsRight = false
-  /// Is not recognised beside a letter, digit or underscore.
+  /// Whether the token does not match next to a letter, digit or underscore.
   var isSingleWord = false
-  /// Is looked for in the normalised text instead of the text as given.
+  /// Whether the token is matched in the normalised text instead of the original text.
   var isNormalized = false
 }
 
-/// Finds added tokens in text: the leftmost, of these the longest.
+/// Finds added tokens in text. The leftmost match wins; among matches at the same position, the longest.
 struct AddedTokenMatcher: Sendable {
-  /// A piece of text: an added token, or text between them.
+  /// A piece of text: an added token, or the text between two of them.
   enum Piece {
     case text(Range<Int>)
     case token(Int32)
   }
 
   private let tokens: [AddedToken]
-  /// Trie: (node << 8 | byte) to node, and the token that ends at a node.
+  /// A trie: maps (node << 8 | byte) to a node, and a node to the token that ends there.
   private var children: [Int: Int] = [:]
   private var ends: [Int?] = [nil]
   private var startsToken = [Bool](repeating: false, count: 256)
@@ -50,7 +50,7 @@ struct AddedTokenMatcher: Sendable {
 
   var isEmpty: Bool { ends.count == 1 }
 
-  /// Calls `body` with the pieces of well-formed UTF-8 text, in order.
+  /// Calls `body` with the pieces of valid UTF-8 text, in order.
   func forEachPiece(
     in text: UnsafeBufferPointer<UInt8>, parseSpecial: Bool, _ body: (Piece) -> Void
   ) {
@@ -78,8 +78,8 @@ struct AddedTokenMatcher: Sendable {
       }
       if done < range.lowerBound { body(.text(done..<range.lowerBound)) }
       body(.token(token.id))
-      // As in the reference library, the search goes on at the match's own end, so that a token of spaces is
-      // still found within the spaces that this one took.
+      // As in the reference library, the search continues at the end of the token itself, not of the white
+      // space that it consumed. A token of spaces is therefore still found within that white space.
       done = range.upperBound
     }
     if done < text.count { body(.text(done..<text.count)) }
@@ -100,7 +100,7 @@ struct AddedTokenMatcher: Sendable {
   }
 }
 
-/// The start of the scalar that ends at `end`, which lies after the start of the text.
+/// The start of the scalar that ends at `end`, which must be after the start of the text.
 private func startOfScalar(_ text: UnsafeBufferPointer<UInt8>, endingAt end: Int) -> Int {
   var start = end - 1
   while start > 0, text[start] & 0xC0 == 0x80 { start -= 1 }
@@ -126,7 +126,7 @@ private func isWord(_ text: UnsafeBufferPointer<UInt8>, after start: Int) -> Boo
   start < text.count && isWord(ScalarReader(bytes: text).scalar(at: start).scalar)
 }
 
-/// `\w`: alphabetic scalars, marks, decimal digits, connector punctuation, join controls.
+/// `\w`: alphabetic scalars, marks, decimal digits, connector punctuation and join controls.
 private func isWord(_ scalar: Unicode.Scalar) -> Bool {
   if scalar.properties.isAlphabetic || scalar.properties.isJoinControl { return true }
   switch scalar.properties.generalCategory {

@@ -1,9 +1,9 @@
-/// The byte-level alphabet of GPT-2: every byte is spelled as one printable scalar.
+/// GPT-2's byte-level alphabet: every byte is represented by one printable scalar.
 ///
-/// The bytes 33…126, 161…172 and 174…255 stand for the scalar of the same number; the other 68 bytes take
-/// U+0100, U+0101, … in ascending order. A space is therefore spelled `Ġ` and a line feed `Ċ`.
+/// The bytes 33…126, 161…172 and 174…255 map to the scalar with the same number; the other 68 bytes map to
+/// U+0100, U+0101, … in ascending order. A space therefore becomes `Ġ` and a line feed `Ċ`.
 enum ByteAlphabet {
-  /// The scalar that spells each byte, 256 entries.
+  /// The scalar for each byte; 256 entries.
   static let scalars: [UInt32] = {
     var next: UInt32 = 256
     return (UInt32(0)..<256).map { byte in
@@ -16,16 +16,16 @@ enum ByteAlphabet {
     }
   }()
 
-  /// The byte each scalar below U+0144 spells, `0xFFFF` for scalars outside the alphabet.
+  /// The byte for each scalar below U+0144; `0xFFFF` for scalars outside the alphabet.
   static let bytes: [UInt16] = {
     var table = [UInt16](repeating: 0xFFFF, count: 324)
     for (byte, scalar) in scalars.enumerated() { table[Int(scalar)] = UInt16(byte) }
     return table
   }()
 
-  /// Appends the bytes that a spelling stands for.
+  /// Appends the bytes that a spelling represents.
   ///
-  /// - Returns: `false`, with `output` unchanged, when a scalar lies outside the alphabet.
+  /// - Returns: `false`, with `output` unchanged, if a scalar is outside the alphabet.
   static func decode(_ spelling: UnsafeBufferPointer<UInt8>, into output: inout [UInt8]) -> Bool {
     let start = output.count
     var i = 0
@@ -60,7 +60,7 @@ enum ByteAlphabet {
   }
 }
 
-/// Calls `body` with the UTF-8 of `text`, without a copy where the string is contiguous.
+/// Calls `body` with the UTF-8 bytes of `text`, without a copy if the string is contiguous.
 @inline(__always)
 func withUTF8<Result>(_ text: String, _ body: (UnsafeBufferPointer<UInt8>) throws -> Result) rethrows
   -> Result

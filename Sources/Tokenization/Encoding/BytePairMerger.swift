@@ -1,8 +1,8 @@
-/// Applies merges to one word: always the lowest rank, the leftmost where ranks are equal, until none
-/// applies.
+/// Applies merges to one word: always the merge with the lowest rank, the leftmost one among equal ranks,
+/// until none applies.
 ///
-/// Short words, nearly all of them, scan an array; long ones use a heap over a linked list, so that a word of
-/// n bytes takes O(n log n). Both give the same tokens. The buffers are kept from word to word.
+/// Short words, which are nearly all words, scan an array. Long words use a heap over a linked list, so that
+/// a word of n bytes takes O(n log n). Both give the same tokens. The buffers are reused from word to word.
 struct BytePairMerger: Sendable {
   private var symbols: [Int32] = []
   private var merges: [UInt64] = []
@@ -10,16 +10,16 @@ struct BytePairMerger: Sendable {
   private var previous: [Int32] = []
   private var heap: [UInt64] = []
 
-  /// Words up to this many symbols scan; above, they use the heap.
+  /// Words up to this many symbols use the scan, longer ones the heap.
   static let scanLimit = 32
 
   /// Appends the tokens of a word.
   ///
   /// - Parameters:
   ///   - word: the word's bytes.
-  ///   - byteTokens: the token of each of the 256 bytes, -1 where the vocabulary has none.
-  ///   - unknown: the token for a byte without one; such bytes are left out where it is `nil`.
-  ///   - fuseUnknown: whether a run of such bytes makes one unknown token.
+  ///   - byteTokens: the token of each of the 256 bytes; -1 if the vocabulary has none.
+  ///   - unknown: the token for a byte without one; if `nil`, such bytes are omitted.
+  ///   - fuseUnknown: whether a run of such bytes becomes a single unknown token.
   mutating func append(
     _ word: UnsafeBufferPointer<UInt8>, byteTokens: [Int32], unknown: Int32?, fuseUnknown: Bool,
     merges table: MergeTable.View, to output: inout [Int32]
@@ -77,7 +77,7 @@ struct BytePairMerger: Sendable {
 
     while let candidate = popHeap() {
       let left = Int(UInt32(truncatingIfNeeded: candidate))
-      // A candidate is stale when its pair has changed since it was queued.
+      // A candidate is stale if its pair has changed since it was queued.
       guard merges[left] != MergeTable.none, merges[left] >> 32 == candidate >> 32 else { continue }
       let right = Int(next[left])
       symbols[left] = Int32(truncatingIfNeeded: merges[left])

@@ -1,25 +1,25 @@
-/// Which pairs of tokens merge, into what, and in which order of preference.
+/// Maps a pair of tokens to the token into which it merges and the rank of the merge.
 struct MergeTable: Sendable {
   /// One slot of the open-addressing table.
   struct Entry: Sendable {
-    /// Left token in the upper half, right token in the lower half; `empty` where nothing is stored.
+    /// The left token in the upper half, the right token in the lower half; `none` in an empty slot.
     var pair: UInt64
-    /// Rank (0 merges first) in the upper half, the merged token in the lower half.
+    /// The rank (0 merges first) in the upper half, the merged token in the lower half.
     var merge: UInt64
   }
 
-  /// A pair no two tokens make, and a merge that does not exist.
+  /// Marks an empty slot and a pair that does not merge. No two tokens form this value.
   static let none = UInt64.max
 
   private var entries: [Entry]
 
-  /// Room for `count` merges.
+  /// Creates a table with capacity for `count` merges.
   init(count: Int) {
     entries = [Entry](
       repeating: Entry(pair: Self.none, merge: Self.none), count: (count * 2 + 16).nextPowerOfTwo)
   }
 
-  /// Adds a merge; a pair that is already there takes the new rank.
+  /// Adds a merge. If the pair already exists, it gets the new rank.
   mutating func insert(left: Int32, right: Int32, rank: Int, merged: Int32) {
     let pair = UInt64(UInt32(bitPattern: left)) << 32 | UInt64(UInt32(bitPattern: right))
     let mask = entries.count - 1
@@ -44,7 +44,7 @@ struct MergeTable: Sendable {
       Int(truncatingIfNeeded: ((pair ^ pair >> 32) &* 0x9E37_79B9_7F4A_7C15) >> 20) & mask
     }
 
-    /// Rank and merged token of a pair, `none` where the pair does not merge.
+    /// The rank and merged token of a pair; `none` if the pair does not merge.
     @inline(__always)
     func merge(_ left: Int32, _ right: Int32) -> UInt64 {
       let pair = UInt64(UInt32(bitPattern: left)) << 32 | UInt64(UInt32(bitPattern: right))

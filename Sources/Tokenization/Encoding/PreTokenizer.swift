@@ -1,13 +1,13 @@
-/// Cuts text into the words that merges never cross: stages applied one after another, each to every piece of
-/// the stage before.
+/// Splits text into words, which merges never cross. The stages run one after another, each on every piece
+/// from the previous stage.
 package struct PreTokenizer: Sendable, Equatable {
   /// One stage.
   package enum Stage: Sendable, Equatable {
-    /// Cuts at numbers (`\p{N}`): each its own piece, or each run of them.
+    /// Splits at numbers (`\p{N}`); each digit, or each run of digits, becomes a piece.
     case digits(individual: Bool)
-    /// Cuts into the words of a pattern.
+    /// Splits into the words of a pattern.
     case pattern(SplitPattern)
-    /// Puts a space before a piece that does not start with one.
+    /// Inserts a space before a piece that does not start with one.
     case prefixSpace
   }
 
@@ -26,7 +26,7 @@ package struct PreTokenizer: Sendable, Equatable {
     return words
   }
 
-  /// Calls `body` with each word of well-formed UTF-8 text, in order.
+  /// Calls `body` with each word of valid UTF-8 text, in order.
   @inline(__always)
   func forEachWord(in text: UnsafeBufferPointer<UInt8>, _ body: (UnsafeBufferPointer<UInt8>) -> Void) {
     guard !text.isEmpty else { return }

@@ -36,13 +36,13 @@ struct ClassifiedScalar {
   var length: Int
 }
 
-/// Well-formed UTF-8, read scalar by scalar.
+/// Reads valid UTF-8 scalar by scalar.
 struct ScalarReader {
   let bytes: UnsafeBufferPointer<UInt8>
 
   var end: Int { bytes.count }
 
-  /// The scalar that starts at `position`, with its length in bytes.
+  /// The scalar that starts at `position` and its length in bytes.
   @inline(__always)
   func scalar(at position: Int) -> (scalar: Unicode.Scalar, length: Int) {
     let lead = UInt32(bytes[position])
@@ -64,7 +64,7 @@ struct ScalarReader {
   @inline(__always)
   private func trail(_ position: Int) -> UInt32 { UInt32(bytes[position] & 0x3F) }
 
-  /// Class and length of the scalar at `position`; `nil` at the end.
+  /// The class and length of the scalar at `position`; `nil` at the end.
   @inline(__always)
   func classified(at position: Int) -> ClassifiedScalar? {
     guard position < bytes.count else { return nil }
@@ -74,7 +74,7 @@ struct ScalarReader {
     return ClassifiedScalar(kind: ScalarClass(scalar), length: length)
   }
 
-  /// Where the run of scalars of one class that covers `position` ends.
+  /// The end of the run of scalars of class `kind` that starts at `position`.
   @inline(__always)
   func endOfRun(of kind: ScalarClass, from position: Int) -> Int {
     var position = position

@@ -1,15 +1,17 @@
-/// The patterns that cut text into words before merging, each as a hand-written scanner of its regular
+/// The patterns that split text into words before merging. Each is a hand-written scanner for a regular
 /// expression.
 ///
-/// Every scalar belongs to some word, so the words joined are the text.
+/// Every scalar belongs to exactly one word, so the words concatenate to the text.
 package enum SplitPattern: Sendable, Equatable {
   /// GPT-2: `'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`.
   case gpt2
-  /// Llama 3 (after tiktoken's cl100k_base) with up to three digits a word, Qwen2 with one:
-  /// `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`.
+  /// Llama 3 (after tiktoken's cl100k_base), with up to three digits per word, and Qwen2, with one. The
+  /// regular expression is the concatenation of
+  /// `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}` and
+  /// `| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`.
   case cl100k(digits: Int)
 
-  /// The end of the word that starts at `start`, which lies before the end.
+  /// The end of the word that starts at `start`, which must be before the end of the text.
   @inline(__always)
   func endOfWord(in reader: ScalarReader, from start: Int) -> Int {
     switch self {
@@ -69,7 +71,7 @@ private func endOfCL100KWord(_ reader: ScalarReader, _ start: Int, _ digits: Int
   }
 }
 
-/// `\s*[\r\n]+`, or where the run of spaces holds no line end, as `endOfSpaces`.
+/// `\s*[\r\n]+`; if the run of white space contains no line ending, the same as `endOfSpaces`.
 private func endOfLinesOrSpaces(_ reader: ScalarReader, _ start: Int) -> Int {
   let end = reader.endOfRun(of: .space, from: start)
   var last = end
@@ -81,7 +83,7 @@ private func endOfLinesOrSpaces(_ reader: ScalarReader, _ start: Int) -> Int {
   return endOfSpaces(reader, start)
 }
 
-/// `\s+(?!\S)|\s+`: a run of spaces leaves its last scalar to the word that follows.
+/// `\s+(?!\S)|\s+`: a run of white space leaves its last scalar to the following word.
 private func endOfSpaces(_ reader: ScalarReader, _ start: Int) -> Int {
   var end = start
   var last = start
@@ -92,7 +94,7 @@ private func endOfSpaces(_ reader: ScalarReader, _ start: Int) -> Int {
   return end == reader.end || last == start ? end : last
 }
 
-/// The length of `'s 't 'm 'd 're 've 'll` at `start`, 0 where there is none.
+/// The length of a contraction `'s 't 'm 'd 're 've 'll` at `start`; 0 if there is none.
 private func contractionLength(
   _ bytes: UnsafeBufferPointer<UInt8>, _ start: Int, ignoringCase: Bool
 ) -> Int {
@@ -105,7 +107,7 @@ private func contractionLength(
   case UInt8(ascii: "s"), UInt8(ascii: "t"), UInt8(ascii: "m"), UInt8(ascii: "d"): return 2
   case UInt8(ascii: "r"), UInt8(ascii: "v"): return byte(2) == UInt8(ascii: "e") ? 3 : 0
   case UInt8(ascii: "l"): return byte(2) == UInt8(ascii: "l") ? 3 : 0
-  // U+017F, the long s, folds to s.
+  // The case folding of U+017F, the long s, is s.
   case 0xC5: return ignoringCase && byte(2) == 0xBF ? 3 : 0
   default: return 0
   }

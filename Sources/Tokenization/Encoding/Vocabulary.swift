@@ -1,7 +1,7 @@
-/// The model's tokens as byte strings, found by number or by content.
+/// The model's tokens as byte strings, looked up by id or by content.
 ///
-/// All tokens lie end to end in one buffer; an open-addressing table of token numbers finds a byte string
-/// without making a `String` of it, which keeps loading 50 000 tokens within a few milliseconds.
+/// All tokens are stored end to end in one buffer. An open-addressing table of ids finds a byte string
+/// without creating a `String`, so loading 50 000 tokens takes only a few milliseconds.
 struct Vocabulary: Sendable {
   /// The bytes of token `i` are `bytes[offsets[i]..<offsets[i + 1]]`.
   private var bytes: [UInt8] = []
@@ -9,12 +9,12 @@ struct Vocabulary: Sendable {
   private var slots: [Int32]
   private let mask: Int
 
-  /// Number of token slots, including numbers that no token uses.
+  /// The number of ids, including unused ones.
   var count: Int { offsets.count - 1 }
 
-  /// - Parameter spellings: the token of each number in the byte-level alphabet; `nil` where there is none.
-  ///   A spelling outside the alphabet keeps its UTF-8 for decoding and is not found by content.
-  ///   Where a spelling occurs twice, the later number is found.
+  /// - Parameter spellings: the token of each id in the byte-level alphabet; `nil` for an unused id. A
+  ///   spelling outside the alphabet keeps its UTF-8 bytes for decoding, but is not found by content. If a
+  ///   spelling is duplicated, the later id is found.
   init(spellings: some Collection<String?>) {
     let capacity = (spellings.count * 2 + 16).nextPowerOfTwo
     slots = [Int32](repeating: -1, count: capacity)
@@ -41,7 +41,7 @@ struct Vocabulary: Sendable {
     slots[slot] = id
   }
 
-  /// The slot that holds `word`, or the empty one where it would go.
+  /// The slot that contains `word`, or the empty slot where it belongs.
   @inline(__always)
   private func find(_ word: UnsafeBufferPointer<UInt8>, in all: UnsafeBufferPointer<UInt8>) -> Int {
     var slot = Int(truncatingIfNeeded: hash(of: word)) & mask
@@ -54,14 +54,14 @@ struct Vocabulary: Sendable {
     return slot
   }
 
-  /// The number of the token with exactly these bytes.
+  /// The id of the token with exactly these bytes.
   func id(of word: UnsafeBufferPointer<UInt8>) -> Int32? {
     guard !word.isEmpty else { return nil }
     let id = bytes.withUnsafeBufferPointer { slots[find(word, in: $0)] }
     return id >= 0 ? id : nil
   }
 
-  /// The bytes of a token; empty for a number without one.
+  /// The bytes of a token; empty for an unused id.
   func bytes(of id: Int) -> ArraySlice<UInt8> {
     bytes[Int(offsets[id])..<Int(offsets[id + 1])]
   }
@@ -76,7 +76,7 @@ func hash(of word: UnsafeBufferPointer<UInt8>) -> UInt64 {
   return (hash &* 0x9E37_79B9_7F4A_7C15) >> 16
 }
 
-/// Whether `word` lies in `all` from `start` on.
+/// Whether `all` contains `word` at `start`.
 @inline(__always)
 func equal(_ word: UnsafeBufferPointer<UInt8>, _ all: UnsafeBufferPointer<UInt8>, at start: Int) -> Bool {
   for i in 0..<word.count where word[i] != all[start + i] { return false }

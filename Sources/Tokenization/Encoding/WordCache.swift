@@ -1,8 +1,8 @@
 import Foundation
 
-/// Tokens of words already seen, and the merge loop's buffers.
+/// Caches the tokens of words already encoded, and the buffers of the merge loop.
 ///
-/// Holds at most `capacity` words and starts afresh when full. What it holds never changes a result.
+/// Stores up to `capacity` words and is cleared when full. It never changes a result.
 struct WordCache: Sendable {
   private struct Entry: Sendable {
     var hash: UInt64
@@ -11,7 +11,7 @@ struct WordCache: Sendable {
   }
 
   static let capacity = 1 << 15
-  /// Longer words are not kept.
+  /// Longer words are not cached.
   static let longestWord = 48
 
   var merger = BytePairMerger()
@@ -20,7 +20,7 @@ struct WordCache: Sendable {
   private var words: [UInt8] = []
   private var tokens: [Int32] = []
 
-  /// Appends the tokens of `word`, from memory or through `encode`.
+  /// Appends the tokens of `word`, from the cache or with `encode`.
   @inline(__always)
   mutating func append(
     _ word: UnsafeBufferPointer<UInt8>, to output: inout [Int32],
@@ -57,9 +57,9 @@ struct WordCache: Sendable {
   }
 }
 
-/// One cache for all users of a tokenizer. A caller that finds it taken works with a fresh one.
+/// One cache for all users of a tokenizer. If it is in use by another caller, a new temporary cache is used.
 ///
-/// `@unchecked Sendable`: `cache` is touched only while `lock` is held.
+/// `@unchecked Sendable`: `cache` is accessed only under `lock`.
 final class SharedWordCache: @unchecked Sendable {
   private let lock = NSLock()
   private var cache = WordCache()

@@ -1,11 +1,11 @@
-/// A tokenizer as GGUF metadata gives it; each member names the key it is filled from.
+/// A tokenizer as described by GGUF metadata. Each member names the key from which it is read.
 package struct BPESpecification: Sendable, Equatable {
-  /// `tokenizer.ggml.tokens`: the token of each number, in the byte-level alphabet.
+  /// `tokenizer.ggml.tokens`: the token of each id, in the byte-level alphabet.
   package var tokens: [String]
-  /// `tokenizer.ggml.merges`: `left right` in order of rank.
+  /// `tokenizer.ggml.merges`: pairs as `left right`, in order of rank.
   package var merges: [String]
-  /// `tokenizer.ggml.token_type`: 1 normal, 2 unknown, 3 control, 4 user-defined, 5 unused, 6 byte.
-  /// Empty where the file has none; then every token is normal.
+  /// `tokenizer.ggml.token_type`: 1 normal, 2 unknown, 3 control, 4 user-defined, 5 unused, 6 byte. Empty if
+  /// the file does not have it; then every token is normal.
   package var tokenTypes: [Int]
   /// `tokenizer.ggml.pre`: `gpt-2`, `llama-bpe`, `qwen2`, `smollm` or one of their aliases.
   package var preTokenizer: String
@@ -13,14 +13,14 @@ package struct BPESpecification: Sendable, Equatable {
   package var beginningOfSequence: Int?
   /// `tokenizer.ggml.eos_token_id`.
   package var endOfSequence: Int?
-  /// `tokenizer.ggml.unknown_token_id`. Byte-level models do not use it: bytes without a token are left out.
+  /// `tokenizer.ggml.unknown_token_id`. Byte-level models do not use it: bytes without a token are omitted.
   package var unknown: Int?
   /// `tokenizer.ggml.padding_token_id`.
   package var padding: Int?
-  /// `tokenizer.ggml.add_bos_token`; `nil` where the file has none: then `true` for Llama 3, else `false`.
+  /// `tokenizer.ggml.add_bos_token`; `nil` if the file does not have it, which means `true` for Llama 3 and
+  /// `false` for other models.
   package var addsBeginningOfSequence: Bool?
 
-  /// A specification; see the members.
   package init(
     tokens: [String], merges: [String], tokenTypes: [Int] = [], preTokenizer: String,
     beginningOfSequence: Int? = nil, endOfSequence: Int? = nil, unknown: Int? = nil, padding: Int? = nil,
@@ -39,10 +39,10 @@ package struct BPESpecification: Sendable, Equatable {
 }
 
 extension Tokenizer {
-  /// A tokenizer from GGUF metadata.
+  /// Creates a tokenizer from GGUF metadata.
   ///
-  /// - Parameter file: what errors name.
-  /// - Throws: `TokenizerError` for an unknown pre-tokeniser, counts that differ, a merge of tokens that do
+  /// - Parameter file: the file name in error messages.
+  /// - Throws: `TokenizerError` for an unknown pre-tokeniser, contradictory counts, a merge of tokens that do
   ///   not exist, or a special token outside the vocabulary.
   package init(_ specification: BPESpecification, file: String = "GGUF") throws(TokenizerError) {
     let types = specification.tokenTypes
@@ -101,7 +101,7 @@ extension Tokenizer {
   }
 }
 
-/// The families of byte-level models by the names GGUF gives their pre-tokenisers.
+/// The families of byte-level models, by GGUF's names for their pre-tokenisers.
 private enum Family: CaseIterable {
   case gpt2, llama3, qwen2, smollm
 

@@ -2,9 +2,9 @@ import Foundation
 import StrictJSON
 
 extension JSONParser {
-  /// Reads a whole file's contents.
+  /// Parses the contents of a whole file.
   ///
-  /// - Parameter file: what errors name.
+  /// - Parameter file: the file name in error messages.
   /// - Throws: `TokenizerError.notJSON` with line and column.
   static func parse(_ data: Data, file: String) throws(TokenizerError) -> JSONValue {
     let result = data.withUnsafeBytes { bytes -> Result<JSONValue, TokenizerError> in

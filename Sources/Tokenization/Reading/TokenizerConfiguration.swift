@@ -1,7 +1,7 @@
 import Foundation
 import StrictJSON
 
-/// What `tokenizer_config.json` of a Hugging Face folder says about special tokens and the chat template.
+/// The special tokens and chat template from the `tokenizer_config.json` of a Hugging Face folder.
 package struct TokenizerConfiguration: Sendable, Equatable {
   /// `bos_token`.
   package var beginningOfSequence: String?
@@ -11,15 +11,15 @@ package struct TokenizerConfiguration: Sendable, Equatable {
   package var padding: String?
   /// `unk_token`.
   package var unknown: String?
-  /// `chat_template`; of several named ones, that named `default`. A `chat_template.jinja` beside the file
-  /// comes first.
+  /// `chat_template`; if there are several, the one named `default`. A `chat_template.jinja` next to the file
+  /// takes precedence.
   package var chatTemplate: String?
-  /// What errors name.
+  /// The file name in error messages.
   package var file: String
 
-  /// Reads the file's contents; members that are missing or null stay `nil`.
+  /// Decodes the file's contents. Members that are missing or null stay `nil`.
   ///
-  /// - Throws: `TokenizerError` for text that is not JSON and for members of the wrong kind.
+  /// - Throws: `TokenizerError` if the text is not JSON or a member has the wrong type.
   package init(json: Data, file: String = "tokenizer_config.json") throws(TokenizerError) {
     let root = try JSONParser.parse(json, file: file)
     guard case .object = root else {
@@ -48,7 +48,8 @@ package struct TokenizerConfiguration: Sendable, Equatable {
     self.file = file
   }
 
-  /// The special tokens by the names chat templates use: `bos_token`, `eos_token`, `pad_token`, `unk_token`.
+  /// The special tokens by the names that chat templates use: `bos_token`, `eos_token`, `pad_token`,
+  /// `unk_token`.
   package var specialTokens: [String: String] {
     var tokens: [String: String] = [:]
     tokens["bos_token"] = beginningOfSequence

@@ -2,17 +2,17 @@ import Foundation
 import StrictJSON
 
 extension Tokenizer {
-  /// A tokenizer from Hugging Face files.
+  /// Creates a tokenizer from Hugging Face files.
   ///
-  /// Byte-level BPE only. Fields that would change the tokens and are not understood are refused by name.
-  /// `truncation` and `padding` are left to the caller, as Transformers does.
+  /// Supports byte-level BPE only. A field that would change the tokens and is not supported is refused by
+  /// name. As in Transformers, `truncation` and `padding` are left to the caller.
   ///
   /// - Parameters:
   ///   - json: the contents of `tokenizer.json`.
   ///   - configuration: from `tokenizer_config.json`; it names the special tokens.
-  ///   - file: what errors name.
-  /// - Throws: `TokenizerError` for text that is not JSON, missing or contradicting fields, and kinds of
-  ///   models, normalisers, pre-tokenisers and post-processors that are not supported.
+  ///   - file: the file name in error messages.
+  /// - Throws: `TokenizerError` if the text is not JSON, fields are missing or contradictory, or the type of
+  ///   model, normaliser, pre-tokeniser or post-processor is not supported.
   package init(
     json: Data, configuration: TokenizerConfiguration? = nil, file: String = "tokenizer.json"
   ) throws(TokenizerError) {
@@ -56,12 +56,12 @@ extension Tokenizer {
   }
 }
 
-/// The parts of a `tokenizer.json`, each checked as it is read.
+/// The sections of a `tokenizer.json`. Each is checked when it is read.
 private struct TokenizerDocument {
   let root: JSONValue
   let file: String
 
-  /// Token numbers above this are taken for a damaged file.
+  /// A token id above this limit means that the file is damaged.
   static let largestToken = 1 << 24
 
   func invalid(_ field: String, _ reason: String) -> TokenizerError {
@@ -153,7 +153,7 @@ private struct TokenizerDocument {
     return merges
   }
 
-  /// Whether the normaliser is NFC; `false` for none.
+  /// Whether the normaliser is NFC; `false` if there is none.
   func composes() throws(TokenizerError) -> Bool {
     guard let node = root["normalizer"] else { return false }
     return try composes(node, "normalizer")
@@ -223,7 +223,7 @@ private struct TokenizerDocument {
     guard type == "ByteLevel" else { throw unsupported("decoder.type", type, "ByteLevel") }
   }
 
-  /// What the post-processor puts before and after a text.
+  /// The tokens that the post-processor adds before and after a text.
   func surroundings(_ added: [AddedToken]) throws(TokenizerError) -> (prefix: [Int32], suffix: [Int32]) {
     guard let node = root["post_processor"] else { return ([], []) }
     return try surroundings(node, "post_processor", added)
@@ -269,7 +269,7 @@ private struct TokenizerDocument {
 }
 
 extension SplitPattern {
-  /// The scanner of a regular expression as it stands in model files; `nil` for one that has none.
+  /// The scanner for a regular expression from a model file; `nil` if there is none.
   init?(expression: String) {
     let spaces = #"\s+(?!\S)|\s+"#
     if expression == #"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|"# + spaces
