@@ -42,6 +42,7 @@ let package = Package(
     // What everything else stands on: one of each, importing nothing of this package.
     library("InputErrors"),
     library("Locking"),
+    library("TextTables"),
     library("SafeFiles", ["InputErrors", .product(name: "Crypto", package: "swift-crypto")]),
     library("StrictJSON"),
     library("StrictYAML", ["InputErrors", .product(name: "Yams", package: "Yams")]),
@@ -49,13 +50,13 @@ let package = Package(
     library("JinjaTemplates", ["InputErrors", "StrictJSON"]),
 
     // Meaning: tasks, edges, phases; text and tokens.
-    library("TaskGraph", ["InputErrors"]),
+    library("TaskGraph", ["InputErrors", "TextTables"]),
     library("Workflows", ["InputErrors", "StrictYAML", "TaskGraph"]),
     library("Tokenization", ["InputErrors", "StrictJSON", "JinjaTemplates"]),
-    library("Datasets", ["InputErrors", "SafeFiles", "StrictJSON", "SeededRandom"]),
+    library("Datasets", ["InputErrors", "TextTables", "SafeFiles", "StrictJSON", "SeededRandom"]),
 
     // Numbers.
-    library("Checkpoint", ["InputErrors", "SafeFiles", "StrictJSON"]),
+    library("Checkpoint", ["InputErrors", "TextTables", "SafeFiles", "StrictJSON"]),
     library("Tensor", ["CKernels", "COneDNN", "Locking"]),
     library("LanguageModels", ["Tensor", "Checkpoint", "Locking", "SeededRandom"]),
 
@@ -64,7 +65,7 @@ let package = Package(
     library(
       "ContextLoRA",
       ["InputErrors", "SafeFiles", "TaskGraph", "Datasets", "LanguageModels", "Checkpoint", "StrictJSON"]),
-    library("Evaluation", ["Prompting", "LanguageModels", "Locking"]),
+    library("Evaluation", ["Prompting", "TextTables", "LanguageModels", "Locking"]),
     library(
       "Runs", ["InputErrors", "SafeFiles", "Workflows", "ContextLoRA", "Evaluation", "PipelinedTraining"]),
 
@@ -84,6 +85,9 @@ let package = Package(
       ["InputErrors", "ContextGear", "ContextLoRA", "Datasets", "LanguageModels", "Transport"]),
     library("DeviceProfiling", ["InputErrors", "SafeFiles", "ContextGear", "LanguageModels"]),
 
+    // Numbers of a training from given token ids, to compare with another implementation.
+    library("ReferenceReplay", ["ContextLoRA", "StrictJSON"]),
+
     // What another package imports.
     library(
       "Contexture",
@@ -96,7 +100,8 @@ let package = Package(
     .executableTarget(
       name: "ContextureTool",
       dependencies: [
-        "InputErrors", "SafeFiles", "Runs", "StrictYAML", "Workflows", "TaskGraph", "Datasets", "Checkpoint",
+        "InputErrors", "SafeFiles", "TextTables", "Runs", "StrictYAML", "Workflows", "TaskGraph", "Datasets",
+        "Checkpoint",
         "Tokenization",
         "LanguageModels",
         "Prompting", "Evaluation", "ContextLoRA", "ContextGear", "Tensor", "Transport", "MPITransport",
@@ -106,7 +111,7 @@ let package = Package(
     .executableTarget(
       name: "parity",
       dependencies: [
-        "ContextLoRA", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "ContextLoRA", "ReferenceReplay", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: strict),
 
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
@@ -145,6 +150,7 @@ let package = Package(
     tests("DeviceProfiling", ["ContextGear", "Checkpoint", "Tensor"]),
     tests(
       "ClusterEmulation", ["ClusterLaunch", "Transport", "Workflows", "ContextureTool", "transport-probe"]),
+    tests("ReferenceReplay", ["ContextLoRA", "Tensor"]),
     tests("Contexture", ["ProjectFixtures"]),
     // Runs the built program as a process.
     .testTarget(

@@ -45,7 +45,7 @@ package struct AdapterFile: Sendable, Equatable {
   /// Reads a file.
   ///
   /// - Throws: `FileError` naming the file and what is wrong with it.
-  package init(_ url: URL, sites: [AdapterSite]) throws {
+  package init(_ url: URL, sites: [TargetModule]) throws {
     let file = try SafetensorsFile(url)
     func refuse(_ field: String, _ problem: String) -> FileError {
       FileError(
@@ -148,7 +148,7 @@ package enum AdapterTensors {
   /// Reads A and B of every site.
   ///
   /// - Throws: `FileError` where one is missing or of another shape.
-  package static func read(_ file: SafetensorsFile, sites: [AdapterSite], rank: Int) throws -> [LoRAPair] {
+  package static func read(_ file: SafetensorsFile, sites: [TargetModule], rank: Int) throws -> [LoRAPair] {
     func values(_ name: String, _ shape: [Int]) throws -> [Float] {
       let tensor = try file.require(name)
       guard tensor.shape == shape else {

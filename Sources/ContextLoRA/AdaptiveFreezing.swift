@@ -57,11 +57,11 @@ struct ColumnGradients {
     _ stage: LlamaStage, adapter: LoRAAdapter, active: [Int], columns: [Int], sequences: [TokenSequence],
     microBatchTokens: Int
   ) throws {
-    let view = AdapterView(
+    let view = DeviceAdapter(
       adapter, columns: ColumnView(frozen: active.filter { !columns.contains($0) }, trainable: columns),
       configuration: stage.configuration, device: stage.device)
     let batches = MicroBatching.pack(sequences, tokens: microBatchTokens)
-    let engine = GradientEngine(stage, adapter: view, rows: batches.map(\.rowCount).max() ?? 0)
+    let engine = GradientAccumulator(stage, adapter: view, rows: batches.map(\.rowCount).max() ?? 0)
     let targets = sequences.reduce(0) { $0 + $1.targetCount }
     loss = try engine.step(batches, scale: 1 / Float(max(targets, 1))) / Double(max(targets, 1))
     self.columns = view.columns.trainable

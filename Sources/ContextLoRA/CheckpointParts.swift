@@ -5,7 +5,7 @@ extension TrainingCheckpoint {
   /// The part of some adapted layers, perhaps of none.
   ///
   /// - Precondition: `sites` are consecutive among the adapter's.
-  package func part(of sites: [AdapterSite]) -> TrainingCheckpoint {
+  package func part(of sites: [TargetModule]) -> TrainingCheckpoint {
     let start = sites.first.flatMap { adapter.sites.firstIndex(of: $0) } ?? 0
     let own = start..<start + sites.count
     precondition(Array(adapter.sites[own]) == sites, "a part of layers that are not consecutive")

@@ -55,7 +55,7 @@ package final class LocalExecutor: PhaseExecutor {
   package func stops(atCheckpoint _: Bool, _ shouldStop: () -> Bool) -> Bool { shouldStop() }
   package func distribute(_: TrainingCheckpoint?, step _: Int) {}
   package func endPhase() {}
-  package func finish() throws { try stage.fold(adapter, columns: []) }
+  package func finish() throws { try stage.merge(adapter, columns: []) }
 
   // MARK: Steps
 
@@ -67,11 +67,11 @@ package final class LocalExecutor: PhaseExecutor {
     let validates = options.validation != nil && samples.validation != nil
     // Predictions, evidence for freezing, and the validation of refined prerequisites compute with other columns
     // than the phase's.
-    let folds =
+    let merges =
       !samples.usesPredictions && options.adaptiveFreezing == nil
       && (!validates || phase.refinedPrerequisites.isEmpty)
     let trainer = try PhaseTrainer(
-      stage, adapter: adapter, columns: phase.columnView, options: options, rows: rows, folds: folds)
+      stage, adapter: adapter, columns: phase.columnView, options: options, rows: rows, merges: merges)
     var state = State(
       trainer: trainer, rows: rows, history: History(limit: samples.usesPredictions ? options.staleness : 0))
     if let checkpoint, let moments = checkpoint.optimizer {
@@ -138,7 +138,7 @@ package final class LocalExecutor: PhaseExecutor {
   package func scores(of tasks: [String]) throws -> [String: ValidationScore] {
     var scores: [String: ValidationScore] = [:]
     for task in tasks {
-      let view = AdapterView(
+      let view = DeviceAdapter(
         adapter, columns: .inference(schedule.viewColumns(of: task)), configuration: stage.configuration,
         device: stage.device)
       scores[task] = try score(task, view)
@@ -146,7 +146,7 @@ package final class LocalExecutor: PhaseExecutor {
     return scores
   }
 
-  private func score(_ task: String, _ view: AdapterView) throws -> ValidationScore? {
+  private func score(_ task: String, _ view: DeviceAdapter) throws -> ValidationScore? {
     guard let validation = samples.validation else { return nil }
     return validation.score(
       task: task, try Scorer(stage).tokenScores(validation.questions(task: task), adapter: view))

@@ -20,29 +20,29 @@ package final class PhaseTrainer {
   package let columns: ColumnView
   private let stage: LlamaStage
   /// The phase's columns as computed now; frozen ones that are added to the weights are not among them.
-  let view: AdapterView
+  let view: DeviceAdapter
   private let optimizer: ColumnOptimizer
   private let options: TrainingOptions
-  private var engine: GradientEngine
+  private var engine: GradientAccumulator
   private var rows: Int
 
   /// - Parameters:
   ///   - rows: the largest micro-batch expected; memory is planned for it, and only a larger one makes it grow.
-  ///   - folds: whether the frozen columns are added to the stage's weights, where its device stores sums. Nothing
-  ///     else may compute with the stage then, until its weights are its own again (``LlamaStage/fold(_:columns:)``).
+  ///   - merges: whether the frozen columns are added to the stage's weights, where its device stores sums. Nothing
+  ///     else may compute with the stage then, until its weights are its own again (``LlamaStage/merge(_:columns:)``).
   /// - Throws: what the model's file throws when weights are read again.
   package init(
     _ stage: LlamaStage, adapter: LoRAAdapter, columns: ColumnView, options: TrainingOptions, rows: Int,
-    folds: Bool = false
+    merges: Bool = false
   ) throws {
     self.stage = stage
     self.columns = columns
     self.options = options
     self.rows = rows
-    let computed = try stage.folding(columns, of: adapter, folds: folds)
-    view = AdapterView(adapter, columns: computed, configuration: stage.configuration, device: stage.device)
+    let computed = try stage.merging(columns, of: adapter, merges: merges)
+    view = DeviceAdapter(adapter, columns: computed, configuration: stage.configuration, device: stage.device)
     optimizer = ColumnOptimizer(adapter, view: view, settings: options.adamW, device: stage.device)
-    engine = GradientEngine(stage, adapter: view, rows: rows)
+    engine = GradientAccumulator(stage, adapter: view, rows: rows)
   }
 
   /// Bytes of activations, gradients, moments and the compact adapter.
@@ -62,7 +62,7 @@ package final class PhaseTrainer {
     let widest = batches.map(\.rowCount).max() ?? 0
     if widest > rows {
       rows = widest
-      engine = GradientEngine(stage, adapter: view, rows: rows)
+      engine = GradientAccumulator(stage, adapter: view, rows: rows)
     }
     let sum = try engine.step(batches, scale: 1 / Float(max(targets, 1)))
     let norm = optimizer.squaredNorms(engine.gradients).reduce(0, +).squareRoot()
@@ -103,10 +103,10 @@ extension LlamaStage {
   ///
   /// - Returns: the columns that are still to be computed beside the weights.
   /// - Throws: what the model's file throws when weights are read again.
-  package func folding(_ columns: ColumnView, of adapter: LoRAAdapter, folds: Bool) throws -> ColumnView {
-    let folds = folds && device.storesSums
-    try fold(adapter, columns: folds ? columns.frozen : [])
-    return folds ? ColumnView(frozen: [], trainable: columns.trainable) : columns
+  package func merging(_ columns: ColumnView, of adapter: LoRAAdapter, merges: Bool) throws -> ColumnView {
+    let merges = merges && device.storesSums
+    try merge(adapter, columns: merges ? columns.frozen : [])
+    return merges ? ColumnView(frozen: [], trainable: columns.trainable) : columns
   }
 }
 

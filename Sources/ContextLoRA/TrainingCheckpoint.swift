@@ -111,7 +111,7 @@ package struct TrainingCheckpoint: Sendable, Equatable {
   /// Reads a file and checks it against its checksum.
   ///
   /// - Throws: `FileError` naming the file and what is wrong with it.
-  package init(_ url: URL, sites: [AdapterSite]) throws {
+  package init(_ url: URL, sites: [TargetModule]) throws {
     let file = try SafetensorsFile(url)
     func refuse(_ problem: String) -> FileError {
       FileError(

@@ -9,8 +9,8 @@ struct Contexture: ParsableCommand {
     commandName: "contexture",
     abstract: "Fine-tunes one language model for a workflow of dependent tasks, and runs it.",
     discussion: """
-      A workflow is a YAML file: tasks, which of them read whose answers, the model, the data, and how \
-      to train. A run is the folder that training makes of it.
+      A workflow is a YAML file: the tasks, which answers each of them reads, the model, the data, and how \
+      to train. A run is the folder that training writes.
 
       EXAMPLE
         contexture model fetch smollm2-135m

@@ -29,7 +29,7 @@ package struct DatasetMistakes: InputError, Equatable {
   package var description: String {
     let lines = mistakes.map(\.description)
     let isCut = Dictionary(grouping: mistakes, by: \.path).values.contains { $0.count == Self.limit }
-    return (lines + (isCut ? ["and perhaps more: \(Self.limit) of a file are told"] : [])).joined(
+    return (lines + (isCut ? ["and perhaps more: at most \(Self.limit) per file are reported"] : [])).joined(
       separator: "\n")
   }
 }

@@ -67,7 +67,7 @@ package struct EpisodeFileError: InputError, Equatable {
     case .unreadable(let reason):
       return "cannot be read (\(reason)); check the file and its permissions"
     case .empty:
-      return "holds no episode; write one JSON object a line"
+      return "has no episodes; write one JSON object per line"
     case .notJSON(let reason, let column):
       return "not JSON at byte \(column) of the line: \(reason); write one complete JSON object on the line"
     case .wrongType(let expected, let found):
@@ -77,7 +77,7 @@ package struct EpisodeFileError: InputError, Equatable {
     case .unknownField(let name):
       return "unknown field \"\(name)\"; an item has \"question\", \"options\" and \"answer\""
     case .emptyText:
-      return "is empty; write a text"
+      return "is empty; write some text"
     case .missingTask(let task):
       return "lacks the task \"\(task)\"; add its item, or remove the task from the workflow"
     case .missingInput(let input, let task):
@@ -91,9 +91,9 @@ package struct EpisodeFileError: InputError, Equatable {
     case .tooManyOptions(let count):
       return "has \(count) options, more than there are letters; give at most \(TaskItem.maximumOptions)"
     case .duplicateOption(let option):
-      return "the option \"\(option)\" stands twice; make the options different"
+      return "the option \"\(option)\" is listed twice; make the options different"
     case .duplicateID(let id, let firstLine):
-      return "\"\(id)\" is already the id of line \(firstLine); give every episode its own"
+      return "\"\(id)\" is already the id of line \(firstLine); give every episode its own id"
     }
   }
 }

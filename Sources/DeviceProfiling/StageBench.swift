@@ -9,7 +9,7 @@ import Tensor
 final class StageBench {
   private let stage: LlamaStage
   private let sequenceLength: Int
-  private let view: AdapterView
+  private let view: DeviceAdapter
   private let worker: StageWorker
   private let activations: StageActivations
   /// The gradient of a micro-batch, and the sum that it is added to.
@@ -30,9 +30,9 @@ final class StageBench {
     (self.stage, self.between) = (stage, between)
     let (device, layers, rank) = (stage.device, stage.layers, trained + frozen)
     self.sequenceLength = min(sequenceLength, stage.contextLength)
-    let sites = AdapterSite.all(stage.configuration, layers: layers, targets: Set(Projection.allCases))
+    let sites = TargetModule.all(stage.configuration, layers: layers, targets: Set(Projection.allCases))
     let adapter = LoRAAdapter(sites: sites, rank: rank, scale: 2, seed: 1)
-    view = AdapterView(
+    view = DeviceAdapter(
       adapter, columns: ColumnView(frozen: Array(0..<frozen), trainable: Array(frozen..<rank)),
       configuration: stage.configuration, device: device)
     worker = StageWorker(stage, rows: rows, adapter: view, threads: device.workerCount)

@@ -43,7 +43,7 @@ package struct AnswerPredictor: Sendable {
   ///   - repliesOnly: skips the ways of scoring options that do not decide the answer, which saves time.
   /// - Throws: `PromptError` if an episode cannot be rendered; any error of reading the model's file.
   package func answers(
-    task: String, episodes: [Episode], parentAnswers: [[String: String]], view: AdapterView?,
+    task: String, episodes: [Episode], parentAnswers: [[String: String]], view: DeviceAdapter?,
     repliesOnly: Bool = false
   ) throws -> [TaskAnswer] {
     precondition(episodes.count == parentAnswers.count, "one dictionary of parents' answers an episode")
@@ -102,7 +102,7 @@ package struct AnswerPredictor: Sendable {
   }
 
   /// Generates greedily after each prompt, until the turn or the text ends.
-  private func generate(_ prompts: [[Int32]], _ view: AdapterView?) throws -> [TaskAnswer] {
+  private func generate(_ prompts: [[Int32]], _ view: DeviceAdapter?) throws -> [TaskAnswer] {
     if prompts.isEmpty { return [] }
     let stops = Set([self.prompts.stopToken, self.prompts.tokenizer.endOfSequence].compactMap { $0 })
     let generated = try tokens(after: prompts, stops, view)
@@ -130,7 +130,7 @@ package struct AnswerPredictor: Sendable {
 
   /// Each worker of the device continues a different prompt.
   private func tokens(
-    after prompts: [[Int32]], _ stops: Set<Int32>, _ view: AdapterView?
+    after prompts: [[Int32]], _ stops: Set<Int32>, _ view: DeviceAdapter?
   ) throws -> [[Int32]] {
     let next = Atomic<Int>(0)
     let results = Locked<[Int: Result<[Int32], any Error>]>([:])
@@ -140,7 +140,7 @@ package struct AnswerPredictor: Sendable {
         guard index < prompts.count else { return }
         let (prompt, room) = (prompts[index], room(after: prompts[index]))
         let result = Result {
-          try Generator(stage, adapter: view, capacity: prompt.count + room)
+          try TextGenerator(stage, adapter: view, capacity: prompt.count + room)
             .greedy(prompt, maximumTokens: room, stops: stops)
         }
         results.withLock { $0[index] = result }

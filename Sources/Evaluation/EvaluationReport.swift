@@ -1,5 +1,6 @@
 import Datasets
 import Foundation
+import TextTables
 
 /// One task's scores.
 package struct TaskReport: Sendable, Equatable, Codable {
@@ -59,8 +60,8 @@ package struct EvaluationReport: Sendable, Equatable, Codable {
       if !isRoot { rows.append(Self.row("", "chained", task.chained, gap: task.compositionGap)) }
     }
     return "\(workflow), \(episodes) episode\(episodes == 1 ? "" : "s"), accuracies in %\n\n"
-      + Self.table(rows, leading: 2)
-      + "\nEvery task right, chained: \(allRight)/\(episodes)\n"
+      + TextTable.aligned(rows, right: Set(2...8))
+      + "\n\nEvery task right, chained: \(allRight)/\(episodes)\n"
       + tasks.map(Self.notLearnt).joined()
   }
 
@@ -88,19 +89,6 @@ package struct EvaluationReport: Sendable, Equatable, Codable {
     // A small negative gap may round to "-0.0".
     let text = String(format: "%.1f", 100 * share)
     return text == "-0.0" ? "0.0" : text
-  }
-
-  /// Formats aligned columns; the first `leading` are left-aligned, the others right-aligned.
-  private static func table(_ rows: [[String]], leading: Int) -> String {
-    let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
-    return rows.map { row in
-      var line = row.enumerated().map { column, cell in
-        let padding = String(repeating: " ", count: widths[column] - cell.count)
-        return column < leading ? cell + padding : padding + cell
-      }.joined(separator: "  ")
-      while line.last == " " { line.removeLast() }
-      return line + "\n"
-    }.joined()
   }
 
   /// The report as one JSON object: the counts, and the accuracies, intervals and gaps computed from them.

@@ -8,11 +8,11 @@ import Workflows
 package struct WorkflowEvaluator: Sendable {
   let workflow: Workflow
   let predictor: AnswerPredictor
-  let view: @Sendable (String) -> AdapterView?
+  let view: @Sendable (String) -> DeviceAdapter?
 
   /// - Parameter view: returns the adapter's active columns for a task, or `nil` for the base model.
   package init(
-    workflow: Workflow, predictor: AnswerPredictor, view: @escaping @Sendable (String) -> AdapterView?
+    workflow: Workflow, predictor: AnswerPredictor, view: @escaping @Sendable (String) -> DeviceAdapter?
   ) {
     self.workflow = workflow
     self.predictor = predictor

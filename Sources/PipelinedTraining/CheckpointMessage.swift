@@ -35,7 +35,7 @@ enum CheckpointMessage {
   /// Reads what `bytes` made, of a rank whose adapted layers are `sites`.
   ///
   /// - Precondition: the bytes have the length that follows from their header.
-  static func checkpoint(_ bytes: [UInt8], sites: [AdapterSite]) throws -> TrainingCheckpoint {
+  static func checkpoint(_ bytes: [UInt8], sites: [TargetModule]) throws -> TrainingCheckpoint {
     let length = Int(Plain.values(bytes.prefix(8), as: UInt64.self)[0])
     let header = try JSONDecoder().decode(Header.self, from: Data(bytes[8..<8 + length]))
     let count = TrainableLayout(sites: sites, columns: header.position.trainable.count).count

@@ -8,13 +8,14 @@ package struct Inbox {
   private static let ahead = 4
 
   private let link: StageLink
-  private let memory: (Operation) -> MessageBuffer
-  private var coming: ArraySlice<Operation>
-  private var posted: [(operation: Operation, transfer: Transfer, buffer: MessageBuffer)] = []
+  private let memory: (StageOperation) -> MessageBuffer
+  private var coming: ArraySlice<StageOperation>
+  private var posted: [(operation: StageOperation, transfer: Transfer, buffer: MessageBuffer)] = []
 
   /// - Parameter memory: room for the longest message that an operation can receive.
   package init(
-    _ link: StageLink, _ operations: ArraySlice<Operation>, memory: @escaping (Operation) -> MessageBuffer
+    _ link: StageLink, _ operations: ArraySlice<StageOperation>,
+    memory: @escaping (StageOperation) -> MessageBuffer
   ) {
     self.link = link
     self.memory = memory
@@ -40,7 +41,7 @@ package struct Inbox {
   /// Waits for the next message of the list.
   ///
   /// - Throws: the transport's errors, and one where a message whose length does not depend on the batch has another one.
-  package mutating func next(_ operation: Operation) throws -> MessageBuffer {
+  package mutating func next(_ operation: StageOperation) throws -> MessageBuffer {
     let (expected, transfer, buffer) = posted.removeFirst()
     precondition(expected.message == operation.message, "messages out of order")
     post()
@@ -54,7 +55,7 @@ package struct Inbox {
   }
 }
 
-extension Operation.Payload {
+extension StageOperation.Payload {
   /// Whether its messages have the length that there is room for, whatever the batch.
   fileprivate var hasOneLength: Bool { self == .sums || self == .norm || self == .columns }
 }

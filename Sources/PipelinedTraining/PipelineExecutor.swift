@@ -16,10 +16,10 @@ package final class PipelineExecutor: PhaseExecutor {
   private let link: StageLink
   private let plans: [String: Plan]
   private let samples: any ChoiceSamples
-  private let loadStage: (Range<Int>, FrozenUse) throws -> LlamaStage
+  private let loadStage: (Range<Int>, PackedUse) throws -> LlamaStage
   private let shape: ModelShape
   package private(set) var adapter: LoRAAdapter
-  private var loaded: (stage: LlamaStage, use: FrozenUse)?
+  private var loaded: (stage: LlamaStage, use: PackedUse)?
   private var current: (work: PhaseWork, runner: StageRunner?)?
   /// Called on every rank that had work with what it did in a window.
   package var onWindow: (WindowFigures) throws -> Void = { _ in }
@@ -33,7 +33,7 @@ package final class PipelineExecutor: PhaseExecutor {
   package init(
     _ link: StageLink, schedule: PhaseSchedule, plans: [String: Plan], shape: ModelShape,
     adapter: LoRAAdapter, samples: any ChoiceSamples, options: TrainingOptions,
-    loadStage: @escaping (Range<Int>, FrozenUse) throws -> LlamaStage
+    loadStage: @escaping (Range<Int>, PackedUse) throws -> LlamaStage
   ) {
     precondition(options.adaptiveFreezing == nil, "adaptive freezing needs all layers in one process")
     (self.link, self.schedule, self.plans, self.shape) = (link, schedule, plans, shape)
@@ -142,9 +142,9 @@ package final class PipelineExecutor: PhaseExecutor {
     let stage = try stage(layers, trains ? .forwardAndBackward : .forward)
     let sites = adapter.sites.filter { layers.contains($0.layer) }
     // As one process does: where nothing else is computed meanwhile.
-    let columns = try stage.folding(
+    let columns = try stage.merging(
       work.phase.columnView, of: adapter.part(sites),
-      folds: trains && work.passes.isEmpty && !(validates && !work.phase.refinedPrerequisites.isEmpty))
+      merges: trains && work.passes.isEmpty && !(validates && !work.phase.refinedPrerequisites.isEmpty))
     let runner = try StageRunner(
       link, work: work, stage: stage, adapter: adapter.part(sites), columns: columns,
       allSites: adapter.sites, trains: trains, place: place, samples: samples,
@@ -160,7 +160,7 @@ package final class PipelineExecutor: PhaseExecutor {
     return runner
   }
 
-  private func stage(_ layers: Range<Int>, _ use: FrozenUse) throws -> LlamaStage {
+  private func stage(_ layers: Range<Int>, _ use: PackedUse) throws -> LlamaStage {
     if let loaded, loaded.stage.layers == layers, loaded.use == use || use == .forward { return loaded.stage }
     // The old weights go before the new ones come.
     loaded = nil
@@ -196,7 +196,7 @@ package final class PipelineExecutor: PhaseExecutor {
     for task in tasks {
       let view = current?.runner.flatMap { runner in
         runner.validates
-          ? AdapterView(
+          ? DeviceAdapter(
             adapter.part(runner.adapter.sites), columns: .inference(schedule.viewColumns(of: task)),
             configuration: runner.stage.configuration, device: runner.stage.device) : nil
       }
@@ -206,7 +206,7 @@ package final class PipelineExecutor: PhaseExecutor {
   }
 
   /// What a task reaches on its validation episodes with the columns of `view`; on rank 0, `nil` elsewhere.
-  private func score(_ task: String, _ view: AdapterView?) throws -> ValidationScore? {
+  private func score(_ task: String, _ view: DeviceAdapter?) throws -> ValidationScore? {
     guard let (work, runner) = current, let validation = samples.validation else { return nil }
     let tag = StageLink.Control.score.tag
     var own: ValidationScore?
@@ -353,7 +353,7 @@ package struct WindowFigures: Sendable, Codable, Equatable {
 
 extension LoRAAdapter {
   /// Of some consecutive layers, perhaps of none.
-  func part(_ part: [AdapterSite]) -> LoRAAdapter {
+  func part(_ part: [TargetModule]) -> LoRAAdapter {
     let first = part.first.flatMap { sites.firstIndex(of: $0) } ?? 0
     return LoRAAdapter(
       sites: part, rank: rank, scale: scale, pairs: Array(pairs[first..<first + part.count]))

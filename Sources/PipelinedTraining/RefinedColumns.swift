@@ -12,7 +12,7 @@ struct RefinedColumns {
   /// By step of the phase, the values before it.
   private var before: [Int: [Float]] = [:]
 
-  init(sites: [AdapterSite], columns: [Int], staleness: Int) {
+  init(sites: [TargetModule], columns: [Int], staleness: Int) {
     self.columns = columns
     self.staleness = staleness
     layout = TrainableLayout(sites: sites, columns: columns.count)
@@ -29,7 +29,7 @@ struct RefinedColumns {
   }
 
   /// Notes the values of some consecutive layers before a step.
-  mutating func record(_ values: [Float], sites: [AdapterSite], before step: Int) {
+  mutating func record(_ values: [Float], sites: [TargetModule], before step: Int) {
     guard let first = sites.first.flatMap({ layout.sites.firstIndex(of: $0) }) else { return }
     var flat = before[step] ?? [Float](repeating: 0, count: layout.count)
     layout.replace(&flat, sites: first..<first + sites.count, with: values)
@@ -37,7 +37,7 @@ struct RefinedColumns {
   }
 
   /// The values of consecutive layers before a step.
-  func values(before step: Int, sites: [AdapterSite]) -> [Float] {
+  func values(before step: Int, sites: [TargetModule]) -> [Float] {
     if sites.isEmpty { return [] }
     guard let first = sites.first.flatMap({ layout.sites.firstIndex(of: $0) }), let flat = before[step]
     else { preconditionFailure("no columns before step \(step)") }

@@ -5,7 +5,7 @@ import Tensor
 
 /// A stage's memory, taken when a micro-batch first needs it and kept, and the columns that passes compute with.
 extension StageRunner {
-  func takeFlight(_ operation: Operation) throws -> Flight {
+  func takeFlight(_ operation: StageOperation) throws -> Flight {
     let micro = Int(operation.microBatch)
     if let known = flying[micro] { return known }
     let batch = try trainedBatch(operation)
@@ -41,15 +41,15 @@ extension StageRunner {
     return made
   }
 
-  func makeViews(_ adapter: LoRAAdapter) -> [AdapterView] {
+  func makeViews(_ adapter: LoRAAdapter) -> [DeviceAdapter] {
     work.passes.map {
-      AdapterView(
+      DeviceAdapter(
         adapter, columns: .inference($0.columns), configuration: stage.configuration, device: stage.device)
     }
   }
 
   /// The views that a step predicts with.
-  func views(for step: Int) -> [AdapterView] {
+  func views(for step: Int) -> [DeviceAdapter] {
     let source = work.refined.isEmpty ? 0 : refined.source(of: step)
     if let passViews, passViews.source == source { return passViews.views }
     var seen = adapter

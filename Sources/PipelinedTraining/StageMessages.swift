@@ -4,7 +4,7 @@ import Transport
 
 /// What a stage receives and sends.
 extension StageRunner {
-  func capacity(_ operation: Operation) -> Int {
+  func capacity(_ operation: StageOperation) -> Int {
     let k = pipeline.microBatch
     let pass = Int(operation.pass)
     switch operation.payload {
@@ -23,12 +23,12 @@ extension StageRunner {
   }
 
   /// Memory to receive a message into.
-  func memory(for operation: Operation) -> MessageBuffer {
+  func memory(for operation: StageOperation) -> MessageBuffer {
     let count = capacity(operation)
     return operation.payload == .sums ? messageMemory.take(count) : MessageBuffer(count: count)
   }
 
-  func take(_ buffer: MessageBuffer, _ operation: Operation) throws {
+  func take(_ buffer: MessageBuffer, _ operation: StageOperation) throws {
     let step = window[Int(operation.step)]
     let range = range(operation)
     let pass = Int(operation.pass)
@@ -87,7 +87,7 @@ extension StageRunner {
     }
   }
 
-  func outgoing(_ operation: Operation) throws -> MessageBuffer {
+  func outgoing(_ operation: StageOperation) throws -> MessageBuffer {
     let step = window[Int(operation.step)]
     let range = range(operation)
     let pass = Int(operation.pass)
@@ -163,16 +163,16 @@ extension StageRunner {
   }
 
   /// Whether the other replica lies nearer to the root of the tree along which gradients are summed.
-  private func isNearerToRoot(_ operation: Operation) -> Bool {
+  private func isNearerToRoot(_ operation: StageOperation) -> Bool {
     (work.pipelineIndex(of: Int(operation.peer)) ?? 0) < pipelineIndex
   }
 
-  func sites(ofTrained device: Int32) -> [AdapterSite] {
+  func sites(ofTrained device: Int32) -> [TargetModule] {
     allSites.filter { pipeline.trained[stageIndex(device)].layers.contains($0.layer) }
   }
 
   /// The adapted layers that this rank and another one both hold.
-  func sharedSites(_ operation: Operation) -> [AdapterSite] {
+  func sharedSites(_ operation: StageOperation) -> [TargetModule] {
     let other = stageLayers(of: operation.peer)
     return adapter.sites.filter { other.contains($0.layer) }
   }

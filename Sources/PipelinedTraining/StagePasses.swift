@@ -16,10 +16,10 @@ extension StageRunner {
     }
   }
 
-  func isTrained(_ operation: Operation) -> Bool { Int(operation.pass) == passCount }
+  func isTrained(_ operation: StageOperation) -> Bool { Int(operation.pass) == passCount }
 
   /// What the passes before `pass` chose for a sample; `nil` where it reads recorded answers.
-  func chosen(_ operation: Operation, place: Int) -> [String: String]? {
+  func chosen(_ operation: StageOperation, place: Int) -> [String: String]? {
     let step = window[Int(operation.step)]
     guard
       samples.predicts(step.samples[place], phase: work.phase.index, epoch: step.epoch)
@@ -34,7 +34,7 @@ extension StageRunner {
     return result
   }
 
-  func question(_ operation: Operation) throws -> Passing {
+  func question(_ operation: StageOperation) throws -> Passing {
     var asked: [(place: Int, request: ScoreRequest)] = []
     let step = window[Int(operation.step)]
     let range = range(operation)
@@ -47,7 +47,7 @@ extension StageRunner {
     return Passing(batch: PackedBatch(asked.map(\.request)), asked: asked)
   }
 
-  func trainedBatch(_ operation: Operation) throws -> PackedBatch {
+  func trainedBatch(_ operation: StageOperation) throws -> PackedBatch {
     let step = window[Int(operation.step)]
     return PackedBatch(
       try range(operation).map { place in
@@ -59,7 +59,7 @@ extension StageRunner {
 
   // MARK: Computing
 
-  func compute(_ operation: Operation) throws {
+  func compute(_ operation: StageOperation) throws {
     switch operation.kind {
     case .forward where isTrained(operation): try forwardTrained(operation)
     case .forward: try forwardOnly(operation)
@@ -68,7 +68,7 @@ extension StageRunner {
     }
   }
 
-  func forwardOnly(_ operation: Operation) throws {
+  func forwardOnly(_ operation: StageOperation) throws {
     let pass = Int(operation.pass)
     let passing = try passing ?? question(operation)
     self.passing = passing
@@ -91,7 +91,7 @@ extension StageRunner {
     if stage.isLast { self.passing = nil }
   }
 
-  func choose(_ operation: Operation, _ passing: Passing, _ worker: StageWorker, _ h: Matrix) {
+  func choose(_ operation: StageOperation, _ passing: Passing, _ worker: StageWorker, _ h: Matrix) {
     let step = window[Int(operation.step)]
     let range = range(operation)
     let flat = stage.logProbabilities(passing.batch.targets, hidden: h, worker)
@@ -105,7 +105,7 @@ extension StageRunner {
     answers.set(step: step.step, pass: Int(operation.pass), options, at: range, of: step.samples.count)
   }
 
-  func forwardTrained(_ operation: Operation) throws {
+  func forwardTrained(_ operation: StageOperation) throws {
     guard let trainer else { preconditionFailure("a stage that only answers cannot train") }
     let flight = try takeFlight(operation)
     let batch = flight.batch
@@ -124,7 +124,7 @@ extension StageRunner {
     }
   }
 
-  func backward(_ operation: Operation) {
+  func backward(_ operation: StageOperation) {
     guard let trainer else { preconditionFailure("a stage that only answers cannot train") }
     let flight = held(operation)
     guard flight.batch.rowCount > 0 else { return release(operation) }
@@ -136,18 +136,18 @@ extension StageRunner {
     if stage.isFirst { release(operation) }
   }
 
-  func held(_ operation: Operation) -> Flight {
+  func held(_ operation: StageOperation) -> Flight {
     guard let flight = flying[Int(operation.microBatch)] else {
       preconditionFailure("\(operation) comes before its forward pass")
     }
     return flight
   }
 
-  func release(_ operation: Operation) {
+  func release(_ operation: StageOperation) {
     if let flight = flying.removeValue(forKey: Int(operation.microBatch)) { free.append(flight.activations) }
   }
 
-  func update(_ operation: Operation) {
+  func update(_ operation: StageOperation) {
     guard let trainer else { preconditionFailure("a stage that only answers cannot train") }
     let step = absolute(operation.step)
     let total = total ?? join()

@@ -35,7 +35,7 @@ final class StageRunner {
   /// The stage's layers of the adapter; trained columns as of the phase's start.
   let adapter: LoRAAdapter
   /// The adapted layers of the whole model; the adapter has those of this stage, perhaps none.
-  let allSites: [AdapterSite]
+  let allSites: [TargetModule]
   /// `nil` at a stage of `D_f`.
   let trainer: StageTrainer?
   var refined: RefinedColumns
@@ -64,7 +64,7 @@ final class StageRunner {
   var free: [StageActivations] = []
   var trainWorker: StageWorker?
   var passMemory: [Int: (worker: StageWorker, activations: StageActivations)] = [:]
-  var passViews: (source: Int, views: [AdapterView])?
+  var passViews: (source: Int, views: [DeviceAdapter])?
   var shares: [Int: [Double]] = [:]
   var total: (loss: Double, norm: Double)?
   var tokens = 0
@@ -86,7 +86,7 @@ final class StageRunner {
 
   init(
     _ link: StageLink, work: PhaseWork, stage: LlamaStage, adapter: LoRAAdapter,
-    columns: ColumnView, allSites: [AdapterSite], trains: Bool, place: Int, samples: any ChoiceSamples,
+    columns: ColumnView, allSites: [TargetModule], trains: Bool, place: Int, samples: any ChoiceSamples,
     pace: PhasePace
   ) throws {
     self.pace = pace
@@ -122,7 +122,7 @@ final class StageRunner {
   /// - Parameter onStep: is told of each update at a stage that trains.
   /// - Throws: the transport's errors, and what the data or the model's file throw.
   func run(
-    _ operations: ArraySlice<Operation>, window: [StepSamples], onStep: (StepOutcome) throws -> Void
+    _ operations: ArraySlice<StageOperation>, window: [StepSamples], onStep: (StepOutcome) throws -> Void
   ) throws {
     self.window = window
     figures = StageFigures()
@@ -181,7 +181,7 @@ final class StageRunner {
 
   /// The samples of a micro-batch, as places in the step's batch. The last micro-batches of an epoch's last
   /// step may have fewer, or none.
-  func range(_ operation: Operation) -> Range<Int> {
+  func range(_ operation: StageOperation) -> Range<Int> {
     let count = window[Int(operation.step)].samples.count
     let first = firstSample + Int(operation.microBatch) * pipeline.microBatch
     return min(first, count)..<min(first + pipeline.microBatch, count)

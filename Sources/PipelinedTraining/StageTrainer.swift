@@ -4,7 +4,7 @@ import Tensor
 
 /// The trained columns of one phase at one stage: their view, their gradient, their optimiser.
 final class StageTrainer {
-  let view: AdapterView
+  let view: DeviceAdapter
   let options: TrainingOptions
   private let optimizer: ColumnOptimizer
   private let gradients: GradientBuffer
@@ -17,7 +17,7 @@ final class StageTrainer {
 
   init(_ stage: LlamaStage, adapter: LoRAAdapter, columns: ColumnView, options: TrainingOptions) {
     self.options = options
-    view = AdapterView(adapter, columns: columns, configuration: stage.configuration, device: stage.device)
+    view = DeviceAdapter(adapter, columns: columns, configuration: stage.configuration, device: stage.device)
     optimizer = ColumnOptimizer(adapter, view: view, settings: options.adamW, device: stage.device)
     gradients = GradientBuffer(view.layout, device: stage.device)
     microBatchGradients = GradientBuffer(view.layout, device: stage.device)
@@ -45,7 +45,7 @@ final class StageTrainer {
   // MARK: Sums over replicas
 
   /// Adds another replica's gradient of some consecutive adapted layers.
-  func addGradients(_ values: UnsafePointer<Float>, of sites: [AdapterSite]) {
+  func addGradients(_ values: UnsafePointer<Float>, of sites: [TargetModule]) {
     let range = places(sites)
     microBatchGradients.write(values, range, operations)
     haveSum()
@@ -53,13 +53,13 @@ final class StageTrainer {
   }
 
   /// Copies out the sum so far, of some consecutive adapted layers.
-  func readGradients(of sites: [AdapterSite], into values: UnsafeMutablePointer<Float>) {
+  func readGradients(of sites: [TargetModule], into values: UnsafeMutablePointer<Float>) {
     haveSum()
     gradients.read(places(sites), into: values, operations)
   }
 
   /// Puts the sum over all replicas in the place of this one's.
-  func replaceGradients(_ values: UnsafePointer<Float>, of sites: [AdapterSite]) {
+  func replaceGradients(_ values: UnsafePointer<Float>, of sites: [TargetModule]) {
     gradients.write(values, places(sites), operations)
   }
 
@@ -69,7 +69,7 @@ final class StageTrainer {
     added = max(added, 1)
   }
 
-  private func places(_ sites: [AdapterSite]) -> Range<Int> {
+  private func places(_ sites: [TargetModule]) -> Range<Int> {
     let first = sites.first.flatMap { layout.sites.firstIndex(of: $0) } ?? 0
     return first..<first + sites.count
   }

@@ -16,7 +16,7 @@ extension StageRunner {
   /// - Returns: the scores on the last stage; `nil` on the others.
   /// - Throws: the transport's errors, and what the model's file throws.
   /// - Precondition: the stage ``validates``, and every stage that does calls it with the same questions.
-  func scores(_ requests: [ScoreRequest], adapter view: AdapterView) throws -> [[[TokenScore]]]? {
+  func scores(_ requests: [ScoreRequest], adapter view: DeviceAdapter) throws -> [[[TokenScore]]]? {
     let passes = ScoreRequest.passes(requests).map { $0.map { requests[$0] } }
     let rows = passes.map { $0.reduce(0) { $0 + $1.rowCount } }.max() ?? 0
     let worker = StageWorker(

@@ -17,12 +17,12 @@ extension Workflow {
     var items: [String: TaskItem] = [:]
     for task in tasks {
       for input in task.inputs where inputs[input] == nil {
-        throw Refusal(place, "lacks the input '\(input)' that the task '\(task.name)' reads", "give it")
+        throw Refusal(place, "lacks the input '\(input)' that the task '\(task.name)' reads", "add it")
       }
       let own = questions[task.name]
       guard let text = own?.text ?? task.question else {
         throw Refusal(
-          place, "does not say what the task '\(task.name)' is asked",
+          place, "has no question for the task '\(task.name)'",
           "give a question, or set tasks.\(task.name).question in the workflow file and train again")
       }
       let options = own?.options ?? task.options ?? []
@@ -30,7 +30,7 @@ extension Workflow {
         Set(options).count == options.count
       else {
         throw Refusal(
-          place, "has \(options.count) options for the task '\(task.name)', or the same one twice",
+          place, "has \(options.count) options for the task '\(task.name)', or duplicate ones",
           "give 2 to \(TaskItem.maximumOptions) different ones, or none for free text")
       }
       items[task.name] = TaskItem(question: text, options: options)

@@ -73,12 +73,11 @@ package struct ClusterTrainingRun {
 
     let device = preparation.material.device(
       workers: options.workers ?? plan.cluster.devices[transport.rank].workers ?? options.share, type: type)
-    var metrics: MetricsFile?
+    var recorder: RunRecorder?
     if transport.rank == 0 {
-      if !resume { try folder.create(preparation, precision: device.computeType.rawValue) }
+      recorder = try RunRecorder(
+        folder, preparation, precision: device.computeType.rawValue, resume: resume, checkpoint: checkpoint)
       try AtomicFile.write(own, to: folder.plan)
-      metrics = try MetricsFile(folder.metrics, keeping: checkpoint?.position.totalSteps ?? 0)
-      try folder.keepWarnings(upTo: checkpoint?.position.totalSteps ?? 0)
       try onEvent(
         .joined(
           model: preparation.material.modelPath, precision: device.computeType, ranks: transport.size,
@@ -97,23 +96,15 @@ package struct ClusterTrainingRun {
     executor.onWindow = { windows.append($0) }
     let trainer = WorkflowTrainer(
       executor, schedule: workflow.phaseSchedule, options: workflow.trainingOptions)
-    var laterSteps = 0
     let done = try trainer.run(
       from: checkpoint, to: preparation.destination(folder), shouldStop: shouldStop
     ) { event in
-      if case .phaseStarted(let phase, _, _, _) = event { laterSteps = preparation.steps(after: phase) }
-      if case .step(let record) = event { try metrics?.append(record) }
-      if case .warning(let warning, let step) = event { try folder.log(warning, totalStep: step) }
-      if case .checkpointDue = event { try metrics?.synchronize() }
-      try onEvent(.training(event, laterSteps: laterSteps))
+      if let event = try recorder?.record(event) { try onEvent(event) }
     }
     let figures = try gather(windows)
     if transport.rank == 0 {
       try onEnd(figures, plan)
-      if done {
-        try AdapterFile(adapter: trainer.adapter, schedule: workflow.phaseSchedule).write(to: folder.adapter)
-        try onEvent(.finished(folder.adapter))
-      }
+      if done, let event = try recorder?.finish(trainer.adapter) { try onEvent(event) }
     }
     return done
   }

@@ -27,7 +27,7 @@ package struct ExportCheck: Sendable, Equatable {
 
   /// One sentence for people.
   package var text: String {
-    "Verified with \(source), in float32: the largest difference of a logit is \(largestDifference) (tolerance "
+    "Verified with \(source), in float32: the largest logit difference is \(largestDifference) (tolerance "
       + "\(Self.tolerance): the same values, multiplied and added in the same order); the most probable token is "
       + "the same at \(agreeing) of \(positions) positions"
   }
@@ -57,7 +57,7 @@ package struct ExportCheckError: Error, Sendable, Equatable, CustomStringConvert
       "\(folder): cannot be read back: \(problem); do not use this export: remove it and export again"
     case .differs(let problem):
       "\(folder): is not the run's adapter: \(problem); do not use this export: remove it and export again, and "
-        + "report the fault if that does not help"
+        + "report a bug if that does not help"
     case .runNotFinite:
       "\(folder): the run's own adapter gives logits that are not finite; do not use this export: train again into "
         + "a new folder with a lower training.learningRate"
@@ -89,7 +89,7 @@ extension TrainedWorkflow {
     guard let split = splits.first(where: { FileManager.default.fileExists(atPath: data().file($0)) }) else {
       let tokens = try loaded.prompts.promptFormTokens(task: task)
       return CheckPrompts(
-        source: "the form of the task's prompt",
+        source: "the task's prompt form",
         prompts: [CheckPrompts.Prompt(tokens: tokens, positions: [tokens.count - 1])])
     }
     let parents = loaded.workflow.graph.parents(of: task)
@@ -126,7 +126,7 @@ extension TrainedWorkflow {
     guard let run = view(task), let adapter = exported.adapter(stage.configuration) else {
       throw failure(.differs(problem ?? "it is for another model"))
     }
-    let other = AdapterView(
+    let other = DeviceAdapter(
       adapter, columns: .inference(Array(0..<adapter.rank)), configuration: stage.configuration,
       device: stage.device)
     var comparison = LogitsComparison()
@@ -140,7 +140,7 @@ extension TrainedWorkflow {
     else {
       let logits =
         comparison.isSecondFinite
-        ? "the largest difference of a logit is \(comparison.largestDifference), above the tolerance of "
+        ? "the largest logit difference is \(comparison.largestDifference), above the tolerance of "
           + "\(ExportCheck.tolerance), and the most probable token is the same at \(comparison.agreeing) of "
           + "\(comparison.positions) positions" : "its logits are not finite"
       throw failure(.differs([problem, logits].compactMap { $0 }.joined(separator: "; ")))
@@ -156,19 +156,19 @@ extension PEFTFolder {
   fileprivate func firstDifference(from own: [AdapterModule], configuration: LlamaConfiguration) -> String? {
     let found = Dictionary(modules.map { ($0.path, $0) }, uniquingKeysWith: { first, _ in first })
     for module in own {
-      guard let other = found[module.path] else { return "it has no pair for \(module.path)" }
+      guard let other = found[module.path] else { return "it has no A and B for \(module.path)" }
       for (name, mine, its) in [("A", module.a, other.a), ("B", module.b, other.b)] {
-        guard mine.count == its.count else { return "\(name) of \(module.path) has another shape" }
+        guard mine.count == its.count else { return "\(name) of \(module.path) has a different shape" }
         let count = zip(mine, its).count { $0.bitPattern != $1.bitPattern }
         if count > 0 { return "\(count) of \(mine.count) values differ in \(name) of \(module.path)" }
       }
     }
     let names = Set(own.map(\.path))
     if let extra = modules.first(where: { !names.contains($0.path) }) {
-      return "it has a pair for \(extra.path), which the run does not adapt"
+      return "it has A and B for \(extra.path), which the run does not adapt"
     }
     // PEFT makes a fresh pair for a module that is named and not in the file.
-    let all = AdapterSite.all(
+    let all = TargetModule.all(
       configuration, layers: 0..<configuration.layerCount, targets: Set(LanguageModels.Projection.allCases))
     if let extra = all.first(where: { adapts($0.path) && !names.contains($0.path) }) {
       return "its target_modules name \(extra.path), which the run does not adapt"
@@ -179,7 +179,7 @@ extension PEFTFolder {
   /// The pairs with the scale that PEFT computes; `nil` where a pair does not fit the model.
   fileprivate func adapter(_ configuration: LlamaConfiguration) -> LoRAAdapter? {
     let found = Dictionary(modules.map { ($0.path, $0) }, uniquingKeysWith: { first, _ in first })
-    let sites = AdapterSite.all(
+    let sites = TargetModule.all(
       configuration, layers: 0..<configuration.layerCount, targets: Set(LanguageModels.Projection.allCases)
     ).filter { found[$0.path] != nil }
     let pairs = sites.compactMap { site in

@@ -19,7 +19,7 @@ package struct LoadedWorkflow: Sendable {
   ///   - type: a number format that goes before the workflow's.
   /// - Throws: an error that names the file and what is wrong with it.
   package init(
-    _ workflow: Workflow, models: String, base: String?, use: FrozenUse, workers: Int? = nil,
+    _ workflow: Workflow, models: String, base: String?, use: PackedUse, workers: Int? = nil,
     type: ElementType? = nil
   ) throws {
     try self.init(
@@ -31,7 +31,7 @@ package struct LoadedWorkflow: Sendable {
   /// - Parameter type: a number format that goes before the workflow's.
   /// - Throws: an error that names the tensor that is missing or damaged.
   package init(
-    _ material: WorkflowMaterial, use: FrozenUse, workers: Int? = nil, type: ElementType? = nil
+    _ material: WorkflowMaterial, use: PackedUse, workers: Int? = nil, type: ElementType? = nil
   ) throws {
     self.material = material
     stage = try material.stage(on: material.device(workers: workers, type: type), use: use)
@@ -46,5 +46,5 @@ package struct LoadedWorkflow: Sendable {
   /// Identifies the model.
   package var modelIdentity: String { material.modelIdentity }
   /// The adapted layers.
-  package var sites: [AdapterSite] { material.sites }
+  package var sites: [TargetModule] { material.sites }
 }

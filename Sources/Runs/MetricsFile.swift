@@ -35,7 +35,7 @@ final class MetricsFile {
     var kept = Data()
     for (index, line) in lines.enumerated() where !line.isEmpty {
       guard let step = try? decoder.decode(Line.self, from: line) else {
-        throw Refusal("\(url.path):\(index + 1)", "is no step of a training", "remove the line, or the file")
+        throw Refusal("\(url.path):\(index + 1)", "is not a training step", "remove the line, or the file")
       }
       if step.totalStep <= steps { kept += line + [10] }
     }

@@ -8,7 +8,7 @@ extension WorkflowPlan {
     func refuse(_ problem: String, _ remedy: String) -> Refusal { Refusal(workflow.file, problem, remedy) }
     guard identity == preparation.workflowIdentity else {
       throw refuse(
-        "the plan was made for another workflow, or for other settings",
+        "the plan was made for another workflow, or with other settings",
         "make it again with 'contexture plan' and the same --set")
     }
     guard cluster.devices.count == ranks else {
@@ -19,7 +19,7 @@ extension WorkflowPlan {
     let configuration = preparation.material.configuration
     guard shape.layers == configuration.layerCount, shape.hidden == configuration.hiddenSize else {
       throw refuse(
-        "the plan was made for a model of \(shape.layers) layers with \(shape.hidden) values a token, but "
+        "the plan was made for a model of \(shape.layers) layers with \(shape.hidden) values per token, but "
           + "this one has \(configuration.layerCount) with \(configuration.hiddenSize)",
         "make it again for this model, without --shape")
     }
@@ -43,7 +43,7 @@ extension WorkflowPlan {
           layers: shape.layers, samples: workflow.training.batchSize, devices: ranks, answers: answers)
       else {
         throw refuse(
-          "the plan of task '\(task.name)' does not give each layer and each sample to one device",
+          "the plan of task '\(task.name)' does not assign each layer and each sample to one device",
           "make it again with 'contexture plan'")
       }
     }

@@ -12,7 +12,7 @@ enum ProcessMemory {
     let text = try? String(contentsOfFile: file, encoding: .utf8)
     let line = text?.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
     guard let kibibytes = line?.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap({ Int($0) })
-    else { throw Refusal(file, "says nothing of VmHWM", "run on Linux with /proc mounted") }
+    else { throw Refusal(file, "has no VmHWM", "run on Linux with /proc mounted") }
     return kibibytes * 1024
   }
 }

@@ -73,7 +73,7 @@ package struct RunFolder: Sendable {
   package func readManifest() throws -> Manifest {
     guard let data = try? Data(contentsOf: manifest) else {
       throw Refusal(
-        url.path, "is not a run: it has no run.json", "give a folder that 'contexture train --out' has made")
+        url.path, "is not a run: it has no run.json", "give a folder that 'contexture train --out' created")
     }
     guard let manifest = try? JSONDecoder().decode(Manifest.self, from: data), manifest.format == 1 else {
       throw Refusal(manifest.path, "is damaged or of another version", "train again into a new folder")
@@ -103,6 +103,6 @@ package struct RunFolder: Sendable {
     let isRun = contents.contains("run.json")
     throw Refusal(
       url.path, "is not empty (it holds \(first))",
-      isRun ? "go on with --resume, or give --out a new folder" : "give --out a new or empty folder")
+      isRun ? "continue with --resume, or give --out a new folder" : "give --out a new or empty folder")
   }
 }

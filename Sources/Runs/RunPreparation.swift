@@ -35,11 +35,11 @@ struct RunPreparation {
           ? "training.frozenRatio to a number and training.validateEvery to 0"
           : "training.validateEvery to 0")
       guard FileManager.default.fileExists(atPath: file) else {
-        throw Refusal(file, "is not there, and training measures itself on it", remedy)
+        throw Refusal(file, "is missing, but training validates on it", remedy)
       }
       validation = try data.read(.valid, schema: workflow.episodeSchema)
       guard !validation.isEmpty else {
-        throw Refusal(file, "has no episodes, and training measures itself on them", remedy)
+        throw Refusal(file, "has no episodes, but training validates on them", remedy)
       }
       validationIdentity = try FileChecksum.sha256(of: URL(fileURLWithPath: file))
     } else {
@@ -82,8 +82,8 @@ extension RunFolder {
     guard manifest.workflowIdentity == preparation.workflowIdentity else {
       throw Refusal(
         url.path,
-        "is a run of another workflow, or of other settings" + difference(from: preparation.workflow),
-        "resume it with the workflow file and the flags it was started with, or give --out a new folder")
+        "is a run of another workflow, or with other settings" + difference(from: preparation.workflow),
+        "resume it with its original workflow file and flags, or give --out a new folder")
     }
     guard manifest.dataIdentity == preparation.dataIdentity else {
       throw Refusal(
@@ -125,7 +125,7 @@ extension RunFolder {
     let lines = zip(text.split(separator: "\n"), other.canonicalYAML().split(separator: "\n"))
     guard let (there, here) = lines.first(where: { $0 != $1 }) else { return "" }
     func words(_ line: Substring) -> String { line.drop(while: { $0 == " " || $0 == "-" }).description }
-    return " (first difference: '\(words(there))' there, '\(words(here))' here)"
+    return " (first difference: '\(words(there))' in the run, '\(words(here))' now)"
   }
 
   /// The bytes of a file of the run that need not be there.

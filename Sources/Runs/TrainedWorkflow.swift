@@ -50,7 +50,7 @@ package struct TrainedWorkflow: Sendable {
       file = try AdapterFile(folder.adapter, sites: loaded.sites)
       guard file.blocks == AdapterFile(adapter: file.adapter, schedule: workflow.phaseSchedule).blocks else {
         throw Refusal(
-          folder.adapter.path, "has other columns than the workflow gives its tasks",
+          folder.adapter.path, "does not have the columns that the workflow gives its tasks",
           "restore it, or train again")
       }
     } else if FileManager.default.fileExists(atPath: folder.checkpoint.path) {
@@ -63,10 +63,10 @@ package struct TrainedWorkflow: Sendable {
   }
 
   /// The columns a task sees, laid out once.
-  package func view(_ task: String) -> AdapterView? {
+  package func view(_ task: String) -> DeviceAdapter? {
     guard let block = file.blocks.first(where: { $0.task == task }) else { return nil }
     return views.view(task) {
-      AdapterView(
+      DeviceAdapter(
         file.adapter, columns: .inference(block.sees), configuration: loaded.stage.configuration,
         device: loaded.stage.device)
     }
@@ -126,9 +126,9 @@ package struct TrainedWorkflow: Sendable {
 
 /// The columns of the tasks that have been answered so far.
 private final class ViewCache: Sendable {
-  private let views = Locked<[String: AdapterView]>([:])
+  private let views = Locked<[String: DeviceAdapter]>([:])
 
-  func view(_ task: String, make: () -> AdapterView) -> AdapterView {
+  func view(_ task: String, make: () -> DeviceAdapter) -> DeviceAdapter {
     views.withLock { views in
       if let view = views[task] { return view }
       let view = make()

@@ -50,9 +50,9 @@ package struct TrainingRun {
     try preparation.examples.check()
     let loaded = try LoadedWorkflow(
       preparation.material, use: .forwardAndBackward, type: resume ? try folder.computeType() : nil)
-    if !resume { try folder.create(preparation, precision: loaded.stage.device.computeType.rawValue) }
-    let metrics = try MetricsFile(folder.metrics, keeping: checkpoint?.position.totalSteps ?? 0)
-    try folder.keepWarnings(upTo: checkpoint?.position.totalSteps ?? 0)
+    let recorder = try RunRecorder(
+      folder, preparation, precision: loaded.stage.device.computeType.rawValue, resume: resume,
+      checkpoint: checkpoint)
     try onEvent(
       .loaded(
         model: loaded.modelPath, precision: loaded.stage.device.computeType,
@@ -65,21 +65,10 @@ package struct TrainingRun {
       loaded.stage, schedule: workflow.phaseSchedule, adapter: preparation.material.freshAdapter,
       samples: preparation.examples, answerer: ExampleAnswerer(preparation.examples, loaded.stage),
       options: workflow.trainingOptions)
-    var laterSteps = 0
     let done = try trainer.run(
       from: checkpoint, to: preparation.destination(folder), shouldStop: shouldStop
-    ) { event in
-      if case .phaseStarted(let phase, _, _, _) = event { laterSteps = preparation.steps(after: phase) }
-      if case .step(let record) = event { try metrics.append(record) }
-      if case .warning(let warning, let step) = event { try folder.log(warning, totalStep: step) }
-      if case .decided(let decisions, _) = event { try folder.log(decisions) }
-      if case .checkpointDue = event { try metrics.synchronize() }
-      try onEvent(.training(event, laterSteps: laterSteps))
-    }
-    if done {
-      try AdapterFile(adapter: trainer.adapter, schedule: workflow.phaseSchedule).write(to: folder.adapter)
-      try onEvent(.finished(folder.adapter))
-    }
+    ) { try onEvent(recorder.record($0)) }
+    if done { try onEvent(recorder.finish(trainer.adapter)) }
     return done
   }
 }

@@ -24,7 +24,7 @@ extension RunFolder {
     try Self.contents(warnings).split(separator: 10).enumerated().map { index, line in
       guard let warning = try? JSONDecoder().decode(LoggedWarning.self, from: line) else {
         throw Refusal(
-          "\(warnings.path):\(index + 1)", "is not a warning of a training", "remove the line, or the file")
+          "\(warnings.path):\(index + 1)", "is not a training warning", "remove the line, or the file")
       }
       return warning
     }

@@ -142,7 +142,7 @@ final class ExampleAnswerer: TaskAnswerer {
   func answers(
     _ task: String, samples: [Int], parentAnswers: [[String: String]], adapter: LoRAAdapter, columns: [Int]
   ) throws -> [String] {
-    let view = AdapterView(
+    let view = DeviceAdapter(
       adapter, columns: .inference(columns), configuration: stage.configuration, device: stage.device)
     return try predictor.answers(
       task: task, episodes: samples.map { examples.episodes[$0] }, parentAnswers: parentAnswers, view: view,

@@ -31,8 +31,8 @@ package struct WorkflowMaterial: Sendable {
     guard workflow.lora.firstLayer < weights.configuration.layerCount else {
       throw Refusal(
         workflow.file,
-        "lora.firstLayer: \(workflow.lora.firstLayer) is none of the \(weights.configuration.layerCount) layers of "
-          + modelPath, "give one from 0 to \(weights.configuration.layerCount - 1)")
+        "lora.firstLayer: \(workflow.lora.firstLayer) is outside the \(weights.configuration.layerCount) layers "
+          + "of " + modelPath, "use 0 to \(weights.configuration.layerCount - 1)")
     }
     modelIdentity = try ModelIdentity.of(files.weights)
     let material = try ModelPrompts(files)
@@ -57,15 +57,15 @@ package struct WorkflowMaterial: Sendable {
   ///
   /// - Throws: an error that names the tensor that is missing or damaged.
   package func stage(
-    _ layers: Range<Int>? = nil, on device: any ComputeDevice, use: FrozenUse
+    _ layers: Range<Int>? = nil, on device: any ComputeDevice, use: PackedUse
   ) throws -> LlamaStage {
     try LlamaStage(
       weights, layers: layers, device: device, use: use, firstAdapted: workflow.lora.firstLayer)
   }
 
   /// The adapted layers of the whole model.
-  package var sites: [AdapterSite] {
-    AdapterSite.all(
+  package var sites: [TargetModule] {
+    TargetModule.all(
       configuration, layers: workflow.lora.firstLayer..<configuration.layerCount,
       targets: Set(workflow.lora.targets.compactMap { LanguageModels.Projection(rawValue: $0.rawValue) }))
   }

@@ -88,8 +88,8 @@ package struct WorkflowPlanner {
     guard found.firstAdapted < found.layers else {
       throw Refusal(
         workflow.file,
-        "lora.firstLayer: \(found.firstAdapted) is none of the model's \(found.layers) layers",
-        "give one from 0 to \(found.layers - 1)")
+        "lora.firstLayer: \(found.firstAdapted) is outside the model's \(found.layers) layers",
+        "use 0 to \(found.layers - 1)")
     }
     return found
   }
@@ -137,8 +137,8 @@ package struct WorkflowPlanner {
         source = "tokens counted in \(workflow.dataFolder)"
       } else {
         source =
-          "tokens assumed: \(Int(Self.defaultTokens.tokens)) a sample, \(Int(Self.defaultTokens.labels)) of "
-          + "them labelled (neither data nor tokenizer is there; see --tokens)"
+          "tokens assumed: \(Int(Self.defaultTokens.tokens)) per sample, \(Int(Self.defaultTokens.labels)) "
+          + "of them labelled (the data or the model is missing; see --tokens)"
       }
     }
     for task in workflow.tasks {

@@ -98,7 +98,7 @@ package enum AtomicFile {
       }
     }
     throw FileError(
-      .inputOutput, file: "\(folder)/\(name)", problem: "10,000 temporary files stand in the way",
+      .inputOutput, file: "\(folder)/\(name)", problem: "10,000 temporary files are in the way",
       remedy: "remove the files named .\(name).*.tmp in that folder")
   }
 }

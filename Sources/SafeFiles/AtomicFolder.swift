@@ -76,7 +76,7 @@ package enum AtomicFolder {
       }
     }
     throw FileError(
-      .inputOutput, file: parent.path, problem: "10,000 temporary folders stand in the way",
+      .inputOutput, file: parent.path, problem: "10,000 temporary folders are in the way",
       remedy: "remove the folders named .\(name).*.tmp there")
   }
 
@@ -86,7 +86,7 @@ package enum AtomicFolder {
     let contents = try? FileManager.default.contentsOfDirectory(atPath: url.path)
     guard isFolder.boolValue, contents?.isEmpty == true else {
       throw FileError(
-        .inputOutput, file: url.path, problem: "exists already and is not an empty folder",
+        .inputOutput, file: url.path, problem: "already exists and is not an empty folder",
         remedy: "choose another path or remove it")
     }
   }

@@ -13,7 +13,7 @@ enum SystemError {
   private static func remedy(_ code: Int32) -> String {
     switch code {
     case ENOSPC, EDQUOT: return "the disk or quota is full: free some space or choose another folder"
-    case EFBIG: return "the file system or a resource limit allows no file that large"
+    case EFBIG: return "the file system or a resource limit does not allow a file that large"
     case EACCES, EPERM: return "check who owns it and its permissions"
     case EROFS: return "the file system is read-only: choose another folder"
     case ENOENT: return "check the path"

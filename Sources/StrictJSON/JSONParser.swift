@@ -33,7 +33,7 @@ package struct JSONParser {
     parser.skipSpace()
     let value = try parser.value()
     parser.skipSpace()
-    if parser.offset < bytes.count { throw parser.error("more text after the value") }
+    if parser.offset < bytes.count { throw parser.error("unexpected text after the value") }
     return value
   }
 
@@ -85,7 +85,7 @@ package struct JSONParser {
     if try close(UInt8(ascii: "}"), first: true) { return .object([]) }
     repeat {
       skipSpace()
-      guard current == UInt8(ascii: "\"") else { throw error("a key in double quotes is missing") }
+      guard current == UInt8(ascii: "\"") else { throw error("expected a key in double quotes") }
       let key = try string()
       guard keys.insert(key, after: members) else { throw error("the key \"\(key)\" is repeated") }
       skipSpace()
@@ -222,12 +222,12 @@ package struct JSONParser {
     if let scalar = Unicode.Scalar(unit) { return scalar }
     guard unit < 0xDC00, offset + 1 < bytes.count, bytes[offset] == UInt8(ascii: "\\"),
       bytes[offset + 1] == UInt8(ascii: "u")
-    else { throw error("half of a surrogate pair in a string") }
+    else { throw error("an unpaired surrogate in a string") }
     offset += 2
     let low = try hexadecimal()
     guard (0xDC00...0xDFFF).contains(low),
       let scalar = Unicode.Scalar(0x10000 + (unit - 0xD800) << 10 + (low - 0xDC00))
-    else { throw error("half of a surrogate pair in a string") }
+    else { throw error("an unpaired surrogate in a string") }
     return scalar
   }
 

@@ -57,7 +57,7 @@ extension YAMLNode {
       changed = YAMLNode(
         content: .mapping([Entry(key: key, keyOrigin: origin, value: new)]), origin: origin)
     case .scalar:
-      throw refused("there is no field '\(key)' below a single value", "set the value itself")
+      throw refused("there is no field '\(key)' inside a single value", "set the value itself")
     }
     return changed
   }

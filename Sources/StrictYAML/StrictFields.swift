@@ -94,9 +94,9 @@ package struct Field {
     guard let text = node.text else {
       guard !node.isNull else { throw error("is empty", remedy) }
       if case .mapping = node.content {
-        throw error("expected a text, found a mapping", "put a text with a colon in quotes")
+        throw error("expected text, found a mapping", "put text with a colon in quotes")
       }
-      throw error("expected a text, found \(node.kind)", remedy)
+      throw error("expected text, found \(node.kind)", remedy)
     }
     return String(text.reversed().drop { $0 == "\n" }.reversed())
   }

@@ -92,7 +92,7 @@ extension YAMLNode {
     }
     left -= 1
     guard left >= 0 else {
-      throw refused(node, "more than \(maximumNodes) values with its aliases", "write the values out")
+      throw refused(node, "more than \(maximumNodes) values with aliases expanded", "write the values out")
     }
     switch node {
     case .scalar(let scalar):
@@ -109,17 +109,17 @@ extension YAMLNode {
       var keys: Set<String> = []
       for (key, value) in mapping {
         guard case .scalar(let name) = key else {
-          throw refused(key, "a key that is not a single word", "use the fields' names as keys")
+          throw refused(key, "a key that is not a single value", "use the fields' names as keys")
         }
         guard keys.insert(name.string).inserted else {
-          throw refused(key, "the key '\(name.string)' stands twice in one mapping", "remove one of them")
+          throw refused(key, "the key '\(name.string)' is duplicated in a mapping", "remove one of them")
         }
         let converted = try convert(value, file: file, override: override, left: &left)
         entries.append(Entry(key: name.string, keyOrigin: origin(key), value: converted))
       }
       return YAMLNode(content: .mapping(entries), origin: origin(node))
     case .alias:
-      throw refused(node, "an alias that stands for nothing", "write the value out")
+      throw refused(node, "an undefined alias", "write the value out")
     }
   }
 
@@ -141,7 +141,7 @@ extension YAMLNode {
       )
     case .duplicatedKeysInMapping(let keys, let context):
       line = context.mark.line
-      problem = "the key \(keys.map { "'\($0)'" }.joined(separator: ", ")) stands twice in one mapping"
+      problem = "the key \(keys.map { "'\($0)'" }.joined(separator: ", ")) is duplicated in a mapping"
       remedy = "remove one of them"
     default:
       (line, problem, remedy) = (nil, "not valid YAML: \(error)", "correct the YAML")

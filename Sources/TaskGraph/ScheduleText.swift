@@ -1,3 +1,5 @@
+import TextTables
+
 /// Formats the schedule as readable tables.
 extension PhaseSchedule {
   /// The settings; each task's level and columns; which tasks can train in parallel; and the columns that
@@ -14,7 +16,7 @@ extension PhaseSchedule {
       ]
     }
     var sections = [
-      settings, Self.table(["Level", "Task", "Columns", "Parents", "Sees"], tasks),
+      settings, TextTable.aligned([["Level", "Task", "Columns", "Parents", "Sees"]] + tasks),
     ]
     let sideBySide = graph.levels.indices.compactMap { sideBySideLine(level: $0 + 1) }
     if !sideBySide.isEmpty { sections.append(sideBySide.joined(separator: "\n")) }
@@ -47,7 +49,7 @@ extension PhaseSchedule {
         columnRanges(phase.masked),
       ]
     }
-    let table = Self.table(["Phase", "Level", "Task", "Trains", "Freezes", "Masks"], rows)
+    let table = TextTable.aligned([["Phase", "Level", "Task", "Trains", "Freezes", "Masks"]] + rows)
     return rounds == 1 ? table : table + "\n(the same in each of the \(rounds) rounds)"
   }
 
@@ -56,7 +58,7 @@ extension PhaseSchedule {
     let groups = independentGroups(level: level)
     guard graph.levels[level - 1].count > 1 else { return nil }
     guard groups.count > 1 else {
-      return "Level \(level): trains one task after the other, they refine columns they share."
+      return "Level \(level): tasks train one after the other, because they refine shared columns."
     }
     let parts = groups.map { $0.map(Self.oneLine).joined(separator: " then ") }
     return "Level \(level): can train side by side: \(parts.joined(separator: " | "))."
@@ -70,19 +72,5 @@ extension PhaseSchedule {
 
   private static func oneLine(_ text: String) -> String {
     String(text.map { $0.isNewline || $0 == "\t" ? " " : $0 })
-  }
-
-  /// Formats left-aligned columns, two spaces apart, without trailing spaces.
-  private static func table(_ header: [String], _ rows: [[String]]) -> String {
-    let lines = [header] + rows
-    let widths = header.indices.map { column in lines.map { $0[column].count }.max() ?? 0 }
-    return lines.map { cells in
-      var line = ""
-      for (i, cell) in cells.enumerated() {
-        line += cell
-        if i < cells.count - 1 { line += String(repeating: " ", count: widths[i] - cell.count + 2) }
-      }
-      return line
-    }.joined(separator: "\n")
   }
 }

@@ -51,10 +51,10 @@ package enum TaskGraphError: Error, Sendable, Equatable {
     case .cycle(let names):
       "the tasks form a cycle: \(names.joined(separator: " -> "))"
     case .rankDoesNotDivide(let rank, let tasks, _):
-      "rank \(rank) does not divide by \(tasks) tasks"
+      "rank \(rank) does not divide evenly among \(tasks) tasks"
     case .remainderDoesNotDivide(let rank, let given, let tasks, _):
-      "rank \(rank) less the \(given) given to single tasks leaves \(rank - given), which cannot be shared "
-        + "equally among the tasks without one (\(tasks.joined(separator: ", ")))"
+      "rank \(rank) minus the \(given) given to single tasks leaves \(rank - given), which does not divide "
+        + "evenly among the tasks without a rank (\(tasks.joined(separator: ", ")))"
     case .rankSum(let sum, let rank):
       "the ranks of the tasks add up to \(sum), but the total rank is \(rank)"
     case .rankOutOfRange(let task, let rank):
@@ -63,7 +63,7 @@ package enum TaskGraphError: Error, Sendable, Equatable {
     case .frozenRatioOutOfRange(let ratio):
       "the frozen ratio \(ratio) is outside 0...1"
     case .roundsOutOfRange(let rounds):
-      "\(rounds) rounds are outside 1...\(PhaseSchedule.maximumRounds)"
+      "\(rounds) rounds is outside 1...\(PhaseSchedule.maximumRounds)"
     case .importanceNotFinite(let column):
       "the importance of rank column \(column) is not a finite number"
     }

@@ -42,15 +42,15 @@ package final class CPUDevice: ComputeDevice {
 
   /// Packs the row-major float32 values that `fill` writes into the fastest layout for matrix products.
   package func freeze(
-    outputs: Int, inputs: Int, use: FrozenUse,
+    outputs: Int, inputs: Int, use: PackedUse,
     fill: (UnsafeMutablePointer<Float>) throws -> Void
-  ) rethrows -> any FrozenMatrix {
+  ) rethrows -> any PackedMatrix {
     let plain = UnsafeMutablePointer<Float>.allocate(capacity: outputs * inputs)
     defer { plain.deallocate() }
     try fill(plain)
     if emulatesBFloat16 { ck_kernels().pointee.roundToBFloat16(plain, count: outputs * inputs) }
     OpenMP.useThreads(1)
-    return CPUFrozenMatrix(plain, outputs: outputs, inputs: inputs, type: weightType, use: use)
+    return CPUPackedMatrix(plain, outputs: outputs, inputs: inputs, type: weightType, use: use)
   }
 
   /// With float32, a merged weight keeps small additions to its value; bfloat16 would round them away.
@@ -93,13 +93,13 @@ package final class CPUDevice: ComputeDevice {
 }
 
 /// W packed for `x Wᵀ` and, if requested, for `dy W`.
-final class CPUFrozenMatrix: FrozenMatrix {
+final class CPUPackedMatrix: PackedMatrix {
   let outputs: Int
   let inputs: Int
   let forward: PackedOperand
   let backward: PackedOperand?
 
-  init(_ plain: UnsafeMutablePointer<Float>, outputs: Int, inputs: Int, type: ElementType, use: FrozenUse) {
+  init(_ plain: UnsafeMutablePointer<Float>, outputs: Int, inputs: Int, type: ElementType, use: PackedUse) {
     self.outputs = outputs
     self.inputs = inputs
     forward = PackedOperand(

@@ -6,7 +6,7 @@ import CKernels
 
 // The language-model head, computed in chunks of the vocabulary so that the logits of a chunk stay in cache.
 extension CPUOperations {
-  func logits(_ x: Matrix, head: [any FrozenMatrix], into logits: Matrix) {
+  func logits(_ x: Matrix, head: [any PackedMatrix], into logits: Matrix) {
     var column = 0
     for chunk in head {
       let part = scratch(.logits, rows: x.rows, columns: chunk.outputs, type: .float32)
@@ -17,7 +17,7 @@ extension CPUOperations {
     precondition(column == logits.columns, "logits: the head has \(column) rows, not \(logits.columns)")
   }
 
-  func tokenScores(_ x: Matrix, head: [any FrozenMatrix], tokens: [Int32]) -> [TokenScore] {
+  func tokenScores(_ x: Matrix, head: [any PackedMatrix], tokens: [Int32]) -> [TokenScore] {
     let statistics = HeadStatistics(self, rows: x.rows, chunks: head.count)
     let targets = forward(x, head: head, tokens: tokens, exponentials: nil, statistics)
     return (0..<x.rows).map { row in
@@ -28,7 +28,7 @@ extension CPUOperations {
   }
 
   func crossEntropy(
-    _ x: Matrix, head: [any FrozenMatrix], tokens: [Int32], scale: Float, dx: Matrix
+    _ x: Matrix, head: [any PackedMatrix], tokens: [Int32], scale: Float, dx: Matrix
   ) -> Double {
     guard x.rows > 0 else { return 0 }
     let vocabulary = head.reduce(0) { $0 + $1.outputs }
@@ -67,7 +67,7 @@ extension CPUOperations {
 
   /// Runs the chunks forward and returns the logit of each row's label.
   private func forward(
-    _ x: Matrix, head: [any FrozenMatrix], tokens: [Int32], exponentials: Matrix?,
+    _ x: Matrix, head: [any PackedMatrix], tokens: [Int32], exponentials: Matrix?,
     _ statistics: HeadStatistics
   ) -> [Float] {
     let vocabulary = head.reduce(0) { $0 + $1.outputs }

@@ -146,12 +146,12 @@ final class CPUOperations: TensorOperations {
       source: a.address, weights: b.address, packed: nil, destination: c.address)
   }
 
-  func project(_ x: Matrix, _ weight: any FrozenMatrix, into y: Matrix, accumulate: Bool) {
+  func project(_ x: Matrix, _ weight: any PackedMatrix, into y: Matrix, accumulate: Bool) {
     let frozen = cpu(weight)
     multiply(x, frozen.forward, k: frozen.inputs, n: frozen.outputs, into: y, accumulate: accumulate)
   }
 
-  func projectBackward(_ dy: Matrix, _ weight: any FrozenMatrix, into dx: Matrix, accumulate: Bool) {
+  func projectBackward(_ dy: Matrix, _ weight: any PackedMatrix, into dx: Matrix, accumulate: Bool) {
     let frozen = cpu(weight)
     guard let backward = frozen.backward else {
       preconditionFailure("projectBackward: the weight was frozen for forward use only")
@@ -159,8 +159,8 @@ final class CPUOperations: TensorOperations {
     multiply(dy, backward, k: frozen.outputs, n: frozen.inputs, into: dx, accumulate: accumulate)
   }
 
-  func cpu(_ weight: any FrozenMatrix) -> CPUFrozenMatrix {
-    guard let frozen = weight as? CPUFrozenMatrix else {
+  func cpu(_ weight: any PackedMatrix) -> CPUPackedMatrix {
+    guard let frozen = weight as? CPUPackedMatrix else {
       preconditionFailure("a frozen matrix of another device")
     }
     return frozen

@@ -5,7 +5,7 @@
 // give the shape of each matrix.
 
 /// A packed weight `[outputs, inputs]`: it never changes and has the device's fastest layout for products.
-package protocol FrozenMatrix: AnyObject, Sendable {
+package protocol PackedMatrix: AnyObject, Sendable {
   /// The number of rows of W.
   var outputs: Int { get }
   /// The number of columns of W.
@@ -15,7 +15,7 @@ package protocol FrozenMatrix: AnyObject, Sendable {
 }
 
 /// The products for which a weight is packed.
-package enum FrozenUse: Sendable {
+package enum PackedUse: Sendable {
   /// Only `x Wᵀ`.
   case forward
   /// `x Wᵀ` and `dy W`.
@@ -30,9 +30,9 @@ package protocol ComputeDevice: Sendable {
   var workerCount: Int { get }
   /// Packs a weight; `fill` writes its `[outputs, inputs]` float32 values, row-major.
   func freeze(
-    outputs: Int, inputs: Int, use: FrozenUse,
+    outputs: Int, inputs: Int, use: PackedUse,
     fill: (UnsafeMutablePointer<Float>) throws -> Void
-  ) rethrows -> any FrozenMatrix
+  ) rethrows -> any PackedMatrix
   /// Whether packed weights are stored precisely enough to add small numbers to their values: true for
   /// float32.
   var storesSums: Bool { get }
@@ -208,9 +208,9 @@ package protocol TensorOperations: AnyObject {
     _ a: Matrix, transposed aTransposed: Bool, _ b: Matrix, transposed bTransposed: Bool, into c: Matrix,
     accumulate: Bool)
   /// `y = x Wᵀ`: x `[rows, inputs]`, y `[rows, outputs]`, both dense.
-  func project(_ x: Matrix, _ weight: any FrozenMatrix, into y: Matrix, accumulate: Bool)
+  func project(_ x: Matrix, _ weight: any PackedMatrix, into y: Matrix, accumulate: Bool)
   /// `dx = dy W`: dy `[rows, outputs]`, dx `[rows, inputs]`, both dense.
-  func projectBackward(_ dy: Matrix, _ weight: any FrozenMatrix, into dx: Matrix, accumulate: Bool)
+  func projectBackward(_ dy: Matrix, _ weight: any PackedMatrix, into dx: Matrix, accumulate: Bool)
 
   // MARK: Elementwise
 
@@ -261,13 +261,13 @@ package protocol TensorOperations: AnyObject {
   // MARK: Head
 
   /// The logits of hidden states: x `[rows, hidden]` -> logits `[rows, vocabulary]` float32.
-  func logits(_ x: Matrix, head: [any FrozenMatrix], into logits: Matrix)
+  func logits(_ x: Matrix, head: [any PackedMatrix], into logits: Matrix)
   /// For each row of x `[rows, hidden]`: the log-probability of `tokens[row]`, and whether it is the most
   /// probable token. `head` is split into chunks of the vocabulary.
-  func tokenScores(_ x: Matrix, head: [any FrozenMatrix], tokens: [Int32]) -> [TokenScore]
+  func tokenScores(_ x: Matrix, head: [any PackedMatrix], tokens: [Int32]) -> [TokenScore]
   /// Cross-entropy with one label per row, forward and backward. Returns the sum over the rows of
   /// `-log p(tokens[row])` and writes dx `[rows, hidden]` float32 = `scale` times the gradient of that sum
   /// with respect to x.
-  func crossEntropy(_ x: Matrix, head: [any FrozenMatrix], tokens: [Int32], scale: Float, dx: Matrix)
+  func crossEntropy(_ x: Matrix, head: [any PackedMatrix], tokens: [Int32], scale: Float, dx: Matrix)
     -> Double
 }

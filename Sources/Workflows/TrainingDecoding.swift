@@ -30,7 +30,7 @@ extension Workflow.LoRA {
     for item in items {
       let projection = try item.choice(Projection.self)
       guard !chosen.contains(projection) else {
-        throw item.error("'\(projection.rawValue)' stands twice", "list it once")
+        throw item.error("'\(projection.rawValue)' is listed twice", "list it once")
       }
       chosen.append(projection)
     }
@@ -102,7 +102,7 @@ extension Workflow.Training {
     minimumRateRatio = try share(
       "minimumRateRatio", "give a share of the learning rate, such as 0.1", default: 0.1)
     weightDecay =
-      try fields["weightDecay"]?.number("below 0", "use 0 or a finite number above it") { $0 >= 0 } ?? 0
+      try fields["weightDecay"]?.number("below 0", "use a finite number, 0 or above") { $0 >= 0 } ?? 0
     (beta1, beta2) = try fields["betas"].map(Self.betas) ?? (0.9, 0.999)
     epsilon = try positive("epsilon", default: 1e-8)
     clipNorm = try fields["clipNorm"].map(Self.clipNorm) ?? 1
@@ -131,7 +131,7 @@ extension Workflow.Training {
     let remedy = "give a share between 0 (refine all prerequisite columns) and 1 (freeze all)"
     let initial = try adaptive["initial"]?.share(remedy) ?? 0.5
     let tolerance =
-      try adaptive["tolerance"]?.number("below 0", "use 0 or a small share above it, such as 0.05") {
+      try adaptive["tolerance"]?.number("below 0", "use 0 or a small positive share, such as 0.05") {
         $0 >= 0
       }
       ?? 0.05
@@ -176,7 +176,7 @@ extension Workflow.Training {
 
   private static func clipNorm(_ field: Field) throws(FieldError) -> Double? {
     if field.node.isNull { return nil }
-    let norm = try field.number("below 0", "use a finite number above 0, or 0 to switch clipping off") {
+    let norm = try field.number("below 0", "use a finite number above 0, or 0 to disable clipping") {
       $0 >= 0
     }
     return norm == 0 ? nil : norm

@@ -7,7 +7,7 @@ import TaskGraph
 /// complete and valid. Two workflows are equal if their canonical texts are equal, wherever their files are.
 package struct Workflow: Sendable {
   /// One task: a type of question that the model learns to answer.
-  package struct Task: Sendable, Hashable {
+  package struct TaskDefinition: Sendable, Hashable {
     /// The task's name: letters, digits, `_`, `-`, and spaces between them. Required.
     package let name: String
     /// The instruction to the model. Required.
@@ -45,7 +45,7 @@ package struct Workflow: Sendable {
   /// empty text is an empty system prompt.
   package let system: String?
   /// The tasks, in file order. At least one.
-  package let tasks: [Task]
+  package let tasks: [TaskDefinition]
   /// The adapter.
   package let lora: LoRA
   /// How the adapter is trained.
@@ -66,7 +66,8 @@ package struct Workflow: Sendable {
   package let overrides: [String]
 
   init(
-    name: String, model: String, data: String, system: String?, tasks: [Task], lora: LoRA, training: Training,
+    name: String, model: String, data: String, system: String?, tasks: [TaskDefinition], lora: LoRA,
+    training: Training,
     graph: TaskDependencyGraph, rankBlocks: RankBlocks, phaseSchedule: PhaseSchedule, file: String,
     source: String, overrides: [String]
   ) {
@@ -96,7 +97,7 @@ package struct Workflow: Sendable {
   }
 
   /// The task with a name; `nil` if there is none.
-  package func task(_ name: String) -> Task? { tasks.first { $0.name == name } }
+  package func task(_ name: String) -> TaskDefinition? { tasks.first { $0.name == name } }
 }
 
 extension Workflow: Hashable {

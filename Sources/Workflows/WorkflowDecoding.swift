@@ -55,13 +55,13 @@ extension Workflow {
 
 /// The decoded `tasks` list and its graph.
 private struct TaskList {
-  let tasks: [Workflow.Task]
+  let tasks: [Workflow.TaskDefinition]
   let graph: TaskDependencyGraph
   private let fields: [StrictFields]
 
   init(_ list: Field) throws(FieldError) {
     let items = try list.list("- name: ...")
-    var tasks: [Workflow.Task] = []
+    var tasks: [Workflow.TaskDefinition] = []
     var fields: [StrictFields] = []
     for item in items {
       let own = try Self.fields(of: item, in: list)
@@ -90,22 +90,22 @@ private struct TaskList {
       known: ["name", "instruction", "inputs", "parents", "question", "options", "rank", "steps", "maxSteps"])
   }
 
-  private static func task(_ fields: StrictFields) throws(FieldError) -> Workflow.Task {
+  private static func task(_ fields: StrictFields) throws(FieldError) -> Workflow.TaskDefinition {
     let nameRemedy = "give the task a name"
     let name = try fields.required("name", nameRemedy).text(nameRemedy)
     guard name.allSatisfy({ $0.isLetter || $0.isNumber || " _-".contains($0) }), trimmed(name) == name else {
       throw fields.error(
-        "name", "'\(name)' cannot name a task",
+        "name", "'\(name)' is not a valid task name",
         "use letters, digits, '_' and '-', and spaces only between them")
     }
-    let instructionRemedy = "say what the model is to do"
+    let instructionRemedy = "say what the model is asked to do"
     let instruction = try fields.required("instruction", instructionRemedy).text(instructionRemedy)
     let inputs = try fields["inputs"]?.list("[scene, weather]") ?? []
     var shown: [String] = []
     for input in inputs {
       let name = try input.text("name an input of the episodes")
       guard !shown.contains(name) else {
-        throw input.error("the input '\(name)' stands twice", "list it once")
+        throw input.error("the input '\(name)' is listed twice", "list it once")
       }
       shown.append(name)
     }
@@ -113,7 +113,7 @@ private struct TaskList {
     for parent in try fields["parents"]?.list("[perceive]") ?? [] {
       parents.append(try parent.text("name a task"))
     }
-    return Workflow.Task(
+    return Workflow.TaskDefinition(
       name: name, instruction: instruction, inputs: shown, parents: parents,
       question: try fields["question"].flatMap { field throws(FieldError) in
         field.node.isNull ? nil : try field.text("write what is asked in every episode")
@@ -132,14 +132,14 @@ private struct TaskList {
     for item in try field.list("[brake, drive on]") {
       let option = try item.text("write an option")
       guard !options.contains(option) else {
-        throw item.error("the option '\(option)' is there twice", "make the options different")
+        throw item.error("the option '\(option)' is listed twice", "make the options different")
       }
       options.append(option)
     }
-    guard Workflow.Task.optionCounts.contains(options.count) else {
-      let counts = Workflow.Task.optionCounts
+    guard Workflow.TaskDefinition.optionCounts.contains(options.count) else {
+      let counts = Workflow.TaskDefinition.optionCounts
       throw field.error(
-        "\(options.count) options cannot be asked about",
+        "a question cannot have \(options.count) options",
         "give \(counts.lowerBound) to \(counts.upperBound), or leave 'options' out for free text")
     }
     return options
@@ -167,7 +167,7 @@ private struct TaskList {
 
   /// A graph error with the line and the field that it concerns.
   private static func located(
-    _ error: TaskGraphError, _ list: Field, _ tasks: [Workflow.Task], _ fields: [StrictFields]
+    _ error: TaskGraphError, _ list: Field, _ tasks: [Workflow.TaskDefinition], _ fields: [StrictFields]
   ) -> FieldError {
     func at(_ task: String, _ key: String, item: String? = nil) -> FieldError {
       guard let place = tasks.lastIndex(where: { $0.name == task }) else {

@@ -65,7 +65,7 @@ struct ThroughputCommand: ParsableCommand {
         "--length: \(length) tokens do not fit the context of \(context); give a smaller number")
     }
     let stage = try LlamaStage(weights, device: device, contextLength: length)
-    let sites = AdapterSite.all(stage.configuration, layers: stage.layers, targets: Set(Projection.allCases))
+    let sites = TargetModule.all(stage.configuration, layers: stage.layers, targets: Set(Projection.allCases))
     let adapter = LoRAAdapter(sites: sites, rank: rank, scale: 2, seed: seed)
     var options = TrainingOptions()
     options.microBatchTokens = microBatch

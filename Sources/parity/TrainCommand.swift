@@ -2,6 +2,7 @@ import ArgumentParser
 import Checkpoint
 import ContextLoRA
 import Foundation
+import ReferenceReplay
 import SafeFiles
 
 struct TrainCommand: ParsableCommand {

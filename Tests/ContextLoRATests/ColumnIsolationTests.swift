@@ -47,7 +47,7 @@ struct ColumnIsolationTests {
     }
     let seen = tiny.schedule.viewColumns(of: "b")
     #expect(seen == [0, 1, 2, 3])
-    let view = AdapterView(
+    let view = DeviceAdapter(
       adapter, columns: .inference(seen), configuration: tiny.stage.configuration, device: tiny.stage.device)
     let logits = try tiny.stage.allLogits([1, 2, 3], adapter: view)
     #expect(logits.allSatisfy { $0.allSatisfy(\.isFinite) })

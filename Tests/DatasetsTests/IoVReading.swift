@@ -33,7 +33,7 @@ struct IoVReading {
     return try #require(agent(in: clause))
   }
 
-  /// What `agent` does next.
+  /// The prediction for `agent`.
   func prediction(of agent: String) throws -> String {
     let clauses = try clauses("motion")
     let clause = try #require(clauses.first { self.agent(in: $0) == agent })

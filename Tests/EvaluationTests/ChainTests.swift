@@ -88,7 +88,7 @@ struct ChainTests {
     let adapter = tiny.adapter()
     let views = ["a": tiny.view(adapter, [0, 1]), "b": tiny.view(adapter, [0, 1, 2, 3])]
     let episodes = TinyModel.episodes(30)
-    func answers(_ task: String, _ view: AdapterView?) throws -> [TaskAnswer] {
+    func answers(_ task: String, _ view: DeviceAdapter?) throws -> [TaskAnswer] {
       try predictor.answers(
         task: task, episodes: episodes,
         parentAnswers: episodes.map { task == "a" ? [:] : $0.goldAnswers(of: ["a"]) }, view: view)

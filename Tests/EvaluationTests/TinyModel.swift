@@ -55,7 +55,7 @@ struct TinyModel {
 
   /// An adapter that changes the model's answers; each task of the workflow owns two of its columns.
   func adapter() -> LoRAAdapter {
-    let sites = AdapterSite.all(stage.configuration, layers: stage.layers, targets: Set(Projection.allCases))
+    let sites = TargetModule.all(stage.configuration, layers: stage.layers, targets: Set(Projection.allCases))
     var adapter = LoRAAdapter(sites: sites, rank: 8, scale: 1, seed: 3)
     var generator = SeededGenerator(seed: 11)
     for site in adapter.pairs.indices {
@@ -66,8 +66,8 @@ struct TinyModel {
     return adapter
   }
 
-  func view(_ adapter: LoRAAdapter, _ columns: [Int]) -> AdapterView {
-    AdapterView(
+  func view(_ adapter: LoRAAdapter, _ columns: [Int]) -> DeviceAdapter {
+    DeviceAdapter(
       adapter, columns: .inference(columns), configuration: stage.configuration, device: stage.device)
   }
 

@@ -19,17 +19,17 @@ struct EmulatedModelTests {
 
   private func pass(_ device: CPUDevice) throws -> Pass {
     let stage = try LlamaStage(ModelFiles.open(Fixtures.url("logits/gqa-tied").path).weights, device: device)
-    let sites = AdapterSite.all(stage.configuration, layers: stage.layers, targets: Set(Projection.allCases))
+    let sites = TargetModule.all(stage.configuration, layers: stage.layers, targets: Set(Projection.allCases))
     var adapter = LoRAAdapter(sites: sites, rank: 4, scale: 1.5, seed: 4)
     for site in adapter.pairs.indices {
       for index in adapter.pairs[site].b.indices {
         adapter.pairs[site].b[index] = Float(index % 7 - 3) * 0.05
       }
     }
-    let view = AdapterView(
+    let view = DeviceAdapter(
       adapter, columns: ColumnView(frozen: [0], trainable: [1, 3]), configuration: stage.configuration,
       device: device)
-    let engine = GradientEngine(stage, adapter: view, rows: 16)
+    let engine = GradientAccumulator(stage, adapter: view, rows: 16)
     let loss = try engine.step([PackedBatch(sequences)], scale: 1)
     var gradient = [Float](repeating: 0, count: view.layout.count)
     gradient.withUnsafeMutableBufferPointer {

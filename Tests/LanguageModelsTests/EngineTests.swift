@@ -13,7 +13,7 @@ struct EngineTests {
   }
 
   private func adapter(_ stage: LlamaStage) -> LoRAAdapter {
-    let sites = AdapterSite.all(stage.configuration, layers: stage.layers, targets: Set(Projection.allCases))
+    let sites = TargetModule.all(stage.configuration, layers: stage.layers, targets: Set(Projection.allCases))
     var adapter = LoRAAdapter(sites: sites, rank: 6, scale: 1.5, seed: 4)
     var generator = SeededGenerator(seed: 9)
     for site in adapter.pairs.indices {
@@ -33,7 +33,7 @@ struct EngineTests {
   @Test("many requests a pass give what each gives alone, and what plain logits give")
   func scorer() throws {
     let stage = try stage()
-    let view = AdapterView(
+    let view = DeviceAdapter(
       adapter(stage), columns: .inference([0, 2, 5]), configuration: stage.configuration, device: stage.device
     )
     var generator = SeededGenerator(seed: 1)
@@ -59,11 +59,11 @@ struct EngineTests {
   @Test("token by token with a cache gives the logits of the whole sequence")
   func generator() throws {
     let stage = try stage()
-    let view = AdapterView(
+    let view = DeviceAdapter(
       adapter(stage), columns: .inference([1, 3]), configuration: stage.configuration, device: stage.device)
     let tokens: [Int32] = [4, 90, 17, 17, 3, 66, 21]
     let whole = try stage.allLogits(tokens, adapter: view)
-    let cached = Generator(stage, adapter: view, capacity: 16)
+    let cached = TextGenerator(stage, adapter: view, capacity: 16)
     var last = try cached.feed(Array(tokens.prefix(3)))
     for (index, token) in tokens.enumerated().dropFirst(3) {
       let difference = zip(last, whole[index - 1]).map { abs($0 - $1) }.max() ?? .infinity
@@ -83,12 +83,12 @@ struct EngineTests {
       TokenSequence(prompt: [81, 3], completion: [1, 1, 60]),
     ]
     func loss(_ adapter: LoRAAdapter) throws -> Double {
-      let view = AdapterView(
+      let view = DeviceAdapter(
         adapter, columns: columns, configuration: stage.configuration, device: stage.device)
-      return try GradientEngine(stage, adapter: view, rows: 16).step([PackedBatch(sequences)], scale: 1)
+      return try GradientAccumulator(stage, adapter: view, rows: 16).step([PackedBatch(sequences)], scale: 1)
     }
-    let view = AdapterView(base, columns: columns, configuration: stage.configuration, device: stage.device)
-    let engine = GradientEngine(stage, adapter: view, rows: 16)
+    let view = DeviceAdapter(base, columns: columns, configuration: stage.configuration, device: stage.device)
+    let engine = GradientAccumulator(stage, adapter: view, rows: 16)
     _ = try engine.step(sequences.map { PackedBatch([$0]) }, scale: 1)
     let layout = view.layout
     let operations = stage.device.makeOperations(threads: 1)

@@ -13,7 +13,7 @@ struct FirstLayerTests {
     let layers = stage.configuration.layerCount
     for first in 1..<layers {
       func adapter(_ range: Range<Int>) -> LoRAAdapter {
-        let sites = AdapterSite.all(
+        let sites = TargetModule.all(
           stage.configuration, layers: range, targets: Set(Projection.allCases))
         var adapter = LoRAAdapter(sites: sites, rank: 4, scale: 1.5, seed: 4)
         for (place, site) in sites.enumerated() where site.layer >= first {
@@ -37,16 +37,16 @@ struct FirstLayerTests {
   }
 
   private func gradients(_ stage: LlamaStage, _ adapter: LoRAAdapter) throws
-    -> (loss: Double, bySite: [AdapterSite: [Float]])
+    -> (loss: Double, bySite: [TargetModule: [Float]])
   {
-    let view = AdapterView(
+    let view = DeviceAdapter(
       adapter, columns: ColumnView(frozen: [0], trainable: [1, 3]), configuration: stage.configuration,
       device: stage.device)
     let batch = PackedBatch([
       TokenSequence(prompt: [5, 9, 40, 2], completion: [7, 30]),
       TokenSequence(prompt: [81, 3], completion: [1, 1, 60]),
     ])
-    let engine = GradientEngine(stage, adapter: view, rows: 16)
+    let engine = GradientAccumulator(stage, adapter: view, rows: 16)
     let loss = try engine.step([batch], scale: 1)
     var flat = [Float](repeating: 0, count: view.layout.count)
     flat.withUnsafeMutableBufferPointer {

@@ -12,14 +12,14 @@ struct OutputRowsTests {
   func gradient(type: ElementType) throws {
     let stage = try LlamaStage(
       ModelFiles.open(Fixtures.url("logits/gqa-tied").path).weights, device: CPUDevice(computeType: type))
-    let sites = AdapterSite.all(stage.configuration, layers: stage.layers, targets: Set(Projection.allCases))
+    let sites = TargetModule.all(stage.configuration, layers: stage.layers, targets: Set(Projection.allCases))
     var adapter = LoRAAdapter(sites: sites, rank: 4, scale: 1.5, seed: 4)
     for site in adapter.pairs.indices {
       for index in adapter.pairs[site].b.indices {
         adapter.pairs[site].b[index] = Float(index % 7 - 3) * 0.05
       }
     }
-    let view = AdapterView(
+    let view = DeviceAdapter(
       adapter, columns: ColumnView(frozen: [0], trainable: [1, 3]), configuration: stage.configuration,
       device: stage.device)
     let batch = PackedBatch([
@@ -36,7 +36,8 @@ struct OutputRowsTests {
     #expect(largest > 0.01 && difference < tolerance * largest, "\(difference) of \(largest)")
   }
 
-  private func run(_ stage: LlamaStage, _ view: AdapterView, _ batch: PackedBatch, outputRows: [Int]?) throws
+  private func run(_ stage: LlamaStage, _ view: DeviceAdapter, _ batch: PackedBatch, outputRows: [Int]?)
+    throws
     -> (loss: Double, gradient: [Float])
   {
     let worker = StageWorker(stage, rows: batch.rowCount, adapter: view)

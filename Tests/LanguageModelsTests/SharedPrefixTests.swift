@@ -56,7 +56,7 @@ struct SharedPrefixTests {
   func gradient() throws {
     let stage = try LlamaStage(
       ModelFiles.open(Fixtures.url("logits/gqa-tied").path).weights, device: CPUDevice(computeType: .float32))
-    let sites = AdapterSite.all(stage.configuration, layers: stage.layers, targets: Set(Projection.allCases))
+    let sites = TargetModule.all(stage.configuration, layers: stage.layers, targets: Set(Projection.allCases))
     var adapter = LoRAAdapter(sites: sites, rank: 4, scale: 1.5, seed: 4)
     var generator = SeededGenerator(seed: 9)
     for site in adapter.pairs.indices {
@@ -64,14 +64,14 @@ struct SharedPrefixTests {
         adapter.pairs[site].b[index] = Float(generator.unit() - 0.5) * 0.2
       }
     }
-    let view = AdapterView(
+    let view = DeviceAdapter(
       adapter, columns: ColumnView(frozen: [0], trainable: [1, 3]), configuration: stage.configuration,
       device: stage.device)
     let sequences = [[11, 12], [13], [11, 12, 14], [80, 81, 82, 83, 84, 85]].map {
       TokenSequence(prompt: Self.instruction + $0, completion: [60, 61, 62])
     }
     func run(_ batches: [PackedBatch]) throws -> (loss: Double, gradient: [Float]) {
-      let engine = GradientEngine(stage, adapter: view, rows: 96)
+      let engine = GradientAccumulator(stage, adapter: view, rows: 96)
       let loss = try engine.step(batches, scale: 1)
       var gradient = [Float](repeating: 0, count: view.layout.count)
       gradient.withUnsafeMutableBufferPointer {

@@ -7,7 +7,7 @@ import Transport
   private let ranks = InProcessTransport.job(size: 2)
 
   /// A message that the first of two stages, or of two replicas, receives from the other one.
-  private func received(_ payload: ContextGear.Operation.Payload) throws -> ContextGear.Operation {
+  private func received(_ payload: ContextGear.StageOperation.Payload) throws -> ContextGear.StageOperation {
     let shape = ModelShape(
       layers: 2, hidden: 10, heads: 1, keyValueHeads: 1, headDimension: 10, feedForward: 10, vocabulary: 10,
       rank: 1)
@@ -37,7 +37,7 @@ import Transport
   }
 
   /// What arrives of a message with so many bytes, where there is room for 64.
-  private func receive(_ payload: ContextGear.Operation.Payload, bytes: Int) throws -> Int {
+  private func receive(_ payload: ContextGear.StageOperation.Payload, bytes: Int) throws -> Int {
     let operation = try received(payload)
     var inbox = Inbox(StageLink(ranks[0], deadline: 1), [operation]) { _ in MessageBuffer(count: 64) }
     ranks[1].send(MessageBuffer(count: bytes), to: 0, tag: Tag(Int(operation.message)))

@@ -279,7 +279,7 @@ private struct Outcome: Equatable, Sendable {
   func plannedMemoryIsEnough(_ first: Int, _ layers: Range<Int>) throws {
     let tiny = try TinyWorkflow(frozenRatio: 1, layers: layers, firstLayer: first)
     let (stage, rows) = (tiny.stage, 32)
-    let view = AdapterView(
+    let view = DeviceAdapter(
       tiny.adapter, columns: ColumnView(frozen: [], trainable: Array(0..<8)),
       configuration: stage.configuration, device: stage.device)
     let inFlight = 3
@@ -311,7 +311,7 @@ private struct Outcome: Equatable, Sendable {
       + (layers.lowerBound == 0 ? shape.embeddingBytes : 0)
       + (layers.upperBound == shape.layers && !(shape.tiedHead && layers.lowerBound == 0)
         ? shape.embeddingBytes : 0)
-    let whole = AdapterSite.all(
+    let whole = TargetModule.all(
       model, layers: first..<model.layerCount, targets: Set(Projection.allCases)
     ).reduce(0) { $0 + 4 * 8 * ($1.inputs + $1.outputs) }
     let optimizer = ColumnOptimizer(tiny.adapter, view: view, settings: AdamWSettings(), device: stage.device)

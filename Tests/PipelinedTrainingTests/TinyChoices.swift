@@ -84,7 +84,9 @@ final class TinyChoices: ChoiceSamples, TaskAnswerer, ValidationEpisodes {
 
   private var heldOut: Range<Int> { 50..<90 }
 
-  func questions(task: String) -> [ScoreRequest] { heldOut.map { question(task, sample: $0, parentAnswers: [:]) } }
+  func questions(task: String) -> [ScoreRequest] {
+    heldOut.map { question(task, sample: $0, parentAnswers: [:]) }
+  }
 
   func score(task: String, _ scores: [[[TokenScore]]]) -> ValidationScore {
     var score = ValidationScore(loss: 0, correct: 0, count: heldOut.count)
@@ -107,7 +109,7 @@ final class TinyChoices: ChoiceSamples, TaskAnswerer, ValidationEpisodes {
     _ task: String, samples: [Int], parentAnswers: [[String: String]], adapter: LoRAAdapter, columns: [Int]
   ) throws -> [String] {
     guard let scorer else { return [] }
-    let view = AdapterView(
+    let view = DeviceAdapter(
       adapter, columns: .inference(columns), configuration: base.stage.configuration,
       device: base.stage.device)
     return try zip(samples, parentAnswers).map { sample, answers in

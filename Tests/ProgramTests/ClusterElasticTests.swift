@@ -55,7 +55,7 @@ extension ClusterJobs {
       }
     }
 
-    /// The given plan uses all devices.
+    /// The given plan is for all devices; after a failure, the remaining ones are planned again.
     @Test(.enabled(if: RunningTraining.faultsAreWanted)) func theGivenPlanEndsWithItsDevices() throws {
       try ClusterProject.with(devices: 3) { here in
         try here.makePlan(Self.settings)

@@ -14,7 +14,7 @@ struct HeadTests {
   let type: ElementType
   let x: HostMatrix
   let weight: HostMatrix
-  let head: [any FrozenMatrix]
+  let head: [any PackedMatrix]
 
   /// `spread` is the magnitude of x and W: the larger, the more certain the predictions.
   private init(_ type: ElementType, spread: Double = 1, seed: UInt64 = 1) {
@@ -146,7 +146,7 @@ struct HeadTests {
 }
 
 extension TensorOperations {
-  fileprivate func logProbabilities(_ x: Matrix, head: [any FrozenMatrix], tokens: [Int32]) -> [Float] {
+  fileprivate func logProbabilities(_ x: Matrix, head: [any PackedMatrix], tokens: [Int32]) -> [Float] {
     tokenScores(x, head: head, tokens: tokens).map(\.logProbability)
   }
 }

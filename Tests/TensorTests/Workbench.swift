@@ -102,7 +102,7 @@ final class Workbench {
   }
 
   /// A packed weight with the values of `host` `[outputs, inputs]`.
-  func freeze(_ host: HostMatrix, use: FrozenUse = .forwardAndBackward) -> any FrozenMatrix {
+  func freeze(_ host: HostMatrix, use: PackedUse = .forwardAndBackward) -> any PackedMatrix {
     device.freeze(outputs: host.rows, inputs: host.columns, use: use) { target in
       for (index, value) in host.values.enumerated() { target[index] = Float(value) }
     }

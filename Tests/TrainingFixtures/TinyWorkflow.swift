@@ -38,7 +38,7 @@ package final class TinyWorkflow: WorkflowSamples, TaskAnswerer {
     schedule = try PhaseSchedule(
       graph: graph, blocks: RankBlocks(tasks: graph.tasks, rank: 8), frozenRatio: frozenRatio,
       prerequisiteRule: .ancestors, freezeRule: freezeRule, rounds: rounds)
-    let sites = AdapterSite.all(
+    let sites = TargetModule.all(
       weights.configuration,
       layers: min(
         max(firstLayer, stage.layers.lowerBound), stage.layers.upperBound)..<stage.layers.upperBound,

@@ -77,7 +77,7 @@ import Workflows
     }
   }
 
-  /// Every scalar that text can contain survives, including those that YAML forbids or folds.
+  /// Every scalar that text can contain survives, including those that YAML forbids or merges.
   @Test func everyScalarSurvives() throws {
     var text = "a"
     for value in UInt32(1)...0x1_04FF {

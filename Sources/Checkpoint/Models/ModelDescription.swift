@@ -1,5 +1,6 @@
 import Foundation
 import SafeFiles
+import TextTables
 
 extension LlamaConfiguration {
   /// The configuration as lines of names and values.
@@ -12,7 +13,7 @@ extension LlamaConfiguration {
       scaling = "llama3, factor \(factor), low \(low), high \(high), original \(original)"
     case .divisors(let divisors)?: scaling = "\(divisors.count) divisors from the file"
     }
-    return TextTable.aligned(
+    return ModelTable.aligned(
       title: "Llama model",
       rows: [
         ["vocabulary", "\(vocabularySize)"], ["hidden size", "\(hiddenSize)"],
@@ -31,11 +32,11 @@ extension GGUFFile: CustomStringConvertible {
   package var description: String {
     let values = keys.map { [$0, metadata[$0].map(Self.brief) ?? ""] }
     let rows = tensors.map {
-      TextTable.TensorRow(
+      ModelTable.TensorRow(
         name: $0.name, type: $0.type.description, shape: $0.shape, bytes: $0.byteRange.count)
     }
-    return TextTable.aligned(title: "\(path): GGUF version \(version)", rows: values) + "\n"
-      + TextTable.tensors(rows)
+    return ModelTable.aligned(title: "\(path): GGUF version \(version)", rows: values) + "\n"
+      + ModelTable.tensors(rows)
   }
 
   private static func brief(_ value: GGUFValue) -> String {
@@ -51,7 +52,7 @@ extension GGUFFile: CustomStringConvertible {
     case .float32(let value): return "\(value)"
     case .float64(let value): return "\(value)"
     case .bool(let value): return "\(value)"
-    case .string(let value): return TextTable.line(value)
+    case .string(let value): return ModelTable.line(value)
     case .array(let array): return "\(array.count) × \(array.elementType)"
     }
   }
@@ -60,16 +61,16 @@ extension GGUFFile: CustomStringConvertible {
 extension SafetensorsFile: CustomStringConvertible {
   /// Metadata, tensors and totals as readable text.
   package var description: String {
-    let values = metadata.sorted { $0.key < $1.key }.map { [$0.key, TextTable.line($0.value)] }
+    let values = metadata.sorted { $0.key < $1.key }.map { [$0.key, ModelTable.line($0.value)] }
     let rows = tensors.map {
-      TextTable.TensorRow(name: $0.name, type: $0.type.rawValue, shape: $0.shape, bytes: $0.byteRange.count)
+      ModelTable.TensorRow(name: $0.name, type: $0.type.rawValue, shape: $0.shape, bytes: $0.byteRange.count)
     }
-    return TextTable.aligned(title: "\(path): safetensors", rows: values) + "\n" + TextTable.tensors(rows)
+    return ModelTable.aligned(title: "\(path): safetensors", rows: values) + "\n" + ModelTable.tensors(rows)
   }
 }
 
 /// Plain-text tables.
-enum TextTable {
+enum ModelTable {
   /// A row of a table of tensors.
   struct TensorRow {
     let name: String
@@ -81,19 +82,7 @@ enum TextTable {
 
   /// A title, then rows with aligned columns.
   static func aligned(title: String, rows: [[String]]) -> String {
-    var widths: [Int] = []
-    for row in rows {
-      for (column, text) in row.enumerated() {
-        if column == widths.count { widths.append(0) }
-        widths[column] = max(widths[column], text.count)
-      }
-    }
-    let lines = rows.map { row in
-      row.enumerated().map { column, text in
-        column == row.count - 1
-          ? text : text + String(repeating: " ", count: widths[column] - text.count)
-      }.joined(separator: "  ")
-    }
+    let lines = TextTable.aligned(rows).split(separator: "\n", omittingEmptySubsequences: false)
     return ([title] + lines.map { "  " + $0 }).joined(separator: "\n") + "\n"
   }
 

@@ -25,9 +25,9 @@ extension Device {
     }
   }
 
-  /// Seconds that the end of the model takes beyond its layers, if each layer is counted in full: those of
-  /// the head less those that the last layer saves, whose part after attention computes only the labelled
-  /// rows. May be negative.
+  /// Seconds that the end of the model takes beyond its layers, if each layer is counted in full: the head's
+  /// time less the last layer's saving, because the part of that layer after attention computes only the
+  /// labelled rows. May be negative.
   func end(_ shape: ModelShape, _ pass: Workload.Pass, samples: Double) -> (forward: Double, backward: Double)
   {
     let labels = samples * pass.labels

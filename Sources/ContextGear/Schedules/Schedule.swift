@@ -1,5 +1,5 @@
 /// One operation of a device.
-package struct Operation: Hashable, Sendable {
+package struct StageOperation: Hashable, Sendable {
   package enum Kind: String, Sendable, CaseIterable {
     /// A micro-batch's pass through the stage's layers.
     case forward
@@ -75,7 +75,7 @@ package struct Schedule: Codable, Hashable, Sendable {
   /// All stages, each on a device of its own.
   package var stages: [Stage]
   /// All operations: those of `stages[0]`, then those of `stages[1]`, and so on.
-  package var operations: [Operation]
+  package var operations: [StageOperation]
   /// The index in `operations` at which each stage's operations start, followed by `operations.count`.
   package var starts: [Int]
   /// All message numbers are below this one.
@@ -86,12 +86,12 @@ package struct Schedule: Codable, Hashable, Sendable {
   package static let sumsHeaderBytes = 16
 
   /// The operations of one stage, in order.
-  package func operations(of stage: Int) -> ArraySlice<Operation> {
+  package func operations(of stage: Int) -> ArraySlice<StageOperation> {
     operations[starts[stage]..<starts[stage + 1]]
   }
 }
 
-extension Operation: CustomStringConvertible, Codable {
+extension StageOperation: CustomStringConvertible, Codable {
   /// `forward 0.1.3` (step, pass, micro-batch) or `send 0.1.3 activation #17 to 2, 4096 B`.
   package var description: String {
     let place = "\(step).\(pass).\(microBatch)"

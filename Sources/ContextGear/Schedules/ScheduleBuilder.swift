@@ -40,7 +40,7 @@ private struct ScheduleBuilder {
   /// Whether forward-only work on `D_t` runs one step ahead.
   let overlaps: Bool
   var stages: [Schedule.Stage] = []
-  var operations: [Operation] = []
+  var operations: [StageOperation] = []
   var starts: [Int] = [0]
 
   /// The first message number of each pipeline.
@@ -171,19 +171,19 @@ private struct ScheduleBuilder {
 
   // MARK: Single operations and messages
 
-  private mutating func add(_ kind: Operation.Kind, step: Int, pass: Int = 0, micro: Int = 0) {
+  private mutating func add(_ kind: StageOperation.Kind, step: Int, pass: Int = 0, micro: Int = 0) {
     operations.append(
-      Operation(
+      StageOperation(
         kind: kind, step: Int32(step), pass: Int32(pass), microBatch: Int32(micro),
         stage: Int32(stages.count - 1)))
   }
 
   private mutating func message(
-    _ kind: Operation.Kind, _ payload: Operation.Payload, step: Int, pass: Int = 0, micro: Int = 0,
+    _ kind: StageOperation.Kind, _ payload: StageOperation.Payload, step: Int, pass: Int = 0, micro: Int = 0,
     peer: Int, id: Int, bytes: Int
   ) {
     operations.append(
-      Operation(
+      StageOperation(
         kind: kind, payload: payload, step: Int32(step), pass: Int32(pass), microBatch: Int32(micro),
         stage: Int32(stages.count - 1), peer: Int32(peer), message: Int32(id), bytes: bytes))
   }
@@ -281,7 +281,7 @@ private struct ScheduleBuilder {
   private mutating func reduce(_ p: Int, _ s: Int, step: Int) {
     let children = edgesOf[p].filter { edges[$0].pipeline != p && edges[$0].parent == s }
     let parents = edgesOf[p].filter { edges[$0].pipeline == p && edges[$0].child == s }
-    func sums(_ kind: Operation.Kind, _ list: [Int], up: Bool) {
+    func sums(_ kind: StageOperation.Kind, _ list: [Int], up: Bool) {
       for edge in list {
         let own = edges[edge].pipeline == p
         let other =

@@ -29,7 +29,7 @@ extension Schedule {
   }
 
   private func checkMessages() throws(ScheduleFault) {
-    var sent = [Operation?](repeating: nil, count: messageLimit)
+    var sent = [StageOperation?](repeating: nil, count: messageLimit)
     var received = sent
     for operation in operations where operation.message >= 0 {
       let id = Int(operation.message)

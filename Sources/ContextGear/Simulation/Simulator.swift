@@ -171,7 +171,7 @@ private struct SimulatorRun {
 
   /// Seconds to take replicas' gradients out of a message. Those from a replica farther from the root are
   /// added; those from a replica nearer to it are the final sum, which is copied.
-  private func take(_ operation: Operation) -> Double {
+  private func take(_ operation: StageOperation) -> Double {
     let own = Int(operation.stage)
     let sum = costs[own].sum
     let isSum = stageOf[Int(operation.peer)].map {
@@ -181,7 +181,7 @@ private struct SimulatorRun {
   }
 
   /// Occupies the route of a message. Returns when the last byte has left.
-  private mutating func send(_ operation: Operation, _ now: Double) -> Double {
+  private mutating func send(_ operation: StageOperation, _ now: Double) -> Double {
     let from = schedule.stages[Int(operation.stage)].device
     let to = Int(operation.peer)
     let id = Int(operation.message)

@@ -2,24 +2,25 @@ import ArgumentParser
 import ClusterEmulation
 import Foundation
 import InputErrors
+import TextTables
 
 struct ClusterEmulateCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "emulate", abstract: "Runs a command beside emulated hosts with slow links and processors.",
+    commandName: "emulate", abstract: "Runs a command beside emulated hosts with slow links and CPUs.",
     discussion: """
-      Makes the hosts that a YAML file describes out of this machine: network namespaces on a bridge, links \
-      of the described bandwidth, a share of the processor each. Then runs COMMAND, and takes the hosts down \
-      again when it ends, also after Ctrl-C or SIGTERM. The exit code is COMMAND's.
+      Emulates the hosts that a YAML file describes on this machine: network namespaces on a bridge, links \
+      of the described bandwidth, and a share of the CPU for each host. Then runs COMMAND, and removes the \
+      hosts when it ends, also after Ctrl-C or SIGTERM. The exit code is that of COMMAND.
 
-      COMMAND runs on this machine itself; an argument {hosts} becomes the path of a hosts file with which \
-      it starts ranks on the emulated hosts. It finds in its environment:
+      COMMAND runs on this machine itself. An argument {hosts} is replaced by the path of a hosts file, with \
+      which COMMAND starts ranks on the emulated hosts. Its environment contains:
 
         CONTEXTURE_HOSTS      the same path
-        CONTEXTURE_LINKS      a JSON file: what is left of the links to the transport
+        CONTEXTURE_LINKS      a JSON file: the link properties that the kernel does not emulate
 
-      What the kernel does and what is left to the transport is said before COMMAND starts. Without root, or \
-      where namespaces cannot be made, all ranks run on this machine and the transport does what it can. \
-      docs/cluster.md tells what can stand in the file.
+      Before COMMAND starts, a report shows what the kernel emulates and what is left to the transport. \
+      Without root, or if namespaces cannot be created, all ranks run on this machine and the transport \
+      emulates what it can. docs/cluster.md describes the file.
 
       EXAMPLE
         contexture cluster emulate Examples/emulated.yaml -- \\
@@ -30,22 +31,23 @@ struct ClusterEmulateCommand: ParsableCommand {
       \(ExitStatus.manual)
       """)
 
-  @Flag(help: "Only remove what killed emulations have left.")
+  @Flag(help: "Only remove what killed emulations have left behind.")
   var clean = false
 
   @Argument(help: ArgumentHelp("The hosts to emulate.", valueName: "emulated.yaml"))
   var file: String?
 
-  @Argument(parsing: .postTerminator, help: ArgumentHelp("What to run, after '--'.", valueName: "command"))
+  @Argument(
+    parsing: .postTerminator, help: ArgumentHelp("The command to run, after '--'.", valueName: "command"))
   var command: [String] = []
 
   func validate() throws {
     if clean && (file != nil || !command.isEmpty) {
-      throw ValidationError("--clean: runs nothing; give it alone")
+      throw ValidationError("--clean: runs no command; give it alone")
     }
     guard !clean else { return }
     if file == nil { throw ValidationError("no file; name the YAML file that describes the hosts") }
-    if command.isEmpty { throw ValidationError("no command; write '--' and what to run behind the file") }
+    if command.isEmpty { throw ValidationError("no command; write '--' and the command after the file") }
   }
 
   func run() throws {
@@ -54,12 +56,12 @@ struct ClusterEmulateCommand: ParsableCommand {
     if clean {
       let names = try machine.removeLeftovers()
       return try Console.print(
-        names.isEmpty ? "nothing was left" : "removed \(names.joined(separator: ", "))")
+        names.isEmpty ? "nothing to remove" : "removed \(names.joined(separator: ", "))")
     }
     guard let file, let name = command.first else { return }
     let cluster = try EmulatedCluster(contentsOf: file)
     guard let program = machine.program(name) else {
-      throw Refusal(name, "is no program", "check its path, or PATH")
+      throw Refusal(name, "is not a program", "check its path, or PATH")
     }
     let signals = ForwardedSignals()
     let emulation: Emulation
@@ -95,7 +97,7 @@ struct ClusterEmulateCommand: ParsableCommand {
     }
     let count = plan.cluster.hosts.count
     var lines = ["\(emulation.name): \(count) emulated host\(count == 1 ? "" : "s")"]
-    lines += [Columns.aligned(rows, right: [2, 3, 4, 5, 6])] + plan.labour.lines
+    lines += [TextTable.aligned(rows, right: [2, 3, 4, 5, 6])] + plan.labour.lines
     if let agent = emulation.agent { lines.append("to look inside: sh \(agent) HOST COMMAND") }
     return lines.joined(separator: "\n") + "\n"
   }

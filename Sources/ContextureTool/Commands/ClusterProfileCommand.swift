@@ -8,15 +8,16 @@ import Workflows
 
 struct ClusterProfileCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "profile", abstract: "Measures every device and every link, and writes the cluster file.",
+    commandName: "profile", abstract: "Measures every device and link, and writes the cluster file.",
     discussion: """
-      Starts itself on the hosts, one rank a slot. Each rank times the model's layers forward and backward \
-      for several micro-batch sizes, the head, the embedding and the optimiser, and says how much memory it \
-      may use; all do so at the same time. Ranks that share a machine also do all of it one by one, to know \
-      how much they slow each other. Then every directed link is measured. 'contexture plan' reads the file.
+      Starts itself on the hosts, one rank per slot. Each rank times the model's layers forward and backward \
+      for several micro-batch sizes, the head, the embedding and the optimiser, and reports how much memory \
+      it may use; all ranks do so at the same time. Ranks that share a machine also do all of it one by one, \
+      to find out how much they slow each other. Then every directed link is measured. 'contexture plan' \
+      reads the file.
 
-      The program and the model must lie at the same paths on every host, and be the same. Without --hosts \
-      the ranks are started on this machine. Started by mpirun or srun, the command takes part in that job.
+      The program and the model must be identical, and at the same paths, on every host. Without --hosts, \
+      the ranks are started on this machine. If mpirun or srun started the command, it takes part in that job.
 
       EXAMPLE
         contexture cluster profile --hosts hosts.yaml --out cluster.yaml
@@ -27,10 +28,10 @@ struct ClusterProfileCommand: ParsableCommand {
         4  a rank or a host failed; the message names it
       """)
 
-  @Option(help: ArgumentHelp("The hosts file; docs/cluster.md tells what is in it.", valueName: "file"))
+  @Option(help: ArgumentHelp("The hosts file; docs/cluster.md describes it.", valueName: "file"))
   var hosts: String?
 
-  @Option(help: "How many ranks to start; by default one for each slot of the hosts, or 1.")
+  @Option(help: "The number of ranks to start. Default: one per slot of the hosts, or 1.")
   var ranks: Int?
 
   @Option(help: ArgumentHelp("The cluster file to write.", valueName: "file"))
@@ -42,16 +43,16 @@ struct ClusterProfileCommand: ParsableCommand {
   @OptionGroup var models: ModelsFolder
 
   @Option(
-    help: "Rank columns of the adapted matrices that train. Frozen ones, and more that train, are timed too.")
+    help: "Trained rank columns of each adapted matrix. More trained and frozen columns are timed too.")
   var loraRank = 16
 
-  @Option(help: "What the weights are computed in; auto is what each processor does fast.")
+  @Option(help: "The number format of the weights; auto selects the one that each CPU computes fast.")
   var precision = Precision.auto
 
-  @Option(help: "Threads of a rank; by default its processors over the ranks that share them.")
+  @Option(help: "Threads per rank. Default: its cores divided by the ranks that share them.")
   var workers: Int?
 
-  @Option(help: "Seconds each size is timed for at least; with a processor quota not less than 0.5.")
+  @Option(help: "Minimum seconds for which each size is timed. With a CPU quota, at least 0.5.")
   var seconds = 0.9
 
   /// Given by this command to the ranks that it starts: results go to it.
@@ -80,7 +81,7 @@ struct ClusterProfileCommand: ParsableCommand {
     try check("--lora-rank", loraRank, 1...1024)
     try check("--workers", workers, 1...1024)
     guard seconds > 0, seconds <= 600 else {
-      throw Refusal("--seconds", "\(seconds) cannot be", "use 0.5 to 600")
+      throw Refusal("--seconds", "\(seconds) is not valid", "use 0.5 to 600")
     }
   }
 
@@ -105,7 +106,7 @@ struct ClusterProfileCommand: ParsableCommand {
     let supervisor = try Supervisor(
       try MPIRunCommand(hosts: hosts, ranks: count, program: [program] + rankArguments),
       environment: environment)
-    let interrupts = Interrupts(stopping: "Stopping; nothing is written")
+    let interrupts = Interrupts(stopping: "Stopping; nothing will be written")
     var report = ProfileReport()
     var hasComplained = false
     do {

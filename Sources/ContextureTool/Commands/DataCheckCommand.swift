@@ -6,24 +6,25 @@ struct DataCheckCommand: ParsableCommand {
   enum Format: String, CaseIterable, ExpressibleByArgument { case table, json }
 
   static let configuration = CommandConfiguration(
-    commandName: "check", abstract: "Checks a data folder against a workflow, and how far guessing gets.",
+    commandName: "check",
+    abstract: "Checks a data folder against a workflow, and measures how far guessing gets.",
     discussion: """
-      Reads train.jsonl, valid.jsonl and test.jsonl as training would: every line must hold the inputs and \
-      items that the workflow's tasks need; of each line that does not the first mistake is told, up to \
-      \(DatasetMistakes.limit) of a file. Then fits guessers without understanding to train and measures \
-      them on test, in percent: a task on which one of them does well can be guessed, and a model's accuracy \
-      on it says little.
+      Reads train.jsonl, valid.jsonl and test.jsonl as training would: every line must have the inputs and \
+      items that the workflow's tasks need. Reports the first error on each invalid line, up to \
+      \(DatasetMistakes.limit) per file. Then fits shortcut baselines, which understand nothing, to train \
+      and measures them on test, in percent: if one of them does well on a task, that task can be guessed, \
+      and a model's accuracy on it says little.
 
-      GUESSERS
-        chance          blindly among the options
-        majority        the answer that is most frequent in train
-        position        the place among the options that is most often right in train
+      BASELINES
+        chance          a random option
+        majority        the most frequent answer in train
+        position        the position among the options that is most often right in train
         longest         the option with the most characters
         shortest        the option with the fewest characters
-        overlap         the option that shares most words with the task's inputs
+        overlap         the option that shares the most words with the task's inputs
         bayes alone     naive Bayes over words and word pairs of the task's inputs
-        bayes+parents   the same with the parents' recorded answers
-        oracle alone    the limit without the parents' answers, where it is known
+        bayes+parents   the same with the parents' gold answers
+        oracle alone    the limit without the parents' answers, if it is known
 
       EXAMPLE
         contexture data check data/iov --workflow Examples/iov.yaml
@@ -37,7 +38,7 @@ struct DataCheckCommand: ParsableCommand {
   @Option(help: ArgumentHelp("The workflow whose tasks the data is for.", valueName: "workflow.yaml"))
   var workflow: String
 
-  @Option(help: "How to show it.")
+  @Option(help: "The output format.")
   var format = Format.table
 
   func run() throws {
@@ -71,8 +72,8 @@ struct DataCheckCommand: ParsableCommand {
       if report.repeatedInTest > 0 {
         lines += [
           "",
-          "Note: \(report.repeatedInTest) test episodes have the same inputs as one in train; "
-            + "their figures show memory.",
+          "Note: \(report.repeatedInTest) test episodes have the same inputs as a training episode; "
+            + "accuracy on them shows memorisation.",
         ]
       }
       try Console.print(lines.joined(separator: "\n"))

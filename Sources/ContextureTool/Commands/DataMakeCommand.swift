@@ -4,22 +4,23 @@ import Datasets
 import Foundation
 import InputErrors
 import SafeFiles
+import TextTables
 
 struct DataMakeCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "make", abstract: "Makes a data set of a generated world.", subcommands: [IoV.self])
+    commandName: "make", abstract: "Generates a data set from a simulated world.", subcommands: [IoV.self])
 
   struct IoV: ParsableCommand {
     static let configuration = CommandConfiguration(
-      commandName: "iov", abstract: "Makes road scenes with four tasks that build on one another.",
+      commandName: "iov", abstract: "Generates road scenes with four tasks that build on one another.",
       discussion: """
         Writes train.jsonl (80 %), valid.jsonl (10 %) and test.jsonl (10 %) into a new folder. Each episode \
         is a road scene with four questions: perceive (which agent is the hazard), predict (what it does \
-        next), decide (the manoeuvre), route (what becomes of the trip). The answers follow from the rules \
-        of a small world; wording and options vary. The same episodes and seed give the same bytes.
+        next), decide (the manoeuvre), route (what happens to the trip). The answers follow from the rules \
+        of a small simulated world; wording and options vary. The same arguments give the same bytes.
 
-        Noise replaces the recorded answers of a share of the training episodes by wrong ones; valid and \
-        test stay true.
+        --noise replaces the gold answers of a share of the training episodes with wrong ones; valid and \
+        test stay correct.
 
         EXAMPLE
           contexture data make iov --episodes 1000 --seed 7 --out data/iov
@@ -28,19 +29,19 @@ struct DataMakeCommand: ParsableCommand {
         \(ExitStatus.manual)
         """)
 
-    @Option(help: ArgumentHelp("How many episodes, 10 to \(IoVWorld.maximumEpisodes)."))
+    @Option(help: ArgumentHelp("The number of episodes, 10 to \(IoVWorld.maximumEpisodes)."))
     var episodes = 1000
 
-    @Option(help: "What the random choices start from.")
+    @Option(help: "The random seed.")
     var seed: UInt64 = 7
 
     @Option(
       parsing: .singleValue,
       help: ArgumentHelp(
-        "The share (0 to 1) of a task's training answers made wrong. Repeatable.", valueName: "task=share"))
+        "The share (0 to 1) of a task's training answers to corrupt. Repeatable.", valueName: "task=share"))
     var noise: [String] = []
 
-    @Option(help: ArgumentHelp("The folder to make; it must not exist or be empty.", valueName: "dir"))
+    @Option(help: ArgumentHelp("The folder to create; it must be new or empty.", valueName: "dir"))
     var out: String
 
     func run() throws {
@@ -62,7 +63,7 @@ struct DataMakeCommand: ParsableCommand {
         }
         guard shares.updateValue(share, forKey: String(parts[0])) == nil else {
           throw Refusal(
-            "--noise \(text)", "the task \(parts[0]) stands twice", "give it once")
+            "--noise \(text)", "the task \(parts[0]) is given twice", "give it once")
         }
       }
       return shares
@@ -74,9 +75,9 @@ struct DataMakeCommand: ParsableCommand {
       let sizes = counts.map { split, episodes in
         let path = folder.file(split)
         let bytes = (try? FileManager.default.attributesOfItem(atPath: path))?[.size] as? NSNumber
-        return [path, "\(episodes.count) episodes", "\(Columns.grouped(bytes?.intValue ?? 0)) bytes"]
+        return [path, "\(episodes.count) episodes", "\(NumberText.grouped(bytes?.intValue ?? 0)) bytes"]
       }
-      var lines = [Columns.aligned(sizes, right: [1, 2])]
+      var lines = [TextTable.aligned(sizes, right: [1, 2])]
       if let sample = splits.train.first {
         lines += ["", EpisodeText.describe(sample, tasks: IoVWorld.tasks)]
       }
@@ -86,7 +87,8 @@ struct DataMakeCommand: ParsableCommand {
       }
       lines += [
         "",
-        "Without its parents' answers no guesser can expect more than: \(rows.joined(separator: ", ")).",
+        "Without the parents' answers, the best possible guess is expected to score: "
+          + "\(rows.joined(separator: ", ")).",
       ]
       return lines.joined(separator: "\n")
     }

@@ -13,21 +13,21 @@ struct EvaluateCommand: ParsableCommand {
     commandName: "evaluate",
     abstract: "Measures a trained workflow: gold and chained accuracy, task by task.",
     discussion: """
-      Every task is answered twice: with the recorded answers of its parents (gold) and with the model's own \
+      Every task is answered twice: with its parents' gold answers (gold) and with their predicted answers \
       (chained). The difference is the composition gap. `gold` and `chained` score the reply in the form the \
       model was trained on, which is also what children read; `letter` scores the option's letter alone, \
       `text` the option's text alone, `text/char` the same per character. The interval is that of the \
       chained accuracy.
 
-      A task that is no better than its most frequent answer is reported as not learnt, and what training \
-      noted is repeated.
+      A task that scores no better than its most frequent answer is reported as not learnt. Warnings from \
+      training are repeated.
 
-      With --base the same for the model without the adapter (zero-shot), and with --shortcuts what can be \
-      guessed without understanding: the majority answer, a place in the list, word counts. Where --format \
+      --base measures the model without the adapter (zero-shot) instead. --shortcuts adds what can be \
+      guessed without understanding: the majority answer, a position in the list, word counts. If --format \
       json prints both, they are the members `report` and `shortcuts` of one object.
 
-      --predictions writes every answer beside the recorded one, one JSON object a line: what to read when \
-      a figure is lower than hoped for.
+      --predictions writes every predicted answer beside the gold one, one JSON object per line: read it \
+      when an accuracy is lower than expected.
 
       EXAMPLE
         contexture evaluate runs/iov
@@ -41,17 +41,17 @@ struct EvaluateCommand: ParsableCommand {
   @Argument(help: ArgumentHelp("A run folder.", valueName: "run")) var folder: String
   @OptionGroup var models: ModelsFolder
   @Option(help: "train, valid or test.") var split = DatasetFolder.Split.test
-  @Option(help: ArgumentHelp("Another data folder than the run's.", valueName: "dir")) var data: String?
-  @Option(help: "At most so many episodes.") var limit: Int?
+  @Option(help: ArgumentHelp("The data folder. Default: the run's.", valueName: "dir")) var data: String?
+  @Option(help: "The maximum number of episodes.") var limit: Int?
   @Flag(help: "Measure the base model without the adapter.") var base = false
-  @Flag(help: "Also show what shortcuts reach on this data.") var shortcuts = false
-  @Option(help: ArgumentHelp("A file for every answer, JSON lines.", valueName: "file"))
+  @Flag(help: "Also show the accuracy of shortcut baselines on this data.") var shortcuts = false
+  @Option(help: ArgumentHelp("Write every answer to this file, as JSON lines.", valueName: "file"))
   var predictions: String?
-  @Option(help: "How to show it.") var format = Format.table
+  @Option(help: "The output format.") var format = Format.table
 
   func validate() throws {
     if let limit, limit < 1 {
-      throw ValidationError("--limit: \(limit) is no number of episodes; give 1 or more")
+      throw ValidationError("--limit: \(limit) is not a number of episodes; give 1 or more")
     }
   }
 
@@ -90,9 +90,9 @@ struct EvaluateCommand: ParsableCommand {
       let source = "\(split.rawValue) split of \(trained.data(data).path)"
       try Console.print("\(what)\(state), \(source): " + report.text)
       for warning in base ? [] : try RunFolder(folder).loggedWarnings() {
-        try Console.print("Training noted: \(warning.text)")
+        try Console.print("Warning from training: \(warning.text)")
       }
-      if let baselines { try Console.print("\nWhat shortcuts reach\n\n" + baselines.text) }
+      if let baselines { try Console.print("\nShortcut baselines\n\n" + baselines.text) }
     }
     if let predictions { try AtomicFile.write(answers.jsonLines(), to: URL(fileURLWithPath: predictions)) }
   }

@@ -11,29 +11,29 @@ struct ExportCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "export", abstract: "Writes one task's columns as an adapter that other programs load.",
     discussion: """
-      The adapter holds the columns that the task sees: its own and its prerequisites'. `peft` makes a folder \
-      for Hugging Face PEFT, `gguf` a LoRA file for llama.cpp. alpha is scaled so that alpha / r is the scale \
-      the task was trained with.
+      The adapter holds the columns that the task sees: its own and its prerequisites'. `peft` writes a \
+      folder for Hugging Face PEFT, `gguf` a LoRA file for llama.cpp. alpha is set so that alpha / r is the \
+      scale the task was trained with.
 
       --verify reads the PEFT folder back as PEFT would and compares its logits with the run's own, in \
-      float32: at the reply of the first 4 test episodes (validation episodes where there are none), or after \
-      the form of the prompt where there is no data. An export that fails stays where it is, and must not be used.
+      float32: at the replies of the first 4 test episodes (validation episodes if there are none), or at \
+      the end of the prompt form if there is no data. An export that fails is kept, but must not be used.
 
       EXAMPLE
         contexture export runs/iov --task decide --format peft --verify
         contexture export runs/iov --task decide --format gguf --out decide.gguf
 
       \(ExitStatus.manual)
-        1  also: with --verify, the files do not give the run's logits
+        1  also: with --verify, the files do not reproduce the run's logits
       """)
 
   @Argument(help: ArgumentHelp("A run folder.", valueName: "run")) var folder: String
   @OptionGroup var models: ModelsFolder
   @Option(help: "The task.") var task: String
-  @Option(help: "What to write.") var format = Format.peft
+  @Option(help: "The format to write.") var format = Format.peft
   @Option(
     help: ArgumentHelp(
-      "The folder (peft) or file (gguf) to write; by default export/TASK or export/TASK.gguf in the run folder.",
+      "The folder (peft) or file (gguf) to write. Default: export/TASK or export/TASK.gguf in the run.",
       valueName: "path"))
   var out: String?
   @Flag(help: "Read the PEFT folder back and compare its logits with the run's.") var verify = false
@@ -41,7 +41,7 @@ struct ExportCommand: ParsableCommand {
   func validate() throws {
     if verify, format != .peft {
       throw ValidationError(
-        "--verify: reads PEFT folders alone; leave it out with --format \(format.rawValue)")
+        "--verify: reads PEFT folders only; leave it out with --format \(format.rawValue)")
     }
   }
 
@@ -60,7 +60,7 @@ struct ExportCommand: ParsableCommand {
         try peft(trained, modules, rank: rank, alpha: alpha).write(to: url)
       case .gguf:
         guard !FileManager.default.fileExists(atPath: out) else {
-          throw Refusal(out, "is there already", "give --out another name")
+          throw Refusal(out, "already exists", "give --out another name")
         }
         let adapter = GGUFAdapter(
           modules: modules, alpha: Float(alpha), name: "\(trained.loaded.workflow.name)-\(task)",
@@ -99,10 +99,10 @@ struct ExportCommand: ParsableCommand {
       "Task `\(task)` of the workflow `\(trained.loaded.workflow.name)`: \(rank) of "
       + "\(trained.file.adapter.rank) rank columns, its own and its prerequisites'."
     if let pinned = base.pinned {
-      card += "\n\nTrained on \(pinned.summary). On weights that are stored otherwise its answers can differ."
+      card += "\n\nTrained on \(pinned.summary). On weights stored in another format, its answers can differ."
     }
     card +=
-      "\n\nIt reads prompts of this form; a task without options ends with its question:\n\n```\n"
+      "\n\nIts prompts have this form; without options, a prompt ends with its question:\n\n```\n"
       + (try trained.loaded.prompts.promptForm(task: task)) + "\n```"
     return PEFTAdapter(
       modules: modules, rank: rank, alpha: alpha, baseModel: base.name, ggufFile: base.ggufFile, card: card)

@@ -8,10 +8,9 @@ struct GraphCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "graph", abstract: "Checks a workflow file and shows its task graph and phases.",
     discussion: """
-      Prints the tasks with their levels, rank columns and parents, and for each phase of training the \
-      columns that train, freeze and are masked. Reads the workflow file alone: neither the model nor the \
-      data needs to be there. With --format json the same as one JSON object; with mermaid or dot the graph \
-      for a drawing tool.
+      Prints the tasks with their levels, rank columns and parents, and the trained, frozen and masked \
+      columns of each training phase. Reads only the workflow file: it needs neither the model nor the data. \
+      --format json prints the same as one JSON object; mermaid and dot print the graph for a drawing tool.
 
       EXAMPLE
         contexture graph Examples/iov.yaml
@@ -23,7 +22,7 @@ struct GraphCommand: ParsableCommand {
 
   @OptionGroup var source: WorkflowOptions
 
-  @Option(help: "How to show it.")
+  @Option(help: "The output format.")
   var format = Format.text
 
   func run() throws {

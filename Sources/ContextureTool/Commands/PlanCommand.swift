@@ -15,18 +15,18 @@ struct PlanCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "plan", abstract: "Plans a workflow's training over the devices of a cluster.",
     discussion: """
-      For each task: which devices train (D_t) and which run its ancestors' passes (D_f), who holds which \
-      layers, the samples of a micro-batch (k), and the share of forward-only work on D_t (ρ). Prints the \
-      predicted time of an optimiser step, waiting and memory of each device, bytes on the wire, and the \
-      times of other schedules on the same devices. Up to 8 devices the search covers every plan of one \
-      pipeline, or says that it did not. Replicated pipelines, which share a batch and sum their gradients, \
-      and plans over more devices are found by a heuristic, with a bound.
+      For each task: which devices train (D_t) and which run its ancestors' passes (D_f), which device holds \
+      which layers, the samples per micro-batch (k), and the share of forward-only work on D_t (ρ). Prints \
+      the predicted time of an optimiser step, the idle share and memory of each device, bytes on the wire, \
+      and the times of other schedules on the same devices. Up to 8 devices, the search covers every plan of \
+      one pipeline, or reports that it did not. Replicated pipelines, which share a batch and sum their \
+      gradients, and plans over more devices are found by a heuristic, with a bound.
 
       The model's sizes come from its file, or from --shape. Tokens are counted in the first \
-      \(WorkflowPlanner.countedEpisodes) training episodes; where data or model are missing, \
-      \(Int(WorkflowPlanner.defaultTokens.tokens)) tokens a sample are assumed, \
-      \(Int(WorkflowPlanner.defaultTokens.labels)) of them labelled, or what --tokens says. There is \
-      forward-only work only where training.parentAnswers is not gold.
+      \(WorkflowPlanner.countedEpisodes) training episodes. If the data or the model is missing, \
+      \(Int(WorkflowPlanner.defaultTokens.tokens)) tokens per sample are assumed, \
+      \(Int(WorkflowPlanner.defaultTokens.labels)) of them labelled, or the values of --tokens. There is \
+      forward-only work only if training.parentAnswers is not gold.
 
       EXAMPLE
         contexture plan Examples/iov.yaml --cluster Examples/jetsons.yaml
@@ -39,7 +39,7 @@ struct PlanCommand: ParsableCommand {
   @OptionGroup var source: WorkflowOptions
   @OptionGroup var input: PlanningInput
 
-  @Option(help: ArgumentHelp("The cluster file; docs/contextgear.md tells what is in it.", valueName: "file"))
+  @Option(help: ArgumentHelp("The cluster file; docs/contextgear.md describes it.", valueName: "file"))
   var cluster: String
 
   @Option(help: ArgumentHelp("Also write the plan as JSON.", valueName: "file"))
@@ -50,10 +50,10 @@ struct PlanCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Plan by this schedule instead: single, gpipe, uniform, memory or pipedream.", valueName: "schedule"))
+      "Plan with this schedule instead: single, gpipe, uniform, memory or pipedream.", valueName: "schedule"))
   var baseline: Baseline?
 
-  @Option(help: "How to show it.")
+  @Option(help: "The output format.")
   var format = Format.text
 
   func run() throws {
@@ -72,7 +72,7 @@ struct PlanCommand: ParsableCommand {
       let picture = chart.map { "\nThe first steps of \(task)\n\n\($0.text())" } ?? ""
       let age = cluster.measured.map { "\(cluster.name) was \($0.text(now: Date()))\n" } ?? ""
       let refusal = workflow.needsOneProcess(episodes(workflow)).map {
-        "Note: 'train --cluster' refuses this workflow: \($0)\n"
+        "Note: 'train --cluster' rejects this workflow: \($0)\n"
       }
       try Console.print(plan.text + "\n" + tokens + "\n" + age + (refusal ?? "") + picture)
     }

@@ -10,11 +10,11 @@ struct PromptCommand: ParsableCommand {
   enum Format: String, CaseIterable, ExpressibleByArgument { case text, json }
 
   static let configuration = CommandConfiguration(
-    commandName: "prompt", abstract: "Shows what the model reads for a task, and the reply it learns.",
+    commandName: "prompt", abstract: "Shows a task's input and target.",
     discussion: """
-      Prints the prompt of a task as training renders it: the instruction, the recorded answers of its \
-      parents, its inputs, the question and the options, in the model's own chat template; and behind it, \
-      between marks, the reply that is learnt. The model's weights are not loaded.
+      Prints the prompt of a task as training renders it: the instruction, its parents' gold answers, its \
+      inputs, the question and the options, in the model's own chat template. After it, between >>> and <<<, \
+      is the target: the reply to learn. The model's weights are not loaded.
 
       EXAMPLE
         contexture prompt Examples/iov.yaml --task decide
@@ -28,10 +28,10 @@ struct PromptCommand: ParsableCommand {
   @Option(help: "The task.") var task: String
   @Option(help: "train, valid or test.") var split = DatasetFolder.Split.train
   @Option(
-    help: ArgumentHelp("Episodes, JSON lines, instead of the workflow's data.", valueName: "file"))
+    help: ArgumentHelp("Episodes as JSON lines, instead of the workflow's data.", valueName: "file"))
   var episode: String?
-  @Option(help: "Which episode of the file, from 1.") var number = 1
-  @Option(help: "How to show it.") var format = Format.text
+  @Option(help: "The number of the episode in the file, from 1.") var number = 1
+  @Option(help: "The output format.") var format = Format.text
 
   /// What `--format json` prints.
   private struct Report: Encodable {
@@ -68,7 +68,7 @@ struct PromptCommand: ParsableCommand {
     case .text:
       try Console.print(
         "\(chosen.origin.map { "\($0): " } ?? "")episode '\(chosen.id)', task '\(task)': "
-          + "\(example.prompt.count) tokens read, \(example.completion.count) learnt\n\n"
+          + "\(example.prompt.count) input tokens, \(example.completion.count) target tokens\n\n"
           + "\(text)>>>\(reply)<<<")
     }
   }

@@ -10,9 +10,9 @@ struct RunCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "run", abstract: "Answers episodes with a trained workflow, task by task.",
     discussion: """
-      Each task reads the model's own answers of its parents. Shown are each task's answer, its \
-      probability, the time it took, and what it read from its parents. FILE holds one episode a line, in \
-      the format of the training data; answers need not be there. '-' reads standard input.
+      Each task reads its parents' predicted answers. Prints each task's answer, its probability, the time \
+      it took, and what it read from its parents. FILE holds one episode per line, in the format of the \
+      training data; gold answers are optional. '-' reads standard input.
 
       EXAMPLE
         contexture run runs/iov --episode data/iov/test.jsonl --limit 1
@@ -22,13 +22,13 @@ struct RunCommand: ParsableCommand {
 
   @Argument(help: ArgumentHelp("A run folder.", valueName: "run")) var folder: String
   @OptionGroup var models: ModelsFolder
-  @Option(help: ArgumentHelp("Episodes, JSON lines.", valueName: "file")) var episode: String
-  @Option(help: "At most so many episodes.") var limit: Int?
-  @Option(help: "How to show it.") var format = Format.text
+  @Option(help: ArgumentHelp("Episodes as JSON lines.", valueName: "file")) var episode: String
+  @Option(help: "The maximum number of episodes.") var limit: Int?
+  @Option(help: "The output format.") var format = Format.text
 
   func validate() throws {
     if let limit, limit < 1 {
-      throw ValidationError("--limit: \(limit) is no number of episodes; give 1 or more")
+      throw ValidationError("--limit: \(limit) is not a number of episodes; give 1 or more")
     }
   }
 

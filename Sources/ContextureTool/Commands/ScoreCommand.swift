@@ -13,14 +13,14 @@ struct ScoreCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "score", abstract: "Prints a model's log-probabilities of a text.",
     discussion: """
-      Prints the natural logarithm of each token's probability: of the prompt's tokens given those before \
-      them, and of every completion's tokens given the prompt; then the most probable next tokens. It is \
-      there to check this program against others.
+      Prints the natural logarithm of each token's probability: of the prompt's tokens given the preceding \
+      ones, and of each completion's tokens given the prompt; then the most probable next tokens. Use it to \
+      check this program against others.
 
-      Prompt and completions are cut into tokens one by one, not as one text: begin a completion with the \
-      space that belongs to it. The spelling of a special token, such as <|im_end|>, is that token. Where \
-      the model's tokenizer begins every text with a token, the prompt has it. With --chat the prompt is \
-      what a user says, put into the model's own chat template up to where its reply begins.
+      The prompt and each completion are tokenised separately, not as one text: start a completion with the \
+      space that belongs to it. The text of a special token, such as <|im_end|>, becomes that token. If the \
+      model's tokenizer starts every text with a token, so does the prompt. With --chat, the prompt is a \
+      user's message, put into the model's own chat template up to the start of the reply.
 
       EXAMPLE
         contexture score --model smollm2-135m --prompt "The capital of France is" \\
@@ -33,29 +33,29 @@ struct ScoreCommand: ParsableCommand {
   @Option(help: "A fetched model's name, a GGUF file, or a Hugging Face folder.")
   var model: String
 
-  @Option(help: "The text to begin with.")
+  @Option(help: "The text to start from.")
   var prompt: String
 
-  @Option(parsing: .singleValue, help: "A text that may follow. Repeatable.")
+  @Option(parsing: .singleValue, help: "A possible continuation. Repeatable.")
   var completion: [String] = []
 
-  @Flag(help: "Take the prompt as a user's message.")
+  @Flag(help: "Treat the prompt as a user's message.")
   var chat = false
 
-  @Option(help: "What the weights are computed in; auto is what this processor does fast.")
+  @Option(help: "The number format of the weights; auto selects the one that this CPU computes fast.")
   var precision = Precision.auto
 
-  @Option(help: "How many of the most probable next tokens to show.")
+  @Option(help: "The number of most probable next tokens to show.")
   var top = 5
 
-  @Option(help: "How to show it.")
+  @Option(help: "The output format.")
   var format = Format.table
 
   @OptionGroup var folder: ModelsFolder
 
   func run() throws {
     guard top >= 0 else {
-      throw Refusal("--top", "\(top) is below 0", "give 0 or a number above it")
+      throw Refusal("--top", "\(top) is below 0", "give 0 or more")
     }
     let files = try ModelFiles.open(try ModelLocation(model, models: folder.models).path)
     let tokenizer = try ModelPrompts.tokenizer(files)
@@ -107,14 +107,14 @@ struct ScoreCommand: ParsableCommand {
     if let token = tokens.first(where: { $0 >= configuration.vocabularySize }) {
       throw Refusal(
         path,
-        "the tokenizer gives token \(token), but the model has \(configuration.vocabularySize)",
-        "tokenizer and weights are not of the same model: fetch both again")
+        "the tokenizer gives token \(token), but the model has only \(configuration.vocabularySize) tokens",
+        "the tokenizer and the weights belong to different models: fetch both again")
     }
     let longest = request.continuations.map(\.count).max() ?? 0
     guard request.prompt.count + longest <= configuration.maximumPositions else {
       throw Refusal(
         longest == 0 ? "--prompt" : "--prompt, --completion",
-        "\(request.prompt.count + longest) tokens are more than the context of \(path) holds "
+        "\(request.prompt.count + longest) tokens exceed the context of \(path) "
           + "(\(configuration.maximumPositions))",
         "shorten the text or use a model with a longer context")
     }

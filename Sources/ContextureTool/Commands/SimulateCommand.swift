@@ -2,6 +2,7 @@ import ArgumentParser
 import ContextGear
 import Foundation
 import InputErrors
+import TextTables
 import Workflows
 
 struct SimulateCommand: ParsableCommand {
@@ -17,11 +18,11 @@ struct SimulateCommand: ParsableCommand {
   enum Format: String, CaseIterable, ExpressibleByArgument { case text, json }
 
   static let configuration = CommandConfiguration(
-    commandName: "simulate", abstract: "Compares schedules on devices that are only described.",
+    commandName: "simulate", abstract: "Compares schedules on described devices.",
     discussion: """
-      Simulates an optimiser step of each task under ContextGear's plan and under the schedules it is \
-      compared with, each with its best micro-batch size, event by event: computation, transfers, shared \
-      links, fill and drain, refined columns. From two devices to ten thousand.
+      Simulates an optimiser step of each task, event by event, under ContextGear's plan and under the \
+      schedules it is compared with, each with its best micro-batch size: computation, transfers, shared \
+      links, pipeline fill and drain, refined columns. Handles 2 to 10,000 devices.
 
       SCHEDULES
         contextgear  the planner's best
@@ -34,9 +35,9 @@ struct SimulateCommand: ParsableCommand {
       EXPERIMENTS
         gear-scaling   every schedule on clusters of 2, 3 and 4 Jetson modules over Wi-Fi 5 and 6, 5G and \
       Ethernet, for the tasks that have ancestors
-        gear-ablation  the same clusters, ContextGear without its groups, ρ, cuts by profile, overlap
+        gear-ablation  the same clusters; ContextGear without its groups, ρ, cuts by profile, or overlap
 
-      An experiment needs no cluster file. Both take predicted parents' answers, whatever the workflow says.
+      An experiment needs no cluster file. Both use predicted parents' answers, whatever the workflow sets.
 
       EXAMPLE
         contexture simulate Examples/iov.yaml --cluster Examples/jetsons.yaml \\
@@ -49,16 +50,16 @@ struct SimulateCommand: ParsableCommand {
   @OptionGroup var source: WorkflowOptions
   @OptionGroup var input: PlanningInput
 
-  @Option(help: ArgumentHelp("The cluster file; docs/contextgear.md tells what is in it.", valueName: "file"))
+  @Option(help: ArgumentHelp("The cluster file; docs/contextgear.md describes it.", valueName: "file"))
   var cluster: String?
 
-  @Option(help: "Which schedules to show.")
+  @Option(help: "The schedules to show.")
   var schedule = Choice.all
 
   @Option(help: "Run an experiment over built-in clusters instead.")
   var experiment: Experiment?
 
-  @Option(help: "How to show it.")
+  @Option(help: "The output format.")
   var format = Format.text
 
   func validate() throws {
@@ -109,10 +110,10 @@ struct SimulateCommand: ParsableCommand {
     guard format == .text else { return try Console.printJSON(rows) }
     guard !rows.isEmpty else {
       throw Refusal(
-        "--schedule \(schedule.rawValue)", "fits none of the devices' memory or number",
+        "--schedule \(schedule.rawValue)", "fits neither the devices' memory nor their number",
         "choose another schedule, or other devices")
     }
-    var table = [["task", "schedule", "step", "k", "waiting %", "wire MB"]]
+    var table = [["task", "schedule", "step", "k", "idle %", "wire MB"]]
     for row in rows {
       let idle = row.idle.map { $0.reduce(0, +) / Double(max($0.count, 1)) }
       table.append([
@@ -123,7 +124,7 @@ struct SimulateCommand: ParsableCommand {
     }
     try Console.print(
       "\(machines.name), \(machines.devices.count) devices; \(tokens)\n\n"
-        + Columns.aligned(table, right: [2, 3, 4, 5]))
+        + TextTable.aligned(table, right: [2, 3, 4, 5]))
   }
 
   private func run(_ experiment: Experiment, _ workflow: Workflow) throws {
@@ -134,7 +135,7 @@ struct SimulateCommand: ParsableCommand {
     guard !phases.isEmpty else {
       throw Refusal(
         workflow.file, "no task has parents, so there is no forward-only work",
-        "give a workflow with parents")
+        "give a workflow in which a task has parents")
     }
     let rows = GearExperiments.run(phases, shape: shape, ablations: experiment == .ablation)
     guard format == .text else { return try Console.printJSON(rows) }

@@ -14,26 +14,26 @@ struct TrainCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "train", abstract: "Fine-tunes the model for a workflow, phase by phase.",
     discussion: """
-      Each task trains in topological order: its own rank columns train, a share (training.frozenRatio) of \
-      its prerequisites' columns is frozen and the rest refined, all others are masked. The run folder \
-      receives the settings, one line of metrics a step, checkpoints, and in the end the adapter.
+      The tasks train in topological order: a task's own rank columns train, a share (training.frozenRatio) \
+      of its prerequisites' columns is frozen and the rest refined, and all others are masked. The run \
+      folder receives the settings, one line of metrics per step, checkpoints, and finally the adapter.
 
-      Every training.validateEvery steps the phase is measured on validation episodes: its best state is kept, \
-      it ends when nothing improves, and gets more steps while it is still learning, up to training.budget. A \
-      phase that does not learn says so, with the setting to change.
+      Every training.validateEvery steps, the phase is measured on validation episodes: its best state is \
+      kept, it ends when nothing improves, and it gets more steps while it is still learning, up to \
+      training.budget. A phase that does not learn is reported, with the setting to change.
 
-      Ctrl-C stops after the current step, writes a checkpoint and prints the command that goes on. A run \
-      that was killed goes on from its last checkpoint; either way it ends with the same bytes as one that \
-      was not interrupted.
+      Ctrl-C stops after the current step, writes a checkpoint and prints the command that resumes. A run \
+      that was killed resumes from its last checkpoint. Either way it ends with the same bytes as an \
+      uninterrupted run.
 
-      With --cluster the layers are shared out over the devices of a cluster file, by a plan as 'contexture \
-      plan' makes it: mpirun starts one rank on each device, and the run folder is the first device's. \
-      Program, workflow, data and model must be there on every host under the same paths. Started by mpirun \
-      or srun, this command is a rank of that job. There Ctrl-C stops at the next checkpoint.
+      With --cluster, the layers are distributed over the devices of a cluster file, by a plan like that of \
+      'contexture plan': mpirun starts one rank on each device, and the run folder is on the first device. \
+      Program, workflow, data and model must be at the same paths on every host. If mpirun or srun started \
+      this command, it is a rank of that job. Over a cluster, Ctrl-C stops at the next checkpoint.
 
-      With --dry-run nothing is trained or written: the first steps of each phase are run on an adapter that is \
-      thrown away, and steps, tokens, columns, peak memory and time of the whole training are estimated from them. \
-      It makes the checks of a training, those of --out too where it is given.
+      With --dry-run, nothing is trained or written: the first steps of each phase run on an adapter that is \
+      thrown away, and steps, tokens, columns, peak memory and time of the whole training are estimated from \
+      them. It makes the same checks as training, including those of --out if given.
 
       EXAMPLE
         contexture train Examples/iov.yaml --dry-run
@@ -54,24 +54,24 @@ struct TrainCommand: ParsableCommand {
 
   @Option(
     name: .customLong("out"),
-    help: ArgumentHelp("The run folder to make; may be left out with --dry-run.", valueName: "dir"))
+    help: ArgumentHelp("The run folder to create; optional with --dry-run.", valueName: "dir"))
   var givenOut: String?
 
   @Flag(help: "Estimate memory and time from the first steps of each phase; train and write nothing.")
   var dryRun = false
 
   @Option(
-    help: "With --dry-run: optimiser steps of each phase that are timed, after one that is not (default: 3).")
+    help: "With --dry-run: optimiser steps timed in each phase, after an untimed one (default: 3).")
   var steps: Int?
 
-  @Option(help: "With --dry-run: how to show it.")
+  @Option(help: "With --dry-run: the output format.")
   var format = Format.text
 
-  @Flag(help: "Go on with the run in that folder from its last checkpoint.")
+  @Flag(help: "Resume the run in that folder from its last checkpoint.")
   var resume = false
 
   @Flag(
-    help: ArgumentHelp("As --resume where the run has begun, for jobs that start again.", visibility: .hidden)
+    help: ArgumentHelp("Like --resume if the run has begun; for jobs that restart.", visibility: .hidden)
   )
   var resumeIfBegun = false
 
@@ -81,7 +81,7 @@ struct TrainCommand: ParsableCommand {
   func validate() throws {
     guard dryRun else {
       if givenOut == nil {
-        throw ValidationError("--out: is missing; give the run folder to make, or --dry-run")
+        throw ValidationError("--out: is missing; give the run folder to create, or --dry-run")
       }
       if steps != nil {
         throw ValidationError("--steps: is for --dry-run; give that too, or set training.maxSteps")
@@ -93,11 +93,10 @@ struct TrainCommand: ParsableCommand {
     }
     if job.cluster != nil {
       throw ValidationError(
-        "--dry-run: runs in one process; 'contexture plan --cluster' predicts a training over several devices"
-      )
+        "--dry-run: runs in one process; for several devices use 'contexture plan --cluster'")
     }
     if resume || resumeIfBegun {
-      throw ValidationError("--dry-run: estimates a training from its start; leave --resume out")
+      throw ValidationError("--dry-run: estimates training from its start; leave --resume out")
     }
     if let steps, !(1...1000).contains(steps) {
       throw ValidationError("--steps: \(steps) is outside 1...1000")
@@ -191,7 +190,7 @@ struct TrainCommand: ParsableCommand {
     command += source.overrides.flatMap { ["--set", $0] }
     command += input.words + job.words
     try Console.print(
-      "Stopped at a checkpoint. To go on:\n  " + command.map(\.shellQuoted).joined(separator: " "))
+      "Stopped at a checkpoint. To resume:\n  " + command.map(\.shellQuoted).joined(separator: " "))
     throw ExitCode(ExitStatus.interrupted)
   }
 }

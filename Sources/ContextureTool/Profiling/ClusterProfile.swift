@@ -3,6 +3,7 @@ import ContextGear
 import DeviceProfiling
 import Foundation
 import InputErrors
+import TextTables
 import Transport
 
 /// What a rank measured of its device.
@@ -76,7 +77,7 @@ struct ClusterProfile: Codable {
     let shares = ranks.contains { $0.times.contention != nil }
     var devices = [
       ["device"] + sizes.map { "\($0) tokens" } + ["head, \(labels) labels", "update", "threads", "memory"]
-        + (shares ? ["beside the others"] : [])
+        + (shares ? ["contention"] : [])
     ]
     func both(_ point: MeasuredTimes.Point) -> String {
       Self.ms(point.forward) + " / " + Self.ms(point.backward)
@@ -90,7 +91,7 @@ struct ClusterProfile: Codable {
     let right = Set(1..<(devices.first?.count ?? 1))
     var sections = [
       "One layer forward / backward, the head, and a layer's update, in milliseconds",
-      Columns.aligned(devices, right: right),
+      TextTable.aligned(devices, right: right),
     ]
     if !cluster.links.isEmpty {
       let rows = cluster.links.map { link in
@@ -102,7 +103,7 @@ struct ClusterProfile: Codable {
       }
       sections += [
         "",
-        Columns.aligned([["link", "latency", "bandwidth", "residual"]] + rows, right: [1, 2, 3]),
+        TextTable.aligned([["link", "latency", "bandwidth", "residual"]] + rows, right: [1, 2, 3]),
       ]
     }
     return sections.joined(separator: "\n")
@@ -192,7 +193,7 @@ struct ProfileReport {
       let profile = try? JSONDecoder().decode(ClusterProfile.self, from: data)
     else {
       throw Refusal(
-        "rank 0", "ended without its results", "see what the ranks printed")
+        "rank 0", "ended without its results", "see the output of the ranks")
     }
     return profile
   }

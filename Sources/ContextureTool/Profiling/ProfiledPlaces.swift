@@ -10,8 +10,8 @@ enum ProfiledPlaces {
     let names = numbered(machines.map(\.name))
     for (index, name) in names.enumerated() where names[..<index].contains(name) {
       throw Refusal(
-        "the hosts", "two devices would be called '\(name)'",
-        "give the hosts names that do not end in a number of another's slots")
+        "the hosts", "two devices would be named '\(name)'",
+        "rename a host whose name is another host's name with a slot number")
     }
     return zip(names, machines).map {
       Hosts.Place(name: $0, address: $1.address, user: $1.user)

@@ -126,7 +126,7 @@ struct ProfilingRank {
   private func measureLinks(_ transport: any Transport) throws -> [LinkMeasurement] {
     guard transport.size > 1 else { return [] }
     for attempt in 1...3 {
-      try say(transport, attempt == 1 ? "  the links" : "  the links once more")
+      try say(transport, attempt == 1 ? "  the links" : "  the links again")
       try transport.barrier(seconds: deadline)
       var profiler = LinkProfiler()
       profiler.deadline = deadline
@@ -135,8 +135,8 @@ struct ProfilingRank {
       if try transport.broadcast([isSound ? 1 : 0], seconds: deadline) == [1] { return links }
     }
     throw Refusal(
-      "the links", "larger messages did not take longer than small ones, three times",
-      "profile again while the network and the machines do nothing else")
+      "the links", "larger messages took no longer than small ones, in three attempts",
+      "profile again while the network and the machines are otherwise idle")
   }
 
   /// Every rank's value, on every rank.
@@ -170,7 +170,7 @@ struct ProfilingRank {
       throw Refusal(
         path,
         "\(job.launcher.rawValue) started \(names.count) ranks, not \(options.ranks ?? hosts.slots)",
-        "start as many ranks as there are slots, or leave \(job.launcher.rawValue) out")
+        "start one rank per slot, or do not use \(job.launcher.rawValue)")
     }
     return (try ProfiledPlaces.places(hosts, ranks: names.count), hosts)
   }

@@ -3,6 +3,7 @@ import ContextGear
 import Foundation
 import Runs
 import SafeFiles
+import TextTables
 
 /// What each rank of a job did, beside what the plan said.
 struct ClusterFigures {
@@ -66,6 +67,6 @@ struct ClusterFigures {
         kilobytes(row.plannedBytes), kilobytes(row.measuredBytes),
       ])
     }
-    return "\nA step as planned and as measured\n\n" + Columns.aligned(table, right: Set(4...9))
+    return "\nA step as planned and as measured\n\n" + TextTable.aligned(table, right: Set(4...9))
   }
 }

@@ -55,7 +55,7 @@ struct ClusterJob {
         let reason = isUnexplained && !silent.isEmpty ? text(silent, recovery.places) : "\(failure)"
         guard isElastic else {
           Console.complain(
-            "contexture: \(reason)" + (run.hasBegun ? "; go on from the last checkpoint with --resume" : ""))
+            "contexture: \(reason)" + (run.hasBegun ? "; resume from the last checkpoint with --resume" : ""))
           throw ExitCode(ExitStatus.jobFailed)
         }
         switch recovery.goOn(
@@ -67,7 +67,7 @@ struct ClusterJob {
         case .goOn(let left):
           cluster = cluster.subset(left)
           Console.complain(
-            "contexture: \(reason); going on over \(recovery.places.map(\.name).joined(separator: ", "))")
+            "contexture: \(reason); continuing over \(recovery.places.map(\.name).joined(separator: ", "))")
           // The given one is over other devices.
           if left.count < deviceCount { job.plan = nil }
           start = run.hasBegun ? .resumed : .resumedIfBegun
@@ -79,8 +79,8 @@ struct ClusterJob {
   /// The hosts that do not answer, in one line.
   private func text(_ silent: Set<String>, _ places: [Hosts.Place]) -> String {
     let names = places.filter { silent.contains($0.address) }.map { "\($0.name) at \($0.address)" }
-    return "no answer from \(names.joined(separator: ", ")); check that it is on, and that a remote shell "
-      + "leads there without a password"
+    return "no answer from \(names.joined(separator: ", ")); check that it is on, and that the remote shell "
+      + "reaches it without a password"
   }
 
   private func start(
@@ -89,7 +89,7 @@ struct ClusterJob {
     let (hosts, order) = try cluster.hosts()
     guard order == Array(order.indices) else {
       throw Refusal(
-        "devices", "those of one host do not stand together",
+        "devices", "those of one host are not listed together",
         "list a host's devices one after the other in the cluster file")
     }
     let program = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().path

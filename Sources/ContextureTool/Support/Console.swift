@@ -12,9 +12,9 @@ enum OutputError: InputError, Equatable {
 
   var description: String {
     switch self {
-    case .readerIsGone: "standard output: its reader has closed it; nothing to do"
+    case .readerIsGone: "standard output: closed by its reader; nothing to do"
     case .refused(let reason):
-      "standard output: cannot be written (\(reason)); check where it is sent to, and the free space"
+      "standard output: cannot be written (\(reason)); check where it goes, and the free space"
     }
   }
 }
@@ -61,24 +61,8 @@ enum Console {
   }
 }
 
-/// Text in columns for people.
-enum Columns {
-  /// Rows whose cells are padded to the same widths, two spaces apart: the columns in `right` to the right.
-  static func aligned(_ rows: [[String]], right: Set<Int> = []) -> String {
-    let count = rows.map(\.count).max() ?? 0
-    let widths = (0..<count).map { column in
-      rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0
-    }
-    return rows.map { row in
-      let line = row.enumerated().map { column, cell in
-        let space = String(repeating: " ", count: widths[column] - cell.count)
-        if right.contains(column) { return space + cell }
-        return column == row.count - 1 ? cell : cell + space
-      }
-      return line.joined(separator: "  ")
-    }.joined(separator: "\n")
-  }
-
+/// Numbers for people.
+enum NumberText {
   /// A whole number with a comma between thousands.
   static func grouped(_ number: Int) -> String {
     var digits = String(number.magnitude)

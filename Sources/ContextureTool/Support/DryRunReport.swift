@@ -1,6 +1,7 @@
 import ContextLoRA
 import Foundation
 import Runs
+import TextTables
 
 /// What `train --dry-run` prints.
 struct DryRunReport {
@@ -11,13 +12,13 @@ struct DryRunReport {
   /// Text for people.
   var text: String {
     var table = [
-      ["phase", "task", "train", "frozen", "masked", "steps", "tokens", "step memory", "a step", "time"]
+      ["phase", "task", "train", "frozen", "masked", "steps", "tokens", "step memory", "step time", "time"]
     ]
     let names = estimate.phases.map { $0.round > 1 ? "\($0.task), round \($0.round)" : $0.task }
     for (phase, name) in zip(estimate.phases, names) {
       table.append([
         "\(phase.phase + 1)", name, "\(phase.trainable)", "\(phase.frozen)", "\(phase.masked)",
-        Columns.grouped(phase.steps), Columns.grouped(phase.tokens), Self.bytes(phase.stepBytes),
+        NumberText.grouped(phase.steps), NumberText.grouped(phase.tokens), Self.bytes(phase.stepBytes),
         Self.time(phase.stepSeconds), Self.time(phase.seconds),
       ])
     }
@@ -26,15 +27,15 @@ struct DryRunReport {
       Model \(estimate.model) in \(estimate.precision), \(estimate.workers) \
       \(estimate.workers == 1 ? "thread" : "threads"); \(estimate.episodes) training episodes
 
-      \(Columns.aligned(table, right: [0, 2, 3, 4, 5, 6, 7, 8, 9]))
+      \(TextTable.aligned(table, right: [0, 2, 3, 4, 5, 6, 7, 8, 9]))
 
       Memory  \(Self.bytes(estimate.peakBytes)) at the peak: weights \(Self.bytes(estimate.weightBytes)), \
       the largest phase's step \(Self.bytes(step)), the rest for the program, data and checkpoints
       Time    \(Self.time(estimate.loadSeconds + estimate.trainingSeconds)): \(Self.time(estimate.loadSeconds)) to \
-      load, \(Self.time(estimate.trainingSeconds)) to train \(Columns.grouped(estimate.steps)) steps on \
-      \(Columns.grouped(estimate.tokens)) tokens
+      load, \(Self.time(estimate.trainingSeconds)) to train \(NumberText.grouped(estimate.steps)) steps on \
+      \(NumberText.grouped(estimate.tokens)) tokens
 
-      Measured in at most \(estimate.measuredSteps + 2) optimiser steps of each phase; nothing was written.
+      Measured over at most \(estimate.measuredSteps + 2) optimiser steps of each phase; nothing was written.
       """ + Self.more(estimate)
   }
 
@@ -43,8 +44,8 @@ struct DryRunReport {
     let most = estimate.phases.reduce(0) { $0 + $1.stepLimit }
     guard most > estimate.steps else { return "" }
     return
-      "\nThese are the planned steps: phases that have converged end earlier, and phases that are still learning get "
-      + "more, \(Columns.grouped(most)) in all at most."
+      "\nThese are the planned steps: phases that have converged end earlier, and phases that are still "
+      + "learning get more, up to \(NumberText.grouped(most)) in total."
   }
 
   /// In MB or GB of 1000.

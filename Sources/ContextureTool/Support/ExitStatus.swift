@@ -7,10 +7,10 @@ enum ExitStatus {
   /// For the end of every help page.
   static let manual = """
     EXIT CODES
-      0  done
-      1  an error of the program itself: please report it
-      2  wrong input: a message on standard error says where, what and the remedy
-      130  ended at once by Ctrl-C (the second one, where the first asks to stop)
+      0  success
+      1  a bug in the program: please report it
+      2  invalid input: a message on standard error says where, what is wrong and what to do
+      130  stopped at once by Ctrl-C (by the second one, if the first asks the command to stop)
     """
 
   static let failure: Int32 = 1

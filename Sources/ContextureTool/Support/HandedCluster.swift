@@ -31,7 +31,7 @@ enum HandedCluster {
       let cluster = try? JSONDecoder().decode(Cluster.self, from: data)
     else {
       throw Refusal(
-        variable, "is not what this program's launcher writes",
+        variable, "was not written by this program's launcher",
         "remove the variable, or install the same build on every host")
     }
     return cluster

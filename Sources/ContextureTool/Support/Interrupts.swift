@@ -22,7 +22,7 @@ final class Interrupts {
       let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
       source.setEventHandler {
         if flag.value.exchange(true, ordering: .relaxed) { _exit(130) }
-        if let stopping { Console.complain("\n\(stopping); once more to stop at once.") }
+        if let stopping { Console.complain("\n\(stopping); interrupt again to stop at once.") }
       }
       source.resume()
       return source

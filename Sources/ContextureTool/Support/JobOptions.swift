@@ -18,25 +18,25 @@ struct JobOptions: ParsableArguments {
   var cluster: String?
 
   @Option(
-    help: ArgumentHelp("A plan of 'contexture plan --out', instead of planning now.", valueName: "file"))
+    help: ArgumentHelp("A plan from 'contexture plan --out', instead of planning now.", valueName: "file"))
   var plan: String?
 
-  @Option(help: "How activations and gradients go over the wire: float32, bfloat16 or int8.")
+  @Option(help: "The format in which activations and gradients are sent: float32, bfloat16 or int8.")
   var wire = Self.defaultWire
 
-  @Option(help: "Seconds that one message is waited for at most.")
+  @Option(help: "The longest wait for one message, in seconds.")
   var deadline = Self.defaultDeadline
 
-  @Option(help: "Threads of a rank; by default the cluster file's, or its host's processors by its ranks.")
+  @Option(help: "Threads per rank. Default: the cluster file's, or the host's cores divided by its ranks.")
   var workers: Int?
 
   @Flag(
-    help: "When a rank or a host fails, plan again over the devices that are left and go on.")
+    help: "When a rank or a host fails, plan again over the remaining devices and resume.")
   var elastic = false
 
   func validate() throws {
     guard deadline > 0, deadline.isFinite else {
-      throw ValidationError("--deadline: \(deadline) cannot be; use seconds above 0")
+      throw ValidationError("--deadline: \(deadline) is not valid; use seconds above 0")
     }
     if let workers, workers < 1 || workers > 1024 {
       throw ValidationError("--workers: \(workers) is outside 1...1024")
@@ -81,7 +81,7 @@ struct JobOptions: ParsableArguments {
       guard given.cluster.devices.map(\.name) == machines.devices.map(\.name) else {
         throw Refusal(
           plan,
-          "is over the devices \(given.cluster.devices.map(\.name).joined(separator: ", ")), but the "
+          "is for the devices \(given.cluster.devices.map(\.name).joined(separator: ", ")), but the "
             + "cluster has \(machines.devices.map(\.name).joined(separator: ", "))",
           "make the plan again for this cluster file, or leave --plan out")
       }

@@ -7,11 +7,11 @@ enum OutputFile {
   static func check(_ path: String, option: String = "--out") throws(Refusal) {
     var isFolder: ObjCBool = false
     if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue {
-      throw Refusal(path, "is a folder", "give \(option) a file's name")
+      throw Refusal(path, "is a folder", "give \(option) a file name")
     }
     let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
     guard FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder), isFolder.boolValue else {
-      throw Refusal(path, "there is no folder for it", "make \(folder) first")
+      throw Refusal(path, "its folder does not exist", "create \(folder) first")
     }
   }
 }

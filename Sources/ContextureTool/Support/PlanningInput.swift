@@ -16,14 +16,12 @@ struct PlanningInput: ParsableArguments {
   @Option(
     parsing: .singleValue,
     help: ArgumentHelp(
-      "A task's tokens a sample and how many of them are labelled, instead of counting the data. Repeatable.",
+      "A task's tokens per sample and how many of them are labelled, instead of counting them. Repeatable.",
       valueName: "task=tokens,labels"))
   var tokens: [String] = []
 
   @Flag(
-    help:
-      "Plan no replicas of the model that share a batch: they add gradients in another order than one process."
-  )
+    help: "Plan without replicas that share a batch: they add gradients in another order than one process.")
   var onePipeline = false
 
   /// The same options for another call of this program.

@@ -2,6 +2,7 @@ import Foundation
 import InputErrors
 import LanguageModels
 import Tensor
+import TextTables
 import Tokenization
 
 /// What `contexture score` prints.
@@ -56,10 +57,10 @@ struct ScoreReport: Encodable {
         text: text, tokens: tokens(scored.0, scored.1), logProbability: scored.1.reduce(0, +))
     }
 
-    let logits = try Generator(stage, adapter: nil, capacity: request.prompt.count).feed(request.prompt)
+    let logits = try TextGenerator(stage, adapter: nil, capacity: request.prompt.count).feed(request.prompt)
     guard logits.allSatisfy(\.isFinite) else {
       throw Refusal(
-        path, "its logits are not numbers: weights are damaged",
+        path, "its logits are not numbers: the weights are damaged",
         "fetch or convert the model again")
     }
     next = Self.best(top, logits).map {
@@ -85,12 +86,12 @@ struct ScoreReport: Encodable {
         "Completion \(Self.quoted(completion.text)): \(Self.number(completion.logProbability))\n"
           + Self.table(completion.tokens))
     }
-    if !next.isEmpty { sections.append("Most probable next\n" + Self.table(next)) }
+    if !next.isEmpty { sections.append("Most probable next tokens\n" + Self.table(next)) }
     return sections.joined(separator: "\n\n")
   }
 
   private static func table(_ tokens: [Token]) -> String {
-    Columns.aligned(
+    TextTable.aligned(
       tokens.map { ["", "\($0.id)", $0.logProbability.map(number) ?? "-", quoted($0.text)] }, right: [1, 2])
   }
 

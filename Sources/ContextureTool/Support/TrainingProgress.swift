@@ -23,7 +23,7 @@ final class TrainingProgress {
   private var unchecked: (tokens: Int, workers: Int)?
   private let microBatchTokens: Int?
 
-  private static let resumed = "Going on after step "
+  private static let resumed = "Resuming after step "
 
   /// The step after which a resumed run says that it goes on; `nil` for other lines.
   static func resumedStep(_ line: String) -> Int? {
@@ -58,7 +58,7 @@ final class TrainingProgress {
       hasTrained = true
       try show(training, laterSteps)
     case .finished(let adapter):
-      if !hasTrained { try Console.print("Every step was done already: nothing was trained") }
+      if !hasTrained { try Console.print("All steps were already done: nothing was trained") }
       try Console.print("Adapter written to \(adapter.relativePath)")
     }
   }
@@ -96,10 +96,10 @@ final class TrainingProgress {
     case .warning(let warning, _): try Console.print((isTerminal ? "\n" : "") + "  WARNING \(warning.text)")
     case .decided(let decisions, let phase):
       for decision in decisions where !decision.freezes.isEmpty {
-        let reason = decision.isGuard ? "its held-back loss grew" : "their gradients conflict"
+        let reason = decision.isGuard ? "its validation loss grew" : "their gradients conflict"
         try Console.print(
           "  columns \(columnRanges(decision.freezes)) of \(decision.prerequisite) freeze: \(reason); "
-            + "\(phase.trainable.count) train on")
+            + "\(phase.trainable.count) still train")
       }
     case .phaseFinished, .checkpointDue, .checkpoint: break
     }
@@ -111,8 +111,8 @@ final class TrainingProgress {
     unchecked = nil
     guard workers > 1, record.tokens <= tokens else { return }
     try Console.print(
-      "  A step is one micro-batch, which one of \(workers) threads works on; "
-        + "--set training.microBatchTokens=\(max(record.tokens * 5 / (4 * workers), 1)) would share it out")
+      "  A step is one micro-batch, which only one of \(workers) threads works on; "
+        + "--set training.microBatchTokens=\(max(record.tokens * 5 / (4 * workers), 1)) would split it")
   }
 
   private func line(_ record: StepRecord, _ laterSteps: Int) -> String {
@@ -138,7 +138,7 @@ final class TrainingProgress {
     case .none: return nil
     case .coolsDown: return "  the learning rate falls from here to step \(end)"
     case .restarts: return "  still learning: another cycle at a lower learning rate, up to step \(end)"
-    case .ends: return "  nothing improves any more: the phase ends here"
+    case .ends: return "  no more improvement: the phase ends here"
     }
   }
 

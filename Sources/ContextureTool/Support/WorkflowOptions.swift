@@ -11,7 +11,7 @@ struct WorkflowOptions: ParsableArguments {
   @Option(
     name: .customLong("set"), parsing: .singleValue,
     help: ArgumentHelp(
-      "Sets a value over the file's: a dotted path and YAML, as in training.learningRate=5e-4. Repeatable.",
+      "Overrides a value of the file: a dotted path and YAML, as in training.learningRate=5e-4. Repeatable.",
       valueName: "field=value"))
   var overrides: [String] = []
 

@@ -1,4 +1,5 @@
 import Foundation
+import TextTables
 
 /// The accuracies of the baselines on one task, from 0 to 1. Baselines that compare options are `nil` for
 /// free-text items.
@@ -51,13 +52,7 @@ package struct BaselineReport: Sendable, Equatable, Codable {
           row.bayesWithParents, row.oracleWithoutParents,
         ].map { $0.map(Self.percent) ?? "–" }
     }
-    let widths = header.indices.map { column in ([header] + rows).map { $0[column].count }.max() ?? 0 }
-    return ([header] + rows).map { cells in
-      zip(cells, widths).enumerated().map { column, cell in
-        let space = String(repeating: " ", count: cell.1 - cell.0.count)
-        return column == 0 ? cell.0 + space : space + cell.0
-      }.joined(separator: "  ")
-    }.joined(separator: "\n")
+    return TextTable.aligned([header] + rows, right: Set(1..<header.count))
   }
 
   private static func percent(_ share: Double) -> String {

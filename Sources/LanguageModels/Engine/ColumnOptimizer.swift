@@ -20,8 +20,9 @@ package final class ColumnOptimizer: @unchecked Sendable {
   private let workers: [any TensorOperations]
 
   /// Starts with the adapter's values and moments of zero.
-  package init(_ adapter: LoRAAdapter, view: AdapterView, settings: AdamWSettings, device: any ComputeDevice)
-  {
+  package init(
+    _ adapter: LoRAAdapter, view: DeviceAdapter, settings: AdamWSettings, device: any ComputeDevice
+  ) {
     layout = view.layout
     columns = view.columns.trainable
     scale = adapter.scale
@@ -55,7 +56,7 @@ package final class ColumnOptimizer: @unchecked Sendable {
   }
 
   /// One step with `gradients * factor`; `view` then shows the new values.
-  package func update(_ gradients: GradientBuffer, factor: Float, learningRate: Float, view: AdapterView) {
+  package func update(_ gradients: GradientBuffer, factor: Float, learningRate: Float, view: DeviceAdapter) {
     step += 1
     let flat = gradients.flat
     let parts = workers.count
@@ -76,7 +77,7 @@ package final class ColumnOptimizer: @unchecked Sendable {
     refresh(view)
   }
 
-  private func refresh(_ view: AdapterView) {
+  private func refresh(_ view: DeviceAdapter) {
     let values = parameters.address.assumingMemoryBound(to: Float.self)
     let source = Shared(pointer: values)
     let parts = workers.count

@@ -6,7 +6,7 @@ extension LlamaStage {
   ///
   /// - Precondition: the stage is a whole model and its context holds the tokens.
   /// - Throws: what the weight source throws when embeddings cannot be read.
-  package func allLogits(_ tokens: [Int32], adapter: AdapterView? = nil) throws -> [[Float]] {
+  package func allLogits(_ tokens: [Int32], adapter: DeviceAdapter? = nil) throws -> [[Float]] {
     try logits(tokens, after: Array(tokens.indices), adapter: adapter)
   }
 
@@ -15,7 +15,7 @@ extension LlamaStage {
   /// - Precondition: as for ``allLogits(_:adapter:)``; the positions are ascending.
   /// - Throws: what the weight source throws when embeddings cannot be read.
   package func logits(
-    _ tokens: [Int32], after positions: [Int], adapter: AdapterView? = nil
+    _ tokens: [Int32], after positions: [Int], adapter: DeviceAdapter? = nil
   ) throws -> [[Float]] {
     precondition(isFirst && isLast && tokens.count <= contextLength, "logits: part of a model")
     let worker = StageWorker(self, rows: tokens.count, adapter: adapter, backward: false)

@@ -42,14 +42,14 @@ package struct Scorer: Sendable {
   /// (the base model's own where it is `nil`).
   ///
   /// - Throws: what the weight source throws when embeddings cannot be read.
-  package func score(_ requests: [ScoreRequest], adapter: AdapterView?) throws -> [[[Float]]] {
+  package func score(_ requests: [ScoreRequest], adapter: DeviceAdapter?) throws -> [[[Float]]] {
     try tokenScores(requests, adapter: adapter).map { $0.map { $0.map(\.logProbability) } }
   }
 
   /// Per request and continuation the score of each of its tokens, as ``score(_:adapter:)``.
   ///
   /// - Throws: what the weight source throws when embeddings cannot be read.
-  package func tokenScores(_ requests: [ScoreRequest], adapter: AdapterView?) throws -> [[[TokenScore]]] {
+  package func tokenScores(_ requests: [ScoreRequest], adapter: DeviceAdapter?) throws -> [[[TokenScore]]] {
     precondition(
       requests.allSatisfy { request in
         request.continuations.allSatisfy { request.prompt.count + $0.count - 1 <= stage.contextLength }
@@ -86,13 +86,13 @@ package struct Scorer: Sendable {
   }
 
   /// One worker's memory, planned for the adapter in use.
-  private func makeContext(rows: Int, _ adapter: AdapterView?) -> Context {
+  private func makeContext(rows: Int, _ adapter: DeviceAdapter?) -> Context {
     Context(
       worker: StageWorker(stage, rows: rows, adapter: adapter, backward: false),
       activations: StageActivations(stage, rows: rows, adapter: adapter, keepsActivations: false))
   }
 
-  private func run(_ requests: [ScoreRequest], _ adapter: AdapterView?, _ context: Context) throws
+  private func run(_ requests: [ScoreRequest], _ adapter: DeviceAdapter?, _ context: Context) throws
     -> [[[TokenScore]]]
   {
     let batch = PackedBatch(requests)

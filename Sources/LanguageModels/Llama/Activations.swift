@@ -44,7 +44,7 @@ struct LayerActivations {
   }
 
   /// x Aᵀ of a group that has `columns` columns in this layer.
-  func low(_ group: InputGroup, columns: Int) -> Matrix {
+  func low(_ group: FusedProjection, columns: Int) -> Matrix {
     let matrix = low[group.rawValue]
     return Matrix(matrix.address, rows: matrix.rows, columns: columns, type: matrix.type)
   }
@@ -135,10 +135,10 @@ extension LlamaConfiguration {
   }
 }
 
-extension AdapterView? {
+extension DeviceAdapter? {
   /// The columns of x Aᵀ by input group, the widest of all layers.
   func lowColumns(layers: Range<Int>) -> [Int] {
-    InputGroup.allCases.map { group in
+    FusedProjection.allCases.map { group in
       layers.compactMap { self?.group(group, layer: $0)?.a.rows }.max() ?? 0
     }
   }

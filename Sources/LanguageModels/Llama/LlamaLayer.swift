@@ -3,31 +3,31 @@ import Tensor
 
 /// The frozen weights of one transformer block.
 ///
-/// Unchecked: nothing is folded in while a pass is running.
+/// Unchecked: nothing is merged in while a pass is running.
 final class LlamaLayer: @unchecked Sendable {
   let index: Int
   let attentionNorm: NormWeight
   let feedForwardNorm: NormWeight
   /// By input group, its members stacked: queries, keys and values `[fusedColumns, hidden]`; attention's output
   /// `[hidden, heads * dimension]`; gate and up `[2 * intermediate, hidden]`; down `[hidden, intermediate]`.
-  private var weights: [any FrozenMatrix]
-  private let use: FrozenUse
+  private var weights: [any PackedMatrix]
+  private let use: PackedUse
 
-  init(_ source: any WeightSource, index: Int, device: any ComputeDevice, use: FrozenUse) throws {
+  init(_ source: any WeightSource, index: Int, device: any ComputeDevice, use: PackedUse) throws {
     self.index = index
     self.use = use
     attentionNorm = try NormWeight(source, .attentionNorm(layer: index), device: device)
     feedForwardNorm = try NormWeight(source, .feedForwardNorm(layer: index), device: device)
-    weights = try InputGroup.allCases.map {
+    weights = try FusedProjection.allCases.map {
       try device.freeze(source, $0, layer: index, use: use, adding: nil)
     }
   }
 
-  /// Reads the adapted matrices again, with `folded` added to them. Old and new are there together, one matrix at
+  /// Reads the adapted matrices again, with `merged` added to them. Old and new are there together, one matrix at
   /// a time.
-  func fold(_ folded: FoldedColumns, _ source: any WeightSource, device: any ComputeDevice) throws {
-    for group in InputGroup.allCases where folded.isEmpty || folded.adapts(group, layer: index) {
-      weights[group.rawValue] = try device.freeze(source, group, layer: index, use: use, adding: folded)
+  func merge(_ merged: MergedColumns, _ source: any WeightSource, device: any ComputeDevice) throws {
+    for group in FusedProjection.allCases where merged.isEmpty || merged.adapts(group, layer: index) {
+      weights[group.rawValue] = try device.freeze(source, group, layer: index, use: use, adding: merged)
     }
   }
 
@@ -42,7 +42,7 @@ struct LayerPass {
   let segments: [AttentionSegment]
   /// Rows with a token; rows beyond are zero.
   let rowCount: Int
-  let adapter: AdapterView?
+  let adapter: DeviceAdapter?
   let operations: any TensorOperations
 }
 
@@ -59,7 +59,7 @@ extension LlamaLayer {
     operations.copy(h, into: activations.input)
     attentionNorm.apply(to: activations.input, into: scratch.normed, rstd: activations.inputRstd, pass)
     project(
-      scratch.normed, .attentionInput, into: scratch.fused, accumulate: false, activations, pass)
+      scratch.normed, .qkv, into: scratch.fused, accumulate: false, activations, pass)
     operations.attention(
       pass.configuration.attentionShape, segments: pass.segments, fused: scratch.fused,
       cosine: pass.rotary.cosine, sine: pass.rotary.sine, queries: activations.queries, store: store,
@@ -111,7 +111,7 @@ extension LlamaLayer {
     operations.zero(scratch.fused.rows(pass.rowCount..<scratch.fused.rows))
     attentionNorm.apply(to: activations.input, into: scratch.normed, rstd: activations.inputRstd, pass)
     projectBackward(
-      scratch.fused, .attentionInput, x: scratch.normed,
+      scratch.fused, .qkv, x: scratch.normed,
       into: inputGradient ? scratch.dNormed : nil, gradients, activations, scratch, pass)
     if inputGradient {
       operations.rmsNormBackward(
@@ -129,10 +129,10 @@ extension LlamaLayer {
     operations.copy(h, into: activations.middle)
     feedForwardNorm.apply(to: activations.middle, into: scratch.normed, rstd: activations.middleRstd, pass)
     project(
-      scratch.normed, .feedForwardInput, into: activations.gateUp, accumulate: false, activations,
+      scratch.normed, .gateUp, into: activations.gateUp, accumulate: false, activations,
       pass)
     operations.swiGLU(activations.gateUp, into: scratch.act)
-    project(scratch.act, .feedForwardOutput, into: h, accumulate: true, activations, pass)
+    project(scratch.act, .down, into: h, accumulate: true, activations, pass)
   }
 
   /// dh becomes the gradient of the residual stream before attention's output was added; that of the output
@@ -144,12 +144,12 @@ extension LlamaLayer {
     let operations = pass.operations
     operations.swiGLU(activations.gateUp, into: scratch.act)
     projectBackward(
-      entering(dh, scratch, operations), .feedForwardOutput, x: scratch.act, into: scratch.dAct,
+      entering(dh, scratch, operations), .down, x: scratch.act, into: scratch.dAct,
       gradients, activations, scratch, pass)
     operations.swiGLUBackward(gateUp: activations.gateUp, dAct: scratch.dAct, into: scratch.dGateUp)
     feedForwardNorm.apply(to: activations.middle, into: scratch.normed, rstd: activations.middleRstd, pass)
     projectBackward(
-      scratch.dGateUp, .feedForwardInput, x: scratch.normed, into: scratch.dNormed, gradients,
+      scratch.dGateUp, .gateUp, x: scratch.normed, into: scratch.dNormed, gradients,
       activations, scratch, pass)
     operations.rmsNormBackward(
       dy: scratch.dNormed, x: activations.middle, weight: feedForwardNorm.matrix,
@@ -169,7 +169,7 @@ extension LlamaLayer {
 
   /// y = x Wᵀ + scale · (x Aᵀ) Bᵀ.
   private func project(
-    _ x: Matrix, _ group: InputGroup, into y: Matrix, accumulate: Bool,
+    _ x: Matrix, _ group: FusedProjection, into y: Matrix, accumulate: Bool,
     _ activations: LayerActivations, _ pass: LayerPass
   ) {
     pass.operations.project(x, weights[group.rawValue], into: y, accumulate: accumulate)
@@ -179,7 +179,7 @@ extension LlamaLayer {
 
   /// dx = dy W + scale · (dy B) A, and the gradients of A and B.
   private func projectBackward(
-    _ dy: Matrix, _ group: InputGroup, x: Matrix, into dx: Matrix?,
+    _ dy: Matrix, _ group: FusedProjection, x: Matrix, into dx: Matrix?,
     _ gradients: GradientBuffer, _ activations: LayerActivations, _ scratch: LayerScratch,
     _ pass: LayerPass
   ) {

@@ -6,7 +6,7 @@ import Tensor
 /// A contiguous range of a Llama model's layers with its frozen weights, on one device: the whole model, or
 /// one stage of a pipeline. The first stage holds the embedding, the last one the final norm and the head.
 ///
-/// Unchecked: nothing is folded in while a pass is running.
+/// Unchecked: nothing is merged in while a pass is running.
 package final class LlamaStage: @unchecked Sendable {
   /// The sizes of the whole model.
   package let configuration: LlamaConfiguration
@@ -17,12 +17,12 @@ package final class LlamaStage: @unchecked Sendable {
   /// Where it lives.
   package let device: any ComputeDevice
   /// Whether its weights are laid out for backward passes too.
-  package let use: FrozenUse
+  package let use: PackedUse
   let blocks: [LlamaLayer]
   let rotary: RotaryTable
   let finalNorm: NormWeight?
   /// The head in chunks of the vocabulary; empty except on the last stage.
-  let head: [any FrozenMatrix]
+  let head: [any PackedMatrix]
   private let source: any WeightSource
   /// The lowest layer whose weights hold columns of an adapter; `nil` where none does.
   private var lowestFolded: Int?
@@ -39,7 +39,7 @@ package final class LlamaStage: @unchecked Sendable {
   /// - Throws: what the source throws for a missing or damaged tensor.
   package init(
     _ source: any WeightSource, layers: Range<Int>? = nil, device: any ComputeDevice,
-    contextLength: Int? = nil, use: FrozenUse = .forwardAndBackward, firstAdapted: Int = 0
+    contextLength: Int? = nil, use: PackedUse = .forwardAndBackward, firstAdapted: Int = 0
   ) throws {
     let configuration = source.configuration
     let layers = layers ?? 0..<configuration.layerCount
@@ -91,13 +91,13 @@ package final class LlamaStage: @unchecked Sendable {
     head = chunks.compactMap { result.head[$0.lowerBound] }
     finalNorm = isLast ? try NormWeight(source, .finalNorm, device: device) : nil
     // The device holds its own layout now; of the file the embedding's rows are read again, and the layers' weights
-    // where columns are folded into them.
+    // where columns are merged into them.
     source.forgetPages()
   }
 
   private struct Loaded {
     var blocks: [Int: LlamaLayer] = [:]
-    var head: [Int: any FrozenMatrix] = [:]
+    var head: [Int: any PackedMatrix] = [:]
     var failure: (any Error)?
   }
 
@@ -108,9 +108,9 @@ package final class LlamaStage: @unchecked Sendable {
   /// - Precondition: columns that were added before are of the same adapted layers; no pass is running, and later ones do not compute the same columns again.
   /// - Throws: what the source throws when the weights cannot be read again. Some layers then hold the columns and
   ///   some do not: fold again, or without columns, before the stage computes.
-  package func fold(_ adapter: LoRAAdapter, columns: [Int]) throws {
+  package func merge(_ adapter: LoRAAdapter, columns: [Int]) throws {
     if columns.isEmpty, lowestFolded == nil { return }
-    let folded = FoldedColumns(adapter, columns)
+    let merged = MergedColumns(adapter, columns)
     let lowest = min(adapter.sites.first?.layer ?? layers.upperBound, lowestFolded ?? layers.upperBound)
     lowestFolded = lowest
     let next = Atomic<Int>(0)
@@ -120,7 +120,7 @@ package final class LlamaStage: @unchecked Sendable {
         let item = next.add(1, ordering: .relaxed).oldValue
         guard item < blocks.count, failure.withLock({ $0 == nil }) else { return }
         if blocks[item].index < lowest { continue }
-        do { try blocks[item].fold(folded, source, device: device) } catch {
+        do { try blocks[item].merge(merged, source, device: device) } catch {
           failure.withLock { $0 = $0 ?? error }
         }
       }
@@ -168,8 +168,9 @@ extension NormWeight {
 extension ComputeDevice {
   /// The weights of linear layers that read one input, one above the other.
   func freeze(
-    _ source: any WeightSource, _ group: InputGroup, layer: Int, use: FrozenUse, adding folded: FoldedColumns?
-  ) throws -> any FrozenMatrix {
+    _ source: any WeightSource, _ group: FusedProjection, layer: Int, use: PackedUse,
+    adding merged: MergedColumns?
+  ) throws -> any PackedMatrix {
     let names = group.projections.map { $0.weight(layer: layer) }
     let shapes = try names.map { try source.shape(of: $0) }
     let inputs = shapes[0][1]
@@ -178,15 +179,15 @@ extension ComputeDevice {
       var row = 0
       for (projection, (name, shape)) in zip(group.projections, zip(names, shapes)) {
         try source.readFloat32(name, rows: 0..<shape[0], into: target + row * inputs)
-        folded?.add(to: target + row * inputs, projection, layer: layer, self)
+        merged?.add(to: target + row * inputs, projection, layer: layer, self)
         row += shape[0]
       }
     }
   }
 
   /// Some rows of one weight.
-  func freeze(_ source: any WeightSource, _ name: WeightName, rows: Range<Int>, use: FrozenUse) throws
-    -> any FrozenMatrix
+  func freeze(_ source: any WeightSource, _ name: WeightName, rows: Range<Int>, use: PackedUse) throws
+    -> any PackedMatrix
   {
     try freeze(outputs: rows.count, inputs: source.configuration.hiddenSize, use: use) { target in
       try source.readFloat32(name, rows: rows, into: target)

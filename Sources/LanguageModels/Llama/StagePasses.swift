@@ -16,7 +16,7 @@ package final class StageActivations: @unchecked Sendable {
 
   /// Room for a stage's activations of at most `rows` rows: of each layer from the lowest adapted one on; the
   /// layers below it, and all where no backward pass follows, use one layer's room in turn.
-  package init(_ stage: LlamaStage, rows: Int, adapter: AdapterView?, keepsActivations: Bool = true) {
+  package init(_ stage: LlamaStage, rows: Int, adapter: DeviceAdapter?, keepsActivations: Bool = true) {
     let rows = PackedBatch.padded(rows)
     func plan(_ planner: inout ArenaPlanner) -> ([LayerActivations], Matrix, Matrix) {
       func room(_ planner: inout ArenaPlanner) -> LayerActivations {
@@ -65,8 +65,9 @@ package final class StageWorker: @unchecked Sendable {
   private let memory: DeviceMemory
 
   /// Scratch for passes of at most `rows` rows.
-  package init(_ stage: LlamaStage, rows: Int, adapter: AdapterView?, backward: Bool = true, threads: Int = 1)
-  {
+  package init(
+    _ stage: LlamaStage, rows: Int, adapter: DeviceAdapter?, backward: Bool = true, threads: Int = 1
+  ) {
     let rows = PackedBatch.padded(rows)
     func plan(_ planner: inout ArenaPlanner) -> LayerScratch {
       LayerScratch(
@@ -97,7 +98,7 @@ extension LlamaStage {
   /// model's last block then computes no others, which hold no meaning. `nil` wants all.
   package func forward(
     _ batch: PackedBatch, _ activations: StageActivations, stores: [KeyValueStore]? = nil,
-    outputRows: [Int]? = nil, adapter: AdapterView?, _ worker: StageWorker
+    outputRows: [Int]? = nil, adapter: DeviceAdapter?, _ worker: StageWorker
   ) {
     let pass = layerPass(batch, adapter, worker)
     let scratch = worker.scratch.narrowed(to: batch.paddedRowCount)
@@ -117,7 +118,7 @@ extension LlamaStage {
   /// - Precondition: `outputRows` are those of the forward pass.
   package func backward(
     _ batch: PackedBatch, _ activations: StageActivations, outputRows: [Int]? = nil,
-    inputGradient: Bool = false, adapter: AdapterView, gradients: GradientBuffer, _ worker: StageWorker
+    inputGradient: Bool = false, adapter: DeviceAdapter, gradients: GradientBuffer, _ worker: StageWorker
   ) {
     let pass = layerPass(batch, adapter, worker)
     let lowest = inputGradient ? layers.lowerBound : adapter.sites.first?.layer ?? layers.upperBound
@@ -212,7 +213,7 @@ extension LlamaStage {
     return body(normed)
   }
 
-  func layerPass(_ batch: PackedBatch, _ adapter: AdapterView?, _ worker: StageWorker) -> LayerPass {
+  func layerPass(_ batch: PackedBatch, _ adapter: DeviceAdapter?, _ worker: StageWorker) -> LayerPass {
     precondition(
       batch.paddedRowCount <= worker.rows, "a batch of \(batch.rowCount) rows in a worker of \(worker.rows)")
     return LayerPass(

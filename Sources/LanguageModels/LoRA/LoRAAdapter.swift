@@ -17,7 +17,7 @@ package struct LoRAPair: Sendable, Equatable {
 /// A low-rank adapter (Hu et al., arXiv 2106.09685): `y = W0 x + scale · B (A x)` at every site.
 package struct LoRAAdapter: Sendable, Equatable {
   /// The adapted layers.
-  package let sites: [AdapterSite]
+  package let sites: [TargetModule]
   /// The number of rank columns, of all tasks together.
   package let rank: Int
   /// What `B A x` is multiplied with: `alpha / rank`, or `alpha / sqrt(rank)` when rank-stabilised
@@ -27,7 +27,7 @@ package struct LoRAAdapter: Sendable, Equatable {
   package var pairs: [LoRAPair]
 
   /// An adapter with given parameters.
-  package init(sites: [AdapterSite], rank: Int, scale: Float, pairs: [LoRAPair]) {
+  package init(sites: [TargetModule], rank: Int, scale: Float, pairs: [LoRAPair]) {
     precondition(sites.count == pairs.count, "LoRAAdapter: one pair a site")
     self.sites = sites
     self.rank = rank
@@ -37,7 +37,7 @@ package struct LoRAAdapter: Sendable, Equatable {
 
   /// A fresh adapter: A uniform in ±1/√inputs (PEFT's default, Kaiming uniform with a = √5), B zero, so
   /// that it changes nothing yet.
-  package init(sites: [AdapterSite], rank: Int, scale: Float, seed: UInt64) {
+  package init(sites: [TargetModule], rank: Int, scale: Float, seed: UInt64) {
     self.init(
       sites: sites, rank: rank, scale: scale,
       pairs: sites.enumerated().map { index, site in
@@ -75,7 +75,7 @@ package struct LoRAAdapter: Sendable, Equatable {
   }
 }
 
-extension AdapterSite {
+extension TargetModule {
   /// A number that no other site of a model has, never 0.
   var stream: UInt64 {
     let kind = Projection.allCases.firstIndex(of: projection) ?? 0

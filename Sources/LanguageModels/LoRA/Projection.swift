@@ -28,7 +28,7 @@ package enum Projection: String, Sendable, CaseIterable, Codable, Hashable {
 }
 
 /// One adapted linear layer of a model.
-package struct AdapterSite: Sendable, Hashable, Codable {
+package struct TargetModule: Sendable, Hashable, Codable {
   /// The transformer block, from 0.
   package var layer: Int
   /// Which of the block's linear layers.
@@ -44,11 +44,11 @@ package struct AdapterSite: Sendable, Hashable, Codable {
   /// The sites of `layers` for the projections `targets`: block by block, in the order of ``Projection``.
   package static func all(
     _ configuration: LlamaConfiguration, layers: Range<Int>, targets: Set<Projection>
-  ) -> [AdapterSite] {
+  ) -> [TargetModule] {
     layers.flatMap { layer in
       Projection.allCases.filter(targets.contains).map { projection in
         let shape = projection.shape(in: configuration)
-        return AdapterSite(
+        return TargetModule(
           layer: layer, projection: projection, outputs: shape.outputs, inputs: shape.inputs)
       }
     }

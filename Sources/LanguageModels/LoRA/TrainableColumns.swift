@@ -26,7 +26,7 @@ package struct ColumnView: Sendable, Equatable {
 /// B. Gradients and optimiser moments have this layout.
 package struct TrainableLayout: Sendable, Equatable {
   /// The adapted layers.
-  package let sites: [AdapterSite]
+  package let sites: [TargetModule]
   /// The number of trainable columns.
   package let columns: Int
   /// Per site, where its `[columns, inputs]` part of A starts.
@@ -39,7 +39,7 @@ package struct TrainableLayout: Sendable, Equatable {
   package let count: Int
 
   /// The layout of `columns` trainable columns at each of `sites`.
-  package init(sites: [AdapterSite], columns: Int) {
+  package init(sites: [TargetModule], columns: Int) {
     self.sites = sites
     self.columns = columns
     var next = 0

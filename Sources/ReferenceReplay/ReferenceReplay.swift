@@ -1,4 +1,5 @@
 import Checkpoint
+import ContextLoRA
 import Foundation
 import LanguageModels
 import SafeFiles
@@ -47,7 +48,7 @@ package struct ReferenceReplay {
     specification = try ReplaySpecification(url, model: model.configuration, type: device.computeType)
     schedule = try specification.schedule()
     let rank = specification.rank
-    let sites = AdapterSite.all(
+    let sites = TargetModule.all(
       model.configuration, layers: 0..<model.configuration.layerCount, targets: specification.targets)
     initialAdapter = LoRAAdapter(
       sites: sites, rank: rank, scale: Float(specification.alpha / Double(rank)),
@@ -70,7 +71,7 @@ package struct ReferenceReplay {
     for phase in schedule {
       guard let task = specification.tasks.first(where: { $0.name == phase.task }) else { continue }
       let trainer = try PhaseTrainer(
-        stage, adapter: outcome.adapter, columns: phase.columnView, options: options, rows: 64, folds: true)
+        stage, adapter: outcome.adapter, columns: phase.columnView, options: options, rows: 64, merges: true)
       for (index, batch) in task.batches.enumerated() {
         let result = try trainer.step(batch, learningRate: specification.learningRate)
         guard result.loss.isFinite, result.gradientNorm.isFinite else {
@@ -83,10 +84,10 @@ package struct ReferenceReplay {
       }
       trainer.commit(to: &outcome.adapter)
     }
-    try stage.fold(outcome.adapter, columns: [])
+    try stage.merge(outcome.adapter, columns: [])
     for task in specification.tasks {
       guard let first = task.batches.first?.first else { continue }
-      let view = AdapterView(
+      let view = DeviceAdapter(
         outcome.adapter, columns: .inference(schedule.viewColumns(of: task.name)),
         configuration: stage.configuration, device: device)
       let logits = try stage.allLogits(first.tokens, adapter: view).last ?? []

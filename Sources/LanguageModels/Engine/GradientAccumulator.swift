@@ -6,10 +6,10 @@ import Tensor
 ///
 /// The result does not depend on the number of workers: gradients and losses of the micro-batches are added
 /// in their order.
-package final class GradientEngine: @unchecked Sendable {
+package final class GradientAccumulator: @unchecked Sendable {
   // Unchecked: `step` is not called from two threads at once, and each worker has its own memory.
   private let stage: LlamaStage
-  private let adapter: AdapterView
+  private let adapter: DeviceAdapter
   private let contexts: [Context]
   /// The gradient of the last step.
   package let gradients: GradientBuffer
@@ -23,8 +23,8 @@ package final class GradientEngine: @unchecked Sendable {
   /// Memory for micro-batches of at most `rows` rows.
   ///
   /// - Precondition: the stage is a whole model.
-  package init(_ stage: LlamaStage, adapter: AdapterView, rows: Int) {
-    precondition(stage.isFirst && stage.isLast, "GradientEngine: part of a model")
+  package init(_ stage: LlamaStage, adapter: DeviceAdapter, rows: Int) {
+    precondition(stage.isFirst && stage.isLast, "GradientAccumulator: part of a model")
     self.stage = stage
     self.adapter = adapter
     gradients = GradientBuffer(adapter.layout, device: stage.device)

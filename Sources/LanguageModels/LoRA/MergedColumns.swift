@@ -2,7 +2,7 @@ import Checkpoint
 import Tensor
 
 /// Rank columns of an adapter that stand in the frozen weights instead of beside them.
-struct FoldedColumns: Sendable {
+struct MergedColumns: Sendable {
   private let adapter: LoRAAdapter
   private let columns: [Int]
 
@@ -15,7 +15,7 @@ struct FoldedColumns: Sendable {
   var isEmpty: Bool { columns.isEmpty }
 
   /// Whether the adapter has any of a group's layers.
-  func adapts(_ group: InputGroup, layer: Int) -> Bool {
+  func adapts(_ group: FusedProjection, layer: Int) -> Bool {
     adapter.sites.contains { $0.layer == layer && group.projections.contains($0.projection) }
   }
 

@@ -2,6 +2,7 @@ import Checkpoint
 import ContextLoRA
 import Foundation
 import LanguageModels
+import ReferenceReplay
 import TestSupport
 import Testing
 

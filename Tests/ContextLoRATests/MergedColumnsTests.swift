@@ -5,16 +5,16 @@ import Testing
 import TrainingFixtures
 
 /// Frozen columns that are added to the frozen weights change no result, and leave nothing behind.
-struct FoldedColumnsTests {
+struct MergedColumnsTests {
   @Test("losses, norms and parameters are those of columns computed beside the weights")
   func sameNumbers() throws {
-    let apart = try train(folds: false)
-    let folded = try train(folds: true)
-    #expect(apart.losses.count == folded.losses.count)
-    for (a, b) in zip(apart.losses, folded.losses) { #expect(abs(a - b) < 1e-5 * a) }
-    for (a, b) in zip(apart.norms, folded.norms) { #expect(abs(a - b) < 1e-4 * a) }
-    #expect(apart.losses != folded.losses, "nothing was folded")
-    for (a, b) in zip(apart.parameters, folded.parameters) { #expect(abs(a - b) < 1e-4) }
+    let apart = try train(merges: false)
+    let merged = try train(merges: true)
+    #expect(apart.losses.count == merged.losses.count)
+    for (a, b) in zip(apart.losses, merged.losses) { #expect(abs(a - b) < 1e-5 * a) }
+    for (a, b) in zip(apart.norms, merged.norms) { #expect(abs(a - b) < 1e-4 * a) }
+    #expect(apart.losses != merged.losses, "nothing was merged")
+    for (a, b) in zip(apart.parameters, merged.parameters) { #expect(abs(a - b) < 1e-4) }
   }
 
   @Test("afterwards the weights are the model's own, bit for bit")
@@ -22,9 +22,9 @@ struct FoldedColumnsTests {
     let tiny = try TinyWorkflow(frozenRatio: 1)
     let tokens: [Int32] = [3, 9, 27, 4]
     let before = try tiny.stage.allLogits(tokens)
-    try tiny.stage.fold(tiny.adapterWithValues, columns: [0, 1])
+    try tiny.stage.merge(tiny.adapterWithValues, columns: [0, 1])
     #expect(try tiny.stage.allLogits(tokens) != before)
-    try tiny.stage.fold(tiny.adapter, columns: [])
+    try tiny.stage.merge(tiny.adapter, columns: [])
     #expect(try tiny.stage.allLogits(tokens) == before)
     let trainer = tiny.trainer()
     _ = try trainer.run(to: nil) { _ in }
@@ -37,12 +37,12 @@ struct FoldedColumnsTests {
     var parameters: [Float] = []
   }
 
-  private func train(folds: Bool) throws -> Outcome {
+  private func train(merges: Bool) throws -> Outcome {
     let tiny = try TinyWorkflow(frozenRatio: 1)
     let trainer = try PhaseTrainer(
       tiny.stage, adapter: tiny.adapterWithValues,
       columns: ColumnView(frozen: [0, 1, 2], trainable: [3, 4]),
-      options: tiny.options, rows: 64, folds: folds)
+      options: tiny.options, rows: 64, merges: merges)
     var outcome = Outcome()
     for step in 0..<4 {
       let sequences = (step..<step + 4).map { tiny.sequence("b", sample: $0, parentAnswers: nil) }

@@ -2,6 +2,7 @@ import Checkpoint
 import ContextLoRA
 import Foundation
 import LanguageModels
+import ReferenceReplay
 import SafeFiles
 import TestSupport
 import Testing
@@ -122,7 +123,7 @@ struct ReplaySpecificationTests {
       #expect(isMissing(initial))
 
       let configuration = weights.configuration
-      let sites = AdapterSite.all(configuration, layers: 0..<configuration.layerCount, targets: [.q_proj])
+      let sites = TargetModule.all(configuration, layers: 0..<configuration.layerCount, targets: [.q_proj])
       let adapter = LoRAAdapter(sites: sites, rank: 4, scale: 2, seed: 1)
       try SafetensorsWriter.write(AdapterTensors.tensors(adapter), to: initial)
       let accepted = try replay()

@@ -1,4 +1,5 @@
 import Checkpoint
+import ContextLoRA
 import Foundation
 import LanguageModels
 import SafeFiles
@@ -9,7 +10,7 @@ import Tensor
 /// What a replay shall do, read from the reference implementation's JSON. Its `seed` draws the first
 /// parameters there, which are given here.
 struct ReplaySpecification {
-  struct Task {
+  struct TaskSteps {
     let name: String
     let parents: [String]
     /// One entry is one optimiser step.
@@ -24,7 +25,7 @@ struct ReplaySpecification {
   let learningRate: Double
   let adamW: AdamWSettings
   let clipNorm: Double?
-  let tasks: [Task]
+  let tasks: [TaskSteps]
   private let frozenRatio: Double
   private let rounds: Int
   private let prerequisites: PrerequisiteRule
@@ -60,7 +61,7 @@ struct ReplaySpecification {
       throw root["targets"].refusal(
         "names no layer", "use \(Field.words(Projection.allCases.map(\.rawValue)))")
     }
-    tasks = try root["tasks"].list().map { try Task($0, model) }
+    tasks = try root["tasks"].list().map { try TaskSteps($0, model) }
   }
 
   /// The order of phases.
@@ -90,7 +91,7 @@ struct ReplaySpecification {
   }
 }
 
-extension ReplaySpecification.Task {
+extension ReplaySpecification.TaskSteps {
   fileprivate init(_ field: Field, _ model: LlamaConfiguration) throws {
     name = try field["name"].text()
     let task = Field(file: field.file, path: "tasks.\(name)", value: field.value)

@@ -2,15 +2,15 @@ import Checkpoint
 import Tensor
 
 /// Linear layers that read the same input, so that their A matrices stand as one.
-enum InputGroup: Int, CaseIterable {
-  case attentionInput, attentionOutput, feedForwardInput, feedForwardOutput
+enum FusedProjection: Int, CaseIterable {
+  case qkv, attentionOutput, gateUp, down
 
   var projections: [Projection] {
     switch self {
-    case .attentionInput: [.q_proj, .k_proj, .v_proj]
+    case .qkv: [.q_proj, .k_proj, .v_proj]
     case .attentionOutput: [.o_proj]
-    case .feedForwardInput: [.gate_proj, .up_proj]
-    case .feedForwardOutput: [.down_proj]
+    case .gateUp: [.gate_proj, .up_proj]
+    case .down: [.down_proj]
     }
   }
 }
@@ -45,9 +45,9 @@ struct AdaptedGroup {
 /// them. Whoever changes it sees to it that no worker is running.
 ///
 /// Unchecked for that reason.
-package final class AdapterView: @unchecked Sendable {
+package final class DeviceAdapter: @unchecked Sendable {
   /// The adapted layers.
-  package let sites: [AdapterSite]
+  package let sites: [TargetModule]
   /// Which columns, in which order.
   package let columns: ColumnView
   /// Where the trainable ones stand in gradients.
@@ -72,7 +72,7 @@ package final class AdapterView: @unchecked Sendable {
     let sites = adapter.sites
     func plan(_ planner: inout ArenaPlanner) -> [[AdaptedGroup?]] {
       (0..<configuration.layerCount).map { layer in
-        InputGroup.allCases.map { group in
+        FusedProjection.allCases.map { group in
           var members: [(site: Int, outputs: Range<Int>)] = []
           var start = 0
           for projection in group.projections {
@@ -129,7 +129,7 @@ package final class AdapterView: @unchecked Sendable {
   package var byteCount: Int { memory.byteCount }
 
   /// The group of a layer; `nil` where nothing is adapted.
-  func group(_ group: InputGroup, layer: Int) -> AdaptedGroup? { groups[layer][group.rawValue] }
+  func group(_ group: FusedProjection, layer: Int) -> AdaptedGroup? { groups[layer][group.rawValue] }
 
   /// Writes new values of the trainable columns, given flat in ``layout``; `part` of `parts` of the layers,
   /// so that workers can share it.

@@ -1,10 +1,10 @@
 import Tensor
 
 /// Continues a prompt token by token with a key/value cache.
-package final class Generator: @unchecked Sendable {
+package final class TextGenerator: @unchecked Sendable {
   // Unchecked: not used from two threads at once.
   private let stage: LlamaStage
-  private let adapter: AdapterView?
+  private let adapter: DeviceAdapter?
   private let memory: DeviceMemory
   private let stores: [KeyValueStore]
   private let worker: StageWorker
@@ -16,8 +16,9 @@ package final class Generator: @unchecked Sendable {
   /// Room for `capacity` tokens, the prompt included.
   ///
   /// - Precondition: the stage is a whole model and its context holds `capacity` tokens.
-  package init(_ stage: LlamaStage, adapter: AdapterView?, capacity: Int) {
-    precondition(stage.isFirst && stage.isLast && capacity <= stage.contextLength, "Generator: bad capacity")
+  package init(_ stage: LlamaStage, adapter: DeviceAdapter?, capacity: Int) {
+    precondition(
+      stage.isFirst && stage.isLast && capacity <= stage.contextLength, "TextGenerator: bad capacity")
     self.stage = stage
     self.adapter = adapter
     self.capacity = capacity
@@ -47,7 +48,7 @@ package final class Generator: @unchecked Sendable {
   /// - Precondition: `tokens` is not empty and fits the capacity.
   /// - Throws: what the weight source throws when embeddings cannot be read.
   package func feed(_ tokens: [Int32]) throws -> [Float] {
-    precondition(!tokens.isEmpty && position + tokens.count <= capacity, "Generator: beyond its capacity")
+    precondition(!tokens.isEmpty && position + tokens.count <= capacity, "TextGenerator: beyond its capacity")
     let past = position == 0 ? [] : [KeyRange(start: 0, count: position)]
     let batch = PackedBatch(
       tokens: tokens,

@@ -1,0 +1,49 @@
+import ContextLoRA
+import Foundation
+import LanguageModels
+import Workflows
+
+/// Writes what a training reports into its run folder.
+final class RunRecorder {
+  private let folder: RunFolder
+  private let preparation: RunPreparation
+  private let metrics: MetricsFile
+  /// Optimiser steps planned for the phases after the one in training.
+  private var laterSteps = 0
+
+  /// Makes a new run's folder, or drops what a resumed run had recorded after its checkpoint.
+  ///
+  /// - Parameter precision: float32 or bfloat16.
+  /// - Throws: an error that names the file and what is wrong with it.
+  init(
+    _ folder: RunFolder, _ preparation: RunPreparation, precision: String, resume: Bool,
+    checkpoint: TrainingCheckpoint?
+  ) throws {
+    (self.folder, self.preparation) = (folder, preparation)
+    if !resume { try folder.create(preparation, precision: precision) }
+    let steps = checkpoint?.position.totalSteps ?? 0
+    metrics = try MetricsFile(folder.metrics, keeping: steps)
+    try folder.keepWarnings(upTo: steps)
+  }
+
+  /// - Returns: the event with the number of optimiser steps planned for later phases.
+  /// - Throws: `Refusal` if a file cannot be written.
+  func record(_ event: TrainingEvent) throws -> TrainingRun.Event {
+    switch event {
+    case .phaseStarted(let phase, _, _, _): laterSteps = preparation.steps(after: phase)
+    case .step(let record): try metrics.append(record)
+    case .warning(let warning, let step): try folder.log(warning, totalStep: step)
+    case .decided(let decisions, _): try folder.log(decisions)
+    case .checkpointDue: try metrics.synchronize()
+    case .phaseFinished, .checkpoint: break
+    }
+    return .training(event, laterSteps: laterSteps)
+  }
+
+  /// Writes the adapter of a training that is done.
+  func finish(_ adapter: LoRAAdapter) throws -> TrainingRun.Event {
+    let schedule = preparation.workflow.phaseSchedule
+    try AdapterFile(adapter: adapter, schedule: schedule).write(to: folder.adapter)
+    return .finished(folder.adapter)
+  }
+}
