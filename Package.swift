@@ -83,7 +83,12 @@ let package = Package(
     library(
       "PipelinedTraining",
       ["InputErrors", "ContextGear", "ContextLoRA", "Datasets", "LanguageModels", "Transport"]),
-    library("DeviceProfiling", ["InputErrors", "SafeFiles", "ContextGear", "LanguageModels"]),
+    library(
+      "DeviceProfiling",
+      [
+        "InputErrors", "SafeFiles", "TextTables", "ContextGear", "LanguageModels", "ClusterLaunch",
+        "Transport",
+      ]),
 
     // Numbers of a training from given token ids, to compare with another implementation.
     library("ReferenceReplay", ["ContextLoRA", "StrictJSON"]),

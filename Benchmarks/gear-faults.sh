@@ -92,10 +92,10 @@ for interval in $intervals; do
     for process in $(ranks); do kill -9 "$process"; done
     killed=$(now)
     # Steps that were on their way are still written.
-    until grep -q 'Going on after step\|going on over' "$work/log"; do sleep 0.005; done
+    until grep -q 'Resuming after step\|continuing over' "$work/log"; do sleep 0.005; done
     reached=$(steps "$run/metrics.jsonl")
-    until grep -q 'Going on after step' "$work/log"; do sleep 0.005; done
-    from=$(sed -n 's/^Going on after step //p' "$work/log" | tail -1)
+    until grep -q 'Resuming after step' "$work/log"; do sleep 0.005; done
+    from=$(sed -n 's/^Resuming after step //p' "$work/log" | tail -1)
     until [ "$(steps "$run/metrics.jsonl")" -gt "$from" ]; do
       kill -0 "$job" || { cat "$work/log" >&2; exit 1; }
       sleep 0.005

@@ -43,7 +43,7 @@ final class Claim: Sendable {
     }
     guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
       close(descriptor)
-      throw Refusal(file, "another process holds it", "wait until that has ended")
+      throw Refusal(file, "another process holds it", "wait until it has ended")
     }
   }
 

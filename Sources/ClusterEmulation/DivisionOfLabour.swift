@@ -15,7 +15,7 @@ package struct DivisionOfLabour: Sendable, Hashable {
     let hasDelay = hosts.contains { $0.link.delay > 0 }
     let hasLoss = hosts.contains { $0.link.loss > 0 }
     let limits = [
-      (hosts.contains { $0.cpu != nil }, "processor shares", features.cpu),
+      (hosts.contains { $0.cpu != nil }, "CPU shares", features.cpu),
       (hosts.contains { $0.memory != nil }, "memory limits", features.memory),
     ]
     if let obstacle = features.namespaceObstacle {
@@ -42,7 +42,7 @@ package struct DivisionOfLabour: Sendable, Hashable {
       if let cgroups {
         kernel.append("\(what) (\(cgroups.title))")
       } else {
-        nobody.append("\(what): no control group for them can be made here")
+        nobody.append("\(what): no control group for them can be created here")
       }
     }
   }

@@ -72,7 +72,7 @@ package struct EmulatedCluster: Sendable, Hashable {
           link: try Self.link(fields, or: common)))
     }
     guard let first = hosts.first else {
-      throw list.error("there is no host in it", "write a list, as in \(example)")
+      throw list.error("is empty", "write a list, as in \(example)")
     }
     guard hosts.count <= 200 else {
       throw list.error("\(hosts.count) hosts are more than 200", "leave some out, from \(first.name) on")
@@ -83,7 +83,7 @@ package struct EmulatedCluster: Sendable, Hashable {
       let text = try field.text(remedy)
       guard let subnet = Subnet(text) else { throw field.error("'\(text)' is not an IPv4 network", remedy) }
       guard subnet.capacity >= hosts.count else {
-        throw field.error("\(subnet) has no room for \(hosts.count) hosts and the bridge", remedy)
+        throw field.error("\(subnet) has too few addresses for \(hosts.count) hosts and the bridge", remedy)
       }
       return subnet
     }
@@ -112,7 +112,7 @@ package struct EmulatedCluster: Sendable, Hashable {
     let remedy = "use up to 40 letters, digits, '.' and '-', a letter or digit first"
     let name = try field.text(remedy)
     guard name.utf8.count <= 40, name.wholeMatch(of: /[A-Za-z0-9][A-Za-z0-9.\-]*/) != nil else {
-      throw field.error("'\(name)' cannot be a host's name", remedy)
+      throw field.error("'\(name)' is not a valid host name", remedy)
     }
     return name
   }

@@ -63,7 +63,7 @@ package struct Machine: Sendable {
       let said = lines.map(\.text).joined(separator: " ").trimmingCharacters(in: .whitespaces)
       throw Refusal(
         "'\(words.joined(separator: " "))'", said.isEmpty ? "ended with exit code \(code)" : said,
-        "check that the kernel has it and that this process may do it")
+        "check that the kernel supports it and that this process may do it")
     }
     return lines.filter { !$0.isError }.map(\.text)
   }

@@ -5,7 +5,7 @@ extension Machine {
   /// Finds out what this machine can do by trying it in a temporary namespace.
   package func features() -> MachineFeatures {
     guard isRoot else {
-      return MachineFeatures(namespaceObstacle: "only root can make network namespaces")
+      return MachineFeatures(namespaceObstacle: "only root can create network namespaces")
     }
     for tool in ["ip", "tc", "nsenter", "unshare", "hostname"] where program(tool) == nil {
       return MachineFeatures(
@@ -49,7 +49,7 @@ extension Machine {
     if let wanted = cluster.subnet {
       guard isFree(wanted) else {
         throw Refusal(
-          "subnet \(wanted)", "an interface of this machine is in it already",
+          "subnet \(wanted)", "an interface of this machine is already in it",
           "give another private network, or leave the field out")
       }
       return wanted

@@ -77,7 +77,7 @@ package struct Hosts: Sendable, Hashable {
       }
       hosts.append(host)
     }
-    guard !hosts.isEmpty else { throw list.error("there is no host in it", "write a list, as in \(example)") }
+    guard !hosts.isEmpty else { throw list.error("is empty", "write a list, as in \(example)") }
     self.hosts = hosts
     remoteShell = try root["remoteShell"]?.text("name the program that starts a command on a host")
     let remedy = "give an interface's name, or a network as in 10.0.0.0/24"
@@ -107,7 +107,7 @@ package struct Hosts: Sendable, Hashable {
       }
       if hosts[..<index].contains(where: { $0.name == host.name || $0.address == host.address }) {
         throw Refusal(
-          "host '\(host.name)' at \(host.address) stands twice",
+          "host '\(host.name)' at \(host.address) is listed twice",
           "list a host once and give it more slots")
       }
     }

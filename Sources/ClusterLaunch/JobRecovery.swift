@@ -39,16 +39,16 @@ package struct JobRecovery: Sendable {
     guard failures < Self.patience else {
       return .giveUp(
         remedy:
-          "given up after \(failures) failures without a new checkpoint; find the cause, then go on with "
+          "gave up after \(failures) failures without a new checkpoint; find the cause, then continue with "
           + "--resume")
     }
     guard gone.count < places.count else {
-      return .giveUp(remedy: "no host answers any more; bring one back, then go on with --resume")
+      return .giveUp(remedy: "no host answers any more; bring one back, then continue with --resume")
     }
     guard !gone.contains(0) || seesFiles else {
       return .giveUp(
         remedy:
-          "the run folder is on \(places[0].name), which does not answer; bring it back, then go on with "
+          "the run folder is on \(places[0].name), which does not answer; bring it back, then continue with "
           + "--resume")
     }
     let answering = places.indices.filter { !gone.contains($0) }

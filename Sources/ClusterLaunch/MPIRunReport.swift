@@ -86,8 +86,8 @@ package struct MPIRunReport {
     let shell = unreached.map {
       Cause.host(
         $0.host,
-        "the remote shell to it ended with exit code \($0.code); check that it is on, and that a remote shell "
-          + "leads there without a password")
+        "the remote shell to it ended with exit code \($0.code); check that it is on, and that a remote "
+          + "shell reaches it without a password")
     }
     switch cause ?? aborted.map({ .rank($0, suspect: $0, "ended the job") }) ?? shell {
     case .rank(let rank, let suspect, let reason):
@@ -109,7 +109,7 @@ package struct MPIRunReport {
     guard !details.isEmpty, !details.contains(where: { $0.hasPrefix("Primary job  terminated normally") })
     else {
       return exitCode > 128
-        ? "a rank was ended by signal \(exitCode - 128) before it had joined the job"
+        ? "a rank was killed by signal \(exitCode - 128) before it joined the job"
         : "a rank ended with exit code \(exitCode)"
     }
     // The first paragraph of mpirun's message, and the second if the first announces it.
@@ -128,7 +128,7 @@ package struct MPIRunReport {
     {
       let signal = match.2.hasSuffix(".") ? match.2.dropLast() : match.2
       // After an abort, mpirun itself kills the others.
-      if aborted == nil { found(.rank(rank, suspect: rank, "was ended by \(signal)")) }
+      if aborted == nil { found(.rank(rank, suspect: rank, "was killed by \(signal)")) }
     } else if let match = line.firstMatch(of: /Process name: \[\[\d+,\d+\],(\d+)\]/) {
       named = Int(match.1)
     } else if let rank = named, let match = line.firstMatch(of: /Exit code: +(\d+)/) {

@@ -40,7 +40,7 @@ package struct Supervisor: Sendable {
     }
     guard lines.contains(where: { $0.contains("(Open MPI)") || $0.contains("(OpenRTE)") }) else {
       throw Refusal(
-        "\(mpirun) is not Open MPI's: \(lines.first ?? "it says nothing")", remedy)
+        "\(mpirun) is not Open MPI's: \(lines.first ?? "it prints nothing")", remedy)
     }
     self.command = command
     self.mpirun = mpirun

@@ -56,12 +56,12 @@ package struct AdapterFile: Sendable, Equatable {
       throw refuse("metadata format", "is not \(Self.format)")
     }
     guard let scale = file.metadata["scale"].flatMap(Float.init), scale.isFinite else {
-      throw refuse("metadata scale", "is no number")
+      throw refuse("metadata scale", "is not a number")
     }
     guard let text = file.metadata["blocks"],
       let blocks = try? JSONDecoder().decode([Block].self, from: Data(text.utf8)),
       let rank = blocks.compactMap(\.columns.last).max(), rank > 0
-    else { throw refuse("metadata blocks", "is no list of blocks") }
+    else { throw refuse("metadata blocks", "is not a list of blocks") }
     for block in blocks {
       guard block.columns.count == 2, block.columns[0] >= 0, block.columns[0] < block.columns[1],
         block.sees.allSatisfy({ (0..<rank).contains($0) }), Set(block.sees).count == block.sees.count

@@ -45,15 +45,15 @@ package struct FreezeDecision: Sendable, Equatable, Codable {
 }
 
 /// Gradients by column.
-struct ColumnGradients {
-  let loss: Double
-  let columns: [Int]
-  private let flat: [Float]
-  private let layout: TrainableLayout
-  private let scale: Double
+package struct ColumnGradients {
+  package let loss: Double
+  package let columns: [Int]
+  package let flat: [Float]
+  package let layout: TrainableLayout
+  package let scale: Double
 
   /// The gradient of the mean loss of `sequences` on `columns`, computed with all `active` columns.
-  init(
+  package init(
     _ stage: LlamaStage, adapter: LoRAAdapter, active: [Int], columns: [Int], sequences: [TokenSequence],
     microBatchTokens: Int
   ) throws {
@@ -77,7 +77,7 @@ struct ColumnGradients {
   }
 
   /// The inner product of two gradients on one column that both have.
-  func innerProduct(_ other: ColumnGradients, column: Int) -> Double {
+  package func innerProduct(_ other: ColumnGradients, column: Int) -> Double {
     guard let mine = columns.firstIndex(of: column), let its = other.columns.firstIndex(of: column) else {
       preconditionFailure("a column without a gradient")
     }

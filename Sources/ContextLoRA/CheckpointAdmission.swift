@@ -12,40 +12,40 @@ extension TrainingCheckpoint {
     schedule: PhaseSchedule, options: TrainingOptions, samples: Int, fresh: LoRAAdapter
   ) -> String? {
     guard adapter.rank == fresh.rank, adapter.scale == fresh.scale else {
-      return "has an adapter of another rank or scale than the workflow's"
+      return "has an adapter whose rank or scale is not the workflow's"
     }
     guard (0...schedule.count).contains(position.phase), (0...(1 << 60)).contains(position.totalSteps) else {
-      return "is of phase \(position.phase), step \(position.totalSteps), which the workflow does not have"
+      return "is at phase \(position.phase), step \(position.totalSteps), which the workflow does not have"
     }
     guard let optimizer else { return nil }
-    guard position.phase < schedule.count else { return "is of a phase after the last one" }
+    guard position.phase < schedule.count else { return "is at a phase after the last one" }
     let phase = schedule[position.phase]
     guard optimizer.step == position.step, position.step >= 1, position.step <= position.totalSteps,
       (0...(1 << 60)).contains(position.epoch), (0..<samples).contains(position.sample)
-    else { return "is of a step that its phase does not have" }
+    else { return "is at a step that its phase does not have" }
     guard canHaveFrozen(phase, options), phase.freezing(position.frozen).trainable == position.trainable
     else {
-      return "trains other columns than its phase does"
+      return "trains columns other than its phase's"
     }
     func has(_ values: [Float], _ columns: [Int]) -> Bool {
       values.count == TrainableLayout(sites: adapter.sites, columns: columns.count).count
     }
     guard history.count <= options.staleness,
       ([optimizer.firstMoment, optimizer.secondMoment] + history).allSatisfy({ has($0, position.trainable) })
-    else { return "has moments or earlier values of other columns than its phase trains" }
+    else { return "has moments or earlier values that do not match its phase's trained columns" }
     if let best {
       let columns = position.bestColumns ?? position.trainable
       guard columns.sorted() == columns, Set(columns).count == columns.count,
         Set(position.trainable).isSubset(of: columns),
         Set(columns).isSubset(of: phase.trainable + phase.frozen), has(best, columns)
-      else { return "has a best state of other columns than its phase trains" }
+      else { return "has a best state that does not match its phase's columns" }
     }
     if let progress = position.progress {
       let known = Set(phase.prerequisites.map(\.task))
       guard progress.pace.planned == options.stepCount(task: phase.task, samples: samples),
         position.step <= progress.pace.end, progress.pace.best.map({ $0.step <= position.step }) ?? true,
         progress.prerequisites.keys.allSatisfy(known.contains)
-      else { return "has a progress that its phase cannot have" }
+      else { return "has progress that its phase cannot have" }
     }
     return nil
   }

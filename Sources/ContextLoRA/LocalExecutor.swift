@@ -34,7 +34,7 @@ package final class LocalExecutor: PhaseExecutor {
     _ stage: LlamaStage, schedule: PhaseSchedule, adapter: LoRAAdapter, samples: any WorkflowSamples,
     answerer: (any TaskAnswerer)?, options: TrainingOptions
   ) {
-    precondition(!samples.usesPredictions || answerer != nil, "LocalExecutor: nobody predicts answers")
+    precondition(!samples.usesPredictions || answerer != nil, "LocalExecutor: nothing predicts answers")
     (self.stage, self.schedule, self.adapter) = (stage, schedule, adapter)
     (self.samples, self.options) = (samples, options)
     predicted = samples.usesPredictions ? answerer.map { PredictedAnswers(samples, $0, schedule) } : nil
@@ -54,14 +54,14 @@ package final class LocalExecutor: PhaseExecutor {
   package func share(_ progress: PhaseProgress) -> PhaseProgress { progress }
   package func stops(atCheckpoint _: Bool, _ shouldStop: () -> Bool) -> Bool { shouldStop() }
   package func distribute(_: TrainingCheckpoint?, step _: Int) {}
-  package func endPhase() {}
-  package func finish() throws { try stage.merge(adapter, columns: []) }
+  package func shareAdapter() {}
 
   // MARK: Steps
 
-  package func begin(
-    _ phase: Phase, from checkpoint: TrainingCheckpoint?, pace _: PhasePace
-  ) throws -> Int {
+  package func withPhase<Result>(
+    _ phase: Phase, from checkpoint: TrainingCheckpoint?, pace _: PhasePace,
+    _ body: (_ bytes: Int) throws -> Result
+  ) throws -> Result {
     let rows = options.microBatchRows(
       longest: try samples.longestSequence(phase.task), samples: samples.sampleCount)
     let validates = options.validation != nil && samples.validation != nil
@@ -70,8 +70,16 @@ package final class LocalExecutor: PhaseExecutor {
     let merges =
       !samples.usesPredictions && options.adaptiveFreezing == nil
       && (!validates || phase.refinedPrerequisites.isEmpty)
-    let trainer = try PhaseTrainer(
-      stage, adapter: adapter, columns: phase.columnView, options: options, rows: rows, merges: merges)
+    return try stage.withMerged(phase.columnView, of: adapter, if: merges) { computed in
+      let trainer = PhaseTrainer(
+        stage, adapter: adapter, columns: phase.columnView, options: options, rows: rows, computed: computed)
+      begin(phase, trainer, rows: rows, from: checkpoint)
+      return try body(trainer.byteCount)
+    }
+  }
+
+  private func begin(_ phase: Phase, _ trainer: PhaseTrainer, rows: Int, from checkpoint: TrainingCheckpoint?)
+  {
     var state = State(
       trainer: trainer, rows: rows, history: History(limit: samples.usesPredictions ? options.staleness : 0))
     if let checkpoint, let moments = checkpoint.optimizer {
@@ -84,7 +92,6 @@ package final class LocalExecutor: PhaseExecutor {
     }
     (self.state, self.phase) = (state, phase)
     predicted?.removeAll()
-    return trainer.byteCount
   }
 
   package func run(
@@ -209,7 +216,7 @@ package final class LocalExecutor: PhaseExecutor {
     let wide = state.trainer
     wide.commit(to: &adapter)
     let columns = phase.columnView
-    let narrow = try PhaseTrainer(
+    let narrow = PhaseTrainer(
       stage, adapter: adapter, columns: columns, options: options, rows: state.rows)
     func narrowed(_ values: [Float]) -> [Float] {
       wide.layout.narrowed(values, from: wide.columns.trainable, to: columns.trainable)

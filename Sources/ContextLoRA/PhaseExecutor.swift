@@ -15,7 +15,7 @@ package protocol PhaseExecutor: AnyObject {
   var validation: (any ValidationEpisodes)? { get }
   /// The columns of all layers, as of the phase's start or the last `gather`.
   var adapter: LoRAAdapter { get }
-  /// The phase that `begin` was called with; columns may have frozen since.
+  /// The phase of `withPhase`; columns may have frozen since.
   var phase: Phase? { get }
   /// The most steps that `run` takes at once.
   var longestWindow: Int { get }
@@ -35,11 +35,15 @@ package protocol PhaseExecutor: AnyObject {
   /// - Throws: the transport's errors.
   func stops(atCheckpoint: Bool, _ shouldStop: () -> Bool) throws -> Bool
 
-  /// Prepares a phase from its start, or from a checkpoint within it.
+  /// Prepares a phase from its start, or from a checkpoint within it, calls `body`, and ends the phase: the model is as
+  /// it was before.
   ///
-  /// - Returns: the planned bytes of its steps in this process.
-  /// - Throws: what the data and the model's file throw.
-  func begin(_ phase: Phase, from checkpoint: TrainingCheckpoint?, pace: PhasePace) throws -> Int
+  /// - Parameter body: receives the planned bytes of the phase's steps in this process.
+  /// - Throws: what the data, the model's file and `body` throw.
+  func withPhase<Result>(
+    _ phase: Phase, from checkpoint: TrainingCheckpoint?, pace: PhasePace,
+    _ body: (_ bytes: Int) throws -> Result
+  ) throws -> Result
   /// Takes some optimiser steps.
   ///
   /// - Parameters:
@@ -70,14 +74,10 @@ package protocol PhaseExecutor: AnyObject {
   ///
   /// - Throws: the transport's errors.
   func distribute(_ checkpoint: TrainingCheckpoint?, step: Int) throws
-  /// Ends the phase: everyone has its columns in `adapter`.
+  /// Everyone gets the columns that the phase has trained, in `adapter`.
   ///
   /// - Throws: the transport's errors.
-  func endPhase() throws
-  /// Ends the training: the model is as it was before.
-  ///
-  /// - Throws: what the model's file throws.
-  func finish() throws
+  func shareAdapter() throws
 }
 
 /// The samples of one optimiser step.

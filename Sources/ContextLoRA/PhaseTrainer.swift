@@ -28,19 +28,17 @@ package final class PhaseTrainer {
 
   /// - Parameters:
   ///   - rows: the largest micro-batch expected; memory is planned for it, and only a larger one makes it grow.
-  ///   - merges: whether the frozen columns are added to the stage's weights, where its device stores sums. Nothing
-  ///     else may compute with the stage then, until its weights are its own again (``LlamaStage/merge(_:columns:)``).
-  /// - Throws: what the model's file throws when weights are read again.
+  ///   - computed: those of the columns that are not merged into the weights; `nil` for all.
   package init(
     _ stage: LlamaStage, adapter: LoRAAdapter, columns: ColumnView, options: TrainingOptions, rows: Int,
-    merges: Bool = false
-  ) throws {
+    computed: ColumnView? = nil
+  ) {
     self.stage = stage
     self.columns = columns
     self.options = options
     self.rows = rows
-    let computed = try stage.merging(columns, of: adapter, merges: merges)
-    view = DeviceAdapter(adapter, columns: computed, configuration: stage.configuration, device: stage.device)
+    view = DeviceAdapter(
+      adapter, columns: computed ?? columns, configuration: stage.configuration, device: stage.device)
     optimizer = ColumnOptimizer(adapter, view: view, settings: options.adamW, device: stage.device)
     engine = GradientAccumulator(stage, adapter: view, rows: rows)
   }
@@ -94,19 +92,6 @@ package final class PhaseTrainer {
   package var optimizerState: ColumnOptimizer.State {
     get { optimizer.state }
     set { optimizer.state = newValue }
-  }
-}
-
-extension LlamaStage {
-  /// Adds the frozen ones of some columns to the weights, where that is wanted and the device stores sums; the
-  /// weights are the model's own otherwise.
-  ///
-  /// - Returns: the columns that are still to be computed beside the weights.
-  /// - Throws: what the model's file throws when weights are read again.
-  package func merging(_ columns: ColumnView, of adapter: LoRAAdapter, merges: Bool) throws -> ColumnView {
-    let merges = merges && device.storesSums
-    try merge(adapter, columns: merges ? columns.frozen : [])
-    return merges ? ColumnView(frozen: [], trainable: columns.trainable) : columns
   }
 }
 

@@ -125,7 +125,7 @@ package struct TrainingCheckpoint: Sendable, Equatable {
       let rank = file.metadata["rank"].flatMap(Int.init), rank > 0,
       scale.isFinite, let historyCount = file.metadata["history"].flatMap(Int.init),
       (0...file.tensors.count).contains(historyCount)
-    else { throw refuse("is no checkpoint of a training run") }
+    else { throw refuse("is not a training checkpoint") }
     guard try AdapterTensors.isIntact(file) else {
       throw refuse("its checksum is wrong: the file is damaged")
     }
@@ -141,6 +141,6 @@ package struct TrainingCheckpoint: Sendable, Equatable {
     }
     history = try (0..<historyCount).map { try file.float32("history.\($0)") }
     best = position.progress?.pace.best == nil ? nil : try file.float32("best")
-    guard position.progress?.isSound ?? true else { throw refuse("its phase's progress contradicts itself") }
+    guard position.progress?.isSound ?? true else { throw refuse("its phase's progress is inconsistent") }
   }
 }

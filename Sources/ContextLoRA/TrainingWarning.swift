@@ -32,14 +32,15 @@ package enum TrainingWarning: Sendable, Equatable, Codable {
   package var text: String {
     switch self {
     case .notLearnt(let task, let accuracy, let majority):
-      "\(task): \(percent(accuracy)) of validation, the majority answer has \(percent(majority)): not learnt; "
-        + "give it more steps (tasks.\(task).steps, training.budget), a higher training.learningRate, or more rank"
+      "\(task): validation accuracy \(percent(accuracy)), the majority answer scores \(percent(majority)): "
+        + "not learnt; give it more steps (tasks.\(task).steps, training.budget), a higher "
+        + "training.learningRate, or more rank"
     case .diverging(let task, let step, let loss, let best):
-      "\(task), step \(step): diverging, the validation loss is \(rounded(loss)) where \(rounded(best)) was reached; "
-        + "lower training.learningRate"
+      "\(task), step \(step): diverging, the validation loss is \(rounded(loss)) after a best of "
+        + "\(rounded(best)); lower training.learningRate"
     case .prerequisiteDropped(let task, let prerequisite, let before, let after):
-      "\(task): prerequisite dropped, \(prerequisite) has \(percent(after)) of validation and had "
-        + "\(percent(before)) before; raise training.frozenRatio"
+      "\(task): prerequisite dropped, the validation accuracy of \(prerequisite) is \(percent(after)) and "
+        + "was \(percent(before)) before; raise training.frozenRatio"
     case .columnsDidNotMove(let task):
       "\(task): its columns did not move; raise training.learningRate, and check that its episodes have answers"
     }
@@ -48,7 +49,7 @@ package enum TrainingWarning: Sendable, Equatable, Codable {
   private func percent(_ share: Double) -> String { "\(Int((100 * share).rounded())) %" }
 
   private func rounded(_ value: Double) -> String {
-    guard value.isFinite else { return "no number" }
+    guard value.isFinite else { return "not a number" }
     let hundredths = Int((min(value, 1e9) * 100).rounded())
     let rest = hundredths % 100
     return "\(hundredths / 100)." + (rest < 10 ? "0\(rest)" : "\(rest)")

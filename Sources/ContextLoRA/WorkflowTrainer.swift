@@ -34,21 +34,6 @@ package final class WorkflowTrainer {
     from checkpoint: TrainingCheckpoint? = nil, to destination: CheckpointDestination?,
     shouldStop: () -> Bool = { false }, onEvent: (TrainingEvent) throws -> Void
   ) throws -> Bool {
-    let isDone: Bool
-    do {
-      isDone = try trainPhases(from: checkpoint, to: destination, shouldStop: shouldStop, onEvent: onEvent)
-    } catch {
-      try? executor.finish()
-      throw error
-    }
-    try executor.finish()
-    return isDone
-  }
-
-  private func trainPhases(
-    from checkpoint: TrainingCheckpoint?, to destination: CheckpointDestination?, shouldStop: () -> Bool,
-    onEvent: (TrainingEvent) throws -> Void
-  ) throws -> Bool {
     var resume = try executor.share(checkpoint)
     totalSteps = resume?.position.totalSteps ?? 0
     let first = resume?.position.phase ?? 0
@@ -108,7 +93,15 @@ private struct PhaseRun {
   mutating func train(
     isLast: Bool, resume: TrainingCheckpoint?, shouldStop: () -> Bool, onEvent: (TrainingEvent) throws -> Void
   ) throws -> Bool {
-    let bytes = try executor.begin(phase, from: resume, pace: progress.pace)
+    try executor.withPhase(phase, from: resume, pace: progress.pace) { bytes in
+      try train(bytes: bytes, isLast: isLast, resume: resume, shouldStop: shouldStop, onEvent: onEvent)
+    }
+  }
+
+  private mutating func train(
+    bytes: Int, isLast: Bool, resume: TrainingCheckpoint?, shouldStop: () -> Bool,
+    onEvent: (TrainingEvent) throws -> Void
+  ) throws -> Bool {
     if resume == nil, validation != nil { progress.prerequisites = try executor.scores(of: refined) }
     if executor.leads {
       try onEvent(.phaseStarted(phase, step: step, steps: progress.pace.end, bytes: bytes))
@@ -184,7 +177,7 @@ private struct PhaseRun {
 
   /// Ends the phase, with the warnings about the columns that it leaves.
   private func close(_ onEvent: (TrainingEvent) throws -> Void) throws {
-    try executor.endPhase()
+    try executor.shareAdapter()
     guard let validation else { return }
     let after = try executor.scores(of: refined)
     guard executor.leads else { return }

@@ -53,7 +53,7 @@ package struct DataCursor: Sendable, Equatable, Codable {
   /// - Precondition: `limit` is positive and the cursor is within the order.
   package mutating func take(_ limit: Int, from order: EpochOrder) -> [Int] {
     precondition(limit > 0, "limit must be positive")
-    precondition(position < order.count, "the cursor lies beyond the \(order.count) samples of its epoch")
+    precondition(position < order.count, "the cursor is beyond the \(order.count) samples of its epoch")
     let end = Swift.min(position + limit, order.count)
     let batch = Array(order.permutation[position..<end])
     position = end

@@ -52,7 +52,7 @@ package struct DeviceProfiler: Sendable {
       switch self {
       case .layer(let tokens): "a layer, \(tokens) tokens"
       case .columns(let trained, let frozen, let tokens):
-        "a layer, \(tokens) tokens, \(trained) columns that train and \(frozen) frozen"
+        "a layer, \(tokens) tokens, \(trained) trained and \(frozen) frozen columns"
       case .update: "a layer's optimiser update"
       case .sum: "a layer's gradients, added to another device's"
       case .embedding(let tokens): "the embedding, \(tokens) tokens"

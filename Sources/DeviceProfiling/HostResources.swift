@@ -122,7 +122,7 @@ package struct HostResources: Codable, Hashable, Sendable {
     let what: String
 
     package var description: String {
-      "\(file): says nothing of \(what); run on Linux with /proc mounted"
+      "\(file): has no \(what); run on Linux with /proc mounted"
     }
   }
 }

@@ -70,8 +70,9 @@ package struct EvaluationReport: Sendable, Equatable, Codable {
     guard let majority = task.majority, task.isLearnt == false else { return "" }
     func whole(_ share: Double) -> String { String(format: "%.0f %%", 100 * share) }
     return
-      "\(task.task): \(whole(task.gold.accuracy)), the majority answer has \(whole(majority)): not learnt; "
-      + "train it longer (tasks.\(task.task).steps, training.budget) or with a higher training.learningRate\n"
+      "\(task.task): \(whole(task.gold.accuracy)), the majority answer scores \(whole(majority)): "
+      + "not learnt; train it longer (tasks.\(task.task).steps, training.budget) or with a higher "
+      + "training.learningRate\n"
   }
 
   private static func row(_ task: String, _ parents: String, _ scores: Scores, gap: Double?) -> [String] {

@@ -68,10 +68,10 @@ package struct WorkflowRun: Sendable, Equatable, Codable {
       lines.append("\(task.task): \(task.answer.text)")
       for parent in task.parents { lines.append("  read \(parent.task): \(parent.text)") }
       if let expected = task.expected {
-        lines.append("  recorded: " + (task.isRight == true ? "the same" : expected))
+        lines.append("  gold: " + (task.isRight == true ? "the same" : expected))
       }
       if task.answer.isCut {
-        lines.append("  cut: it had not ended after the most tokens that an answer has")
+        lines.append("  cut: stopped at the token limit of an answer")
       }
       lines.append(
         String(format: "  probability %.3f, %.1f ms", task.answer.probability, 1000 * task.seconds))

@@ -170,7 +170,7 @@ enum RuntimeValue {
     case (.list(let left), .list(let right)), (.tuple(let left), .tuple(let right)):
       for (a, b) in zip(left, right) where !a.equals(b) { return try a.isLess(than: b) }
       return left.count < right.count
-    default: throw TemplateFailure("\(kind) and \(other.kind) have no order")
+    default: throw TemplateFailure("\(kind) and \(other.kind) cannot be ordered")
     }
   }
 

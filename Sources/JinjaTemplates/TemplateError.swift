@@ -20,7 +20,7 @@ package enum TemplateError: InputError, Equatable {
     case .unsupported(let line, let feature):
       "chat template, line \(line): \(feature) is not supported; simplify the template"
     case .evaluation(let line, let reason): "chat template, line \(line): \(reason)"
-    case .raised(let message): "the chat template refuses this conversation: \(message)"
+    case .raised(let message): "the chat template rejects this conversation: \(message)"
     case .invalidValue(let reason): "template value: \(reason)"
     }
   }

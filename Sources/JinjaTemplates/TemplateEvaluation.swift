@@ -86,7 +86,9 @@ extension TemplateInterpreter {
 
   private func signed(_ value: RuntimeValue, _ isNegative: Bool) throws(TemplateFailure) -> RuntimeValue {
     if case .double(let double) = value { return .double(isNegative ? -double : double) }
-    guard let whole = value.whole, whole != .min else { throw TemplateFailure("\(value.kind) has no sign") }
+    guard let whole = value.whole, whole != .min else {
+      throw TemplateFailure("\(value.kind) cannot be negated")
+    }
     return .integer(isNegative ? -whole : whole)
   }
 
@@ -121,7 +123,7 @@ extension TemplateInterpreter {
   /// `object.name`: looks for a method or attribute first, then for an item.
   func attribute(_ name: String, of object: RuntimeValue) throws(TemplateFailure) -> RuntimeValue {
     switch object {
-    case .undefined(let what): throw TemplateFailure("\(what); its attribute '\(name)' was asked for")
+    case .undefined(let what): throw TemplateFailure("\(what); its attribute '\(name)' was requested")
     case .mapping(let mapping):
       if let method = TemplateMethods.method(name, of: mapping) { return method }
       return mapping[name] ?? .undefined("the dictionary has no '\(name)'")
@@ -139,7 +141,7 @@ extension TemplateInterpreter {
   /// `object[key]`: looks for an item first, then for a method or attribute.
   func item(_ key: RuntimeValue, of object: RuntimeValue) throws(TemplateFailure) -> RuntimeValue {
     switch object {
-    case .undefined(let what): throw TemplateFailure("\(what); its item \(key.representation) was asked for")
+    case .undefined(let what): throw TemplateFailure("\(what); its item \(key.representation) was requested")
     case .mapping(let mapping):
       if let value = mapping[key] { return value }
     case .list(let elements), .tuple(let elements):

@@ -129,7 +129,7 @@ extension TemplateInterpreter {
         "common": .toNearestOrEven, "ceil": .up, "floor": .down,
       ]
       guard let rule = rules[method], (-20...20).contains(precision) else {
-        throw TemplateFailure("'round' knows the methods common, ceil and floor, and up to 20 places")
+        throw TemplateFailure("'round' supports the methods common, ceil and floor, and up to 20 places")
       }
       if method == "common", let whole = value.whole, precision >= 0 { return .integer(whole) }
       if method == "common", precision > 0 {

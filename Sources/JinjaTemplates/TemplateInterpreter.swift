@@ -66,7 +66,7 @@ final class TemplateInterpreter {
   private func write(_ text: String) throws(TemplateFailure) {
     output += text
     guard output.utf8.count <= Self.longestOutput else {
-      throw TemplateFailure("the text grows beyond \(Self.longestOutput) bytes")
+      throw TemplateFailure("the output exceeds \(Self.longestOutput) bytes")
     }
   }
 
@@ -139,7 +139,7 @@ final class TemplateInterpreter {
     case .macro(let macro): scope.values[macro.name] = .function(function(macro))
     case .callBlock(let parameters, let call, let body):
       guard case .call(let callee, let given) = call else {
-        throw TemplateFailure("'call' needs a call of a macro")
+        throw TemplateFailure("'call' needs a macro call")
       }
       let caller = function(Statement.Macro(name: "caller", parameters: parameters, body: body))
       var arguments = try evaluate(given)

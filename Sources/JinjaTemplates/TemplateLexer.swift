@@ -64,7 +64,7 @@ struct TemplateLexer {
       switch kind {
       case UInt8(ascii: "#"):
         guard let end = find("#}", from: position) else {
-          throw .syntax(line: start, reason: "a comment has no end")
+          throw .syntax(line: start, reason: "a comment is not closed")
         }
         advance(to: end)
         let last = end > 0 ? bytes[end - 1] : 0
@@ -199,7 +199,7 @@ struct TemplateLexer {
       case .symbol("{"): brackets.append(UInt8(ascii: "}"))
       case .symbol(")"), .symbol("]"), .symbol("}"):
         guard brackets.popLast() == byte else {
-          throw .syntax(line: start, reason: "'\(Unicode.Scalar(byte))' closes nothing")
+          throw .syntax(line: start, reason: "'\(Unicode.Scalar(byte))' does not match an opening bracket")
         }
       default: break
       }
@@ -271,7 +271,7 @@ struct TemplateLexer {
     text.removeAll { $0 == "_" }
     if isWhole, let integer = Int(text) { return .integer(integer) }
     if !isWhole, let number = Double(text) { return .number(number) }
-    throw .syntax(line: line, reason: "'\(text)' is too large a number")
+    throw .syntax(line: line, reason: "'\(text)' is too large")
   }
 
   private mutating func string(quote: UInt8) throws(TemplateError) -> String {
@@ -310,7 +310,7 @@ struct TemplateLexer {
       default: text += [UInt8(ascii: "\\"), escaped]
       }
     }
-    guard position < bytes.count else { throw .syntax(line: opened, reason: "a string has no end") }
+    guard position < bytes.count else { throw .syntax(line: opened, reason: "a string is not closed") }
     position += 1
     return String(decoding: text, as: UTF8.self)
   }

@@ -97,7 +97,7 @@ struct TemplateParser {
     case "include", "import", "from", "extends", "block", "autoescape", "do", "trans", "debug":
       throw .unsupported(line: line, feature: "the statement '\(word)'")
     default:
-      throw .syntax(line: line, reason: "'\(word)' is no statement that can stand here")
+      throw .syntax(line: line, reason: "'\(word)' is not a statement that is allowed here")
     }
   }
 

@@ -107,7 +107,7 @@ final class CommunicationThread: Sendable {
     }
     guard cmpi_largest_tag() >= Tag.largest.number else {
       return .cannotStart(
-        problem: "this MPI's messages have tags up to \(cmpi_largest_tag()) only",
+        problem: "this MPI supports tags only up to \(cmpi_largest_tag())",
         remedy: "start with --mca pml ob1")
     }
     return nil

@@ -89,7 +89,8 @@ struct Flight {
       && transfer.count > largestPart
     {
       message.error = wrongLength(
-        transfer, "the message is shorter, and one of more than \(largestPart) bytes must have that length")
+        transfer,
+        "the message is shorter, but one of more than \(largestPart) bytes must have exactly that length")
     }
     // An error ends the wait at once; the other parts keep the buffer alive until they have ended, too.
     if let error = message.error {

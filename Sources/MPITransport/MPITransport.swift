@@ -78,7 +78,7 @@ package final class MPITransport: Transport {
     guard thread.finished.wait(seconds: seconds) != nil else {
       throw .cannotStart(
         problem: "rank \(rank) could not leave MPI within \(seconds) s",
-        remedy: "see what the other ranks say")
+        remedy: "see the messages of the other ranks")
     }
   }
 }

@@ -70,16 +70,28 @@ package final class PipelineExecutor: PhaseExecutor {
     return try link.transport.broadcast([leads && shouldStop() ? 1 : 0], seconds: link.deadline) == [1]
   }
 
-  package func finish() {}
-
   // MARK: A phase
 
-  package func begin(_ phase: Phase, from checkpoint: TrainingCheckpoint?, pace: PhasePace) throws -> Int {
+  package func withPhase<Result>(
+    _ phase: Phase, from checkpoint: TrainingCheckpoint?, pace: PhasePace,
+    _ body: (_ bytes: Int) throws -> Result
+  ) throws -> Result {
     let work = try self.work(phase)
+    guard let part = work.part(of: rank) else {
+      current = (work, nil)
+      return try body(0)
+    }
+    let stage = try stage(part.layers, part.trains ? .forwardAndBackward : .forward)
     let validates = options.validation != nil && samples.validation != nil
-    let runner = try runner(work, checkpoint, pace: pace, validates: validates)
-    current = (work, runner)
-    return runner?.byteCount ?? 0
+    // As in one process: only if nothing else computes with other columns meanwhile.
+    let merges =
+      part.trains && work.passes.isEmpty && !(validates && !work.phase.refinedPrerequisites.isEmpty)
+    let sites = adapter.sites.filter { part.layers.contains($0.layer) }
+    return try stage.withMerged(phase.columnView, of: adapter.part(sites), if: merges) { computed in
+      let runner = try runner(work, part, stage, sites, computed, checkpoint, pace)
+      current = (work, runner)
+      return try body(runner.byteCount)
+    }
   }
 
   package func run(
@@ -128,27 +140,14 @@ package final class PipelineExecutor: PhaseExecutor {
       work.plan, workload: workload, shape: shape, deviceCount: link.transport.size, steps: steps)
   }
 
-  /// This rank's part of the phase; `nil` where it has none.
+  /// What does this rank's part of the phase.
   private func runner(
-    _ work: PhaseWork, _ resume: TrainingCheckpoint?, pace: PhasePace, validates: Bool
-  ) throws -> StageRunner? {
-    guard let index = work.pipelineIndex(of: rank) else { return nil }
-    let pipeline = work.plan.pipelines[index]
-    let trained = pipeline.trained.firstIndex { $0.device == rank }
-    let forward = pipeline.forward.firstIndex { $0.device == rank }
-    guard let place = trained ?? forward else { return nil }
-    let trains = trained != nil
-    let layers = (trains ? pipeline.trained : pipeline.forward)[place].layers
-    let stage = try stage(layers, trains ? .forwardAndBackward : .forward)
-    let sites = adapter.sites.filter { layers.contains($0.layer) }
-    // As one process does: where nothing else is computed meanwhile.
-    let columns = try stage.merging(
-      work.phase.columnView, of: adapter.part(sites),
-      merges: trains && work.passes.isEmpty && !(validates && !work.phase.refinedPrerequisites.isEmpty))
+    _ work: PhaseWork, _ place: PhaseWork.Part, _ stage: LlamaStage, _ sites: [TargetModule],
+    _ columns: ColumnView, _ resume: TrainingCheckpoint?, _ pace: PhasePace
+  ) throws -> StageRunner {
     let runner = try StageRunner(
       link, work: work, stage: stage, adapter: adapter.part(sites), columns: columns,
-      allSites: adapter.sites, trains: trains, place: place, samples: samples,
-      pace: pace)
+      allSites: adapter.sites, trains: place.trains, place: place.index, samples: samples, pace: pace)
     let part = resume.map { $0.part(of: sites) }
     if let part, let state = part.optimizer {
       runner.trainer?.state = state
@@ -253,7 +252,7 @@ package final class PipelineExecutor: PhaseExecutor {
     try shareColumns(work, runner, checkpoint, step: step)
   }
 
-  package func endPhase() throws {
+  package func shareAdapter() throws {
     if let phase { try shareAdapter(phase) }
   }
 

@@ -22,6 +22,26 @@ struct PhaseWork {
     plan.pipelines.firstIndex { ($0.trained + $0.forward).contains { $0.device == device } }
   }
 
+  /// A rank's part: its index in its group, the group, and its layers.
+  struct Part {
+    let index: Int
+    let trains: Bool
+    let layers: Range<Int>
+  }
+
+  /// The part of a rank; `nil` if it has none.
+  func part(of rank: Int) -> Part? {
+    for pipeline in plan.pipelines {
+      if let index = pipeline.trained.firstIndex(where: { $0.device == rank }) {
+        return Part(index: index, trains: true, layers: pipeline.trained[index].layers)
+      }
+      if let index = pipeline.forward.firstIndex(where: { $0.device == rank }) {
+        return Part(index: index, trains: false, layers: pipeline.forward[index].layers)
+      }
+    }
+    return nil
+  }
+
   /// The refined columns of the passes' tasks.
   var refined: [Int] { passes.isEmpty ? [] : phase.prerequisites.flatMap(\.trainable).sorted() }
 }

@@ -29,24 +29,24 @@ package enum PromptError: InputError, Equatable {
         + "\(what) is missing; add it to the episode or correct the workflow"
     case .tooLong(let task, let episode, let length, let limit, let origin):
       Self.place(task, episode, origin)
-        + "\(length) tokens do not fit the context of \(limit); shorten its "
+        + "\(length) tokens exceed the context of \(limit); shorten its "
         + "inputs or options, or use a model with a longer context"
     case .tooManyOptions(let task, let episode, let count, let origin):
       Self.place(task, episode, origin)
         + "\(count) options are more than there are letters; give at most \(PromptRenderer.maximumOptions)"
     case .template(let task, let episode, let reason, let origin):
       Self.place(task, episode, origin)
-        + "\(reason); if it refuses system messages, leave 'system' out of the workflow"
+        + "\(reason); if it rejects system messages, leave 'system' out of the workflow"
     case .controlToken(let task, let episode, let origin):
       Self.place(task, episode, origin)
-        + "a text contains the spelling of one of the model's control tokens; remove it"
+        + "a text contains one of the model's control tokens; remove it"
     case .letter(let letter):
       "the tokenizer has no token for the letter \(letter); this model cannot answer by letters"
     case .templateFails(let reason):
-      "\(reason); use a model whose template takes a user's and an assistant's message"
+      "\(reason); use a model whose template accepts a user's and an assistant's message"
     case .noEndOfTurn:
-      "the model's chat template ends a turn with no special token and the tokenizer names no end of "
-        + "sequence; use an instruction-tuned model"
+      "the model's chat template ends a turn without a special token, and the tokenizer has no "
+        + "end-of-sequence token; use an instruction-tuned model"
     }
   }
 

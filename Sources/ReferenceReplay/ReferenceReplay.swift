@@ -70,21 +70,23 @@ package struct ReferenceReplay {
     var outcome = Outcome(adapter: initialAdapter, losses: [], logits: [:])
     for phase in schedule {
       guard let task = specification.tasks.first(where: { $0.name == phase.task }) else { continue }
-      let trainer = try PhaseTrainer(
-        stage, adapter: outcome.adapter, columns: phase.columnView, options: options, rows: 64, merges: true)
-      for (index, batch) in task.batches.enumerated() {
-        let result = try trainer.step(batch, learningRate: specification.learningRate)
-        guard result.loss.isFinite, result.gradientNorm.isFinite else {
-          throw diverged("the loss or gradient of task '\(task.name)' in step \(index + 1)")
+      try stage.withMerged(phase.columnView, of: outcome.adapter) { computed in
+        let trainer = PhaseTrainer(
+          stage, adapter: outcome.adapter, columns: phase.columnView, options: options, rows: 64,
+          computed: computed)
+        for (index, batch) in task.batches.enumerated() {
+          let result = try trainer.step(batch, learningRate: specification.learningRate)
+          guard result.loss.isFinite, result.gradientNorm.isFinite else {
+            throw diverged("the loss or gradient of task '\(task.name)' in step \(index + 1)")
+          }
+          outcome.losses.append(
+            Loss(
+              round: phase.round - 1, task: phase.task, step: index + 1, loss: result.loss,
+              gradNorm: result.gradientNorm))
         }
-        outcome.losses.append(
-          Loss(
-            round: phase.round - 1, task: phase.task, step: index + 1, loss: result.loss,
-            gradNorm: result.gradientNorm))
+        trainer.commit(to: &outcome.adapter)
       }
-      trainer.commit(to: &outcome.adapter)
     }
-    try stage.merge(outcome.adapter, columns: [])
     for task in specification.tasks {
       guard let first = task.batches.first?.first else { continue }
       let view = DeviceAdapter(

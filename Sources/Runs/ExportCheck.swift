@@ -28,8 +28,8 @@ package struct ExportCheck: Sendable, Equatable {
   /// One sentence for people.
   package var text: String {
     "Verified with \(source), in float32: the largest logit difference is \(largestDifference) (tolerance "
-      + "\(Self.tolerance): the same values, multiplied and added in the same order); the most probable token is "
-      + "the same at \(agreeing) of \(positions) positions"
+      + "\(Self.tolerance): the same values, multiplied and added in the same order); the most probable "
+      + "token is the same at \(agreeing) of \(positions) positions"
   }
 }
 
@@ -56,8 +56,8 @@ package struct ExportCheckError: Error, Sendable, Equatable, CustomStringConvert
     case .unreadable(let problem):
       "\(folder): cannot be read back: \(problem); do not use this export: remove it and export again"
     case .differs(let problem):
-      "\(folder): is not the run's adapter: \(problem); do not use this export: remove it and export again, and "
-        + "report a bug if that does not help"
+      "\(folder): is not the run's adapter: \(problem); do not use this export: remove it and export again, "
+        + "and report a bug if that does not help"
     case .runNotFinite:
       "\(folder): the run's own adapter gives logits that are not finite; do not use this export: train again into "
         + "a new folder with a lower training.learningRate"

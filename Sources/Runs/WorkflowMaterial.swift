@@ -31,8 +31,8 @@ package struct WorkflowMaterial: Sendable {
     guard workflow.lora.firstLayer < weights.configuration.layerCount else {
       throw Refusal(
         workflow.file,
-        "lora.firstLayer: \(workflow.lora.firstLayer) is outside the \(weights.configuration.layerCount) layers "
-          + "of " + modelPath, "use 0 to \(weights.configuration.layerCount - 1)")
+        "lora.firstLayer: \(workflow.lora.firstLayer) is outside the \(weights.configuration.layerCount) "
+          + "layers of " + modelPath, "use 0 to \(weights.configuration.layerCount - 1)")
     }
     modelIdentity = try ModelIdentity.of(files.weights)
     let material = try ModelPrompts(files)

@@ -63,7 +63,7 @@ package enum TaskGraphError: Error, Sendable, Equatable {
     case .frozenRatioOutOfRange(let ratio):
       "the frozen ratio \(ratio) is outside 0...1"
     case .roundsOutOfRange(let rounds):
-      "\(rounds) rounds is outside 1...\(PhaseSchedule.maximumRounds)"
+      "\(rounds) rounds are outside 1...\(PhaseSchedule.maximumRounds)"
     case .importanceNotFinite(let column):
       "the importance of rank column \(column) is not a finite number"
     }

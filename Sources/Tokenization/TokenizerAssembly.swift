@@ -82,7 +82,8 @@ extension Tokenizer {
       guard let ids else {
         throw .invalid(
           file: file, field: "\(mergesField)[\(rank)]",
-          reason: "'\(merge)' names a token that the vocabulary lacks; tokens and merges are not of one model"
+          reason:
+            "'\(merge)' names a token that the vocabulary lacks; tokens and merges are from different models"
         )
       }
       table.insert(left: ids.0, right: ids.1, rank: rank, merged: ids.2)

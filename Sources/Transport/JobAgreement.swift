@@ -66,7 +66,7 @@ package struct JobAgreement: Sendable, Hashable, Codable {
     for (index, fact) in (ranks.first?.facts ?? []).enumerated() {
       let others = ranks.indices.filter { ranks[$0].facts.dropFirst(index).first != fact }
       guard let first = others.first else { continue }
-      let value = ranks[first].facts.dropFirst(index).first?.value ?? "not known"
+      let value = ranks[first].facts.dropFirst(index).first?.value ?? "unknown"
       return "\(names(others)): \(fact.name) is \(value), but \(fact.value) for \(names([0])); \(fact.remedy)"
     }
     return nil

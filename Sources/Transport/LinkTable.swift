@@ -48,7 +48,7 @@ package struct LinkTable: Sendable, Hashable, Codable {
     do {
       self = try JSONDecoder().decode(Self.self, from: data)
     } catch {
-      throw Refusal(path, "is no table of links", remedy)
+      throw Refusal(path, "is not a table of links", remedy)
     }
     for (index, link) in links.enumerated() {
       guard link.bandwidth ?? 1 > 0, link.latency >= 0 else {

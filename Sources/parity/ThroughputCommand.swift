@@ -69,7 +69,7 @@ struct ThroughputCommand: ParsableCommand {
     let adapter = LoRAAdapter(sites: sites, rank: rank, scale: 2, seed: seed)
     var options = TrainingOptions()
     options.microBatchTokens = microBatch
-    let trainer = try PhaseTrainer(
+    let trainer = PhaseTrainer(
       stage, adapter: adapter, columns: ColumnView(frozen: [], trainable: Array(0..<rank)), options: options,
       rows: microBatch)
     var state = seed &+ 1

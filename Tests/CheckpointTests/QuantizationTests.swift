@@ -74,7 +74,7 @@ import Testing
   @Test func anUnsupportedQuantisationIsRefusedByName() throws {
     let error = fileError { _ = try values(file, "IQ4_NL") }
     #expect(error?.kind == .unsupported)
-    #expect(error?.problem == "quantisation IQ4_NL is not read")
+    #expect(error?.problem == "quantisation IQ4_NL is not supported")
     #expect(error?.remedy.contains("Q4_K") == true)
   }
 

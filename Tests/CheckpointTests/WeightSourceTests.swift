@@ -91,7 +91,8 @@ private func weights(of source: any WeightSource) throws -> [WeightName: [Float]
     let other = try FileInspection.describe(fixture("metadata.gguf").path)
     #expect(
       other.hasPrefix(
-        "Cannot be run as a model: general.architecture: architecture test is not read, only llama; use a "),
+        "Cannot be run as a model: general.architecture: architecture test is not supported, only llama; "
+          + "use a "),
       "\(other.prefix(200))")
     #expect(try !FileInspection.describe(fixture("tiny-llama.gguf").path).contains("Cannot be run"))
     // A type without a known name.
@@ -106,7 +107,7 @@ private func weights(of source: any WeightSource) throws -> [WeightName: [Float]
       let text = try FileInspection.describe(file.path)
       #expect(
         text.hasPrefix(
-          "Cannot be run as a model: output_norm.weight: quantisation type 99 is not read; use a file "),
+          "Cannot be run as a model: output_norm.weight: quantisation type 99 is not supported; use a file "),
         "\(text.prefix(200))")
       #expect(text.contains("type 99") && text.contains("Totals"))
     }
@@ -180,7 +181,7 @@ private func weights(of source: any WeightSource) throws -> [WeightName: [Float]
       #expect(error?.kind == (shard.contains("/") ? .malformed : .missing))
       if shard == "absent.safetensors" {
         #expect(error?.field == shard && error?.remedy == "fetch the shard into the folder")
-        #expect(error?.problem == "the shard is not there, but model.safetensors.index.json names it")
+        #expect(error?.problem == "the shard is missing, but model.safetensors.index.json lists it")
       }
     }
   }
@@ -205,7 +206,7 @@ private func weights(of source: any WeightSource) throws -> [WeightName: [Float]
     let yarn = fileError {
       _ = try open(config: ["rope_parameters": ["rope_type": "yarn", "factor": 2] as [String: Any]])
     }
-    #expect(yarn?.problem == "rope scaling yarn is not read")
+    #expect(yarn?.problem == "rope scaling yarn is not supported")
   }
 
   @Test func llama3DivisorsFollowTheThreeRanges() {
@@ -239,13 +240,13 @@ private func weights(of source: any WeightSource) throws -> [WeightName: [Float]
   @Test func shapesThatDisagreeNameTheTensorAndBothShapes() {
     let error = fileError { _ = try open(config: ["intermediate_size": 24]) }
     #expect(error?.kind == .shape && error?.field == "model.layers.0.mlp.gate_proj.weight")
-    #expect(error?.problem == "has shape [20, 12], but the configuration demands [24, 12]")
+    #expect(error?.problem == "has shape [20, 12], but the configuration expects [24, 12]")
     let more = fileError { _ = try open(config: ["num_hidden_layers": 3]) }
     #expect(more?.kind == .missing && more?.field == "model.layers.2.input_layernorm.weight")
     let fewer = fileError { _ = try open(config: ["num_hidden_layers": 1]) }
     #expect(fewer?.file.hasSuffix("/config.json") == true && fewer?.field == "num_hidden_layers")
     #expect(
-      fewer?.problem == "is 1, but the weights go on to model.layers.1.self_attn.v_proj.weight")
+      fewer?.problem == "is 1, but the weights continue to model.layers.1.self_attn.v_proj.weight")
     #expect(fewer?.remedy.contains("set it to 2, or fetch both again") == true)
     let integers = fileError {
       _ = try open(tensors: { list in
@@ -268,7 +269,7 @@ private func weights(of source: any WeightSource) throws -> [WeightName: [Float]
       #expect(fileError { _ = try ModelFiles.open(folder.path) }?.problem.contains("2 GGUF") == true)
     }
     let other = fileError { _ = try ModelFiles.open(fixture("metadata.gguf").path) }
-    #expect(other?.problem == "architecture test is not read, only llama")
+    #expect(other?.problem == "architecture test is not supported, only llama")
   }
 }
 

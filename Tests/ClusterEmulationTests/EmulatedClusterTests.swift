@@ -26,7 +26,7 @@ import Testing
     ("", "e.yaml:1: field 'hosts': is missing; write a list, as in hosts: [{name: a}, {name: b, cpu: 0.5}]"),
     (
       "hosts: []",
-      "e.yaml:1: field 'hosts': there is no host in it; write a list, as in hosts: [{name: a}, {name: b, cpu: 0.5}]"
+      "e.yaml:1: field 'hosts': is empty; write a list, as in hosts: [{name: a}, {name: b, cpu: 0.5}]"
     ),
     (
       "hosts: [{nmae: a}]",
@@ -34,7 +34,7 @@ import Testing
     ),
     (
       "hosts: [{name: a b}]",
-      "e.yaml:1: field 'hosts.0.name': 'a b' cannot be a host's name; "
+      "e.yaml:1: field 'hosts.0.name': 'a b' is not a valid host name; "
         + "use up to 40 letters, digits, '.' and '-', a letter or digit first"
     ),
     (
@@ -73,7 +73,7 @@ import Testing
     ),
     (
       "{hosts: [{name: a}, {name: b}, {name: c}, {name: d}, {name: e}, {name: f}], subnet: 10.0.0.0/29}",
-      "e.yaml:1: field 'subnet': 10.0.0.0/29 has no room for 6 hosts and the bridge; "
+      "e.yaml:1: field 'subnet': 10.0.0.0/29 has too few addresses for 6 hosts and the bridge; "
         + "give a private network that is not in use here, as in 10.73.0.0/24"
     ),
   ]) func badFilesAreRefused(yaml: String, message: String) {

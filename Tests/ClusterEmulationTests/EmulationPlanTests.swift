@@ -50,7 +50,7 @@ import Transport
     #expect(
       try plan().labour.lines == [
         "kernel: hosts as network namespaces; bandwidth (tbf); "
-          + "processor shares (cgroup v1, cpu.cfs_quota_us); memory limits (cgroup v1, memory.limit_in_bytes)",
+          + "CPU shares (cgroup v1, cpu.cfs_quota_us); memory limits (cgroup v1, memory.limit_in_bytes)",
         "transport: delay", "not emulated: loss: this kernel has no netem",
       ])
     #expect(
@@ -86,7 +86,7 @@ import Transport
     #expect(
       plan.labour.lines == [
         "every rank runs on this machine, because it is forbidden", "transport: bandwidth; delay",
-        "not emulated: loss; processor shares; memory limits",
+        "not emulated: loss; CPU shares; memory limits",
       ])
   }
 

@@ -66,7 +66,7 @@ import Testing
     ("", "h.yaml:1: field 'hosts': is missing; write a list, as in hosts: [{name: a, address: 10.0.0.1}]"),
     (
       "hosts: []",
-      "h.yaml:1: field 'hosts': there is no host in it; write a list, as in hosts: [{name: a, address: 10.0.0.1}]"
+      "h.yaml:1: field 'hosts': is empty; write a list, as in hosts: [{name: a, address: 10.0.0.1}]"
     ),
     (
       "hosts: [{adress: a}]",

@@ -49,12 +49,14 @@ import Testing
     #expect(
       after(failure(rank: 1), Self.separate, silent: ["10.0.0.1"], seesFiles: false)
         == .giveUp(
-          remedy: "the run folder is on a, which does not answer; bring it back, then go on with --resume"))
+          remedy: "the run folder is on a, which does not answer; bring it back, then continue with "
+            + "--resume"))
   }
 
   @Test func nobodyIsLeft() {
     let decision = after(failure(rank: 0), Self.separate, silent: Set(Self.separate.map(\.address)))
-    #expect(decision == .giveUp(remedy: "no host answers any more; bring one back, then go on with --resume"))
+    #expect(
+      decision == .giveUp(remedy: "no host answers any more; bring one back, then continue with --resume"))
     // The only host that answers is that of the failed rank.
     #expect(after(failure(rank: 1), Self.separate, silent: ["10.0.0.1", "10.0.0.3"]) == .goOn([1]))
   }

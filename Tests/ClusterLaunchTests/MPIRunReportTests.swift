@@ -25,7 +25,7 @@ import Testing
       \(Self.dashes)
       and another
       """, exitCode: 137)
-    #expect(failure == "rank 2 on host 'b': was ended by signal 9 (Killed)")
+    #expect(failure == "rank 2 on host 'b': was killed by signal 9 (Killed)")
     #expect(passedOn == ["a rank's own line", "and another"])
   }
 
@@ -72,7 +72,7 @@ import Testing
       mpirun noticed that process rank 0 with PID 0 on node 10.0.0.1 exited on signal 9 (Killed).
       \(Self.dashes)
       """)
-    #expect(failure == "rank 0 on host 'a': was ended by signal 9 (Killed)")
+    #expect(failure == "rank 0 on host 'a': was killed by signal 9 (Killed)")
   }
 
   /// The ranks' own messages count, even if mpirun's come first, and the ranks that mpirun then kills did not
@@ -132,7 +132,7 @@ import Testing
       """
     #expect(
       try failure(text, exitCode: 137).failure
-        == "a rank was ended by signal 9 before it had joined the job")
+        == "a rank was killed by signal 9 before it joined the job")
     #expect(try failure("", exitCode: 9).failure == "a rank ended with exit code 9")
   }
 }

@@ -43,7 +43,7 @@ import Testing
   @Test func theRankThatIsKilledIsNamed() throws {
     let (_, failure) = try run("[ $OMPI_COMM_WORLD_RANK = 2 ] && sleep 0.5 && kill -9 $$; sleep 60", ranks: 3)
     #expect(failure?.rank == 2)
-    #expect(failure?.description == "rank 2 on host 'here': was ended by signal 9 (Killed)")
+    #expect(failure?.description == "rank 2 on host 'here': was killed by signal 9 (Killed)")
   }
 
   @Test func theFirstRankThatGivesUpIsBelieved() throws {

@@ -53,6 +53,42 @@ struct AdaptiveFreezingTests {
     }
   }
 
+  @Test("an inner product is how fast a step for the child lowers the prerequisite's loss")
+  func innerProducts() throws {
+    let tiny = try TinyWorkflow(frozenRatio: 0)
+    let (active, columns) = ([0, 1, 2, 3], [0, 1])
+    func gradients(_ task: String, _ samples: Range<Int>, _ adapter: LoRAAdapter) throws -> ColumnGradients {
+      try ColumnGradients(
+        tiny.stage, adapter: adapter, active: active, columns: columns,
+        sequences: samples.map { tiny.sequence(task, sample: $0, parentAnswers: nil) }, microBatchTokens: 64)
+    }
+    let start = tiny.adapterWithValues
+    let (child, own) = (try gradients("b", 0..<4, start), try gradients("a", 4..<8, start))
+    for (place, column) in columns.enumerated() {
+      /// The prerequisite's loss after a step of this size down the child's gradient of the column.
+      func loss(_ size: Float) throws -> Double {
+        var adapter = start
+        for (index, site) in adapter.sites.enumerated() {
+          for i in 0..<site.inputs {
+            adapter.pairs[index].a[column * site.inputs + i] -=
+              size * child.flat[child.layout.aOffsets[index] + place * site.inputs + i]
+          }
+          // The gradient is that of scale · B.
+          for o in 0..<site.outputs {
+            adapter.pairs[index].b[o * adapter.rank + column] -=
+              size * adapter.scale
+              * child.flat[child.layout.bOffsets[index] + o * child.layout.columns + place]
+          }
+        }
+        return try gradients("a", 4..<8, adapter).loss
+      }
+      let size: Float = 0.02
+      let slope = try (loss(size) - loss(-size)) / (2 * Double(size))
+      let product = child.innerProduct(own, column: column)
+      #expect(abs(slope + product) < 0.02 * abs(product) + 1e-4, "column \(column): \(slope), \(product)")
+    }
+  }
+
   @Test("a prerequisite that got worse is frozen whole")
   func guarding() throws {
     try TestFolder.with { folder in

@@ -82,14 +82,14 @@ struct ContextureTests {
       }
       #expect(
         await refusal(Episode(id: "e", inputs: [:]))
-          == "episode 'e': lacks the input 'scene' that the task 'colour' reads; give it")
+          == "episode 'e': lacks the input 'scene' that the task 'colour' reads; add it")
       let other = Episode(inputs: ["scene": "x"], questions: ["colours": Question("?")])
       #expect(
         await refusal(other).contains("'colours', which is not a task; name one of: colour, mood, note"))
       let same = Episode(inputs: ["scene": "x"], questions: ["mood": Question("?", options: ["a", "a"])])
       #expect(await refusal(same).contains("options for the task 'mood'"))
       let long = Episode(inputs: ["scene": String(repeating: "x ", count: 4000)])
-      #expect(await refusal(long).contains("do not fit the context of 256"))
+      #expect(await refusal(long).contains("exceed the context of 256"))
     }
   }
 

@@ -51,8 +51,8 @@ struct Case: CustomTestStringConvertible {
 
   static var all: [Case] {
     var cases: [Case] = []
-    cases.append(Case("", "data.jsonl: holds no episode; write one JSON object a line"))
-    cases.append(Case(" \n\n", "data.jsonl: holds no episode; write one JSON object a line"))
+    cases.append(Case("", "data.jsonl: has no episodes; write one JSON object per line"))
+    cases.append(Case(" \n\n", "data.jsonl: has no episodes; write one JSON object per line"))
     cases.append(
       Case(
         good + "\n{\"id\": ",
@@ -74,7 +74,8 @@ struct Case: CustomTestStringConvertible {
         #"{"id": 7, "inputs": {}, "tasks": {}}"#,
         "data.jsonl:1: id: must be a string but is a number; correct the value"
       ))
-    cases.append(Case(#"{"id": "", "inputs": {}, "tasks": {}}"#, "data.jsonl:1: id: is empty; write a text"))
+    cases.append(
+      Case(#"{"id": "", "inputs": {}, "tasks": {}}"#, "data.jsonl:1: id: is empty; write some text"))
     cases.append(
       Case(
         #"{"id": "a", "inputs": {"x": null}, "tasks": {}}"#,
@@ -141,7 +142,7 @@ struct Case: CustomTestStringConvertible {
     cases.append(
       Case(
         line(item: #"{"question": "q", "options": ["u", "v", "u"], "answer": 0}"#),
-        #"data.jsonl:1: tasks.t.options: the option "u" stands twice; make the options different"#
+        #"data.jsonl:1: tasks.t.options: the option "u" is listed twice; make the options different"#
       ))
     cases.append(
       Case(
@@ -156,7 +157,7 @@ struct Case: CustomTestStringConvertible {
     cases.append(
       Case(
         good + "\n\n" + good,
-        #"data.jsonl:3: id: "a" is already the id of line 1; give every episode its own"#
+        #"data.jsonl:3: id: "a" is already the id of line 1; give every episode its own id"#
       ))
     return cases
   }

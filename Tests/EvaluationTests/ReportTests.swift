@@ -129,12 +129,12 @@ struct ReportTests {
         iov, episode iov-000007
 
         perceive: the van
-          recorded: the same
+          gold: the same
           probability 0.988, 12.3 ms
 
         decide: brake
           read perceive: the van
-          recorded: overtake
+          gold: overtake
           probability 0.500, 1500.0 ms
 
         """)

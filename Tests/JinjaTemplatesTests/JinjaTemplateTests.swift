@@ -19,7 +19,7 @@ struct JinjaTemplateTests {
       ("{{ a\n b }}", "chat template, line 2: the end of the tag expected, found 'b'"),
       (
         "\n{{ missing.name }}",
-        "chat template, line 2: 'missing' is undefined; its attribute 'name' was asked for"
+        "chat template, line 2: 'missing' is undefined; its attribute 'name' was requested"
       ),
       (
         "{% include 'x' %}",
@@ -33,7 +33,7 @@ struct JinjaTemplateTests {
         "{{ '{}'.format(1) }}",
         "chat template, line 1: the string method 'format' is not supported; simplify the template"
       ),
-      ("{{ raise_exception('Roles!') }}", "the chat template refuses this conversation: Roles!"),
+      ("{{ raise_exception('Roles!') }}", "the chat template rejects this conversation: Roles!"),
       ("{{ range(10 ** 6) }}", "chat template, line 1: 'range' gives more than 100000 numbers"),
       ("{{ 9223372036854775807 + 1 }}", "chat template, line 1: a number is too large"),
       ("{{ 'ab' * 10 ** 12 }}", "chat template, line 1: the repeated text is too long"),

@@ -22,7 +22,7 @@ extension MPIJobs {
       (
         ["--part", "1000", "fit", "4500", "5000"],
         "5000 bytes from rank 0 (tag 1); the message is shorter, "
-          + "and one of more than 1000 bytes must have that length"
+          + "but one of more than 1000 bytes must have exactly that length"
       ),
     ]) func aMessageThatDoesNotFitIsAnError(arguments: [String], message: String) throws {
       let run = try ProbeRun(arguments, ranks: 2, over: .tcp)
@@ -83,7 +83,7 @@ extension MPIJobs {
       let run = try ProbeRun([mode], ranks: 4, over: .tcp) { processes in
         if let process = processes[2] { kill(process, SIGKILL) }
       }
-      check(run, "rank 2 on host 'here': was ended by signal 9 (Killed)")
+      check(run, "rank 2 on host 'here': was killed by signal 9 (Killed)")
     }
 
     /// With two ranks, only rank 0 waits for the stopped rank 1.

@@ -44,7 +44,7 @@ enum BadInputCases {
       ":9: field 'tasks.see.name': there are two tasks named 'see'; rename one of them"),
     graph(
       "rank that does not divide", "rank: 16", "rank: 15",
-      ":12: field 'lora.rank': rank 15 does not divide by 2 tasks; use"),
+      ":12: field 'lora.rank': rank 15 does not divide evenly among 2 tasks; use"),
     graph(
       "frozen ratio outside 0...1", "frozenRatio: 0.5", "frozenRatio: 1.5",
       ":13: field 'training.frozenRatio': 1.5 is outside 0...1; give a share"),
@@ -99,7 +99,7 @@ enum BadInputCases {
       ":1: tasks.see.answer: 2 is outside the 2 options; use an index from 0 to 1"),
     check("an input that is missing", train: line("a", scene: ""), ":1: inputs: lacks the input \"scene\""),
     check("the same id twice", train: line("a") + line("a"), ":2: id: \"a\" is already the id of line 1"),
-    check("no episodes", train: "", ": holds no episode; write one JSON object a line"),
+    check("no episodes", train: "", ": has no episodes; write one JSON object per line"),
     Case(
       name: "no such data", arguments: ["data", "check", "none", "--workflow", "w.yaml"],
       files: ["w.yaml": workflow()],
@@ -177,7 +177,7 @@ enum BadInputCases {
       name: "an emulated cluster for a program that is not there",
       arguments: ["cluster", "emulate", "e.yaml", "--", "no-such-program"],
       files: ["e.yaml": "hosts: [{name: a}]"],
-      expected: ["contexture: no-such-program: is no program; check its path, or PATH"]),
+      expected: ["contexture: no-such-program: is not a program; check its path, or PATH"]),
   ]
 
   private static func usage(_ name: String, _ arguments: [String], _ expected: String...) -> Case {
@@ -191,7 +191,7 @@ enum BadInputCases {
     usage("a value that is none of the choices", ["graph", "w.yaml", "--format", "svg"], "'svg'", "mermaid"),
     usage("an emulated cluster for nothing", ["cluster", "emulate", "e.yaml"], "no command; write '--'"),
     usage(
-      "a training without a folder", ["train", "w.yaml"], "--out: is missing; give the run folder to make"),
+      "a training without a folder", ["train", "w.yaml"], "--out: is missing; give the run folder to create"),
     usage(
       "steps of a training", ["train", "w.yaml", "--out", "run", "--steps", "2"], "--steps: is for --dry-run"),
     usage(
@@ -199,7 +199,7 @@ enum BadInputCases {
       "--format: is for --dry-run"),
     usage(
       "a dry run over a cluster", ["train", "w.yaml", "--dry-run", "--cluster", "c.yaml"],
-      "'contexture plan --cluster' predicts"),
+      "use 'contexture plan --cluster'"),
     usage(
       "a dry run that resumes", ["train", "w.yaml", "--out", "run", "--dry-run", "--resume"],
       "leave --resume out"),
@@ -209,7 +209,7 @@ enum BadInputCases {
     usage(
       "a file that cannot be verified",
       ["export", "run", "--task", "t", "--format", "gguf", "--verify"],
-      "--verify: reads PEFT folders alone; leave it out with --format gguf"),
+      "--verify: reads PEFT folders only; leave it out with --format gguf"),
     usage("a number that is none", ["data", "make", "iov", "--episodes", "many", "--out", "new"], "'many'"),
   ]
 }

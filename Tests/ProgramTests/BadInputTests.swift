@@ -88,8 +88,8 @@ import Testing
     }
   }
 
-  @Test func aSequenceLongerThanTheContext() throws {
-    guard Fixtures.baseModel != nil else { return }
+  @Test(.enabled(if: Fixtures.baseModel != nil, "needs the model of 'make model'"))
+  func aSequenceLongerThanTheContext() throws {
     let outcome = try Program.run([
       "score", "--model", "smollm2-135m", "--prompt", String(repeating: "word ", count: 9000),
     ])

@@ -33,7 +33,8 @@ extension ClusterJobs {
         #expect(outcome.status == 0 && left == [], "\(outcome)")
         let devices = ["d0", "d1", "d2"].enumerated().filter { $0.offset != rank }.map(\.element)
         #expect(
-          outcome.errors.contains("going on over \(devices.joined(separator: ", "))\n"), "\(outcome.errors)")
+          outcome.errors.contains("continuing over \(devices.joined(separator: ", "))\n"),
+          "\(outcome.errors)")
         #expect(outcome.errors.contains("contexture: rank \(rank) "), "\(outcome.errors)")
         try Self.expectSame(here, "run", "copy", over: devices)
       }
@@ -94,7 +95,7 @@ extension ClusterJobs {
         #expect(outcome.status == 4 && outcome.output.isEmpty, "\(outcome)")
         let said = outcome.errors.split(separator: "\n").filter { $0.hasPrefix("contexture: ") }
         #expect(said.count == 3, "\(outcome.errors)")
-        #expect(said.last?.contains("; given up after 3 failures without a new checkpoint; find") == true)
+        #expect(said.last?.contains("; gave up after 3 failures without a new checkpoint; find") == true)
         #expect(!here.exists("run"))
       }
     }

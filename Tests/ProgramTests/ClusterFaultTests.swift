@@ -35,7 +35,7 @@ extension ClusterJobs {
       let said = outcome.errors.split(separator: "\n").filter { $0.hasPrefix("contexture: ") }
       #expect(said.count == 1, "\(outcome.errors)")
       #expect(names.contains { said.first?.contains($0) == true }, "\(outcome.errors)")
-      #expect(said.first?.hasSuffix("; go on from the last checkpoint with --resume") == true)
+      #expect(said.first?.hasSuffix("; resume from the last checkpoint with --resume") == true)
       #expect(seconds < RunningTraining.limit)
       #expect(left == [])
       let resumed = try here.train(out, settings, ClusterProject.exact + ["--resume"])
@@ -103,15 +103,15 @@ extension ClusterJobs {
         training.signal(number)
         let (outcome, _, left) = try training.end()
         #expect(outcome.status == 3 && left == [], "\(outcome)")
-        #expect(outcome.errors == "\nStopping at the next checkpoint; once more to stop at once.\n")
+        #expect(outcome.errors == "\nStopping at the next checkpoint; interrupt again to stop at once.\n")
         let steps = try here.records("run").count
         #expect(steps % 8 == 0 && steps < 210, "\(steps)")
         // The printed command resumes the run, pasted as it is.
-        let command = try #require(outcome.output.firstMatch(of: /To go on:\n  contexture (.*)\n/)).1
+        let command = try #require(outcome.output.firstMatch(of: /To resume:\n  contexture (.*)\n/)).1
         let resumed = try Program.run(
           [], in: here.project.folder, under: ["/bin/sh", "-c", "exec \"$0\" \(command)"])
         #expect(resumed.status == 0, "\(resumed)")
-        #expect(resumed.output.contains("Going on after step \(steps)"))
+        #expect(resumed.output.contains("Resuming after step \(steps)"))
         #expect(here.isSame("run", "whole"))
       }
     }

@@ -83,7 +83,7 @@ import Testing
   static let refused: [([String], String)] = [
     (["--model", "no/where", "--ranks", "2", "--out", "c.yaml"], "contexture: no/where: no such model"),
     (["--model", tiny, "--hosts", "none.yaml", "--out", "c.yaml"], "contexture: none.yaml: "),
-    (["--model", tiny, "--out", "none/c.yaml"], "contexture: none/c.yaml: there is no folder for it"),
+    (["--model", tiny, "--out", "none/c.yaml"], "contexture: none/c.yaml: its folder does not exist"),
     (["--model", tiny, "--ranks", "0", "--out", "c.yaml"], "contexture: --ranks: 0 is outside"),
     (["--model", tiny, "--ranks", "3", "--hosts", "h.yaml", "--out", "c.yaml"], "contexture: 3 ranks "),
   ]

@@ -45,7 +45,7 @@ extension ClusterJobs {
         name: "devices of a host that do not stand together",
         prepare: write(
           "devices:\n\(devices(["localhost", "127.0.0.1", "localhost"]))launch: {network: lo}"),
-        expected: ["devices: those of one host do not stand together; list"]),
+        expected: ["devices: those of one host are not listed together; list"]),
       Case(
         name: "a host that does not answer", status: 4,
         prepare: write(
@@ -59,18 +59,20 @@ extension ClusterJobs {
         name: "a plan for other settings", options: plan,
         prepare: { try $0.makePlan(["lora.alpha=7"]) },
         expected: [
-          "workflow.yaml: the plan was made for another workflow, or for other settings; make it again"
+          "workflow.yaml: the plan was made for another workflow, or with other settings; make it again"
         ]),
       Case(
         name: "a plan over other devices", options: plan,
         prepare: {
           try $0.makePlan()
           try $0.write(ClusterProject.cluster(["x", "y", "z"]), to: "cluster.yaml")
-        }, expected: ["plan.json: is over the devices d0, d1, but the cluster has x, y, z; make"]),
+        }, expected: ["plan.json: is for the devices d0, d1, but the cluster has x, y, z; make"]),
       Case(
         name: "a plan that leaves a layer out", options: plan,
         prepare: { try $0.makePlan { $0.trained = [Plan.Stage(device: 0, layers: 0..<3)] } },
-        expected: ["the plan of task 'colour' does not give each layer and each sample to one device; make"]),
+        expected: [
+          "the plan of task 'colour' does not assign each layer and each sample to one device; make"
+        ]),
       Case(
         name: "a plan in which nobody answers", settings: ["training.parentAnswers=predicted"], options: plan,
         prepare: {
@@ -79,7 +81,9 @@ extension ClusterJobs {
             $0.shared = 0
           }
         },
-        expected: ["the plan of task 'mood' does not give each layer and each sample to one device; make"]),
+        expected: [
+          "the plan of task 'mood' does not assign each layer and each sample to one device; make"
+        ]),
       Case(
         name: "a plan of more samples than there are", options: plan,
         prepare: {
@@ -94,7 +98,9 @@ extension ClusterJobs {
               }
             })
         },
-        expected: ["the plan of task 'colour' does not give each layer and each sample to one device; make"]),
+        expected: [
+          "the plan of task 'colour' does not assign each layer and each sample to one device; make"
+        ]),
       Case(
         name: "a plan for a model of other heads", options: plan,
         prepare: { here in
@@ -105,7 +111,7 @@ extension ClusterJobs {
         }, expected: ["the plan was made for a model of other sizes, or for another adapter; make it again"]),
       Case(
         name: "no plan in the file", options: plan, prepare: { try $0.write("{}", to: "plan.json") },
-        expected: ["plan.json: is no plan of this version; make it again"]),
+        expected: ["plan.json: is not a plan of this version; make it again"]),
       Case(
         name: "adaptive freezing", settings: ["training.frozenRatio=adaptive"],
         expected: ["frozenRatio: adaptive needs the gradients of all layers in one process; set"]),
@@ -188,8 +194,8 @@ extension ClusterJobs {
           Case(
             name: "", settings: ["training.maxSteps=2"], options: ClusterProject.exact + ["--resume"],
             expected: [
-              "/run: is a run of another workflow, or of other settings (first difference: 'maxSteps: 1' there, "
-                + "'maxSteps: 2' here); resume it with"
+              "/run: is a run of another workflow, or with other settings (first difference: "
+                + "'maxSteps: 1' in the run, 'maxSteps: 2' now); resume it with"
             ]))
         #expect(try FileManager.default.contentsOfDirectory(atPath: here.path("run")).sorted() == before)
       }

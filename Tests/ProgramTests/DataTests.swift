@@ -54,7 +54,7 @@ import Testing
       let told = outcome.errors.split(separator: "\n").map(String.init)
       #expect(told.count == 3, "\(told)")
       for (line, part) in zip(
-        told, ["train.jsonl:2: not JSON", "train.jsonl:5: id: ", "valid.jsonl: holds no episode"])
+        told, ["train.jsonl:2: not JSON", "train.jsonl:5: id: ", "valid.jsonl: has no episodes"])
       {
         #expect(line.contains(part))
       }
@@ -69,7 +69,7 @@ import Testing
       try FileManager.default.copyItem(
         at: out.appendingPathComponent("train.jsonl"), to: out.appendingPathComponent("test.jsonl"))
       let outcome = try Program.run(["data", "check", out.path, "--workflow", "Examples/iov.yaml"])
-      #expect(outcome.output.contains("Note: 24 test episodes have the same inputs as one in train"))
+      #expect(outcome.output.contains("Note: 24 test episodes have the same inputs as a training episode"))
     }
   }
 
@@ -82,7 +82,8 @@ import Testing
       #expect(outcome.status == 2)
       #expect(
         outcome.errors.hasPrefix("contexture: new/iov/train.jsonl: cannot write ")
-          && outcome.errors.hasSuffix("; the file system or a resource limit allows no file that large\n"),
+          && outcome.errors.hasSuffix(
+            "; the file system or a resource limit does not allow a file that large\n"),
         "\(outcome.errors)")
       #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == [])
     }

@@ -97,7 +97,7 @@ extension ClusterJobs {
         try training.copyRun(to: "copy") { try killAll(on: 1, training) }
         let (outcome, _, left) = try training.end()
         #expect(outcome.status == 0 && left == [], "\(outcome)")
-        #expect(outcome.errors.contains("going on over d0, d2\n"), "\(outcome.errors)")
+        #expect(outcome.errors.contains("continuing over d0, d2\n"), "\(outcome.errors)")
         try ClusterElasticTests.expectSame(here, "run", "copy", over: ["d0", "d2"])
       }
     }
@@ -109,7 +109,7 @@ extension ClusterJobs {
         try training.copyRun(to: "copy") { try cut(2, training) }
         let (outcome, _, left) = try training.end()
         #expect(outcome.status == 0 && left == [], "\(outcome)")
-        #expect(outcome.errors.contains("going on over d0, d1\n"), "\(outcome.errors)")
+        #expect(outcome.errors.contains("continuing over d0, d1\n"), "\(outcome.errors)")
         try ClusterElasticTests.expectSame(here, "run", "copy", over: ["d0", "d1"])
       }
     }

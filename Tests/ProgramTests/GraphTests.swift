@@ -34,7 +34,7 @@ import Testing
     #expect(
       outcome.errors
         == "contexture: standard output: cannot be written (No space left on device); "
-        + "check where it is sent to, and the free space\n")
+        + "check where it goes, and the free space\n")
   }
 
   @Test func aReaderThatGoesAwayEndsItQuietly() throws {

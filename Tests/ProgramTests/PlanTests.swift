@@ -16,12 +16,12 @@ import Testing
         try Program.run(["plan", "workflow.yaml", "--cluster", "cluster.yaml"] + options, in: project.folder)
       }
       let sound = try plan()
-      #expect(sound.status == 0 && !sound.output.contains("refuses this workflow"), "\(sound)")
+      #expect(sound.status == 0 && !sound.output.contains("rejects this workflow"), "\(sound)")
       #expect(
-        sound.output.contains("Not used, because no link or network joins them to the others: alone\n"),
+        sound.output.contains("Not used, because no link or network connects them to the others: alone\n"),
         "\(sound)")
       let adaptive = try plan("--set", "training.frozenRatio=adaptive")
-      #expect(adaptive.output.contains("Note: 'train --cluster' refuses this workflow: "), "\(adaptive)")
+      #expect(adaptive.output.contains("Note: 'train --cluster' rejects this workflow: "), "\(adaptive)")
     }
   }
 

@@ -18,7 +18,7 @@ import Testing
       #expect(text.output.contains("train.jsonl:2: episode '"))
       #expect(prompt.contains("colour: "), "the parent's recorded answer")
       let read = try #require(object["promptTokens"] as? [Int]).count
-      #expect(text.output.contains("task 'mood': \(read) tokens read, "))
+      #expect(text.output.contains("task 'mood': \(read) input tokens, "))
     }
   }
 

@@ -40,7 +40,7 @@ struct PromptErrorTests {
     #expect(refusal(try SmolLM2Prompts.renderer(contextLength: length), "perceive", episode) == "accepted")
     #expect(
       refusal(try SmolLM2Prompts.renderer(contextLength: length - 1), "perceive", episode)
-        == "episode 'iov-000007', task 'perceive': \(length) tokens do not fit the context of \(length - 1); "
+        == "episode 'iov-000007', task 'perceive': \(length) tokens exceed the context of \(length - 1); "
         + "shorten its inputs or options, or use a model with a longer context")
     let renderer = try SmolLM2Prompts.renderer(contextLength: 20)
     #expect(
@@ -55,7 +55,7 @@ struct PromptErrorTests {
     episode.origin = Episode.Origin(path: "data/train.jsonl", line: 17)
     let place = "data/train.jsonl:17: episode 'iov-000007', task 'perceive': "
     let long = refusal(try SmolLM2Prompts.renderer(contextLength: 20), "perceive", episode)
-    #expect(long.hasPrefix(place) && long.contains("tokens do not fit the context of 20; shorten"))
+    #expect(long.hasPrefix(place) && long.contains("tokens exceed the context of 20; shorten"))
     let renderer = try SmolLM2Prompts.renderer()
     let example = try renderer.example(task: "perceive", episode: episode, parentAnswers: [:])
     let length = example.prompt.count + example.completion.count
@@ -102,7 +102,7 @@ struct PromptErrorTests {
     let refusing = try ChatTemplate(source: "{{ raise_exception('never') }}")
     #expect(
       throws: PromptError.templateFails(
-        reason: "the chat template refuses this conversation: never")
+        reason: "the chat template rejects this conversation: never")
     ) { try SmolLM2Prompts.renderer(template: refusing) }
   }
 

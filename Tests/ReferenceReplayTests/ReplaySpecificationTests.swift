@@ -73,7 +73,7 @@ struct ReplaySpecificationTests {
     Case(adding: #""rounds": 0"#, "rounds: 0 rounds are outside 1...1000000; use a number in that range"),
     Case(adding: #""clipNorm": -1"#, "clipNorm: -1.0 is below 0.0; give a larger number"),
     Case(#""rank": 4, "#, "", "rank: is missing; add it: a whole number"),
-    Case(#""rank": 4"#, #""rank": 3"#, "rank: rank 3 does not divide by 2 tasks; use 2 or 4"),
+    Case(#""rank": 4"#, #""rank": 3"#, "rank: rank 3 does not divide evenly among 2 tasks; use 2 or 4"),
     Case(#""rank": 4"#, #""rank": 4.5"#, "rank: is not a whole number; correct it"),
     Case(#""frozenRatio": 0.5"#, #""frozenRatio": 2"#, "frozenRatio: the frozen ratio 2.0 is outside 0...1"),
     Case(#"["q_proj"]"#, #"["lm_head"]"#, "targets[0]: 'lm_head' is unknown or not computed here; use "),

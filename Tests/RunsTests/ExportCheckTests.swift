@@ -45,7 +45,7 @@ struct ExportCheckTests {
       for split in ["test", "valid"] {
         try FileManager.default.removeItem(atPath: trained.data().path + "/\(split).jsonl")
         let other = try trained.checkPrompts(task: "mood")
-        #expect(other.source == (split == "test" ? "4 valid episodes" : "the form of the task's prompt"))
+        #expect(other.source == (split == "test" ? "4 valid episodes" : "the task's prompt form"))
         #expect(try trained.check(export: folder, named: "peft", task: "mood", other).largestDifference == 0)
       }
       #expect(throws: Refusal.self) { try trained.checkPrompts(task: "none") }
@@ -55,8 +55,8 @@ struct ExportCheckTests {
   @Test(
     "settings that were changed",
     arguments: [
-      ("\"lora_alpha\": 8", "\"lora_alpha\": 8.001", "the largest difference of a logit is "),
-      ("\"use_rslora\": false", "\"use_rslora\": true", "the largest difference of a logit is "),
+      ("\"lora_alpha\": 8", "\"lora_alpha\": 8.001", "the largest logit difference is "),
+      ("\"use_rslora\": false", "\"use_rslora\": true", "the largest logit difference is "),
     ])
   func settings(_ old: String, _ new: String, _ problem: String) throws {
     try withExport { trained, folder in
@@ -128,7 +128,7 @@ struct ExportCheckTests {
         Issue.record("not refused")
         return
       }
-      #expect(what.hasPrefix("it has no pair for model.layers.0.self_attn.q_proj; "), "\(what)")
+      #expect(what.hasPrefix("it has no A and B for model.layers.0.self_attn.q_proj; "), "\(what)")
 
       let first = modules[0]
       try write(
@@ -139,7 +139,7 @@ struct ExportCheckTests {
         ])
       #expect(
         try reason(trained, folder)
-          == .differs("it has a pair for model.layers.7.self_attn.q_proj, which the run does not adapt"))
+          == .differs("it has A and B for model.layers.7.self_attn.q_proj, which the run does not adapt"))
     }
   }
 }

@@ -79,7 +79,7 @@ struct TrainingRunTests {
       #expect {
         _ = try train(project, workflow, out: other, resume: true)
       } throws: {
-        "\($0)".contains("metrics.jsonl:1: is no step of a training")
+        "\($0)".contains("metrics.jsonl:1: is not a training step")
       }
     }
   }
@@ -125,7 +125,7 @@ struct TrainingRunTests {
       #expect(again.contains("is not empty") && again.contains("--resume"))
       let other = message { _ = try train(project, project.workflow("lora.alpha=7"), resume: true) }
       #expect(other.contains("another workflow"))
-      #expect(other.contains("(first difference: 'alpha: 12.0' there, 'alpha: 7.0' here)"), "\(other)")
+      #expect(other.contains("(first difference: 'alpha: 12.0' in the run, 'alpha: 7.0' now)"), "\(other)")
       let leftover = URL(fileURLWithPath: project.out).appendingPathComponent(
         ".checkpoint.safetensors.1.0.tmp")
       try "half".write(to: leftover, atomically: false, encoding: .utf8)
@@ -143,7 +143,7 @@ struct TrainingRunTests {
       try text.write(to: line, atomically: true, encoding: .utf8)
       let fresh = project.folder.path + "/fresh"
       let long = message { _ = try train(project, project.workflow(), out: fresh) }
-      #expect(long.contains("do not fit the context of 256") && long.contains("e3"))
+      #expect(long.contains("exceed the context of 256") && long.contains("e3"))
       let changed = message { _ = try train(project, project.workflow(), resume: true) }
       #expect(changed.contains("not the data this run was started with"))
       try FileManager.default.removeItem(at: line)
@@ -152,7 +152,7 @@ struct TrainingRunTests {
     }
   }
 
-  @Test("a run on a full disk leaves no folder that is neither new nor a run")
+  @Test("a run whose folder cannot be made leaves nothing")
   func cannotBegin() throws {
     try TinyProject.with { project in
       let parent = project.folder.appendingPathComponent("locked")

@@ -137,7 +137,7 @@ struct ValidatedTrainingTests {
       #expect {
         _ = try train(project, project.workflow("training.validateEvery=2"))
       } throws: {
-        "\($0)".contains("valid.jsonl: is not there, and training measures itself on it; write some episodes")
+        "\($0)".contains("valid.jsonl: is missing, but training validates on it; write some episodes")
           && !FileManager.default.fileExists(atPath: project.out)
       }
       // Columns that freeze from gradients need held-back episodes too.

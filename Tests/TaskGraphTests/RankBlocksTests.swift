@@ -20,8 +20,11 @@ import Testing
     let four = ["a", "b", "c", "d"]
     let none: [Int?] = [nil, nil, nil, nil]
     let cases: [([String], [Int?], Int?, String)] = [
-      (four, none, 10, "rank 10 does not divide by 4 tasks; use 8 or 12, or give each task its own rank"),
-      (four, none, 3, "rank 3 does not divide by 4 tasks; use 4, or give each task its own rank"),
+      (
+        four, none, 10,
+        "rank 10 does not divide evenly among 4 tasks; use 8 or 12, or give each task its own rank"
+      ),
+      (four, none, 3, "rank 3 does not divide evenly among 4 tasks; use 4, or give each task its own rank"),
       (four, none, 0, "the rank is 0, outside 1...65536; use a whole number of columns in that range"),
       (
         four, none, 65_537,
@@ -42,13 +45,13 @@ import Testing
       ),
       (
         four, [nil, 5, nil, 4], 16,
-        "rank 16 less the 9 given to single tasks leaves 7, which cannot be shared equally among the tasks "
-          + "without one (a, c); use a total rank of 15 or 17, or give every task its own rank"
+        "rank 16 minus the 9 given to single tasks leaves 7, which does not divide evenly among the tasks "
+          + "without a rank (a, c); use a total rank of 15 or 17, or give every task its own rank"
       ),
       (
         four, [nil, 16, nil, 4], 16,
-        "rank 16 less the 20 given to single tasks leaves -4, which cannot be shared equally among the tasks "
-          + "without one (a, c); use a total rank of 22, or give every task its own rank"
+        "rank 16 minus the 20 given to single tasks leaves -4, which does not divide evenly among the tasks "
+          + "without a rank (a, c); use a total rank of 22, or give every task its own rank"
       ),
       ([], [], 4, "there are no tasks; list at least one task"),
       (["a", "a"], [nil, nil], 4, "there are two tasks named 'a'; rename one of them"),

@@ -14,7 +14,7 @@ import Testing
         2      decide    8-11     perceive         0-3,8-11
         3      route     12-15    predict, decide  0-15
 
-        Level 2: trains one task after the other, they refine columns they share.
+        Level 2: tasks train one after the other, because they refine shared columns.
 
         Phase  Level  Task      Trains         Freezes      Masks
         1      1      perceive  0-3            -            4-15
@@ -36,7 +36,7 @@ import Testing
         2      decide    8-11     perceive         0-3,8-11
         3      route     12-15    predict, decide  4-15
 
-        Level 2: trains one task after the other, they refine columns they share.
+        Level 2: tasks train one after the other, because they refine shared columns.
 
         Phase  Level  Task      Trains                      Freezes              Masks
         1      1      perceive  0-3                         -                    4-15

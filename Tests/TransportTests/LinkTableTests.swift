@@ -27,7 +27,7 @@ import Transport
   }
 
   @Test(arguments: [
-    ("{}", "is no table of links; write {"),
+    ("{}", "is not a table of links; write {"),
     (
       #"{"sharedUplink": true, "links": [{"from": 0, "to": 1, "bandwidth": 0, "latency": 0}]}"#,
       "links.0: bandwidth must be above 0 and latency 0 or more; use bytes per second and seconds"

@@ -53,7 +53,7 @@ import Workflows
       "training.betas=[0.9",
       "not valid YAML: did not find expected ',' or ']'; check indentation (spaces, no tabs), colons and quotes near there"
     ),
-    ("name.x=1", "there is no field 'x' below a single value; set the value itself"),
+    ("name.x=1", "there is no field 'x' inside a single value; set the value itself"),
     ("tasks.decid.rank=4", "the list has no item 'decid'; did you mean 'decide'?"),
     ("tasks.7.rank=4", "the list has no item '7'; use one of: perceive, decide"),
     (
@@ -62,7 +62,7 @@ import Workflows
     ("tasks.decide.parents.3=a", "the list has no item '3'; use an index from 0 to 0"),
     (
       "system=a: b",
-      "field 'system': expected a text, found a mapping; put a text with a colon in quotes"
+      "field 'system': expected text, found a mapping; put text with a colon in quotes"
     ),
     (
       "tasks.perceive.parents=[decide]",
@@ -71,7 +71,8 @@ import Workflows
     ),
     (
       "lora.rank=3",
-      "field 'lora.rank': rank 3 does not divide by 2 tasks; use 2 or 4, or give each task its own rank"
+      "field 'lora.rank': rank 3 does not divide evenly among 2 tasks; use 2 or 4, "
+        + "or give each task its own rank"
     ),
   ])
   func refusals(override: String, message: String) {

@@ -19,7 +19,7 @@ import Workflows
     ("name: iov", "name: \"a\\nb\"", ":2: field 'name': has several lines; give a name of one line"),
     (
       "name: iov", "name: [a]",
-      ":2: field 'name': expected a text, found a list; give the workflow a name"
+      ":2: field 'name': expected text, found a list; give the workflow a name"
     ),
     (
       "model: smollm2-135m", "",
@@ -37,36 +37,36 @@ import Workflows
       "name: perceive", "title: x",
       ":9: field 'tasks.0.title': not a known field; use one of: name, instruction, inputs, parents, question, options, rank, steps, maxSteps"
     ),
-    ("name: perceive", "rank: 4", ":9: the key 'rank' stands twice in one mapping; remove one of them"),
+    ("name: perceive", "rank: 4", ":9: the key 'rank' is duplicated in a mapping; remove one of them"),
     (
       "- name: perceive\n    instruction", "- instruction",
       ":9: field 'tasks.0.name': is missing; give the task a name"
     ),
     (
       "name: perceive", "name: a/b",
-      ":9: field 'tasks.a/b.name': 'a/b' cannot name a task; use letters, digits, '_' and '-', "
+      ":9: field 'tasks.a/b.name': 'a/b' is not a valid task name; use letters, digits, '_' and '-', "
         + "and spaces only between them"
     ),
     (
       "name: perceive", "name: ' a'",
-      ":9: field 'tasks. a.name': ' a' cannot name a task; use letters, digits, '_' and '-', "
+      ":9: field 'tasks. a.name': ' a' is not a valid task name; use letters, digits, '_' and '-', "
         + "and spaces only between them"
     ),
     (
       "\"Say what is ahead: all of it.\"", "",
-      ":10: field 'tasks.perceive.instruction': is empty; say what the model is to do"
+      ":10: field 'tasks.perceive.instruction': is empty; say what the model is asked to do"
     ),
     (
       "\"Say what is ahead: all of it.\"", "'  '",
-      ":10: field 'tasks.perceive.instruction': is empty; say what the model is to do"
+      ":10: field 'tasks.perceive.instruction': is empty; say what the model is asked to do"
     ),
     (
       "    instruction: \"Say what is ahead: all of it.\"\n", "",
-      ":9: field 'tasks.perceive.instruction': is missing; say what the model is to do"
+      ":9: field 'tasks.perceive.instruction': is missing; say what the model is asked to do"
     ),
     (
       "[scene, weather]", "[scene, scene]",
-      ":11: field 'tasks.perceive.inputs.1': the input 'scene' stands twice; list it once"
+      ":11: field 'tasks.perceive.inputs.1': the input 'scene' is listed twice; list it once"
     ),
     (
       "[scene, weather]", "[scene, '']",
@@ -87,8 +87,9 @@ import Workflows
     ),
     (
       "rank: 4", "rank: 12",
-      ":21: field 'lora.rank': rank 12 less the 12 given to single tasks leaves 0, which cannot be shared equally "
-        + "among the tasks without one (next move); use a total rank of 13, or give every task its own rank"
+      ":21: field 'lora.rank': rank 12 minus the 12 given to single tasks leaves 0, which does not divide "
+        + "evenly among the tasks without a rank (next move); use a total rank of 13, "
+        + "or give every task its own rank"
     ),
     (
       "name: next move", "name: perceive",
@@ -139,7 +140,7 @@ import Workflows
     ),
     (
       "[v_proj, q_proj]", "[v_proj, v_proj]",
-      ":24: field 'lora.targets.1': 'v_proj' stands twice; list it once"
+      ":24: field 'lora.targets.1': 'v_proj' is listed twice; list it once"
     ),
     (
       "[v_proj, q_proj]", "[]",
@@ -179,7 +180,7 @@ import Workflows
     ("adaptive: {initial: 2}", "adaptive.initial", "2 is outside 0...1; \(share)"),
     (
       "adaptive: {tolerance: -1}", "adaptive.tolerance",
-      "-1 is below 0; use 0 or a small share above it, such as 0.05"
+      "-1 is below 0; use 0 or a small positive share, such as 0.05"
     ),
     (
       "adaptive: {intial: 0}", "adaptive.intial",
@@ -209,13 +210,13 @@ import Workflows
       "minimumRateRatio: -1", "minimumRateRatio",
       "-1 is outside 0...1; give a share of the learning rate, such as 0.1"
     ),
-    ("weightDecay: -1e-3", "weightDecay", "-1e-3 is below 0; use 0 or a finite number above it"),
+    ("weightDecay: -1e-3", "weightDecay", "-1e-3 is below 0; use a finite number, 0 or above"),
     ("betas: [0.9]", "betas", "expected two numbers, found 1; give both, as in [0.9, 0.999]"),
     ("betas: 0.9", "betas", "expected a list, found '0.9'; write a list, as in [0.9, 0.999]"),
     ("betas: [0.9, 1]", "betas.1", "1 is outside 0..<1; use a number from 0 to below 1"),
     ("epsilon: 1e400", "epsilon", "1e400 is not a finite number; use a finite number above 0, such as 1e-08"),
     (
-      "clipNorm: -1", "clipNorm", "-1 is below 0; use a finite number above 0, or 0 to switch clipping off"
+      "clipNorm: -1", "clipNorm", "-1 is below 0; use a finite number above 0, or 0 to disable clipping"
     ),
     ("validateEvery: -1", "validateEvery", "-1 is outside 0...1000000000; \(range)"),
     ("validationEpisodes: 0", "validationEpisodes", "0 is outside 1...1000000000; \(range)"),
@@ -251,12 +252,12 @@ import Workflows
         + "use these fields: rank, alpha, rankStabilized, targets, firstLayer")
     #expect(
       Samples.refusal(Samples.short + "\nlora: {rank: 3}\n")
-        == "iov.yaml:10: field 'lora.rank': rank 3 does not divide by 2 tasks; use 2 or 4, "
+        == "iov.yaml:10: field 'lora.rank': rank 3 does not divide evenly among 2 tasks; use 2 or 4, "
         + "or give each task its own rank")
     let three = Samples.short + "\n  - {name: c, instruction: d}\n"
     #expect(
       Samples.refusal(three)
-        == "iov.yaml:1: field 'lora.rank': rank 16 does not divide by 3 tasks; use 15 or 18, "
+        == "iov.yaml:1: field 'lora.rank': rank 16 does not divide evenly among 3 tasks; use 15 or 18, "
         + "or give each task its own rank")
     let head = "name: a\nmodel: b\ndata: c\n"
     #expect(
@@ -299,10 +300,10 @@ import Workflows
         == "iov.yaml:3: not valid YAML: did not find expected ',' or ']'; \(syntax)")
     #expect(
       Samples.refusal("name: a\nmodel: b\nname: c\n")
-        == "iov.yaml:1: the key 'name' stands twice in one mapping; remove one of them")
+        == "iov.yaml:1: the key 'name' is duplicated in a mapping; remove one of them")
     #expect(
       Samples.refusal("1: a\n'1': b\n")
-        == "iov.yaml:2: the key '1' stands twice in one mapping; remove one of them")
+        == "iov.yaml:2: the key '1' is duplicated in a mapping; remove one of them")
     #expect(
       Samples.refusal("name: a\nmodel: *b\n")
         == "iov.yaml:2: not valid YAML: found undefined alias; define the anchor before the alias")
@@ -315,7 +316,7 @@ import Workflows
         + "remove that character or write it as an escape in quotes")
     #expect(
       Samples.refusal("? [a]\n: b\n")
-        == "iov.yaml:1: a key that is not a single word; use the fields' names as keys")
+        == "iov.yaml:1: a key that is not a single value; use the fields' names as keys")
   }
 
   @Test func filesThatCannotBeRead() throws {
@@ -348,7 +349,7 @@ import Workflows
       bomb += "a\(i): &a\(i) [\(aliases)]\n"
     }
     #expect(
-      Samples.refusal(bomb).hasSuffix("more than 100000 values with its aliases; write the values out"))
+      Samples.refusal(bomb).hasSuffix("more than 100000 values with aliases expanded; write the values out"))
     let deep = Samples.refusal(String(repeating: "[", count: 100_000))
     #expect(deep.hasPrefix("iov.yaml:1: not valid YAML: "), "\(deep)")
   }

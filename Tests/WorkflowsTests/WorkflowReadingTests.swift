@@ -55,8 +55,8 @@ import Workflows
     #expect(try Workflow(yaml: workflow.canonicalYAML(), file: "iov.yaml") == workflow)
     #expect(try workflow != Workflow(yaml: Samples.short, file: "iov.yaml"))
     for (options, problem) in [
-      ("[brake]", "1 options cannot be asked about; give 2 to 26, or leave"),
-      ("[]", "0 options cannot be asked about"), ("[a, b, a]", "options.2': the option 'a' is there twice"),
+      ("[brake]", "a question cannot have 1 options; give 2 to 26, or leave"),
+      ("[]", "a question cannot have 0 options"), ("[a, b, a]", "options.2': the option 'a' is listed twice"),
       ("[a, '']", "options.1': is empty"), ("brake", "expected a list"),
     ] {
       let wrong = text.replacing("[brake, 'no: drive on']", with: options)

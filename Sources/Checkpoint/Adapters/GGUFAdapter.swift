@@ -56,7 +56,7 @@ package struct GGUFAdapter: Sendable {
       throw FileError(
         .unsupported, file: file, field: module.path,
         problem:
-          "is no linear layer of this model with \(module.outputs) outputs and \(module.inputs) inputs",
+          "is not a linear layer of this model with \(module.outputs) outputs and \(module.inputs) inputs",
         remedy: "export the adapter with the base model it was trained on")
     }
     var b = module.b

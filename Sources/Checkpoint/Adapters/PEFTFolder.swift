@@ -44,13 +44,13 @@ package struct PEFTFolder: Sendable, Equatable {
       targets.allSatisfy({ $0.string?.isEmpty == false })
     else { throw refuse("target_modules", "is not a list of module names") }
     for field in ["use_dora", "fan_in_fan_out"] where settings[field]?.bool ?? false {
-      throw refuse(field, "is not computed here")
+      throw refuse(field, "is not supported")
     }
     for field in ["rank_pattern", "alpha_pattern"] where settings[field]?.members?.isEmpty == false {
-      throw refuse(field, "is not computed here: it gives modules a rank or an alpha of their own")
+      throw refuse(field, "is not supported: it gives modules their own rank or alpha")
     }
     guard settings["bias"].map({ $0.string == "none" }) ?? true else {
-      throw refuse("bias", "is not computed here")
+      throw refuse("bias", "is not supported")
     }
     self.rank = rank
     targetModules = targets.compactMap(\.string)
@@ -59,7 +59,7 @@ package struct PEFTFolder: Sendable, Equatable {
       SafetensorsFile(folder.appendingPathComponent(Self.weightsName)), rank: rank)
     for module in modules where !adapts(module.path) {
       throw refuse(
-        "target_modules", "does not name \(module.path), which has a pair: PEFT would leave it out")
+        "target_modules", "does not name \(module.path), which has A and B: PEFT would ignore it")
     }
   }
 

@@ -18,7 +18,7 @@ extension JSONParser {
     } catch {
       throw FileError(
         .malformed, file: path, field: "JSON at byte \(error.offset)", problem: error.reason,
-        remedy: "the file is damaged or was edited wrongly: correct it or fetch it again")
+        remedy: "the file is damaged or was edited incorrectly: correct it or fetch it again")
     }
   }
 }

@@ -106,7 +106,7 @@ package struct ModelFetcher: Sendable {
   private func require(_ file: URL, after command: ProcessCommand) throws {
     guard FileManager.default.fileExists(atPath: file.path) else {
       throw FileError(
-        .missing, file: file.path, problem: "is not there after \(command)",
+        .missing, file: file.path, problem: "is missing after \(command)",
         remedy: "run the command by hand to see what it does")
     }
   }

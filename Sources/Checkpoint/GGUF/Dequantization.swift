@@ -59,7 +59,7 @@ extension GGUFFile {
     guard tensor.type.isReadable else {
       let names = GGUFTensorType.readable.map(\.description).joined(separator: ", ")
       throw FileError(
-        .unsupported, file: path, field: tensor.name, problem: "quantisation \(tensor.type) is not read",
+        .unsupported, file: path, field: tensor.name, problem: "quantisation \(tensor.type) is not supported",
         remedy: "use a file quantised as one of \(names)")
     }
   }

@@ -9,10 +9,10 @@ struct GGUFConfiguration {
   func read() throws -> LlamaConfiguration {
     let architecture = try file.string("general.architecture") ?? "(none)"
     guard architecture == "llama" else {
-      throw unsupported("general.architecture", "architecture \(architecture) is not read, only llama")
+      throw unsupported("general.architecture", "architecture \(architecture) is not supported, only llama")
     }
     if let type = try file.string("general.type"), type != "model" {
-      throw unsupported("general.type", "the file is of the type \(type), not model")
+      throw unsupported("general.type", "the file has type \(type), not model")
     }
     try refuseVariants()
     let hidden = try required("llama.embedding_length")
@@ -40,10 +40,10 @@ struct GGUFConfiguration {
 
   private func refuseVariants() throws {
     if let experts = try file.integer("llama.expert_count"), experts > 0 {
-      throw unsupported("llama.expert_count", "mixtures of experts (\(experts)) are not read")
+      throw unsupported("llama.expert_count", "mixtures of experts (\(experts)) are not supported")
     }
     if let bias = file.tensors.first(where: { $0.name.hasPrefix("blk.") && $0.name.hasSuffix(".bias") }) {
-      throw unsupported(bias.name, "attention and feed-forward biases are not read")
+      throw unsupported(bias.name, "attention and MLP biases are not supported")
     }
   }
 
@@ -74,7 +74,7 @@ struct GGUFConfiguration {
         throw unsupported("llama.rope.scaling.factor", "\(factor) is not positive")
       }
       return .linear(factor: factor)
-    case let type?: throw unsupported("llama.rope.scaling.type", "rope scaling \(type) is not read")
+    case let type?: throw unsupported("llama.rope.scaling.type", "rope scaling \(type) is not supported")
     }
   }
 
@@ -83,7 +83,7 @@ struct GGUFConfiguration {
     guard case .array? = file.metadata[key] else { return try file.integer(key) }
     let values = try file.integers(key)
     guard let first = values.first, values.allSatisfy({ $0 == first }) else {
-      throw unsupported(key, "values that differ between layers are not read")
+      throw unsupported(key, "values that differ between layers are not supported")
     }
     return first
   }

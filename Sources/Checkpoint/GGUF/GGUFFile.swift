@@ -145,7 +145,7 @@ package final class GGUFFile: Sendable {
   /// The boolean for `key`; `nil` if the key is missing. Throws if it has another type.
   package func bool(_ key: String) throws -> Bool? {
     guard let value = metadata[key] else { return nil }
-    guard let bool = value.bool else { throw wrongType(key, expected: "a truth value") }
+    guard let bool = value.bool else { throw wrongType(key, expected: "a boolean") }
     return bool
   }
 }

@@ -33,7 +33,7 @@ struct GGUFParser {
       let isSwapped = version.byteSwapped == 2 || version.byteSwapped == 3
       throw FileError(
         .unsupported, file: cursor.path, field: "version",
-        problem: isSwapped ? "is a big-endian file" : "version \(version) is not read, only 2 and 3",
+        problem: isSwapped ? "is a big-endian file" : "version \(version) is not supported, only 2 and 3",
         remedy: "convert the model again with a current tool for a little-endian machine")
     }
     contents.version = Int(version)
@@ -62,7 +62,7 @@ struct GGUFParser {
       let type = try valueType(key)
       let value = try value(type, key, depth: 0)
       guard contents.metadata.updateValue(value, forKey: key) == nil else {
-        throw malformed(key, "stands twice in the metadata", "convert the model again")
+        throw malformed(key, "is duplicated in the metadata", "convert the model again")
       }
       contents.keys.append(key)
     }
@@ -98,7 +98,7 @@ struct GGUFParser {
       let byte = try cursor.integer(UInt8.self, key())
       guard byte < 2 else {
         throw malformed(
-          key(), "truth value \(byte) at offset \(offset) is neither 0 nor 1",
+          key(), "boolean \(byte) at offset \(offset) is neither 0 nor 1",
           "the file is damaged: fetch it again")
       }
       return .bool(byte == 1)
@@ -160,7 +160,7 @@ struct GGUFParser {
     for index in 0..<count {
       let row = try row(index)
       guard contents.tensorIndex.updateValue(index, forKey: row.name) == nil else {
-        throw malformed(row.name, "stands twice in the tensor table", "convert the model again")
+        throw malformed(row.name, "is duplicated in the tensor table", "convert the model again")
       }
       rows.append(row)
     }
@@ -203,7 +203,8 @@ struct GGUFParser {
     if let layout = type.layout {
       guard shape[0] % layout.valuesPerBlock == 0 else {
         throw malformed(
-          name, "rows of \(shape[0]) values are no multiple of \(type)'s block of \(layout.valuesPerBlock)",
+          name,
+          "rows of \(shape[0]) values are not a multiple of \(type)'s block of \(layout.valuesPerBlock)",
           "convert the model again")
       }
       let (bytes, overflow) = (total / layout.valuesPerBlock).multipliedReportingOverflow(
@@ -220,7 +221,7 @@ struct GGUFParser {
     let available = cursor.bytes.count - dataStart
     guard row.offset % UInt64(alignment) == 0 else {
       throw malformed(
-        row.name, "data offset \(row.offset) is no multiple of the alignment \(alignment)",
+        row.name, "data offset \(row.offset) is not a multiple of the alignment \(alignment)",
         "the file is damaged: fetch it again")
     }
     guard let offset = Int(exactly: row.offset), offset <= available,

@@ -38,23 +38,24 @@ struct HuggingFaceConfiguration {
     let modelType = json["model_type"]?.string
     if let architecture = architectures.first {
       guard architecture == "LlamaForCausalLM" else {
-        throw unsupported("architectures", "architecture \(architecture) is not read, only LlamaForCausalLM")
+        throw unsupported(
+          "architectures", "architecture \(architecture) is not supported, only LlamaForCausalLM")
       }
     } else if modelType != "llama" {
-      throw unsupported("model_type", "model type \(modelType ?? "(none)") is not read, only llama")
+      throw unsupported("model_type", "model type \(modelType ?? "(none)") is not supported, only llama")
     }
     for key in ["attention_bias", "mlp_bias"] where try bool(key) == true {
-      throw unsupported(key, "models with biases are not read")
+      throw unsupported(key, "models with biases are not supported")
     }
     if let activation = json["hidden_act"]?.string, activation != "silu" {
-      throw unsupported("hidden_act", "activation \(activation) is not read, only silu")
+      throw unsupported("hidden_act", "activation \(activation) is not supported, only silu")
     }
     if let quantization = json["quantization_config"] {
       let method = quantization["quant_method"]?.string ?? "(unnamed)"
-      throw unsupported("quantization_config", "quantisation \(method) is not read")
+      throw unsupported("quantization_config", "quantisation \(method) is not supported")
     }
     if let factor = json["partial_rotary_factor"]?.number, factor != 1 {
-      throw unsupported("partial_rotary_factor", "partial rotary embeddings (\(factor)) are not read")
+      throw unsupported("partial_rotary_factor", "partial rotary embeddings (\(factor)) are not supported")
     }
   }
 
@@ -90,7 +91,7 @@ struct HuggingFaceConfiguration {
       return .llama3(
         factor: try positive("factor"), lowFrequencyFactor: low, highFrequencyFactor: high,
         originalMaximumPositions: original)
-    default: throw unsupported("\(field).rope_type", "rope scaling \(type) is not read")
+    default: throw unsupported("\(field).rope_type", "rope scaling \(type) is not supported")
     }
   }
 

@@ -43,7 +43,7 @@ package final class HuggingFaceWeightSource: WeightSource {
       guard !tensor.type.convertsToFloat32 else { continue }
       throw FileError(
         .unsupported, file: file.path, field: tensor.name,
-        problem: "weights of type \(tensor.type.rawValue) are not read",
+        problem: "weights of type \(tensor.type.rawValue) are not supported",
         remedy: "convert the model to F32, F16 or BF16")
     }
   }
@@ -103,8 +103,8 @@ package final class HuggingFaceWeightSource: WeightSource {
     else { return }
     throw FileError(
       .shape, file: configurationFile.path, field: "num_hidden_layers",
-      problem: "is \(count), but the weights go on to \(last.tensor)",
-      remedy: "the configuration and the weights are not of the same model: set it to \(last.layer + 1), or "
+      problem: "is \(count), but the weights continue to \(last.tensor)",
+      remedy: "the configuration and the weights belong to different models: set it to \(last.layer + 1), or "
         + "fetch both again")
   }
 
@@ -137,7 +137,7 @@ package final class HuggingFaceWeightSource: WeightSource {
       throw FileError(
         .missing, file: folder.path,
         problem: "holds neither model.safetensors nor model.safetensors.index.json",
-        remedy: "fetch the weights; pickled .bin files are not read, convert them to safetensors")
+        remedy: "fetch the weights; pickled .bin files are not supported, convert them to safetensors")
     }
     return try openShards(index, folder)
   }
@@ -161,7 +161,7 @@ package final class HuggingFaceWeightSource: WeightSource {
       guard files[shard] != nil || FileManager.default.fileExists(atPath: place.path) else {
         throw FileError(
           .missing, file: folder.path, field: shard,
-          problem: "the shard is not there, but \(index.lastPathComponent) names it",
+          problem: "the shard is missing, but \(index.lastPathComponent) lists it",
           remedy: "fetch the shard into the folder")
       }
       let file = try files[shard] ?? SafetensorsFile(place)
@@ -169,7 +169,7 @@ package final class HuggingFaceWeightSource: WeightSource {
       guard file.tensor(member.key) != nil else {
         throw FileError(
           .missing, file: file.path, field: member.key,
-          problem: "the index says that this shard holds the tensor, but it does not",
+          problem: "the index lists the tensor in this shard, but it is not there",
           remedy: "fetch the index and the shards again")
       }
       location[member.key] = file

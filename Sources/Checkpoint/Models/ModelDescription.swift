@@ -22,7 +22,7 @@ extension LlamaConfiguration {
         ["key/value heads", "\(keyValueHeadCount)"], ["RMSNorm epsilon", "\(rmsNormEpsilon)"],
         ["rope theta", "\(ropeTheta)"], ["rope scaling", scaling],
         ["maximum positions", "\(maximumPositions)"],
-        ["output head", tiedEmbeddings ? "tied to the token embedding" : "its own"],
+        ["output head", tiedEmbeddings ? "tied to the token embedding" : "separate"],
       ])
   }
 }

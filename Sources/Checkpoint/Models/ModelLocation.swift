@@ -39,7 +39,7 @@ package struct ModelLocation: Sendable, Equatable {
       guard FileManager.default.fileExists(atPath: direct) else {
         throw FileError(
           .missing, file: file, problem: "the model \(name) has not been fetched",
-          remedy: "run 'contexture model fetch \(name)', or say with --models where it is")
+          remedy: "run 'contexture model fetch \(name)', or give its folder with --models")
       }
     }
     let within = "\(models)/\(name)"
@@ -83,7 +83,8 @@ package struct ModelLocation: Sendable, Equatable {
     }
     guard try FileChecksum.sha256(of: URL(fileURLWithPath: file)) == pinned.modelSHA256 else {
       throw FileError(
-        .checksum, file: file, problem: "has another content than the model \(pinned.name)", remedy: remedy)
+        .checksum, file: file, problem: "does not have the content of model \(pinned.name)",
+        remedy: remedy)
     }
   }
 }

@@ -92,8 +92,8 @@ extension WeightSource {
       guard found == expected else {
         throw FileError(
           .shape, file: path, field: fileName(name),
-          problem: "has shape \(found), but the configuration demands \(expected)",
-          remedy: "the configuration and the weights are not of the same model: fetch both again")
+          problem: "has shape \(found), but the configuration expects \(expected)",
+          remedy: "the configuration and the weights belong to different models: fetch both again")
       }
     }
     for name in WeightName.outerWeights(of: configuration) { try check(name) }

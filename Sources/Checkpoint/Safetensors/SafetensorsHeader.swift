@@ -48,13 +48,13 @@ struct SafetensorsHeader {
     guard let typeName = json["dtype"]?.string else { throw malformed(name, "has no dtype") }
     guard let type = SafetensorsType(rawValue: typeName) else {
       throw FileError(
-        .unsupported, file: path, field: name, problem: "dtype \(typeName) is not read",
+        .unsupported, file: path, field: name, problem: "dtype \(typeName) is not supported",
         remedy: "convert the file to F32, F16 or BF16")
     }
     guard let dimensions = json["shape"]?.array else { throw malformed(name, "has no shape") }
     let shape = try dimensions.map {
       guard case .integer(let dimension) = $0, dimension >= 0 else {
-        throw malformed(name, "its shape holds something other than a natural number")
+        throw malformed(name, "its shape contains something other than a natural number")
       }
       return dimension
     }
@@ -69,7 +69,7 @@ struct SafetensorsHeader {
       case .integer(let end) = offsets[1]
     else { throw malformed(name, "data_offsets is not a pair of natural numbers") }
     guard begin >= 0, begin <= end, end <= dataCount else {
-      throw malformed(name, "data_offsets \(begin)..\(end) lie beyond the file's \(dataCount) bytes of data")
+      throw malformed(name, "data_offsets \(begin)..\(end) are beyond the file's \(dataCount) bytes of data")
     }
     guard end - begin == size else {
       throw malformed(
@@ -88,7 +88,7 @@ struct SafetensorsHeader {
     var covered = dataStart
     for tensor in tensors {
       guard tensor.byteRange.lowerBound == covered else {
-        let what = tensor.byteRange.lowerBound < covered ? "overlap the tensor before" : "leave a hole"
+        let what = tensor.byteRange.lowerBound < covered ? "overlap the previous tensor" : "leave a gap"
         throw malformed(tensor.name, "its bytes from \(tensor.byteRange.lowerBound) on \(what) (\(covered))")
       }
       covered = tensor.byteRange.upperBound

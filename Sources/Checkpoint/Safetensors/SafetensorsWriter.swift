@@ -59,7 +59,7 @@ package enum SafetensorsWriter {
     /// - Precondition: `elements` matches `shape`, and `name` is not `__metadata__`.
     package init(name: String, shape: [Int], elements: Elements) {
       precondition(shape.reduce(1, *) == elements.count, "\(name): shape and count disagree")
-      precondition(name != "__metadata__", "__metadata__ is no tensor's name")
+      precondition(name != "__metadata__", "__metadata__ is not a tensor's name")
       self.name = name
       self.shape = shape
       self.elements = elements
@@ -87,7 +87,7 @@ package enum SafetensorsWriter {
     var offset = 0
     var previous: String?
     for tensor in sorted {
-      precondition(tensor.name != previous, "two tensors are called \(tensor.name)")
+      precondition(tensor.name != previous, "two tensors are named \(tensor.name)")
       previous = tensor.name
       let end = offset + tensor.elements.count * tensor.elements.type.size
       members.append(

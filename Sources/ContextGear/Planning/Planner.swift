@@ -208,7 +208,7 @@ package struct Planner: Sendable {
     let memory = plan.memory(cluster.devices, shape: shape, workload: workload)
     guard let worst = memory.max(by: { $0.shortage < $1.shortage }), worst.shortage > 0 else {
       return Refusal(
-        "links", "no plan fits into memory whose devices are joined",
+        "links", "no plan over connected devices fits into memory",
         "add links, or a network over all devices")
     }
     let name = cluster.devices[worst.device].name
@@ -216,6 +216,6 @@ package struct Planner: Sendable {
       "device \(name)",
       "lacks \(worst.shortage) bytes: with layers cut in proportion to memory and micro-batches of one sample "
         + "it needs \(worst.needed) and has \(worst.available)",
-      "add devices or memory, or take a smaller model or shorter sequences")
+      "add devices or memory, or use a smaller model or shorter sequences")
   }
 }

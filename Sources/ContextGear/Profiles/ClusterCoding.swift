@@ -35,7 +35,7 @@ extension Cluster {
     var names: Set<String> = []
     for (index, device) in devices.enumerated() where !names.insert(device.name).inserted {
       throw Refusal(
-        "devices.\(index).name", "the name '\(device.name)' stands twice", "give each device its own")
+        "devices.\(index).name", "the name '\(device.name)' is duplicated", "give each device its own")
     }
     func check(_ name: String, _ place: String) throws(Refusal) {
       guard names.contains(name) else {
@@ -89,7 +89,8 @@ private struct DeviceEntry: Decodable {
     }
     let memory = try fields.decodeIfPresent(Int.self, forKey: .memory) ?? device?.memory
     guard let memory, memory > 0 else {
-      throw refusal(.memory, memory.map { "\($0) cannot be" } ?? "is missing", "give the bytes for training")
+      throw refusal(
+        .memory, memory.map { "\($0) is not valid" } ?? "is missing", "give the bytes for training")
     }
     if let times = try fields.decodeIfPresent(MeasuredTimes.self, forKey: .measured) {
       device = Device(name: name, memory: memory, speed: .measured(times))
@@ -97,7 +98,7 @@ private struct DeviceEntry: Decodable {
       device = Device(name: name, memory: memory, speed: .described(rate))
     }
     guard var device else {
-      throw refusal(nil, "says nothing of the speed", "give one of kind, measured, described")
+      throw refusal(nil, "does not specify its speed", "give one of kind, measured, described")
     }
     device.memory = memory
     device.host = try fields.decodeIfPresent(String.self, forKey: .host)
@@ -124,7 +125,7 @@ extension Device {
   package init(from decoder: any Decoder) throws {
     let entry = try DeviceEntry(from: decoder)
     guard entry.devices.count == 1 else {
-      throw decoder.refusal(decoder.codingPath, "stands for several devices", "leave count out")
+      throw decoder.refusal(decoder.codingPath, "describes several devices", "leave count out")
     }
     self = entry.devices[0]
   }
@@ -197,14 +198,14 @@ extension MeasuredTimes {
     valueBytes = try fields.decodeIfPresent(Int.self, forKey: .valueBytes)
     if let valueBytes, valueBytes != 2, valueBytes != 4 {
       throw decoder.refusal(
-        decoder.codingPath + [CodingKeys.valueBytes], "\(valueBytes) cannot be",
+        decoder.codingPath + [CodingKeys.valueBytes], "\(valueBytes) is not valid",
         "give 2 for bfloat16 or 4 for float32")
     }
     contention = try fields.decodeIfPresent(Contention.self, forKey: .contention)
     measured = try fields.decodeIfPresent(Provenance.self, forKey: .measured)
     guard !layer.isEmpty else {
       throw decoder.refusal(
-        decoder.codingPath + [CodingKeys.layer], "holds no times", "measure at least one micro-batch size")
+        decoder.codingPath + [CodingKeys.layer], "has no times", "measure at least one micro-batch size")
     }
     if let free = layer.first(where: { $0.forward == 0 }) {
       throw decoder.refusal(
@@ -214,7 +215,7 @@ extension MeasuredTimes {
     for (key, points) in [(CodingKeys.layer, layer), (.head, head), (.embedding, embedding)]
     where !points.ascend {
       throw decoder.refusal(
-        decoder.codingPath + [key], "the sizes do not ascend", "sort the points by tokens")
+        decoder.codingPath + [key], "the sizes are not in ascending order", "sort the points by tokens")
     }
   }
 
@@ -278,7 +279,8 @@ extension ColumnTimes {
     guard !layer.isEmpty, layer.ascend else {
       throw decoder.refusal(
         decoder.codingPath + [CodingKeys.layer],
-        layer.isEmpty ? "holds no times" : "the sizes do not ascend", "give points sorted by tokens")
+        layer.isEmpty ? "has no times" : "the sizes are not in ascending order",
+        "give points sorted by tokens")
     }
   }
 }
@@ -298,11 +300,11 @@ extension Contention {
     for (key, sizes) in [(CodingKeys.layer, layer), (.head, head)]
     where !zip(sizes, sizes.dropFirst()).allSatisfy({ $0.tokens < $1.tokens }) {
       throw decoder.refusal(
-        decoder.codingPath + [key], "the sizes do not ascend", "sort the sizes by tokens")
+        decoder.codingPath + [key], "the sizes are not in ascending order", "sort the sizes by tokens")
     }
     guard others >= 1 else {
       throw decoder.refusal(
-        decoder.codingPath + [CodingKeys.others], "\(others) cannot be",
+        decoder.codingPath + [CodingKeys.others], "\(others) is not valid",
         "give at least 1, or leave contention out")
     }
   }
@@ -316,7 +318,7 @@ extension Contention.Size {
     tokens = try fields.decode(Int.self, forKey: .tokens)
     guard tokens > 0 else {
       throw decoder.refusal(
-        decoder.codingPath + [CodingKeys.tokens], "\(tokens) cannot be", "give at least 1")
+        decoder.codingPath + [CodingKeys.tokens], "\(tokens) is not valid", "give at least 1")
     }
     factor = try decoder.slowdown(fields, .factor)
   }
@@ -330,7 +332,7 @@ extension Decoder {
     let factor = try fields.positive(key)
     guard factor >= 1 else {
       throw refusal(
-        codingPath + [key], "\(factor) is below 1", "give how many times as long it takes beside others")
+        codingPath + [key], "\(factor) is below 1", "give the factor by which it takes longer beside others")
     }
     return factor
   }
@@ -344,7 +346,7 @@ extension MeasuredTimes.Point {
     tokens = try fields.decode(Int.self, forKey: .tokens)
     guard tokens > 0 else {
       throw decoder.refusal(
-        decoder.codingPath + [CodingKeys.tokens], "\(tokens) cannot be", "give at least 1")
+        decoder.codingPath + [CodingKeys.tokens], "\(tokens) is not valid", "give at least 1")
     }
     forward = try fields.positive(.forward, orZero: true)
     backward = fields.contains(.backward) ? try fields.positive(.backward, orZero: true) : 0

@@ -75,7 +75,7 @@ enum YAMLFile {
     } catch DecodingError.keyNotFound(let key, let context) {
       throw located(context.codingPath + [key], "is missing", "add it")
     } catch DecodingError.typeMismatch(let type, let context) {
-      throw located(context.codingPath, "is not of the right kind", "give \(kind(type))")
+      throw located(context.codingPath, "has the wrong type", "give \(kind(type))")
     } catch DecodingError.valueNotFound(let type, let context) {
       throw located(context.codingPath, "is empty", "give \(kind(type))")
     } catch DecodingError.dataCorrupted(let context) {
@@ -95,7 +95,7 @@ enum YAMLFile {
     switch type {
     case is Int.Type: "a whole number"
     case is Double.Type: "a number"
-    case is String.Type: "a text"
+    case is String.Type: "a string"
     case is Bool.Type: "true or false"
     case is any Collection.Type: "a list or mapping"
     default: "a \("\(type)".contains("Array") ? "list" : "mapping")"

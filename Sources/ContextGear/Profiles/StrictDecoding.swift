@@ -42,7 +42,7 @@ extension KeyedDecodingContainer {
     let value = try decode(Double.self, forKey: key)
     guard value.isFinite, value > 0 || (orZero && value == 0) else {
       throw Refusal(
-        (codingPath + [key]).dotted, "\(value) cannot be",
+        (codingPath + [key]).dotted, "\(value) is not valid",
         orZero ? "give a finite number of at least 0" : "give a finite number above 0")
     }
     return value

@@ -120,7 +120,7 @@ package enum GearExperiments {
     }
     if let median = median(gains), let most = gains.max() {
       lines.append(
-        "replicas of the model, where memory allows them: median \(Figures.percent(median)) % less again, at "
+        "replicas of the model, if memory allows them: median \(Figures.percent(median)) % less again, at "
           + "most \(Figures.percent(most)) %, faster in \(gains.count { $0 > 0 }) of \(gains.count) settings")
     }
     return lines.joined(separator: "\n") + "\n"

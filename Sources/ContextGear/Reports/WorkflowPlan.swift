@@ -33,13 +33,13 @@ package struct WorkflowPlan: Codable, Hashable, Sendable {
   /// - Throws: `Refusal`, which names the file and the fix.
   package init(contentsOf path: String) throws(Refusal) {
     guard let data = FileManager.default.contents(atPath: path) else {
-      throw Refusal(path, "cannot be read", "give a file that 'contexture plan --out' has written")
+      throw Refusal(path, "cannot be read", "give a file that 'contexture plan --out' wrote")
     }
     do {
       self = try JSONDecoder().decode(WorkflowPlan.self, from: data)
     } catch {
       throw Refusal(
-        path, "is no plan of this version", "make it again with 'contexture plan --out'")
+        path, "is not a plan of this version", "make it again with 'contexture plan --out'")
     }
   }
 
@@ -81,7 +81,7 @@ package struct WorkflowPlan: Codable, Hashable, Sendable {
     }
     var lines: [String] = []
     if !apart.isEmpty {
-      lines.append("Not used, because no link or network joins them to the others: \(names(apart))")
+      lines.append("Not used, because no link or network connects them to the others: \(names(apart))")
     }
     if !joined.isEmpty { lines.append("Not used by this plan: \(names(joined))") }
     return lines.joined(separator: "\n")
@@ -111,7 +111,7 @@ extension PlannedPhase {
     lines += Figures.table(rows, right: [3, 4, 5]).map { "  " + $0 }
     if devices.count > 64 { lines.append("  and \(devices.count - 64) more devices") }
     let bytes = traffic.reduce(0) { $0 + $1.bytes }
-    lines.append("  \(Figures.megabytes(bytes)) on the wire a step")
+    lines.append("  \(Figures.megabytes(bytes)) on the wire per step")
     let times = baselines.map {
       "\($0.baseline.title) \(Figures.seconds($0.stepTime)) (k = \($0.microBatch))"
     }

@@ -111,7 +111,7 @@ extension StageOperation: CustomStringConvertible, Codable {
       Kind(rawValue: try list.decode(String.self)), Payload(rawValue: try list.decode(String.self))
     )
     guard let kind, let payload else {
-      throw decoder.refusal(decoder.codingPath, "is no operation", "make the schedule anew")
+      throw decoder.refusal(decoder.codingPath, "is not an operation", "make the schedule again")
     }
     self.init(
       kind: kind, payload: payload, step: try list.decode(Int32.self), pass: try list.decode(Int32.self),

@@ -41,12 +41,12 @@ extension Schedule {
     for id in 0..<messageLimit {
       switch (sent[id], received[id]) {
       case (nil, nil): continue
-      case (let one?, nil), (nil, let one?): throw .message("\(one): has no other end")
+      case (let one?, nil), (nil, let one?): throw .message("\(one): has no counterpart")
       case (let a?, let b?):
         let ends = (stages[Int(a.stage)].device, stages[Int(b.stage)].device)
         guard a.peer == ends.1, b.peer == ends.0, a.bytes == b.bytes, a.payload == b.payload,
           ends.0 != ends.1
-        else { throw .message("\(a) and \(b) do not fit") }
+        else { throw .message("\(a) and \(b) do not match") }
       }
     }
   }
@@ -107,14 +107,14 @@ extension Schedule {
                 pipeline: index, backward: backward, step: Int32(step), pass: Int32(pass),
                 micro: Int32(micro))
               guard through.removeValue(forKey: unit) == layers else {
-                throw .work("\(unit): not through each of \(layers) layers once")
+                throw .work("\(unit): does not pass each of \(layers) layers once")
               }
             }
           }
         }
       }
     }
-    guard through.isEmpty else { throw .work("work that no step asks for") }
+    guard through.isEmpty else { throw .work("work that no step requires") }
   }
 
   private struct Unit: Hashable {

@@ -99,7 +99,7 @@ private struct SimulatorRun {
     }
     precondition(
       schedule.stages.indices.allSatisfy { next[$0] == schedule.starts[$0 + 1] },
-      "a schedule that was not checked: it stands still")
+      "an unchecked schedule: it deadlocks")
     let steps = Double(schedule.steps)
     let window = max(schedule.steps / 2, 1)
     let last = schedule.steps - 1

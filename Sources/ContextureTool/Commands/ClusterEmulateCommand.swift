@@ -16,7 +16,7 @@ struct ClusterEmulateCommand: ParsableCommand {
       which COMMAND starts ranks on the emulated hosts. Its environment contains:
 
         CONTEXTURE_HOSTS      the same path
-        CONTEXTURE_LINKS      a JSON file: the link properties that the kernel does not emulate
+        CONTEXTURE_LINKS      a JSON file: links that the kernel does not emulate
 
       Before COMMAND starts, a report shows what the kernel emulates and what is left to the transport. \
       Without root, or if namespaces cannot be created, all ranks run on this machine and the transport \

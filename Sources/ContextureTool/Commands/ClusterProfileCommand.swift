@@ -1,6 +1,7 @@
 import ArgumentParser
 import Checkpoint
 import ClusterLaunch
+import DeviceProfiling
 import Foundation
 import InputErrors
 import SafeFiles

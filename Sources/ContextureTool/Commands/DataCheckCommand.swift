@@ -18,7 +18,7 @@ struct DataCheckCommand: ParsableCommand {
       BASELINES
         chance          a random option
         majority        the most frequent answer in train
-        position        the position among the options that is most often right in train
+        position        the option at the position most often right in train
         longest         the option with the most characters
         shortest        the option with the fewest characters
         overlap         the option that shares the most words with the task's inputs

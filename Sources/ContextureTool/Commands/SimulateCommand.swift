@@ -33,9 +33,10 @@ struct SimulateCommand: ParsableCommand {
         pipedream    1F1B, the cut whose slowest stage is fastest
 
       EXPERIMENTS
-        gear-scaling   every schedule on clusters of 2, 3 and 4 Jetson modules over Wi-Fi 5 and 6, 5G and \
-      Ethernet, for the tasks that have ancestors
-        gear-ablation  the same clusters; ContextGear without its groups, ρ, cuts by profile, or overlap
+        gear-scaling   every schedule on clusters of 2, 3 and 4 Jetson modules over
+                       Wi-Fi 5 and 6, 5G and Ethernet, for the tasks that have ancestors
+        gear-ablation  the same clusters; ContextGear without its groups, ρ, cuts by
+                       profile, or overlap
 
       An experiment needs no cluster file. Both use predicted parents' answers, whatever the workflow sets.
 

@@ -41,8 +41,8 @@ struct ClusterJob {
       var beganAt: Int?
       do {
         let words = arguments(job) + (start == .anew ? [] : [start.rawValue])
-        return try self.start(cluster, arguments: words, interrupts) { line in
-          beganAt = beganAt ?? TrainingProgress.resumedStep(line)
+        return try self.start(cluster, arguments: words, interrupts) { report in
+          beganAt = beganAt ?? report.resumedAfterStep
         }
       } catch let failure as JobFailure {
         let isElastic = job.elastic && !interrupts.requested
@@ -79,12 +79,13 @@ struct ClusterJob {
   /// The hosts that do not answer, in one line.
   private func text(_ silent: Set<String>, _ places: [Hosts.Place]) -> String {
     let names = places.filter { silent.contains($0.address) }.map { "\($0.name) at \($0.address)" }
-    return "no answer from \(names.joined(separator: ", ")); check that it is on, and that the remote shell "
+    return "no answer from \(names.joined(separator: ", ")); check that it is on, and that a remote shell "
       + "reaches it without a password"
   }
 
   private func start(
-    _ cluster: Cluster, arguments: [String], _ interrupts: Interrupts, onLine: (String) -> Void
+    _ cluster: Cluster, arguments: [String], _ interrupts: Interrupts,
+    onReport: (RankReport) -> Void
   ) throws {
     let (hosts, order) = try cluster.hosts()
     guard order == Array(order.indices) else {
@@ -108,8 +109,9 @@ struct ClusterJob {
         line, isError in
         guard isError else {
           isUp = true
-          onLine(line)
-          do { try Console.print(line) } catch { outputError = outputError ?? error }
+          let report = RankReport(line: line)
+          if let report { onReport(report) }
+          do { try Console.print(report?.text ?? line) } catch { outputError = outputError ?? error }
           return
         }
         hasComplained = hasComplained || line.hasPrefix("contexture: ")

@@ -9,8 +9,8 @@ enum ExitStatus {
     EXIT CODES
       0  success
       1  a bug in the program: please report it
-      2  invalid input: a message on standard error says where, what is wrong and what to do
-      130  stopped at once by Ctrl-C (by the second one, if the first asks the command to stop)
+      2  invalid input: standard error says where, what is wrong and what to do
+      130  stopped at once by Ctrl-C (the second one, if the first asks to stop)
     """
 
   static let failure: Int32 = 1

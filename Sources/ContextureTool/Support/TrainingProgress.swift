@@ -23,17 +23,14 @@ final class TrainingProgress {
   private var unchecked: (tokens: Int, workers: Int)?
   private let microBatchTokens: Int?
 
-  private static let resumed = "Resuming after step "
+  /// Whether the program that started this one shows its lines.
+  private let isRank: Bool
 
-  /// The step after which a resumed run says that it goes on; `nil` for other lines.
-  static func resumedStep(_ line: String) -> Int? {
-    line.hasPrefix(resumed) ? Int(line.dropFirst(resumed.count)) : nil
-  }
-
-  /// - Parameter isTerminal: whether a line can be written over. A rank's output is a terminal to the rank, but
-  ///   not where it is read.
-  init(_ workflow: Workflow, isTerminal: Bool = isatty(STDOUT_FILENO) == 1) {
-    (phases, self.isTerminal) = (workflow.phaseSchedule.count, isTerminal)
+  /// - Parameter isRank: whether the output goes to the program that started the job. It is a terminal to the rank,
+  ///   but no line can be overwritten there.
+  init(_ workflow: Workflow, isRank: Bool = false) {
+    (phases, self.isRank) = (workflow.phaseSchedule.count, isRank)
+    isTerminal = !isRank && isatty(STDOUT_FILENO) == 1
     let training = workflow.training
     let canSplit = training.batchSize > 1 && training.microBatchSamples == nil
     microBatchTokens = canSplit ? training.microBatchTokens : nil
@@ -53,7 +50,8 @@ final class TrainingProgress {
           + "\(Self.number(seconds, 1)) s")
       Console.noteEmulation(precision)
     case .resumed(let steps):
-      try Console.print("\(Self.resumed)\(steps)")
+      let report = RankReport(resumedAfterStep: steps)
+      try Console.print(isRank ? report.line : report.text)
     case .training(let training, let laterSteps):
       hasTrained = true
       try show(training, laterSteps)

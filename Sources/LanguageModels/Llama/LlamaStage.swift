@@ -25,7 +25,7 @@ package final class LlamaStage: @unchecked Sendable {
   let head: [any PackedMatrix]
   private let source: any WeightSource
   /// The lowest layer whose weights hold columns of an adapter; `nil` where none does.
-  private var lowestFolded: Int?
+  private var lowestMerged: Int?
 
   /// The number of vocabulary rows in one chunk of the head: its logits for a shard stay in cache.
   static let headChunk = 2048
@@ -101,18 +101,37 @@ package final class LlamaStage: @unchecked Sendable {
     var failure: (any Error)?
   }
 
-  /// Adds rank columns of an adapter to the frozen weights, `W0 + s Σ B_j A_j`, in the place of those added before:
-  /// columns that do not change while others train then cost nothing. Without columns the weights are the model's
-  /// own again.
+  /// Calls `body` while the frozen ones of some columns are part of the weights, `W0 + s Σ B_j A_j`: columns that do not
+  /// change while others train then cost nothing. Afterwards the weights are the model's own again, bit for bit.
   ///
-  /// - Precondition: columns that were added before are of the same adapted layers; no pass is running, and later ones do not compute the same columns again.
-  /// - Throws: what the source throws when the weights cannot be read again. Some layers then hold the columns and
-  ///   some do not: fold again, or without columns, before the stage computes.
-  package func merge(_ adapter: LoRAAdapter, columns: [Int]) throws {
-    if columns.isEmpty, lowestFolded == nil { return }
+  /// - Parameters:
+  ///   - wanted: whether to merge. A device that does not store sums never does.
+  ///   - body: receives the columns that are still to be computed beside the weights. Nothing else may compute with the
+  ///     stage meanwhile.
+  /// - Throws: what `body` throws, and what the source throws when the weights cannot be read again.
+  package func withMerged<Result>(
+    _ columns: ColumnView, of adapter: LoRAAdapter, if wanted: Bool = true,
+    _ body: (_ computed: ColumnView) throws -> Result
+  ) throws -> Result {
+    guard wanted, device.storesSums, !columns.frozen.isEmpty else { return try body(columns) }
+    let result: Result
+    do {
+      try merge(adapter, columns: columns.frozen)
+      result = try body(ColumnView(frozen: [], trainable: columns.trainable))
+    } catch {
+      try? merge(adapter, columns: [])
+      throw error
+    }
+    try merge(adapter, columns: [])
+    return result
+  }
+
+  /// Adds columns to the weights as they are in the model's file; none makes them the model's own.
+  private func merge(_ adapter: LoRAAdapter, columns: [Int]) throws {
+    if columns.isEmpty, lowestMerged == nil { return }
     let merged = MergedColumns(adapter, columns)
-    let lowest = min(adapter.sites.first?.layer ?? layers.upperBound, lowestFolded ?? layers.upperBound)
-    lowestFolded = lowest
+    let lowest = min(adapter.sites.first?.layer ?? layers.upperBound, lowestMerged ?? layers.upperBound)
+    lowestMerged = lowest
     let next = Atomic<Int>(0)
     let failure = Locked<(any Error)?>(nil)
     device.onEachWorker { _ in
@@ -126,7 +145,7 @@ package final class LlamaStage: @unchecked Sendable {
       }
     }
     if let failure = failure.withLock({ $0 }) { throw failure }
-    if columns.isEmpty { lowestFolded = nil }
+    if columns.isEmpty { lowestMerged = nil }
     source.forgetPages()
   }
 

@@ -52,7 +52,7 @@ extension Tokenizer {
     guard types.isEmpty || types.count == specification.tokens.count else {
       throw .invalid(
         file: file, field: "tokenizer.ggml.token_type",
-        reason: "\(types.count) types for \(specification.tokens.count) tokens; there must be one each")
+        reason: "\(types.count) types for \(specification.tokens.count) tokens; there must be one for each")
     }
     guard let family = Family(name: specification.preTokenizer) else {
       throw .unsupported(
@@ -87,7 +87,7 @@ extension Tokenizer {
       guard let merge = Merge(line) else {
         throw .invalid(
           file: file, field: "tokenizer.ggml.merges[\(rank)]",
-          reason: "'\(line)' is not two tokens with a space between")
+          reason: "'\(line)' is not two tokens separated by a space")
       }
       merges.append(merge)
     }

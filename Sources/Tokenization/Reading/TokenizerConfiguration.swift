@@ -29,7 +29,7 @@ package struct TokenizerConfiguration: Sendable, Equatable {
       guard let node = root[field] else { return nil }
       guard let content = node.string ?? node["content"]?.string else {
         throw .invalid(
-          file: file, field: field, reason: "is \(node.kind), neither a text nor an object with 'content'")
+          file: file, field: field, reason: "is \(node.kind), neither a string nor an object with 'content'")
       }
       return content
     }
@@ -41,7 +41,8 @@ package struct TokenizerConfiguration: Sendable, Equatable {
       let named = node.array?.first { $0["name"]?.string == "default" }?["template"]
       guard let template = node.string ?? named?.string else {
         throw .invalid(
-          file: file, field: "chat_template", reason: "is neither a text nor a list with one named 'default'")
+          file: file, field: "chat_template",
+          reason: "is neither a string nor a list with one named 'default'")
       }
       chatTemplate = template
     }

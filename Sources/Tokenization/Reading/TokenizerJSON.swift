@@ -96,7 +96,7 @@ private struct TokenizerDocument {
       guard let id = node["id"]?.integer, let content = node["content"]?.string, !content.isEmpty,
         (0...Self.largestToken).contains(id)
       else {
-        throw invalid("added_tokens[\(index)]", "needs 'id', a token number, and 'content', a text")
+        throw invalid("added_tokens[\(index)]", "needs 'id', a token id, and 'content', a string")
       }
       let isSpecial = node["special"]?.bool ?? false
       tokens.append(
@@ -116,7 +116,7 @@ private struct TokenizerDocument {
     var largest = added.map { Int($0.id) }.max() ?? 0
     for member in members {
       guard let id = member.value.integer, (0...Self.largestToken).contains(id) else {
-        throw invalid("model.vocab", "the number of '\(member.key)' is not a token number")
+        throw invalid("model.vocab", "the id of '\(member.key)' is not a token id")
       }
       largest = max(largest, id)
     }
@@ -124,7 +124,7 @@ private struct TokenizerDocument {
     for member in members {
       guard let id = member.value.integer else { continue }
       if let other = spellings[id] {
-        throw invalid("model.vocab", "'\(other)' and '\(member.key)' both have the number \(id)")
+        throw invalid("model.vocab", "'\(other)' and '\(member.key)' both have the id \(id)")
       }
       spellings[id] = member.key
     }
@@ -252,15 +252,15 @@ private struct TokenizerDocument {
         }
         guard let name = piece["SpecialToken"]?["id"]?.string,
           let ids = node["special_tokens"]?[name]?["ids"]?.array
-        else { throw invalid("\(field).single[\(index)]", "names a special token without numbers") }
+        else { throw invalid("\(field).single[\(index)]", "names a special token without ids") }
         for id in ids {
           guard let id = id.integer, (0...Self.largestToken).contains(id) else {
-            throw invalid("\(field).special_tokens.\(name).ids", "holds something that is not a token number")
+            throw invalid("\(field).special_tokens.\(name).ids", "contains something that is not a token id")
           }
           if seenText { result.suffix.append(Int32(id)) } else { result.prefix.append(Int32(id)) }
         }
       }
-      guard seenText else { throw invalid(field + ".single", "does not hold the text") }
+      guard seenText else { throw invalid(field + ".single", "does not contain the text") }
       return result
     case let type:
       throw unsupported(field + ".type", type ?? node.kind, "Sequence, TemplateProcessing, ByteLevel")

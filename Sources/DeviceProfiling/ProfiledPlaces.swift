@@ -3,9 +3,9 @@ import ContextGear
 import InputErrors
 
 /// Names and addresses of the devices of a job's ranks.
-enum ProfiledPlaces {
+package enum ProfiledPlaces {
   /// A host's name, with a number where it has several slots.
-  static func places(_ hosts: Hosts, ranks: Int) throws(Refusal) -> [Hosts.Place] {
+  package static func places(_ hosts: Hosts, ranks: Int) throws(Refusal) -> [Hosts.Place] {
     let machines = (0..<min(ranks, hosts.slots)).map { hosts.host(ofRank: $0) }
     let names = numbered(machines.map(\.name))
     for (index, name) in names.enumerated() where names[..<index].contains(name) {
@@ -19,7 +19,7 @@ enum ProfiledPlaces {
   }
 
   /// From the machines' own names.
-  static func places(machines: [String]) -> [Hosts.Place] {
+  package static func places(machines: [String]) -> [Hosts.Place] {
     zip(numbered(machines), machines).map { Hosts.Place(name: $0, address: $1) }
   }
 
@@ -36,7 +36,7 @@ extension Cluster {
   ///
   /// - Parameter chosen: places in `devices`; by default all of them.
   /// - Throws: an error that names a device without an address.
-  func hosts(of chosen: [Int]? = nil) throws -> (hosts: Hosts, devices: [Int]) {
+  package func hosts(of chosen: [Int]? = nil) throws -> (hosts: Hosts, devices: [Int]) {
     let chosen = chosen ?? Array(devices.indices)
     let found = try Hosts.holding(
       try places(of: chosen), network: launch?.network, remoteShell: launch?.remoteShell)
@@ -46,7 +46,7 @@ extension Cluster {
   /// Where the devices are; by default all of them.
   ///
   /// - Throws: an error that names a device without an address.
-  func places(of chosen: [Int]? = nil) throws -> [Hosts.Place] {
+  package func places(of chosen: [Int]? = nil) throws -> [Hosts.Place] {
     try (chosen ?? Array(devices.indices)).map { index throws(Refusal) in
       let device = devices[index]
       guard let host = device.host else {

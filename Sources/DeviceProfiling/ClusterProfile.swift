@@ -1,40 +1,39 @@
 import ClusterLaunch
 import ContextGear
-import DeviceProfiling
 import Foundation
 import InputErrors
 import TextTables
 import Transport
 
 /// What a rank measured of its device.
-struct RankProfile: Codable {
-  var host: String
+package struct RankProfile: Codable {
+  package var host: String
   /// Identifies the machine; several ranks may share one.
-  var machine: String
-  var workers: Int
-  var memory: Int
+  package var machine: String
+  package var workers: Int
+  package var memory: Int
   /// The number format, for people.
-  var precision: String
+  package var precision: String
   /// Bytes of a stored weight.
-  var valueBytes: Int
-  var times: MeasuredTimes
+  package var valueBytes: Int
+  package var times: MeasuredTimes
 }
 
 /// What all ranks measured.
-struct ClusterProfile: Codable {
+package struct ClusterProfile: Codable {
   /// The model's signature.
-  var model: String
-  var loraRank: Int
-  var sequenceLength: Int
-  var ranks: [RankProfile]
-  var links: [LinkMeasurement]
+  package var model: String
+  package var loraRank: Int
+  package var sequenceLength: Int
+  package var ranks: [RankProfile]
+  package var links: [LinkMeasurement]
 
   /// As a cluster file.
   ///
   /// - Parameters:
   ///   - places: names and addresses of the ranks' devices.
   ///   - hosts: what the ranks were started with, so that the file alone can start them again.
-  func cluster(name: String, places: [Hosts.Place], hosts: Hosts?) throws -> Cluster {
+  package func cluster(name: String, places: [Hosts.Place], hosts: Hosts?) throws -> Cluster {
     let when = Date().ISO8601Format()
     let shared = ranks.map(\.machine).uniqued.filter { id in ranks.count { $0.machine == id } > 1 }
     let devices = zip(places, ranks).map { place, rank in
@@ -71,7 +70,7 @@ struct ClusterProfile: Codable {
   }
 
   /// Tables for people.
-  func text(_ cluster: Cluster) -> String {
+  package func text(_ cluster: Cluster) -> String {
     let sizes = ranks.first?.times.layer.map(\.tokens) ?? []
     let labels = ranks.first?.times.head.last?.tokens ?? 0
     let shares = ranks.contains { $0.times.contention != nil }
@@ -160,7 +159,7 @@ extension Double {
 
 extension [String] {
   /// Each once, in the order of their first places.
-  var uniqued: [String] {
+  package var uniqued: [String] {
     var seen: Set<String> = []
     return filter { seen.insert($0).inserted }
   }
@@ -168,12 +167,14 @@ extension [String] {
 
 /// A profile's way from rank 0 to the process that started the ranks: lines of its standard output. The
 /// ranks may all run on other machines, so a file would not do.
-struct ProfileReport {
+package struct ProfileReport {
   private static let mark = "@profile "
   private var text = ""
 
+  package init() {}
+
   /// The lines of a profile, short enough to pass as a whole.
-  static func lines(_ profile: ClusterProfile) throws -> [String] {
+  package static func lines(_ profile: ClusterProfile) throws -> [String] {
     let bytes = Array(try JSONEncoder().encode(profile).base64EncodedString().utf8)
     return stride(from: 0, to: bytes.count, by: 1000).map {
       mark + String(decoding: bytes[$0..<min($0 + 1000, bytes.count)], as: UTF8.self)
@@ -181,14 +182,14 @@ struct ProfileReport {
   }
 
   /// Takes a line if it is part of a profile.
-  mutating func take(_ line: String) -> Bool {
+  package mutating func take(_ line: String) -> Bool {
     guard line.hasPrefix(Self.mark) else { return false }
     text += line.dropFirst(Self.mark.count)
     return true
   }
 
   /// What came.
-  func profile() throws -> ClusterProfile {
+  package func profile() throws -> ClusterProfile {
     guard let data = Data(base64Encoded: text),
       let profile = try? JSONDecoder().decode(ClusterProfile.self, from: data)
     else {
