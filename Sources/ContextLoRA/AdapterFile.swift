@@ -4,20 +4,19 @@ import LanguageModels
 import SafeFiles
 import TaskGraph
 
-/// An adapter of a workflow in one safetensors file.
+/// The adapter of a workflow in one safetensors file.
 ///
 /// | part | name | shape |
 /// |---|---|---|
 /// | A of a layer | `<module path>.lora_a.weight` | `[rank, inputs]` float32 |
 /// | B of a layer | `<module path>.lora_b.weight` | `[outputs, rank]` float32 |
 /// | metadata | `format` | `contexture-adapter-1` |
-/// | metadata | `scale` | what `B A x` is multiplied with |
+/// | metadata | `scale` | factor of `B A x` |
 /// | metadata | `blocks` | JSON: `[{"task", "columns": [first, end], "sees": [columns]}]` |
-/// | metadata | `sha256` | the checksum of all of it |
+/// | metadata | `sha256` | checksum of the tensors and the other metadata |
 package struct AdapterFile: Sendable, Equatable {
-  /// A task's block.
+  /// The block of columns of one task.
   package struct Block: Sendable, Equatable, Codable {
-    /// The task.
     package var task: String
     /// Its columns: the first, and the one after the last.
     package var columns: [Int]
@@ -25,14 +24,12 @@ package struct AdapterFile: Sendable, Equatable {
     package var sees: [Int]
   }
 
-  /// The parameters.
   package var adapter: LoRAAdapter
-  /// The tasks' blocks, in the order of the workflow.
+  /// The tasks' blocks, in the workflow's order.
   package var blocks: [Block]
 
   static let format = "contexture-adapter-1"
 
-  /// An adapter with the blocks of a schedule.
   package init(adapter: LoRAAdapter, schedule: PhaseSchedule) {
     self.adapter = adapter
     blocks = schedule.graph.tasks.map { task in
@@ -44,7 +41,7 @@ package struct AdapterFile: Sendable, Equatable {
 
   /// Reads a file.
   ///
-  /// - Throws: `FileError` naming the file and what is wrong with it.
+  /// - Throws: `FileError`, with the file and what is wrong with it.
   package init(_ url: URL, sites: [TargetModule]) throws {
     let file = try SafetensorsFile(url)
     func refuse(_ field: String, _ problem: String) -> FileError {
@@ -77,7 +74,7 @@ package struct AdapterFile: Sendable, Equatable {
 
   /// Writes the file atomically.
   ///
-  /// - Throws: `FileError` where the system refuses.
+  /// - Throws: `FileError` if the system refuses.
   package func write(to url: URL) throws {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys]
@@ -92,7 +89,7 @@ package struct AdapterFile: Sendable, Equatable {
 
 /// The tensors of an adapter by their names in a file.
 package enum AdapterTensors {
-  /// A and B of every site.
+  /// A and B of every target module.
   package static func tensors(_ adapter: LoRAAdapter) -> [SafetensorsWriter.Tensor] {
     zip(adapter.sites, adapter.pairs).flatMap { site, pair in
       [
@@ -104,7 +101,7 @@ package enum AdapterTensors {
     }
   }
 
-  /// Writes tensors and metadata with their checksum, the metadata entry `sha256`.
+  /// Writes tensors and metadata, with their checksum in the metadata entry `sha256`.
   static func write(
     _ tensors: [SafetensorsWriter.Tensor], metadata: [String: String], to url: URL
   ) throws {
@@ -113,7 +110,7 @@ package enum AdapterTensors {
     try SafetensorsWriter.write(tensors, metadata: metadata, to: url)
   }
 
-  /// Whether tensors and metadata are those the checksum was made of.
+  /// Whether the tensors and metadata match the checksum.
   static func isIntact(_ file: SafetensorsFile) throws -> Bool {
     let tensors = try file.tensors.map { tensor in
       SafetensorsWriter.Tensor(
@@ -124,7 +121,7 @@ package enum AdapterTensors {
     return recorded == checksum(tensors, metadata)
   }
 
-  /// Of names, shapes and values, each with its length before it, in the order of the names.
+  /// The checksum of names, shapes and values, each preceded by its length, in the order of the names.
   private static func checksum(
     _ tensors: [SafetensorsWriter.Tensor], _ metadata: [String: String]
   ) -> String {
@@ -145,9 +142,9 @@ package enum AdapterTensors {
     return FileChecksum.sha256(of: data)
   }
 
-  /// Reads A and B of every site.
+  /// Reads A and B of every target module.
   ///
-  /// - Throws: `FileError` where one is missing or of another shape.
+  /// - Throws: `FileError` if one is missing or has another shape.
   package static func read(_ file: SafetensorsFile, sites: [TargetModule], rank: Int) throws -> [LoRAPair] {
     func values(_ name: String, _ shape: [Int]) throws -> [Float] {
       let tensor = try file.require(name)

@@ -1,23 +1,22 @@
 import LanguageModels
 import TaskGraph
 
-/// Decides column by column, from gradients, which of a prerequisite's columns a child may refine.
+/// Decides from gradients which columns of a prerequisite a child may refine.
 ///
-/// A phase starts with the columns that the fixed ratio `initial` leaves trainable. At its start and every
-/// ``interval`` steps, each prerequisite's loss and gradient are taken on held-back samples of its own:
-/// - a column freezes when the child's gradient on it points against the prerequisite's (negative inner
-///   product, summed over all layers);
-/// - all columns of a prerequisite freeze when its held-back loss has grown by more than `tolerance`
+/// A phase starts with the columns that the fixed ratio `initial` leaves trainable. At the start and every
+/// ``interval`` steps, each prerequisite's loss and gradient are computed on its own validation samples:
+/// - A column freezes if the child's gradient on it points against the prerequisite's (negative inner
+///   product, summed over all layers).
+/// - All columns of a prerequisite freeze if its validation loss has grown by more than `tolerance`
 ///   (relative) since the phase began.
 ///
 /// Frozen columns stay frozen until the phase ends.
 package struct AdaptiveFreezing: Sendable, Equatable {
-  /// How much a prerequisite's loss may grow, relative.
+  /// The relative growth of a prerequisite's loss that is tolerated; 0.05 is 5 %.
   package var tolerance: Double
   /// Optimiser steps between decisions.
   package var interval: Int
 
-  /// A tolerance of 0.05 stands for 5 %.
   package init(tolerance: Double, interval: Int = 10) {
     self.tolerance = tolerance
     self.interval = interval
@@ -28,15 +27,15 @@ package struct AdaptiveFreezing: Sendable, Equatable {
 package struct FreezeDecision: Sendable, Equatable, Codable {
   /// The phase, from 0.
   package var phase: Int
-  /// The steps taken when it was made.
+  /// The steps taken before the decision.
   package var step: Int
-  /// Whose columns.
+  /// The task whose columns are decided on.
   package var prerequisite: String
-  /// Its loss on held-back samples now, in nats.
+  /// The prerequisite's validation loss now, in nats.
   package var loss: Double
-  /// The same when the phase began.
+  /// The same at the start of the phase.
   package var lossAtStart: Double
-  /// By column: the inner product of the child's and the prerequisite's gradient.
+  /// By column: the inner product of the child's and the prerequisite's gradients.
   package var innerProducts: [Int: Double]
   /// The columns that freeze now.
   package var freezes: [Int]
@@ -76,7 +75,9 @@ package struct ColumnGradients {
     }
   }
 
-  /// The inner product of two gradients on one column that both have.
+  /// The inner product of two gradients on one column.
+  ///
+  /// - Precondition: both have a gradient for the column.
   package func innerProduct(_ other: ColumnGradients, column: Int) -> Double {
     guard let mine = columns.firstIndex(of: column), let its = other.columns.firstIndex(of: column) else {
       preconditionFailure("a column without a gradient")
@@ -100,21 +101,23 @@ package struct ColumnGradients {
 }
 
 extension AdaptiveFreezing {
-  /// What a decision looks at.
+  /// The input of a decision.
   struct Evidence {
     let stage: LlamaStage
     let schedule: PhaseSchedule
-    /// The columns as they are now.
+    /// The current columns.
     let adapter: LoRAAdapter
-    /// Samples of the child.
+    /// The child's samples.
     let child: [TokenSequence]
-    /// Held-back samples of each prerequisite.
+    /// Validation samples of each prerequisite.
     let heldBack: [String: [TokenSequence]]
     let microBatchTokens: Int
   }
 
-  /// The decisions for a phase whose trainable columns are as `phase` says; `start` are the prerequisites'
-  /// losses when it began, by name, or empty at its beginning.
+  /// Makes the decisions for a phase, given its current trainable columns.
+  ///
+  /// - Parameter start: the prerequisites' losses at the start of the phase, by name; empty at the first
+  ///   decision.
   func decide(_ phase: Phase, step: Int, start: [String: Double], _ evidence: Evidence) throws
     -> [FreezeDecision]
   {

@@ -2,11 +2,12 @@ import LanguageModels
 import TaskGraph
 
 extension TrainingCheckpoint {
-  /// What in a checkpoint, which comes from a file, contradicts the training that is to resume from it, in words that
-  /// follow the file's name; `nil` where it can be resumed. Whoever can write the file can make its checksum fit.
+  /// Describes how this checkpoint, read from a file, contradicts the training that is to resume from it. The
+  /// text follows the file's name in a message; `nil` if training can resume. The checksum is no protection
+  /// here: anyone who can write the file can make it match.
   ///
   /// - Parameters:
-  ///   - samples: those of each task.
+  ///   - samples: the number of samples of each task.
   ///   - fresh: the adapter that the training would start from.
   package func contradiction(
     schedule: PhaseSchedule, options: TrainingOptions, samples: Int, fresh: LoRAAdapter
@@ -50,7 +51,7 @@ extension TrainingCheckpoint {
     return nil
   }
 
-  /// Whether its frozen columns are those of the phase, or can have been chosen in it.
+  /// Whether the frozen columns are the phase's, or could have been chosen in it.
   private func canHaveFrozen(_ phase: Phase, _ options: TrainingOptions) -> Bool {
     let frozen = Set(position.frozen)
     guard frozen.count == position.frozen.count,

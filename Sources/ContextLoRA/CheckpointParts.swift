@@ -1,8 +1,8 @@
 import LanguageModels
 
-/// A checkpoint is whole in its file and in parts where several processes hold layers.
+/// A checkpoint is stored whole in its file, and split into parts if several processes hold layers.
 extension TrainingCheckpoint {
-  /// The part of some adapted layers, perhaps of none.
+  /// The part for some adapted layers, possibly none.
   ///
   /// - Precondition: `sites` are consecutive among the adapter's.
   package func part(of sites: [TargetModule]) -> TrainingCheckpoint {
@@ -23,9 +23,9 @@ extension TrainingCheckpoint {
     return part
   }
 
-  /// The whole of parts that follow one another.
+  /// Joins consecutive parts into the whole checkpoint.
   ///
-  /// - Precondition: they are of the same step; there is at least one.
+  /// - Precondition: the parts are of the same step; there is at least one.
   package init(joining parts: [TrainingCheckpoint]) {
     let layouts = parts.map {
       TrainableLayout(sites: $0.adapter.sites, columns: $0.position.trainable.count)
@@ -51,7 +51,7 @@ extension TrainingCheckpoint {
 }
 
 extension TrainableLayout {
-  /// Of a flat vector, what belongs to some sites, in their own layout.
+  /// Extracts the values of some target modules from a flat vector, in the layout of those modules alone.
   package func part(_ flat: [Float], sites own: Range<Int>) -> [Float] {
     func slice(_ offsets: [Int], _ end: Int) -> ArraySlice<Float> {
       let start = own.lowerBound < offsets.count ? offsets[own.lowerBound] : end
@@ -60,7 +60,7 @@ extension TrainableLayout {
     return Array(slice(aOffsets, aCount) + slice(bOffsets, count))
   }
 
-  /// Puts values of some sites, in their own layout, into a flat vector.
+  /// Writes the values of some target modules, in the layout of those modules alone, into a flat vector.
   package func replace(_ flat: inout [Float], sites own: Range<Int>, with values: [Float]) {
     func end(_ offsets: [Int], _ index: Int, _ all: Int) -> Int {
       index < offsets.count ? offsets[index] : all
@@ -72,7 +72,7 @@ extension TrainableLayout {
     flat.replaceSubrange(b, with: values[a.count...])
   }
 
-  /// The flat vector of all sites from those of consecutive parts.
+  /// Joins the flat vectors of consecutive parts into that of all target modules.
   package static func joined(_ parts: [[Float]], of layouts: [TrainableLayout]) -> [Float] {
     zip(parts, layouts).flatMap { $0[..<$1.aCount] } + zip(parts, layouts).flatMap { $0[$1.aCount...] }
   }

@@ -1,13 +1,12 @@
 import LanguageModels
 
-/// The values of some rank columns at every site of an adapter, flat, in the order of `TrainableLayout`.
+/// The values of some rank columns at every target module of an adapter, flat, in the order of
+/// `TrainableLayout`.
 package struct ColumnValues: Sendable, Equatable {
   /// The columns, ascending.
   package let columns: [Int]
-  /// Their values.
   package let flat: [Float]
 
-  /// Takes the parts as they are.
   package init(columns: [Int], flat: [Float]) { (self.columns, self.flat) = (columns, flat) }
 
   /// Copies columns out of an adapter.
@@ -16,7 +15,7 @@ package struct ColumnValues: Sendable, Equatable {
     flat = TrainableLayout(sites: adapter.sites, columns: columns.count).gather(adapter, columns: columns)
   }
 
-  /// Writes the columns into an adapter of the same sites; no other value of it is touched.
+  /// Writes the columns into an adapter with the same target modules; its other values are unchanged.
   package func write(to adapter: inout LoRAAdapter) {
     let layout = TrainableLayout(sites: adapter.sites, columns: columns.count)
     precondition(flat.count == layout.count, "ColumnValues: values of another adapter")

@@ -1,16 +1,16 @@
 import Foundation
 
-/// The learning rate over the optimiser steps of one phase: a linear warm-up, then a constant rate, a half cosine
-/// (Loshchilov and Hutter, arXiv 1608.03983), or a constant rate with a linear cool-down (warm-up, stable, decay;
-/// Hu et al., arXiv 2404.06395).
+/// The learning rate over the optimiser steps of one phase: a linear warm-up, then a constant rate, a half
+/// cosine (Loshchilov and Hutter, arXiv 1608.03983), or a constant rate with a linear cool-down (warm-up,
+/// stable, decay; Hu et al., arXiv 2404.06395).
 package struct LearningRateSchedule: Sendable, Equatable {
   /// What follows the warm-up.
   package enum Shape: String, Sendable, Codable {
-    /// The peak rate to the end.
+    /// The peak rate until the end.
     case constant
     /// A half cosine from the peak down to `minimumRatio` of it.
     case cosine
-    /// The peak rate, then in the last part a line down to `minimumRatio` of it.
+    /// The peak rate, then a linear decay to `minimumRatio` of it.
     case wsd
   }
 
@@ -18,14 +18,13 @@ package struct LearningRateSchedule: Sendable, Equatable {
   package var peak: Double
   /// What follows the warm-up.
   package var shape: Shape
-  /// The share of the planned steps with a linearly rising rate, 0...1.
+  /// The share of the planned steps in which the rate rises linearly, 0...1.
   package var warmup: Double
-  /// Where the rate ends, as a share of the peak.
+  /// The final rate as a share of the peak.
   package var minimumRatio: Double
   /// With `wsd`, the share of the steps in which the rate falls, 0..<1.
   package var cooldown: Double
 
-  /// A constant rate by default.
   package init(
     peak: Double, shape: Shape = .constant, warmup: Double = 0, minimumRatio: Double = 0,
     cooldown: Double = 0
@@ -37,13 +36,13 @@ package struct LearningRateSchedule: Sendable, Equatable {
     self.cooldown = shape == .wsd ? cooldown : 0
   }
 
-  /// The rate of a step of a phase that takes `total` steps as planned, both counted from 1.
+  /// The rate at a step of a phase with `total` planned steps. Steps are counted from 1.
   package func rate(step: Int, total: Int) -> Double {
     rate(step: step, PhasePace(planned: total, cooldown: cooldown))
   }
 
-  /// The rate of a step, counted from 1, of a phase with this pace. The second cycle has half the peak of the first, later
-  /// ones a quarter; steps beyond the end of a cosine run through it again, without a warm-up.
+  /// The rate at a step, counted from 1, of a phase with this pace. The second cycle has half the peak of the
+  /// first, later ones a quarter. After the end of a cosine, it repeats without a warm-up.
   package func rate(step: Int, _ pace: PhasePace) -> Double {
     let peak = peak / [1, 2, 4][min(pace.restarts, 2)]
     let isFirst = pace.restarts == 0
@@ -61,7 +60,7 @@ package struct LearningRateSchedule: Sendable, Equatable {
       return peak * falling(0.5 * (1 + cos(.pi * progress)))
     case .wsd:
       guard isFalling else { return peak }
-      // From the rate reached: a cool-down may begin within the warm-up.
+      // Starts from the rate reached, because a cool-down may begin within the warm-up.
       return warm(max(pace.stableEnd, 1))
         * falling(1 - Double(step - pace.stableEnd) / Double(pace.end - pace.stableEnd))
     }

@@ -16,10 +16,10 @@ package final class LocalExecutor: PhaseExecutor {
   /// `nil` if no answers are predicted.
   private var predicted: PredictedAnswers?
 
-  /// What a phase in progress holds.
+  /// The state of a phase in progress.
   private struct State {
     var trainer: PhaseTrainer
-    /// The largest micro-batch expected.
+    /// The rows of the largest micro-batch expected.
     let rows: Int
     var history: History
     /// The prerequisites' validation losses when the phase began, for adaptive freezing.
@@ -28,7 +28,7 @@ package final class LocalExecutor: PhaseExecutor {
     var best: ColumnValues?
   }
 
-  /// - Parameter answerer: what predicts parents' answers; `nil` if the samples never read them.
+  /// - Parameter answerer: predicts parents' answers; `nil` if the samples never use predicted ones.
   /// - Precondition: the stage is a whole model.
   package init(
     _ stage: LlamaStage, schedule: PhaseSchedule, adapter: LoRAAdapter, samples: any WorkflowSamples,
@@ -65,8 +65,8 @@ package final class LocalExecutor: PhaseExecutor {
     let rows = options.microBatchRows(
       longest: try samples.longestSequence(phase.task), samples: samples.sampleCount)
     let validates = options.validation != nil && samples.validation != nil
-    // Predictions, evidence for freezing, and the validation of refined prerequisites compute with other columns
-    // than the phase's.
+    // Merge only if nothing else computes meanwhile: predictions, evidence for freezing, and the validation
+    // of refined prerequisites use other columns than the phase's.
     let merges =
       !samples.usesPredictions && options.adaptiveFreezing == nil
       && (!validates || phase.refinedPrerequisites.isEmpty)
@@ -116,7 +116,7 @@ package final class LocalExecutor: PhaseExecutor {
     }
   }
 
-  /// A step's sequences, with predicted parents' answers in those samples that read them.
+  /// A step's sequences, with predicted parents' answers in the samples that use them.
   private func sequences(_ batch: StepSamples, _ phase: Phase, _ state: State) throws -> [TokenSequence] {
     let hasParents = !schedule.graph.parents(of: phase.task).isEmpty
     let asked = batch.samples.filter {
@@ -170,7 +170,7 @@ package final class LocalExecutor: PhaseExecutor {
     guard let state, let phase else { return nil }
     state.trainer.commit(to: &adapter)
     guard position.phase == phase.index else {
-      // Columns that have frozen since go back with the others: they trained in this phase until then.
+      // Write back columns that have frozen since, too: they trained in this phase until then.
       state.best?.write(to: &adapter)
       return TrainingCheckpoint(position: position, adapter: adapter, optimizer: nil, history: [])
     }
@@ -244,23 +244,23 @@ extension WorkflowTrainer {
   }
 }
 
-/// The trainable parameters of the last steps: parents' answers are predicted with those of `limit` steps
-/// ago, or with the first where there are not so many.
+/// The trainable parameters of the last steps. Parents' answers are predicted with those of `limit` steps
+/// ago, or with the oldest ones if fewer steps have been taken.
 private struct History {
   let limit: Int
-  /// Oldest first; the last one is that of the step before.
+  /// Oldest first. While a step's answers are predicted, the last entry is that of the previous step.
   var values: [[Float]] = []
 
   init(limit: Int) { self.limit = limit }
 
-  /// Keeps the parameters as they are before the step to come.
+  /// Records the parameters before the next step.
   mutating func record(_ trainer: PhaseTrainer) {
     guard limit > 0 else { return }
     values.append(trainer.parameters)
     if values.count > limit { values.removeFirst() }
   }
 
-  /// `adapter` with the parameters that the step to come predicts with.
+  /// `adapter` with the parameters that the next step predicts with.
   func adapter(_ adapter: LoRAAdapter, _ trainer: PhaseTrainer) -> LoRAAdapter {
     var result = adapter
     trainer.scatter(values.first ?? trainer.parameters, into: &result)

@@ -2,9 +2,9 @@ import LanguageModels
 
 /// Packs the sequences of one optimiser step into micro-batches.
 package enum MicroBatching {
-  /// Consecutive sequences in micro-batches of nearly equal size, about `tokens` tokens each. Their number is
-  /// even where there is more than one: two workers then finish together. It depends on the sequences
-  /// alone, so that the same batch gives the same sums on every machine.
+  /// Packs consecutive sequences into micro-batches of nearly equal size, about `tokens` tokens each. If
+  /// there is more than one, their number is even, so that two workers finish together. The result depends on
+  /// the sequences alone, so that the same batch gives the same sums on every machine.
   package static func pack(_ sequences: [TokenSequence], tokens target: Int) -> [PackedBatch] {
     precondition(target > 0, "MicroBatching: no tokens")
     let total = sequences.reduce(0) { $0 + $1.tokens.count }
@@ -15,7 +15,7 @@ package enum MicroBatching {
     var parts: [[TokenSequence]] = Array(repeating: [], count: count)
     var before = 0
     for sequence in sequences {
-      // Where the sequence's middle falls decides.
+      // A sequence belongs to the part that contains its middle.
       let middle = before + sequence.tokens.count / 2
       parts[min(middle * count / total, count - 1)].append(sequence)
       before += sequence.tokens.count
@@ -23,7 +23,7 @@ package enum MicroBatching {
     return parts.filter { !$0.isEmpty }.map { PackedBatch($0) }
   }
 
-  /// So many consecutive sequences in each micro-batch; the last one may have fewer.
+  /// Packs `samples` consecutive sequences into each micro-batch; the last one may have fewer.
   package static func pack(_ sequences: [TokenSequence], samples: Int) -> [PackedBatch] {
     precondition(samples > 0, "MicroBatching: no samples")
     return stride(from: 0, to: sequences.count, by: samples).map {

@@ -2,79 +2,83 @@ import Foundation
 import LanguageModels
 import TaskGraph
 
-/// Runs the optimiser steps of a phase and holds its columns: in this process, or over the ranks of a job.
+/// Runs the optimiser steps of a phase and holds its columns, in this process or over the ranks of a job.
 ///
-/// `WorkflowTrainer` decides what happens next. Over several ranks each of them has a trainer, and all take the same
-/// decisions in the same order; one of them leads: it knows losses and scores, reports, and writes.
+/// `WorkflowTrainer` decides what happens next. In a job every rank has a trainer, and all make the same
+/// decisions in the same order. One rank leads: it has the losses and scores, reports events, and writes
+/// files.
 package protocol PhaseExecutor: AnyObject {
   /// Whether this process leads.
   var leads: Bool { get }
-  /// The samples of each task.
+  /// The number of samples of each task.
   var sampleCount: Int { get }
-  /// What phases are validated on, if the options say that they are.
+  /// The validation episodes; `nil` if the options ask for none.
   var validation: (any ValidationEpisodes)? { get }
-  /// The columns of all layers, as of the phase's start or the last `gather`.
+  /// The columns of all layers, as of the start of the phase or the last `gather`.
   var adapter: LoRAAdapter { get }
-  /// The phase of `withPhase`; columns may have frozen since.
+  /// The phase passed to `withPhase`, less any columns frozen since.
   var phase: Phase? { get }
-  /// The most steps that `run` takes at once.
+  /// The largest number of steps per call of `run`.
   var longestWindow: Int { get }
-  /// Whether the steps to come need `gather` and `distribute` after every `run`, and not only at checkpoints.
+  /// Whether `gather` and `distribute` are needed after every `run`, not only at checkpoints.
   var sharesColumns: Bool { get }
 
-  /// Gives everyone the leader's checkpoint.
+  /// Broadcasts the leader's checkpoint.
   ///
   /// - Throws: the transport's errors.
   func share(_ checkpoint: TrainingCheckpoint?) throws -> TrainingCheckpoint?
-  /// Gives everyone the leader's progress.
+  /// Broadcasts the leader's progress.
   ///
   /// - Throws: the transport's errors.
   func share(_ progress: PhaseProgress) throws -> PhaseProgress
-  /// Whether the leader wants to stop after these steps. Where that cannot be asked between checkpoints, it is not.
+  /// Whether the leader wants to stop after these steps. If ranks cannot agree on that between checkpoints,
+  /// the result there is `false`.
   ///
   /// - Throws: the transport's errors.
   func stops(atCheckpoint: Bool, _ shouldStop: () -> Bool) throws -> Bool
 
-  /// Prepares a phase from its start, or from a checkpoint within it, calls `body`, and ends the phase: the model is as
-  /// it was before.
+  /// Prepares a phase from its start or from a checkpoint within it, calls `body`, and ends the phase by
+  /// restoring the model's weights.
   ///
   /// - Parameter body: receives the planned bytes of the phase's steps in this process.
-  /// - Throws: what the data, the model's file and `body` throw.
+  /// - Throws: the errors of the data, the model's file and `body`.
   func withPhase<Result>(
     _ phase: Phase, from checkpoint: TrainingCheckpoint?, pace: PhasePace,
     _ body: (_ bytes: Int) throws -> Result
   ) throws -> Result
-  /// Takes some optimiser steps.
+  /// Runs the optimiser steps of a window.
   ///
   /// - Parameters:
   ///   - report: called on the leader after each step.
-  ///   - onEvent: called on the leader with what is decided before a step.
-  /// - Throws: what the data, the transport and the closures throw.
+  ///   - onEvent: called on the leader with decisions made before a step.
+  /// - Throws: the errors of the data, the transport and the closures.
   func run(
     _ window: [StepSamples], pace: PhasePace, report: (StepOutcome) throws -> Void,
     onEvent: (TrainingEvent) throws -> Void
   ) throws
-  /// What the task in training reaches on its validation episodes now; `nil` if this process does not lead.
+  /// The current validation score of the task in training; `nil` if this process does not lead.
   ///
-  /// - Throws: what the data and the transport throw.
+  /// - Throws: the errors of the data and the transport.
   func score() throws -> ValidationScore?
-  /// What some tasks reach, each with its own columns of `adapter`; empty if this process does not lead.
+  /// The validation scores of some tasks, each with its own columns of `adapter`; empty if this process does
+  /// not lead.
   ///
-  /// - Throws: what the data and the transport throw.
+  /// - Throws: the errors of the data and the transport.
   func scores(of tasks: [String]) throws -> [String: ValidationScore]
-  /// Keeps the columns as they are now as the phase's best.
+  /// Keeps the current columns as the phase's best.
   func keepBest()
-  /// Everything a run needs to continue from here: the leader gets it, and has the trained columns in `adapter`.
+  /// Collects everything that a run needs to resume from here. On the leader, the result is that checkpoint,
+  /// and `adapter` has the trained columns.
   ///
-  /// - Parameter position: the columns and losses of its phase are filled in here. Where it is between phases, the
-  ///   phase's best columns are those of the adapter.
+  /// - Parameter position: lacks the columns and losses of its phase, which are filled in here. If it is
+  ///   between phases, the adapter gets the phase's best columns.
   /// - Throws: the transport's errors.
   func gather(_ position: TrainingCheckpoint.Position) throws -> TrainingCheckpoint?
-  /// Gives whoever predicts parents' answers the columns that the leader has gathered.
+  /// Sends the gathered columns from the leader to the ranks that predict parents' answers.
   ///
   /// - Throws: the transport's errors.
   func distribute(_ checkpoint: TrainingCheckpoint?, step: Int) throws
-  /// Everyone gets the columns that the phase has trained, in `adapter`.
+  /// Copies the columns that the phase has trained to `adapter` on every rank.
   ///
   /// - Throws: the transport's errors.
   func shareAdapter() throws
@@ -84,9 +88,9 @@ package protocol PhaseExecutor: AnyObject {
 package struct StepSamples: Sendable, Equatable {
   /// The step within the phase, from 0.
   package var step: Int
-  /// The epoch its samples belong to.
+  /// The epoch of its samples.
   package var epoch: Int
-  /// The samples in the order of the micro-batches.
+  /// Sample indices, in the order of the micro-batches.
   package var samples: [Int]
 
   package init(step: Int, epoch: Int, samples: [Int]) {
@@ -94,7 +98,7 @@ package struct StepSamples: Sendable, Equatable {
   }
 }
 
-/// What one optimiser step did.
+/// The result of one optimiser step.
 package struct StepOutcome: Sendable, Equatable {
   /// The step within the phase, from 0.
   package var step: Int
@@ -102,11 +106,11 @@ package struct StepOutcome: Sendable, Equatable {
   package var loss: Double
   /// The Euclidean norm of the gradient before clipping.
   package var gradientNorm: Double
-  /// Tokens of the samples.
+  /// The number of tokens of the samples.
   package var tokens: Int
-  /// Labels.
+  /// The number of labels.
   package var targets: Int
-  /// Wall time, with the time to predict parents' answers.
+  /// Wall time, including the prediction of parents' answers.
   package var seconds: Double
 
   package init(step: Int, loss: Double, gradientNorm: Double, tokens: Int, targets: Int, seconds: Double) {
@@ -115,7 +119,7 @@ package struct StepOutcome: Sendable, Equatable {
   }
 }
 
-/// Where checkpoints go and what they belong to.
+/// Where checkpoints are written and which run they belong to.
 package struct CheckpointDestination: Sendable {
   /// The file, replaced by each checkpoint.
   package var url: URL

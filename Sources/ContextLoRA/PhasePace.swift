@@ -1,29 +1,30 @@
-/// How long a phase trains, and at which rate: the plan at first, then what validation makes of it.
+/// How long a phase trains and at which rate: as planned at first, then as adjusted by validation.
 ///
-/// A phase runs at the peak rate until ``stableEnd`` and cools down until ``end`` (schedules other than `wsd` have
-/// no part of their own for that: `stableEnd` is `end`). Validation
-/// - begins the cool-down early where nothing has improved for `patience` validations,
-/// - begins another cycle of half the planned steps, at half the peak rate, where the end has come, the task is not
-///   certainly good, it is on a plateau or has improved in this cycle, and the budget lasts. More steps at the same rate helped less: noise at a
-///   high rate hides what a lower one finds.
+/// A phase runs at the peak rate until ``stableEnd`` and cools down until ``end``. Only the `wsd` schedule
+/// has a cool-down; for others `stableEnd` equals `end`. Validation
+/// - starts the cool-down early if the task is learnt and nothing has improved for `patience` validations;
+/// - starts another cycle of half the planned steps, at half the peak rate, if the end is reached, the task
+///   is not certainly good, it is on a plateau or has improved in this cycle, and the budget allows. More
+///   steps at the same rate helped less: noise at a high rate hides what a lower one finds.
 ///
-/// Every decision follows from the scores alone, so that a resumed run, and every rank of a job, makes the same.
+/// Every decision follows from the scores alone, so that a resumed run and every rank of a job make the same
+/// ones.
 package struct PhasePace: Sendable, Equatable, Codable {
-  /// The state that scored best so far.
+  /// The state with the best score so far.
   package struct Best: Sendable, Equatable, Codable {
-    /// The optimiser step it was reached at.
+    /// The optimiser step at which it was reached.
     package var step: Int
-    /// What it scored.
+    /// Its score.
     package var score: ValidationScore
   }
 
-  /// What a validation changed.
+  /// The effect of a validation.
   package enum Change: String, Sendable, Codable {
     /// Nothing.
     case none
     /// The rate falls from now on, as planned or because nothing improves.
     case coolsDown
-    /// The phase is over before its planned end.
+    /// The phase ends before its planned end.
     case ends
     /// Another cycle begins, at half the rate.
     case restarts
@@ -31,38 +32,36 @@ package struct PhasePace: Sendable, Equatable, Codable {
 
   /// The planned optimiser steps.
   package let planned: Int
-  /// The last step at the peak rate, as planned now.
+  /// The last step at the peak rate, as currently planned.
   package private(set) var stableEnd: Int
-  /// The last step, as planned now.
+  /// The last step, as currently planned.
   package private(set) var end: Int
-  /// The step after which the cycle began.
+  /// The step after which the current cycle began.
   package private(set) var cycleStart = 0
-  /// Cycles before this one.
+  /// The number of cycles before the current one.
   package private(set) var restarts = 0
-  /// Whether the cycle's `end` is final.
+  /// Whether the current cycle's `end` is final.
   package private(set) var isCooling = false
   /// The best state so far; `nil` before the first validation.
   package private(set) var best: Best?
-  /// What later scores must improve on, and for how many validations none has.
+  /// The score that later ones must improve on, and the number of validations since that did not.
   private var reference: ValidationScore?
   private var misses = 0
   /// Tokens trained in this phase.
   package private(set) var tokens = 0
-  /// Seconds of this phase's steps; counted only where the budget is in minutes.
+  /// Seconds of this phase's steps; counted only if the budget is in minutes.
   package private(set) var seconds = 0.0
 
-  /// The plan.
-  ///
   /// - Parameters:
   ///   - planned: optimiser steps.
-  ///   - cooldown: the share of them in which the rate falls, 0..<1; 0 where the schedule has no such part.
+  ///   - cooldown: the share of them in which the rate falls, 0..<1; 0 if the schedule has no cool-down.
   package init(planned: Int, cooldown: Double) {
     self.planned = planned
     end = planned
     stableEnd = planned - Int((cooldown * Double(planned)).rounded())
   }
 
-  /// Whether the numbers, read from a file, can be those of a phase.
+  /// Whether these numbers, read from a file, are possible for a phase.
   var isSound: Bool {
     let most = 1 << 60
     return (1...most).contains(planned) && (0...most).contains(end) && (0...end).contains(stableEnd)
@@ -71,31 +70,31 @@ package struct PhasePace: Sendable, Equatable, Codable {
       && best.map { (1...most).contains($0.step) && $0.score.isSound } ?? true && reference?.isSound ?? true
   }
 
-  /// Notes what a step cost.
+  /// Adds the cost of a step.
   mutating func spend(tokens: Int, seconds: Double, _ options: TrainingOptions.Validation?) {
     self.tokens += tokens
     if options?.budget.minutes != nil { self.seconds += seconds }
   }
 
-  /// Whether the state after a step is to be validated.
+  /// Whether validation is due after a step.
   package func isDue(_ step: Int, _ options: TrainingOptions.Validation?) -> Bool {
     guard let options else { return false }
     return step % options.every == 0 || step == stableEnd || step == end
   }
 
-  /// The next step after `step` with a validation or the phase's end.
+  /// The next step after `step` at which validation is due or the phase ends.
   package func nextStop(after step: Int, _ options: TrainingOptions.Validation?) -> Int {
     guard let options else { return end }
     let next = (step / options.every + 1) * options.every
     return min(next, end, step < stableEnd ? stableEnd : end)
   }
 
-  /// Takes the score of the state after `step`.
+  /// Records the score of the state after `step`.
   ///
   /// - Parameters:
   ///   - majority: the accuracy of the most frequent answer, 0...1.
-  ///   - cooldown: as planned with.
-  ///   - limit: the most steps of the phase.
+  ///   - cooldown: the share that the pace was planned with.
+  ///   - limit: the maximum steps of the phase.
   /// - Returns: whether the state is the best so far, and what changed.
   mutating func record(
     _ score: ValidationScore, step: Int, majority: Double, cooldown: Double, limit: Int,
@@ -122,7 +121,7 @@ package struct PhasePace: Sendable, Equatable, Codable {
   private mutating func coolDown(after step: Int, _ cooldown: Double) -> Change {
     isCooling = true
     let wasEnd = end
-    // A cycle whose rate falls from its first step on has no state before that to validate.
+    // If a cycle's rate falls from its first step, there is no earlier state to validate.
     if step < stableEnd {
       stableEnd = step
       end = min(end, whole(step, cooldown))
@@ -130,7 +129,7 @@ package struct PhasePace: Sendable, Equatable, Codable {
     return end == step ? (step == wasEnd ? .none : .ends) : .coolsDown
   }
 
-  /// Begins another cycle, where the task needs one and the budget allows.
+  /// Starts another cycle if the task needs one and the budget allows.
   private mutating func restart(
     after step: Int, _ majority: Double, _ cooldown: Double, _ limit: Int,
     _ options: TrainingOptions.Validation
@@ -145,7 +144,7 @@ package struct PhasePace: Sendable, Equatable, Codable {
     return true
   }
 
-  /// Whether a phase of `whole` steps is within its budget, as its first `step` steps went.
+  /// Whether a phase of `whole` steps is within its budget, extrapolating from the first `step` steps.
   private func fits(_ whole: Int, after step: Int, _ limit: Int, _ options: TrainingOptions.Validation)
     -> Bool
   {

@@ -1,43 +1,45 @@
 import LanguageModels
 
-/// How far a phase is: its pace, and what validation has found so far. Checkpoints hold it.
+/// The progress of a phase: its pace and the results of validation so far. Saved in checkpoints.
 ///
-/// The same for one process and for the ranks of a job, which differ only in how they get their scores.
+/// It is the same for one process and for the ranks of a job, which differ only in how they obtain their
+/// scores.
 package struct PhaseProgress: Sendable, Equatable, Codable {
   /// How long the phase trains.
   package private(set) var pace: PhasePace
-  /// The Euclidean norm of the task's own columns when the phase began. They train to its end, whatever freezes.
+  /// The Euclidean norm of the task's own columns at the start of the phase. They train to its end, even if
+  /// other columns freeze.
   package let startNorm: Double
-  /// What each prerequisite with refined columns scored when the phase began.
+  /// The score of each prerequisite with refined columns at the start of the phase.
   package var prerequisites: [String: ValidationScore] = [:]
-  /// Validations in a row that were far from the best one.
+  /// The number of consecutive validations far from the best one.
   private var diverging = 0
   /// The lowest validation loss so far.
   private var lowestLoss: Double?
 
-  /// A phase that begins with these values of the task's own columns, flat.
+  /// Starts a phase with these values of the task's own columns, flat.
   package init(_ pace: PhasePace, values: [Float]) {
     self.pace = pace
     startNorm = Self.norm(values)
   }
 
-  /// Whether the numbers, read from a file, can be those of a phase.
+  /// Whether these numbers, read from a file, are possible for a phase.
   var isSound: Bool {
     pace.isSound && startNorm.isFinite && (0...1_000_000_000).contains(diverging)
       && lowestLoss?.isFinite ?? true && prerequisites.values.allSatisfy(\.isSound)
   }
 
-  /// Notes what a step cost.
+  /// Adds the cost of a step.
   package mutating func spend(tokens: Int, seconds: Double, _ options: TrainingOptions) {
     pace.spend(tokens: tokens, seconds: seconds, options.validation)
   }
 
-  /// Takes the score of the state after a step.
+  /// Records the score of the state after a step.
   ///
   /// - Parameters:
   ///   - majority: the accuracy of the most frequent answer, 0...1.
-  ///   - seconds: what the validation took.
-  /// - Returns: what it changed, and the warnings that it gives.
+  ///   - seconds: the duration of the validation.
+  /// - Returns: the report and the warnings that follow from it.
   package mutating func record(
     _ score: ValidationScore, task: String, step: Int, majority: Double, seconds: Double,
     _ options: TrainingOptions
@@ -45,7 +47,7 @@ package struct PhaseProgress: Sendable, Equatable, Codable {
     guard let validation = options.validation else { preconditionFailure("a score without validation") }
     var warnings: [TrainingWarning] = []
     diverging = TrainingWarning.isDiverging(score, from: lowestLoss) ? diverging + 1 : 0
-    // One may be a spike that the next steps mend.
+    // A single one may be a spike from which the next steps recover.
     if diverging == 2, let lowestLoss {
       warnings.append(.diverging(task: task, step: step, loss: score.loss, best: lowestLoss))
     }
@@ -59,11 +61,11 @@ package struct PhaseProgress: Sendable, Equatable, Codable {
     )
   }
 
-  /// The warnings of a phase that is over.
+  /// The warnings at the end of a phase.
   ///
   /// - Parameters:
   ///   - values: the values of the task's own columns, flat.
-  ///   - prerequisites: what each prerequisite with refined columns scores now.
+  ///   - prerequisites: the current score of each prerequisite with refined columns.
   package func closing(
     task: String, values: [Float], majority: Double, prerequisites after: [String: ValidationScore]
   ) -> [TrainingWarning] {
@@ -71,7 +73,7 @@ package struct PhaseProgress: Sendable, Equatable, Codable {
     if abs(Self.norm(values) - startNorm) <= Self.leastMovement * startNorm {
       warnings.append(.columnsDidNotMove(task: task))
     }
-    // Without a best state no loss was a number.
+    // Without a best state, no loss was finite.
     if pace.best?.score.isLearnt(majority: majority) != true {
       warnings.append(
         .notLearnt(task: task, accuracy: pace.best?.score.accuracy ?? 0, majority: majority))
@@ -84,8 +86,8 @@ package struct PhaseProgress: Sendable, Equatable, Codable {
     return warnings
   }
 
-  /// By how much the norm of columns that move changes at least, relative: B begins at 0, and a step of AdamW moves
-  /// a value by about the learning rate.
+  /// The smallest relative change of the norm of columns that count as moved. B begins at 0, and a step of
+  /// AdamW moves a value by about the learning rate.
   private static let leastMovement = 1e-8
 
   private static func norm(_ values: [Float]) -> Double {

@@ -2,15 +2,16 @@ import LanguageModels
 import TaskGraph
 import Tensor
 
-/// What one optimiser step did.
+/// The result of one optimiser step.
 package struct StepResult: Sendable, Equatable {
   /// Mean cross-entropy over the batch's answer tokens, in nats.
   package var loss: Double
   /// The Euclidean norm of the gradient before clipping.
   package var gradientNorm: Double
-  /// Tokens of the samples. What those of a micro-batch begin with in common is computed once.
+  /// The number of tokens of the samples. The prefix shared by a micro-batch is computed once but counted for
+  /// each sample.
   package var tokens: Int
-  /// Tokens that carry loss.
+  /// The number of tokens that carry loss.
   package var targets: Int
 }
 
@@ -19,7 +20,7 @@ package final class PhaseTrainer {
   /// The columns the phase computes with, and those it trains.
   package let columns: ColumnView
   private let stage: LlamaStage
-  /// The phase's columns as computed now; frozen ones that are added to the weights are not among them.
+  /// The columns computed beside the weights; frozen columns merged into the weights are not included.
   let view: DeviceAdapter
   private let optimizer: ColumnOptimizer
   private let options: TrainingOptions
@@ -27,8 +28,9 @@ package final class PhaseTrainer {
   private var rows: Int
 
   /// - Parameters:
-  ///   - rows: the largest micro-batch expected; memory is planned for it, and only a larger one makes it grow.
-  ///   - computed: those of the columns that are not merged into the weights; `nil` for all.
+  ///   - rows: the rows of the largest micro-batch expected. Buffers are planned for it and grow only for a
+  ///     larger one.
+  ///   - computed: the columns that are not merged into the weights; `nil` for all.
   package init(
     _ stage: LlamaStage, adapter: LoRAAdapter, columns: ColumnView, options: TrainingOptions, rows: Int,
     computed: ColumnView? = nil
@@ -49,9 +51,9 @@ package final class PhaseTrainer {
   /// Optimiser steps taken.
   package var stepCount: Int { optimizer.step }
 
-  /// One optimiser step.
+  /// Takes one optimiser step.
   ///
-  /// - Throws: what the weight source throws when embeddings cannot be read.
+  /// - Throws: the weight source's error if embeddings cannot be read.
   package func step(_ sequences: [TokenSequence], learningRate: Double) throws -> StepResult {
     let targets = sequences.reduce(0) { $0 + $1.targetCount }
     let batches =
@@ -71,10 +73,10 @@ package final class PhaseTrainer {
       tokens: sequences.reduce(0) { $0 + $1.tokens.count }, targets: targets)
   }
 
-  /// Writes the trained columns back; no other value of the adapter is touched.
+  /// Writes the trained columns back; the adapter's other values are unchanged.
   package func commit(to adapter: inout LoRAAdapter) { optimizer.commit(to: &adapter) }
 
-  /// Where each trainable column stands in flat vectors.
+  /// The position of each trainable column in flat vectors.
   package var layout: TrainableLayout { optimizer.layout }
 
   /// The trainable parameters, flat.
@@ -88,7 +90,7 @@ package final class PhaseTrainer {
     }
   }
 
-  /// The optimiser's moments and step, to go on from.
+  /// The optimiser's moments and step, from which training can resume.
   package var optimizerState: ColumnOptimizer.State {
     get { optimizer.state }
     set { optimizer.state = newValue }
@@ -96,13 +98,14 @@ package final class PhaseTrainer {
 }
 
 extension Phase {
-  /// The prerequisites of whose columns some are refined.
+  /// The prerequisites with columns that this phase refines.
   package var refinedPrerequisites: [String] { prerequisites.filter { !$0.trainable.isEmpty }.map(\.task) }
 
-  /// The phase's columns as a model computes them.
+  /// The phase's columns, frozen and trainable, for a model to compute with.
   package var columnView: ColumnView { ColumnView(frozen: frozen, trainable: trainable) }
 
-  /// The phase with its columns chosen: those of a checkpoint, or by importance where the rule says so.
+  /// The phase with its frozen columns chosen: those of a checkpoint if given, otherwise by importance if the
+  /// rule asks for that.
   ///
   /// - Throws: `TaskGraphError.importanceNotFinite`.
   package func resolved(_ adapter: LoRAAdapter, frozen: [Int]? = nil) throws(TaskGraphError) -> Phase {

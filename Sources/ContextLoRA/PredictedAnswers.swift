@@ -1,22 +1,22 @@
 import LanguageModels
 import TaskGraph
 
-/// The answers that the model in training gives for the parents of a task.
+/// The answers that the model in training predicts for the parents of a task.
 struct PredictedAnswers {
   private let samples: any WorkflowSamples
   private let answerer: any TaskAnswerer
   private let schedule: PhaseSchedule
-  /// Answers while the parents' columns stay as they are: by task and sample.
+  /// Answers by task and sample, valid while the parents' columns do not change.
   private var known: [String: [Int: String]] = [:]
 
   init(_ samples: any WorkflowSamples, _ answerer: any TaskAnswerer, _ schedule: PhaseSchedule) {
     (self.samples, self.answerer, self.schedule) = (samples, answerer, schedule)
   }
 
-  /// Forgets all answers: another phase begins.
+  /// Forgets all answers, for the next phase.
   mutating func removeAll() { known = [:] }
 
-  /// The answers of a task's parents, by sample. Its ancestors answer one after the other, each with its own columns.
+  /// The answers of a task's parents, by sample. Its ancestors answer in turn, each with its own columns.
   ///
   /// - Parameter changed: whether the parents' columns may have changed since the last call.
   mutating func texts(

@@ -3,41 +3,41 @@ import Foundation
 import LanguageModels
 import SafeFiles
 
-/// Everything a run needs to go on exactly: one safetensors file, written atomically.
+/// Everything a run needs to resume exactly: one safetensors file, written atomically.
 ///
-/// Beside the adapter's tensors it holds `optimizer.first_moment`, `optimizer.second_moment` (flat, in the
-/// order of `TrainableLayout`), `history.N`, the trainable parameters of the last steps, oldest first,
-/// where predicted answers need them, and `best`, those of the phase's best validated state. The metadata entry
-/// `state` is JSON, and `sha256` the checksum of all tensors and metadata.
+/// Beside the adapter's tensors it has `optimizer.first_moment` and `optimizer.second_moment` (flat, in the
+/// order of `TrainableLayout`). `history.N` are the trainable parameters of the last steps, oldest first, if
+/// predicted answers need them. `best` are those of the phase's best validated state. The metadata entry
+/// `state` is JSON, and `sha256` is the checksum of all tensors and metadata.
 package struct TrainingCheckpoint: Sendable, Equatable {
-  /// Where the run is.
+  /// The run's position in its schedule.
   package struct Position: Sendable, Equatable, Codable {
-    /// The phase in progress, or the number of phases when all are done.
+    /// The phase in progress, or the number of phases if all are done.
     package var phase: Int
-    /// Its optimiser steps taken.
+    /// Optimiser steps taken in the phase.
     package var step: Int
-    /// Its samples taken.
+    /// The epoch reached in the phase's data.
     package var epoch: Int
-    /// See `epoch`.
+    /// The position within that epoch.
     package var sample: Int
-    /// The columns that the phase trains, and those that it freezes.
+    /// The columns that the phase trains.
     package var trainable: [Int]
-    /// See `trainable`.
+    /// The columns that the phase freezes.
     package var frozen: [Int]
     /// Optimiser steps of the whole run.
     package var totalSteps: Int
-    /// The prerequisites' held-back losses when the phase began, for adaptive freezing.
+    /// The prerequisites' validation losses at the start of the phase, for adaptive freezing.
     package var lossesAtStart: [String: Double]
-    /// How far the phase in progress is; `nil` between phases.
+    /// The progress of the current phase; `nil` between phases.
     package var progress: PhaseProgress?
-    /// The columns of the phase's best state, where some of them have frozen since; `nil` for those that train.
+    /// The columns of the phase's best state, if some of them have frozen since; `nil` if they equal
+    /// `trainable`.
     package var bestColumns: [Int]?
     /// Identifies the workflow's text with all its settings.
     package var workflow: String
     /// Identifies the base model.
     package var model: String
 
-    /// Takes the parts as they are.
     package init(
       phase: Int, step: Int, epoch: Int, sample: Int, trainable: [Int], frozen: [Int], totalSteps: Int,
       lossesAtStart: [String: Double], progress: PhaseProgress? = nil, bestColumns: [Int]? = nil,
@@ -51,11 +51,11 @@ package struct TrainingCheckpoint: Sendable, Equatable {
     }
   }
 
-  /// Where the run is.
+  /// The run's position in its schedule.
   package var position: Position
-  /// All columns, trained ones as of this step.
+  /// All columns; trained ones as of this step.
   package var adapter: LoRAAdapter
-  /// The moments of the phase in progress; `nil` between phases.
+  /// The moments of the current phase; `nil` between phases.
   package var optimizer: ColumnOptimizer.State?
   /// Trainable parameters after earlier steps, oldest first.
   package var history: [[Float]]
@@ -64,7 +64,6 @@ package struct TrainingCheckpoint: Sendable, Equatable {
 
   private static let format = "contexture-checkpoint-1"
 
-  /// Takes the parts as they are.
   package init(
     position: Position, adapter: LoRAAdapter, optimizer: ColumnOptimizer.State?, history: [[Float]],
     best: [Float]? = nil
@@ -78,7 +77,7 @@ package struct TrainingCheckpoint: Sendable, Equatable {
 
   /// Writes the file atomically: it is complete or absent.
   ///
-  /// - Throws: `FileError` where the system refuses, a full disk for example.
+  /// - Throws: `FileError` if the system refuses, for example because the disk is full.
   package func write(to url: URL) throws {
     var tensors = AdapterTensors.tensors(adapter)
     if let optimizer {
@@ -108,9 +107,9 @@ package struct TrainingCheckpoint: Sendable, Equatable {
       ], to: url)
   }
 
-  /// Reads a file and checks it against its checksum.
+  /// Reads a file and verifies its checksum.
   ///
-  /// - Throws: `FileError` naming the file and what is wrong with it.
+  /// - Throws: `FileError`, with the file and what is wrong with it.
   package init(_ url: URL, sites: [TargetModule]) throws {
     let file = try SafetensorsFile(url)
     func refuse(_ problem: String) -> FileError {

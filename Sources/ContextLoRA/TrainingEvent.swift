@@ -2,17 +2,17 @@ import Foundation
 import InputErrors
 import TaskGraph
 
-/// What a training run tells while it runs.
+/// An event that a training run reports.
 package enum TrainingEvent: Sendable {
-  /// A phase starts, or goes on at `step`; `bytes` is its planned memory.
+  /// A phase starts, or resumes at `step`; `bytes` is its planned memory.
   case phaseStarted(Phase, step: Int, steps: Int, bytes: Int)
-  /// An optimiser step is done, and validated where that was due.
+  /// An optimiser step is done, and validated if that was due.
   case step(StepRecord)
-  /// A checkpoint will be written now: what belongs to its steps should be on the disk before it is.
+  /// A checkpoint is about to be written. Records of its steps should reach the disk first.
   case checkpointDue
   /// A phase fails, or has failed, in a way that no step shows.
   case warning(TrainingWarning, totalStep: Int)
-  /// Columns were, or were not, frozen from gradient evidence; `phase` holds its columns from now on.
+  /// Adaptive freezing has decided; `phase` has its columns from now on.
   case decided([FreezeDecision], phase: Phase)
   /// A phase is done.
   case phaseFinished(Phase)
@@ -34,20 +34,20 @@ package struct StepRecord: Sendable, Equatable, Codable {
   package var totalStep: Int
   /// Mean cross-entropy over the answer tokens, in nats.
   package var loss: Double
-  /// Before clipping.
+  /// The Euclidean norm of the gradient before clipping.
   package var gradientNorm: Double
-  /// The rate of this step.
+  /// The learning rate of this step.
   package var learningRate: Double
-  /// Tokens of the samples. What those of a micro-batch begin with in common is computed once.
+  /// The number of tokens of the samples. The prefix shared by a micro-batch is computed once but counted for
+  /// each sample.
   package var tokens: Int
-  /// Tokens that carry loss.
+  /// The number of tokens that carry loss.
   package var targets: Int
-  /// Wall time of the step, predictions included.
+  /// Wall time of the step, including predictions.
   package var seconds: Double
-  /// What the state after the step reaches on validation episodes, where that was due.
+  /// The validation of the state after the step, if it was due.
   package var validation: ValidationReport?
 
-  /// Takes the figures.
   package init(
     phase: Int, round: Int, task: String, step: Int, totalStep: Int, loss: Double, gradientNorm: Double,
     learningRate: Double, tokens: Int, targets: Int, seconds: Double, validation: ValidationReport? = nil
@@ -60,12 +60,12 @@ package struct StepRecord: Sendable, Equatable, Codable {
   }
 }
 
-/// A training run that cannot go on.
+/// An error that a training run cannot continue from.
 package enum TrainingError: InputError, Equatable {
-  /// The loss or the gradient is no longer a number.
+  /// The loss or the gradient is no longer finite.
   case diverged(task: String, step: Int)
 
-  /// What is wrong, where, and what to do.
+  /// What is wrong, where, and how to fix it.
   package var description: String {
     switch self {
     case .diverged(let task, let step):
@@ -76,7 +76,7 @@ package enum TrainingError: InputError, Equatable {
 }
 
 extension Duration {
-  /// As seconds.
+  /// The duration in seconds.
   package var inSeconds: Double {
     Double(components.seconds) + Double(components.attoseconds) * 1e-18
   }

@@ -1,60 +1,58 @@
 import Tensor
 
-/// How every phase trains.
+/// The options that every phase trains with.
 package struct TrainingOptions: Sendable, Equatable {
   /// Passes over the data in each phase.
   package var epochs = 1
   /// Planned optimiser steps of a phase; `nil` for as many as the epochs give.
   package var plannedSteps: Int?
-  /// The same for some tasks.
+  /// Exceptions to `plannedSteps`, by task.
   package var plannedStepsByTask: [String: Int] = [:]
-  /// The most optimiser steps of a phase; `nil` for no limit.
+  /// Maximum optimiser steps of a phase; `nil` for no limit.
   package var maximumSteps: Int?
-  /// The same for some tasks.
+  /// Exceptions to `maximumSteps`, by task.
   package var maximumStepsByTask: [String: Int] = [:]
-  /// Measures phases while they train; `nil` for never.
+  /// Validation during training; `nil` for none.
   package var validation: Validation?
-  /// Sequences of one optimiser step.
+  /// Sequences per optimiser step.
   package var batchSize = 16
-  /// Tokens packed into one micro-batch, about: what one worker computes at a time.
+  /// Approximate tokens per micro-batch, which one worker computes at a time.
   package var microBatchTokens = 256
-  /// Sequences of one micro-batch, whatever their lengths; `nil` packs by ``microBatchTokens``.
+  /// Sequences per micro-batch, whatever their lengths; `nil` packs by ``microBatchTokens``.
   package var microBatchSamples: Int?
   /// The learning rate.
   package var learningRate = LearningRateSchedule(peak: 1e-3)
   /// The optimiser's constants.
   package var adamW = AdamWSettings()
-  /// Gradients of a greater Euclidean norm are scaled down to it; `nil` for never.
+  /// Gradients with a larger Euclidean norm are scaled down to this; `nil` disables clipping.
   package var clipNorm: Double? = 1
-  /// Optimiser steps between the parameters that a batch's predicted parent answers are made with and
-  /// those that it trains.
+  /// Optimiser steps between the parameters that predict a batch's parent answers and those that the batch
+  /// trains.
   package var staleness = 1
-  /// Of the order of samples and of the adapter's first values.
+  /// Seeds the order of the samples and the initial values of the adapter.
   package var seed: UInt64 = 0
-  /// Freezes columns from gradient evidence; `nil` keeps to the schedule's ratio.
+  /// Freezes columns based on gradients; `nil` uses the schedule's ratio.
   package var adaptiveFreezing: AdaptiveFreezing?
   /// Optimiser steps between checkpoints.
   package var checkpointEvery = 50
 
-  /// The defaults.
   package init() {}
 
-  /// How validation steers a phase.
+  /// How validation controls a phase.
   package struct Validation: Sendable, Equatable {
     /// Optimiser steps between validations.
     package var every: Int
-    /// Validations without an improvement that end a phase early; `nil` for never.
+    /// The number of validations without an improvement after which a phase ends early; `nil` for never.
     package var patience: Int?
-    /// What a phase may cost that needs more than its planned steps.
+    /// Limits a phase that needs more than its planned steps.
     package var budget: Budget
 
-    /// Validation every `every` steps.
     package init(every: Int, patience: Int? = nil, budget: Budget = Budget()) {
       (self.every, self.patience, self.budget) = (every, patience, budget)
     }
   }
 
-  /// The most that one phase may cost. All limits hold; its planned steps are never cut.
+  /// The maximum cost of one phase. All limits apply, but planned steps are never cut.
   package struct Budget: Sendable, Hashable {
     /// Optimiser steps; `nil` for three times the planned ones.
     package var steps: Int?
@@ -63,21 +61,20 @@ package struct TrainingOptions: Sendable, Equatable {
     /// Minutes of training.
     package var minutes: Double?
 
-    /// A budget.
     package init(steps: Int? = nil, tokens: Int? = nil, minutes: Double? = nil) {
       (self.steps, self.tokens, self.minutes) = (steps, tokens, minutes)
     }
   }
 
-  /// Each phase sees the samples in an order of its own.
+  /// The seed of the sample order of a phase; each phase has its own.
   package func seed(phase: Int) -> UInt64 { seed &+ UInt64(phase) &* 0x9E37_79B9_7F4A_7C15 }
 
-  /// What gradients of a norm are multiplied with.
+  /// The factor by which a gradient of this norm is multiplied.
   package func clipFactor(norm: Double) -> Float { Float(clipNorm.map { min(1, $0 / (norm + 1e-6)) } ?? 1) }
 
-  /// No micro-batch of sequences of at most `longest` tokens, of which there are `samples`, has more rows.
+  /// An upper bound on the rows of a micro-batch, for `samples` sequences of at most `longest` tokens.
   package func microBatchRows(longest: Int, samples: Int) -> Int {
-    // Packed by tokens, a micro-batch begins and ends within a sequence's half at most.
+    // When packing by tokens, each end of a micro-batch is off by half a sequence at most.
     min(
       min(batchSize, samples) * longest, microBatchSamples.map { $0 * longest } ?? microBatchTokens + longest)
   }
@@ -89,12 +86,12 @@ package struct TrainingOptions: Sendable, Equatable {
       plannedStepsByTask[task] ?? plannedSteps ?? all, maximumSteps ?? .max, maximumStepsByTask[task] ?? .max)
   }
 
-  /// The plan of a phase of `task` over `samples` samples.
+  /// The planned pace of a phase of `task` over `samples` samples.
   package func pace(task: String, samples: Int) -> PhasePace {
     PhasePace(planned: stepCount(task: task, samples: samples), cooldown: learningRate.cooldown)
   }
 
-  /// The most steps that a phase of `task` takes, however it learns.
+  /// The maximum steps of a phase of `task`, whatever validation decides.
   package func stepLimit(task: String, planned: Int) -> Int {
     guard let validation else { return planned }
     return max(

@@ -1,12 +1,12 @@
-/// A way in which a phase can fail although every step succeeds, found by validation.
+/// A failure of a phase that shows in validation although every step succeeds.
 package enum TrainingWarning: Sendable, Equatable, Codable {
-  /// The task is no better than its most frequent answer.
+  /// The task is no better than always giving its most frequent answer.
   case notLearnt(task: String, accuracy: Double, majority: Double)
-  /// The validation loss has left its best value far behind.
+  /// The validation loss is far above its best value.
   case diverging(task: String, step: Int, loss: Double, best: Double)
-  /// A prerequisite whose columns were refined answers fewer validation episodes right than before.
+  /// A prerequisite with refined columns answers fewer validation episodes correctly than before.
   case prerequisiteDropped(task: String, prerequisite: String, before: Double, after: Double)
-  /// The phase's own columns are what they were when it began.
+  /// The phase's own columns are unchanged since its start.
   case columnsDidNotMove(task: String)
 
   /// A short name for logs.
@@ -19,7 +19,7 @@ package enum TrainingWarning: Sendable, Equatable, Codable {
     }
   }
 
-  /// The task whose phase it was.
+  /// The task of the phase.
   package var task: String {
     switch self {
     case .notLearnt(let task, _, _), .diverging(let task, _, _, _), .prerequisiteDropped(let task, _, _, _),
@@ -57,14 +57,13 @@ package enum TrainingWarning: Sendable, Equatable, Codable {
 }
 
 extension TrainingWarning {
-  /// Whether a validation loss is far above the lowest one: by a fifth and a quarter of a nat. One that is not finite
-  /// is.
+  /// Whether a validation loss is far above the lowest one: by more than 20 % and 0.25 nats, or not finite.
   static func isDiverging(_ score: ValidationScore, from lowest: Double?) -> Bool {
     guard let lowest else { return false }
     return !(score.loss <= lowest + max(0.25, 0.2 * lowest))
   }
 
-  /// Whether an accuracy has fallen by more than chance: two standard errors of the difference.
+  /// Whether an accuracy has dropped by more than chance: two standard errors of the difference.
   static func hasDropped(from before: ValidationScore, to after: ValidationScore) -> Bool {
     let pooled = (before.accuracy + after.accuracy) / 2
     let error = (2 * pooled * (1 - pooled) / Double(max(after.count, 1))).squareRoot()

@@ -1,36 +1,38 @@
 import LanguageModels
 
-/// A workflow's training samples as token sequences. It only renders: predicted answers of the parents are given to it.
+/// A workflow's training samples as token sequences. It only renders; the parents' predicted answers are
+/// passed in.
 ///
-/// Every rank of a job has the same samples and makes the same token rows of them.
+/// Every rank of a job has the same samples and renders them to the same tokens.
 package protocol WorkflowSamples: AnyObject {
-  /// The samples of each task.
+  /// The number of samples of each task.
   var sampleCount: Int { get }
   /// Whether parents' answers are ever predicted.
   var usesPredictions: Bool { get }
-  /// The tasks that must answer, parents before children, before `task` can read predicted answers; empty if it never
-  /// does.
+  /// The tasks that must answer, parents before children, before `task` can use predicted answers; empty if
+  /// it never does.
   func passes(of task: String) -> [String]
-  /// Whether a sample reads predicted answers.
+  /// Whether a sample uses predicted answers.
   func predicts(_ sample: Int, phase: Int, epoch: Int) -> Bool
-  /// The prompt with its parents' answers, the gold ones if `parentAnswers` is `nil`, and the gold reply.
+  /// The prompt with its parents' answers and the gold reply. If `parentAnswers` is `nil`, the parents' gold
+  /// answers are used.
   ///
-  /// - Throws: what cannot be rendered.
+  /// - Throws: an error if the sample cannot be rendered.
   func sequence(_ task: String, sample: Int, parentAnswers: [String: String]?) throws -> TokenSequence
-  /// No training sequence of a task takes more rows, whatever its parents answer.
+  /// An upper bound on the rows of a task's training sequences, whatever its parents answer.
   ///
-  /// - Throws: what cannot be rendered.
+  /// - Throws: an error if a sample cannot be rendered.
   func longestSequence(_ task: String) throws -> Int
   /// Validation samples of a task, for adaptive freezing.
   ///
-  /// - Throws: what cannot be rendered.
+  /// - Throws: an error if a sample cannot be rendered.
   func validationSequences(_ task: String) throws -> [TokenSequence]
-  /// What phases are validated on, if the options say that they are.
+  /// The validation episodes; `nil` if the options ask for none.
   var validation: (any ValidationEpisodes)? { get }
 }
 
 extension WorkflowSamples {
-  /// Nothing is validated.
+  /// No validation.
   package var validation: (any ValidationEpisodes)? { nil }
 }
 
@@ -41,7 +43,7 @@ package protocol TaskAnswerer: AnyObject {
   /// - Parameters:
   ///   - parentAnswers: by parent, for each sample.
   ///   - columns: the columns of `adapter` that the task sees.
-  /// - Throws: what cannot be rendered, and what the model's file throws.
+  /// - Throws: an error if a sample cannot be rendered, and the errors of the model's file.
   func answers(
     _ task: String, samples: [Int], parentAnswers: [[String: String]], adapter: LoRAAdapter, columns: [Int]
   ) throws -> [String]

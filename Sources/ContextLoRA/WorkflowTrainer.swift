@@ -3,12 +3,12 @@ import Foundation
 import LanguageModels
 import TaskGraph
 
-/// Trains the phases of a schedule one after the other: which steps come next, when they are validated, when a phase is
-/// over, when a checkpoint is written. How the steps are computed is the executor's.
+/// Trains the phases of a schedule in order. It decides which steps come next, when to validate, when a phase
+/// ends, and when to write a checkpoint. The executor computes the steps.
 package final class WorkflowTrainer {
   /// The phases.
   package let schedule: PhaseSchedule
-  /// How they train.
+  /// The options of every phase.
   package let options: TrainingOptions
   private let executor: any PhaseExecutor
   private var totalSteps = 0
@@ -17,19 +17,19 @@ package final class WorkflowTrainer {
     (self.executor, self.schedule, self.options) = (executor, schedule, options)
   }
 
-  /// All columns, as of the last phase's end; where this process leads, as of the last checkpoint.
+  /// All columns as of the end of the last phase; on the leader, as of the last checkpoint.
   package var adapter: LoRAAdapter { executor.adapter }
 
-  /// Trains to the end, or until `shouldStop` says so; then a checkpoint is written.
+  /// Trains to the end, or until `shouldStop` returns `true`; then a checkpoint is written.
   ///
   /// - Parameters:
-  ///   - checkpoint: where to continue; the leader's counts.
-  ///   - destination: where checkpoints go; the leader's counts.
-  ///   - shouldStop: asked of the leader after steps, or at checkpoints where several ranks train.
+  ///   - checkpoint: where to resume; the leader's is used.
+  ///   - destination: where checkpoints are written; the leader's is used.
+  ///   - shouldStop: called on the leader after steps, or at checkpoints if several ranks train.
   ///   - onEvent: called on the leader.
   /// - Returns: whether all phases are done.
-  /// - Throws: what the data, the model's file, the disk or the transport throw, and `TrainingError`. The last checkpoint
-  ///   stays as it is.
+  /// - Throws: the errors of the data, the model's file, the disk and the transport, and `TrainingError`. The
+  ///   last checkpoint is then kept.
   package func run(
     from checkpoint: TrainingCheckpoint? = nil, to destination: CheckpointDestination?,
     shouldStop: () -> Bool = { false }, onEvent: (TrainingEvent) throws -> Void
@@ -51,7 +51,7 @@ package final class WorkflowTrainer {
   }
 }
 
-/// One phase on its way.
+/// A phase in progress.
 private struct PhaseRun {
   let index: Int
   let phase: Phase
@@ -59,7 +59,7 @@ private struct PhaseRun {
   let options: TrainingOptions
   let destination: CheckpointDestination?
   let validation: (any ValidationEpisodes)?
-  /// The prerequisites whose columns the phase refines, if validation watches them.
+  /// The prerequisites with columns that the phase refines, if they are validated.
   let refined: [String]
   var totalSteps: Int
   var progress: PhaseProgress
@@ -89,7 +89,7 @@ private struct PhaseRun {
 
   private var isOver: Bool { step >= progress.pace.end }
 
-  /// - Returns: whether the training goes on to the next phase.
+  /// - Returns: whether training continues with the next phase.
   mutating func train(
     isLast: Bool, resume: TrainingCheckpoint?, shouldStop: () -> Bool, onEvent: (TrainingEvent) throws -> Void
   ) throws -> Bool {
@@ -110,7 +110,7 @@ private struct PhaseRun {
       if !isOver { try runWindow(onEvent) }
       let isCheckpoint = isOver || step % options.checkpointEvery == 0
       let stops = isOver && isLast ? false : try executor.stops(atCheckpoint: isCheckpoint, shouldStop)
-      // Between checkpoints only the validation was due.
+      // Between checkpoints, only the validation was due.
       guard isCheckpoint || stops || executor.sharesColumns else { continue }
       let checkpoint = try executor.gather(position)
       if isOver { try close(onEvent) }
@@ -135,7 +135,7 @@ private struct PhaseRun {
         step: step, epoch: epoch,
         samples: cursor.take(options.batchSize, of: executor.sampleCount, seed: options.seed(phase: index)))
     }
-    // The record of a step that is validated waits for its score.
+    // The record of a validated step is held until its score is known.
     var held: StepRecord?
     let taken = totalSteps
     try executor.run(
@@ -175,7 +175,7 @@ private struct PhaseRun {
       targets: outcome.targets, seconds: outcome.seconds)
   }
 
-  /// Ends the phase, with the warnings about the columns that it leaves.
+  /// Ends the phase, with warnings about its final columns.
   private func close(_ onEvent: (TrainingEvent) throws -> Void) throws {
     try executor.shareAdapter()
     guard let validation else { return }
@@ -189,7 +189,7 @@ private struct PhaseRun {
     }
   }
 
-  /// Where the run is. The executor fills in the columns.
+  /// The run's position in its schedule. The executor fills in the columns.
   private var position: TrainingCheckpoint.Position {
     TrainingCheckpoint.Position(
       phase: isOver ? index + 1 : index, step: isOver ? 0 : step, epoch: isOver ? 0 : cursor.epoch,

@@ -1,6 +1,6 @@
 import ArgumentParser
 
-/// The root command. A new command is a file in `Commands/` and its name in `subcommands`.
+/// The root command. To add a command, add a file in `Commands/` and its name in `subcommands`.
 @main
 struct Contexture: ParsableCommand {
   static let version = "0.1.0"
@@ -27,7 +27,7 @@ struct Contexture: ParsableCommand {
     ])
 
   static func main() {
-    // A reader that goes away (`contexture graph W.yaml | head`) is met where output is written.
+    // If the reader closes the pipe (`contexture graph W.yaml | head`), handle that where output is written.
     ExitStatus.ignoreBrokenPipes()
     do {
       var command = try parseAsRoot()

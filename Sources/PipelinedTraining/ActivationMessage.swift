@@ -2,8 +2,8 @@ import LanguageModels
 import Tensor
 import Transport
 
-/// A micro-batch's residual stream, or its gradient, as it goes over the wire: the options chosen so far, then
-/// from the next multiple of 64 bytes on the rows without padding.
+/// A micro-batch's residual stream, or its gradient, as a message: the options chosen so far, then, from the
+/// next multiple of 64 bytes, the rows without padding.
 struct ActivationMessage {
   let wire: WireFormat
   let hidden: Int
@@ -32,7 +32,7 @@ struct ActivationMessage {
     Plain.values(buffer.bytes.prefix(2 * count), as: Int16.self)
   }
 
-  /// Writes the rows to a matrix; rows of padding become zero.
+  /// Writes the rows to a matrix; padding rows become zero.
   func decode(
     _ buffer: MessageBuffer, options: Int, batch: PackedBatch, into matrix: Matrix,
     _ operations: any TensorOperations

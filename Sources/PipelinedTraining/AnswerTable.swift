@@ -1,6 +1,6 @@
-/// The options that the forward-only passes of some steps chose, as far as this rank knows them.
+/// The options chosen by the forward-only passes of some steps, as far as they have reached this rank.
 struct AnswerTable {
-  /// Stands for a sample that reads recorded answers.
+  /// Marks a sample that uses gold answers.
   static let recorded: Int16 = -1
 
   private let passes: Int
@@ -18,13 +18,13 @@ struct AnswerTable {
     chosen[step] = table
   }
 
-  /// The option of a sample; `nil` where it reads recorded answers.
+  /// The option of a sample; `nil` if it uses gold answers.
   func option(step: Int, pass: Int, sample: Int) -> Int? {
     guard let option = chosen[step]?[pass][sample], option != Self.recorded else { return nil }
     return Int(option)
   }
 
-  /// The options of some samples after the first `known` passes, for a message: pass by pass.
+  /// The options of some samples in the first `known` passes, pass by pass, for a message.
   func options(step: Int, known: Int, of samples: Range<Int>) -> [Int16] {
     guard let table = chosen[step] else {
       return Array(repeating: Self.recorded, count: known * samples.count)
@@ -32,7 +32,7 @@ struct AnswerTable {
     return (0..<known).flatMap { table[$0][samples] }
   }
 
-  /// Reads what `options` gave.
+  /// Stores the result of `options`.
   mutating func read(
     _ options: [Int16], step: Int, known: Int, of samples: Range<Int>, in count: Int
   ) {
@@ -43,6 +43,5 @@ struct AnswerTable {
     }
   }
 
-  /// Forgets a step.
   mutating func remove(step: Int) { chosen[step] = nil }
 }

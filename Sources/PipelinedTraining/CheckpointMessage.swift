@@ -2,8 +2,8 @@ import ContextLoRA
 import Foundation
 import LanguageModels
 
-/// A checkpoint, or a rank's part of one, as bytes: the length of a JSON header, the header, then the pairs of
-/// the adapted layers, A before B, the moments, the history and the best state, all float32.
+/// A checkpoint, or a rank's part of one, as bytes: the length of a JSON header, the header, then in float32
+/// the pairs of the adapted layers (A before B), the moments, the history and the best state.
 enum CheckpointMessage {
   private struct Header: Codable {
     var position: TrainingCheckpoint.Position
@@ -32,7 +32,7 @@ enum CheckpointMessage {
     return bytes
   }
 
-  /// Reads what `bytes` made, of a rank whose adapted layers are `sites`.
+  /// Decodes the result of `bytes`, from a rank whose adapted layers are `sites`.
   ///
   /// - Precondition: the bytes have the length that follows from their header.
   static func checkpoint(_ bytes: [UInt8], sites: [TargetModule]) throws -> TrainingCheckpoint {

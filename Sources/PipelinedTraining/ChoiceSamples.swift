@@ -1,22 +1,22 @@
 import ContextLoRA
 import LanguageModels
 
-/// Samples whose predicted answers are options, so that messages between ranks carry an option's index.
+/// Samples whose predicted answers are options, so that messages between ranks carry only an option's index.
 package protocol ChoiceSamples: WorkflowSamples {
-  /// The question of a task with its options as continuations.
+  /// The question of a task, with its options as continuations.
   ///
   /// - Parameter parentAnswers: by parent.
-  /// - Throws: what cannot be rendered.
+  /// - Throws: an error if the question cannot be rendered.
   func question(_ task: String, sample: Int, parentAnswers: [String: String]) throws -> ScoreRequest
 
-  /// The option that a question's scores choose: log-probabilities by continuation and token.
+  /// The option chosen by a question's scores: log-probabilities by continuation and token.
   func choice(_ task: String, sample: Int, scores: [[Float]]) -> Int
 
-  /// The text of an option, as children read it.
+  /// The text of an option as an input of child tasks.
   func text(_ task: String, sample: Int, option: Int) -> String
 
-  /// No question of a task takes more rows, whatever its parents answer.
+  /// An upper bound on the rows of a task's questions, whatever its parents answer.
   ///
-  /// - Throws: what cannot be rendered.
+  /// - Throws: an error if a question cannot be rendered.
   func longestQuestion(_ task: String) throws -> Int
 }

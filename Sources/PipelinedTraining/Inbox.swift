@@ -1,10 +1,11 @@
 import ContextGear
 import Transport
 
-/// The messages a rank receives in a window, asked for a few ahead so that they arrive while it computes.
+/// The messages that a rank receives in a window. Receives are posted a few messages ahead, so that data
+/// arrives while the rank computes.
 package struct Inbox {
-  /// Receives posted ahead: while one message is used the next ones may arrive. Gradients of replicas are large and come once a
-  /// step: of them one of each sender is awaited.
+  /// The number of receives posted ahead, so that the next messages may arrive while one is used. Gradients
+  /// of replicas are large and come once a step: one receive per sender is posted.
   private static let ahead = 4
 
   private let link: StageLink
@@ -12,7 +13,7 @@ package struct Inbox {
   private var coming: ArraySlice<StageOperation>
   private var posted: [(operation: StageOperation, transfer: Transfer, buffer: MessageBuffer)] = []
 
-  /// - Parameter memory: room for the longest message that an operation can receive.
+  /// - Parameter memory: provides a buffer for the longest message that an operation can receive.
   package init(
     _ link: StageLink, _ operations: ArraySlice<StageOperation>,
     memory: @escaping (StageOperation) -> MessageBuffer
@@ -40,7 +41,7 @@ package struct Inbox {
 
   /// Waits for the next message of the list.
   ///
-  /// - Throws: the transport's errors, and one where a message whose length does not depend on the batch has another one.
+  /// - Throws: the transport's errors, and one for a message that should have a fixed length and has another.
   package mutating func next(_ operation: StageOperation) throws -> MessageBuffer {
     let (expected, transfer, buffer) = posted.removeFirst()
     precondition(expected.message == operation.message, "messages out of order")
@@ -56,6 +57,6 @@ package struct Inbox {
 }
 
 extension StageOperation.Payload {
-  /// Whether its messages have the length that there is room for, whatever the batch.
+  /// Whether its messages have a fixed length, independent of the batch.
   fileprivate var hasOneLength: Bool { self == .sums || self == .norm || self == .columns }
 }

@@ -1,19 +1,19 @@
 import Transport
 
-/// Memory of messages that have the same length in every step and are large: it is used again. The first touch of
-/// memory that the system has just handed out costs as much as several copies.
+/// Reuses the buffers of large messages with the same length in every step. The first touch of memory fresh
+/// from the system costs as much as several copies.
 final class MessageMemory {
   private var free: [Int: [MessageBuffer]] = [:]
   private var taken: Set<ObjectIdentifier> = []
 
-  /// Memory whose bytes may be anything.
+  /// A buffer with arbitrary contents.
   func take(_ count: Int) -> MessageBuffer {
     let buffer = free[count]?.popLast() ?? MessageBuffer(count: count)
     taken.insert(ObjectIdentifier(buffer))
     return buffer
   }
 
-  /// Takes memory back that no transfer uses any longer; what did not come from here is left alone.
+  /// Returns a buffer that no transfer uses any longer; buffers from elsewhere are ignored.
   func giveBack(_ buffer: MessageBuffer) {
     guard taken.remove(ObjectIdentifier(buffer)) != nil else { return }
     free[buffer.count, default: []].append(buffer)

@@ -8,8 +8,9 @@ import Transport
 
 /// Runs optimiser steps over the ranks of a job, each phase by its plan. Rank 0 leads.
 ///
-/// In a window of steps the ranks of a phase do their operations of its schedule; at its end rank 0 can gather the whole
-/// checkpoint. All ranks keep the whole adapter as of the phase's start, so that each phase may cut the model elsewhere.
+/// In a window of steps, each rank of a phase performs its operations of the phase's schedule; at the end of
+/// the window rank 0 can gather the whole checkpoint. All ranks keep the whole adapter as of the start of the
+/// phase, so that each phase may partition the model differently.
 package final class PipelineExecutor: PhaseExecutor {
   private let schedule: PhaseSchedule
   private let options: TrainingOptions
@@ -21,13 +22,13 @@ package final class PipelineExecutor: PhaseExecutor {
   package private(set) var adapter: LoRAAdapter
   private var loaded: (stage: LlamaStage, use: PackedUse)?
   private var current: (work: PhaseWork, runner: StageRunner?)?
-  /// Called on every rank that had work with what it did in a window.
+  /// Called after each window, on every rank that had work, with its figures.
   package var onWindow: (WindowFigures) throws -> Void = { _ in }
 
   /// - Parameters:
   ///   - plans: by task; their devices are the ranks.
-  ///   - shape: the model's sizes, as the plans were made with.
-  ///   - adapter: of all layers.
+  ///   - shape: the model's sizes that the plans were made with.
+  ///   - adapter: the adapter of all layers.
   ///   - loadStage: loads a range of layers for a use.
   /// - Precondition: there is a plan for each task, and frozen columns are not chosen from gradients.
   package init(
@@ -45,9 +46,9 @@ package final class PipelineExecutor: PhaseExecutor {
   package var sampleCount: Int { samples.sampleCount }
   package var validation: (any ValidationEpisodes)? { samples.validation }
   package var phase: Phase? { current?.work.phase }
-  /// Operations of so many steps are laid out at once, however far checkpoints are apart.
+  /// Limits the number of steps whose operations are planned at once, however far apart checkpoints are.
   package var longestWindow: Int { 256 }
-  /// The predictions of the next window need the refined columns of this one.
+  /// The predictions of the next window need this window's refined columns.
   package var sharesColumns: Bool { current?.work.refined.isEmpty == false }
 
   package func share(_ checkpoint: TrainingCheckpoint?) throws -> TrainingCheckpoint? {
@@ -83,7 +84,7 @@ package final class PipelineExecutor: PhaseExecutor {
     }
     let stage = try stage(part.layers, part.trains ? .forwardAndBackward : .forward)
     let validates = options.validation != nil && samples.validation != nil
-    // As in one process: only if nothing else computes with other columns meanwhile.
+    // As in one process: merge only if nothing else computes with other columns meanwhile.
     let merges =
       part.trains && work.passes.isEmpty && !(validates && !work.phase.refinedPrerequisites.isEmpty)
     let sites = adapter.sites.filter { part.layers.contains($0.layer) }
@@ -129,7 +130,7 @@ package final class PipelineExecutor: PhaseExecutor {
       passes: samples.passes(of: phase.task).map { ($0, schedule.viewColumns(of: $0)) }, options: options)
   }
 
-  /// The phase's schedule over some steps.
+  /// The phase's schedule for N steps.
   private func plan(_ work: PhaseWork, steps: Int) -> Schedule {
     let pass = Workload.Pass(task: "", tokens: 1, labels: 1)
     let workload = Workload(
@@ -140,7 +141,7 @@ package final class PipelineExecutor: PhaseExecutor {
       work.plan, workload: workload, shape: shape, deviceCount: link.transport.size, steps: steps)
   }
 
-  /// What does this rank's part of the phase.
+  /// Creates the runner of this rank's part of the phase.
   private func runner(
     _ work: PhaseWork, _ place: PhaseWork.Part, _ stage: LlamaStage, _ sites: [TargetModule],
     _ columns: ColumnView, _ resume: TrainingCheckpoint?, _ pace: PhasePace
@@ -161,14 +162,14 @@ package final class PipelineExecutor: PhaseExecutor {
 
   private func stage(_ layers: Range<Int>, _ use: PackedUse) throws -> LlamaStage {
     if let loaded, loaded.stage.layers == layers, loaded.use == use || use == .forward { return loaded.stage }
-    // The old weights go before the new ones come.
+    // Release the old weights before loading new ones.
     loaded = nil
     let stage = try loadStage(layers, use)
     loaded = (stage, use)
     return stage
   }
 
-  /// Notes the refined columns that the next steps predict with: now, and `history` steps ago.
+  /// Records the refined columns that the next steps predict with: the current ones and those in `history`.
   private func recordColumns(
     _ runner: StageRunner, adapter: LoRAAdapter, history: [[Float]], step: Int
   ) {
@@ -204,7 +205,7 @@ package final class PipelineExecutor: PhaseExecutor {
     return scores
   }
 
-  /// What a task reaches on its validation episodes with the columns of `view`; on rank 0, `nil` elsewhere.
+  /// The validation score of a task with the columns of `view`; `nil` on ranks other than 0.
   private func score(_ task: String, _ view: DeviceAdapter?) throws -> ValidationScore? {
     guard let (work, runner) = current, let validation = samples.validation else { return nil }
     let tag = StageLink.Control.score.tag
@@ -256,12 +257,12 @@ package final class PipelineExecutor: PhaseExecutor {
     if let phase { try shareAdapter(phase) }
   }
 
-  /// Every stage's part on rank 0, as a whole; `nil` elsewhere.
+  /// Joins the parts of all stages on rank 0; `nil` elsewhere.
   private func collect(
     _ work: PhaseWork, _ runner: StageRunner?, position: TrainingCheckpoint.Position
   ) throws -> TrainingCheckpoint? {
     var own: TrainingCheckpoint?
-    // The replicas' stages hold the same as the root's.
+    // The stages of the other replicas have the same columns as the root's.
     if let runner, let trainer = runner.trainer, runner.pipelineIndex == 0 {
       var part = runner.adapter
       trainer.commit(to: &part)
@@ -290,7 +291,7 @@ package final class PipelineExecutor: PhaseExecutor {
     return TrainingCheckpoint(joining: parts)
   }
 
-  /// Gives the stages of `D_f` the refined columns of the last steps.
+  /// Sends the refined columns of the last steps to the stages of `D_f`.
   private func shareColumns(
     _ work: PhaseWork, _ runner: StageRunner?, _ whole: TrainingCheckpoint?, step: Int
   ) throws {
@@ -315,7 +316,7 @@ package final class PipelineExecutor: PhaseExecutor {
     }
   }
 
-  /// Gives every rank the columns that the phase has trained.
+  /// Broadcasts the columns that the phase has trained to every rank.
   private func shareAdapter(_ phase: Phase) throws {
     let layout = TrainableLayout(sites: adapter.sites, columns: phase.trainable.count)
     let own = leads ? Plain.bytes(layout.gather(adapter, columns: phase.trainable)) : []
@@ -332,26 +333,26 @@ package final class PipelineExecutor: PhaseExecutor {
   }
 }
 
-/// What a rank did in a window of steps.
+/// The figures of a rank for a window of steps.
 package struct WindowFigures: Sendable, Codable, Equatable {
   /// The task that trains.
   package var task: String
   /// Whether the rank belongs to `D_t`.
   package var trains: Bool
-  /// Its layers.
+  /// The rank's layers.
   package var layers: Range<Int>
   /// Optimiser steps.
   package var steps: Int
-  /// Bytes of the schedule's messages that it sent, by receiver.
+  /// Bytes of the schedule's messages that the rank sent, by receiver.
   package var bytes: [Int: Int]
-  /// Seconds in which it computed.
+  /// Seconds spent computing.
   package var computing: Double
   /// Seconds from the window's start to its end.
   package var seconds: Double
 }
 
 extension LoRAAdapter {
-  /// Of some consecutive layers, perhaps of none.
+  /// The part for some consecutive layers, possibly none.
   func part(_ part: [TargetModule]) -> LoRAAdapter {
     let first = part.first.flatMap { sites.firstIndex(of: $0) } ?? 0
     return LoRAAdapter(
@@ -360,7 +361,7 @@ extension LoRAAdapter {
 }
 
 extension TrainingCheckpoint {
-  /// What `D_f` needs of a checkpoint.
+  /// The part of a checkpoint that `D_f` needs.
   fileprivate var withoutMoments: TrainingCheckpoint {
     var copy = self
     copy.optimizer = nil

@@ -1,15 +1,15 @@
 import ContextLoRA
 import LanguageModels
 
-/// Refined columns as they stood before earlier steps, of the layers that a rank holds: what the forward-only
-/// passes compute with.
+/// The values of refined columns before earlier steps, for a rank's layers. Forward-only passes compute with
+/// them.
 struct RefinedColumns {
   /// The refined columns.
   let columns: [Int]
   /// The layout of their values at the rank's adapted layers.
   let layout: TrainableLayout
   private let staleness: Int
-  /// By step of the phase, the values before it.
+  /// By step of the phase: the values before that step.
   private var before: [Int: [Float]] = [:]
 
   init(sites: [TargetModule], columns: [Int], staleness: Int) {
@@ -18,17 +18,17 @@ struct RefinedColumns {
     layout = TrainableLayout(sites: sites, columns: columns.count)
   }
 
-  /// The step whose columns step `step` predicts with.
+  /// The step before which the columns had the values that step `step` predicts with.
   func source(of step: Int) -> Int { max(step - staleness, 0) }
 
-  /// Notes the values before a step.
+  /// Records the values before a step.
   mutating func record(_ values: [Float], before step: Int) {
     precondition(values.count == layout.count, "refined columns of another layout")
     before[step] = values
     before = before.filter { $0.key >= step - staleness - 1 }
   }
 
-  /// Notes the values of some consecutive layers before a step.
+  /// Records the values of consecutive layers before a step.
   mutating func record(_ values: [Float], sites: [TargetModule], before step: Int) {
     guard let first = sites.first.flatMap({ layout.sites.firstIndex(of: $0) }) else { return }
     var flat = before[step] ?? [Float](repeating: 0, count: layout.count)
@@ -44,7 +44,7 @@ struct RefinedColumns {
     return layout.part(flat, sites: first..<first + sites.count)
   }
 
-  /// Writes what step `step` predicts with into an adapter.
+  /// Writes the values that step `step` predicts with into an adapter.
   func scatter(for step: Int, into adapter: inout LoRAAdapter) {
     guard !columns.isEmpty, !layout.sites.isEmpty else { return }
     guard let values = before[source(of: step)] else {

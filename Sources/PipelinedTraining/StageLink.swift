@@ -1,39 +1,39 @@
 import Transport
 
-/// How a rank talks to the others while it trains.
+/// How a rank communicates with the others while it trains.
 package struct StageLink: Sendable {
-  /// How the ranks send each other bytes.
+  /// Carries bytes between the ranks.
   package let transport: any Transport
-  /// How activations and gradients are written into messages.
+  /// The number format of activations and gradients in messages.
   package let wire: WireFormat
-  /// Seconds that one message is waited for.
+  /// Timeout of a message, in seconds.
   package let deadline: Double
 
-  /// A link.
   package init(_ transport: any Transport, wire: WireFormat = .bfloat16, deadline: Double = 600) {
     self.transport = transport
     self.wire = wire
     self.deadline = deadline
   }
 
-  /// Messages that no schedule knows: reports, checkpoints, decisions, validation.
+  /// Messages outside of any schedule: reports, checkpoints, decisions, validation.
   enum Control: Int {
     case report, checkpoint, columns, validation, score
     var tag: Tag { Tag(Tag.maximum - rawValue) }
   }
 
-  /// The tag of a schedule's message. Numbers that are so far apart that they share a tag keep their order.
+  /// The tag of a schedule's message. Messages whose numbers are far enough apart to share a tag keep their
+  /// order.
   static func tag(_ message: Int32) -> Tag { Tag(Int(message) % (Tag.maximum - 15)) }
 }
 
-/// Arrays of plain numbers as bytes, in the machine's order, which is little-endian on every supported
+/// Arrays of numbers as bytes, in the machine's byte order, which is little-endian on every supported
 /// processor.
 enum Plain {
   static func bytes<Number: BitwiseCopyable>(_ values: [Number]) -> [UInt8] {
     values.withUnsafeBytes { Array($0) }
   }
 
-  /// - Precondition: the bytes are whole numbers.
+  /// - Precondition: the bytes are a whole number of values.
   static func values<Number: BitwiseCopyable>(
     _ bytes: some Collection<UInt8>, as type: Number.Type
   ) -> [Number] {

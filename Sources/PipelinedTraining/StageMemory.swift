@@ -3,7 +3,8 @@ import ContextLoRA
 import LanguageModels
 import Tensor
 
-/// A stage's memory, taken when a micro-batch first needs it and kept, and the columns that passes compute with.
+/// A stage's buffers, allocated when a micro-batch first needs them and then kept, and the columns that
+/// passes compute with.
 extension StageRunner {
   func takeFlight(_ operation: StageOperation) throws -> Flight {
     let micro = Int(operation.microBatch)
@@ -30,7 +31,7 @@ extension StageRunner {
 
   func memory(pass: Int, rows: Int) -> (worker: StageWorker, activations: StageActivations) {
     if let known = passMemory[pass], known.activations.rows >= rows { return known }
-    // How many columns there are decides the memory, not which values they have.
+    // Memory depends on the number of columns, not on their values.
     let view = (passViews?.views ?? makeViews(adapter))[pass]
     let made = (
       StageWorker(

@@ -2,7 +2,7 @@ import ContextGear
 import LanguageModels
 import Transport
 
-/// What a stage receives and sends.
+/// The messages that a stage receives and sends.
 extension StageRunner {
   func capacity(_ operation: StageOperation) -> Int {
     let k = pipeline.microBatch
@@ -22,7 +22,7 @@ extension StageRunner {
     }
   }
 
-  /// Memory to receive a message into.
+  /// A buffer to receive a message into.
   func memory(for operation: StageOperation) -> MessageBuffer {
     let count = capacity(operation)
     return operation.payload == .sums ? messageMemory.take(count) : MessageBuffer(count: count)
@@ -79,8 +79,13 @@ extension StageRunner {
         total = (message.first, message.second)
         trainer.replaceGradients(message.values, of: sharedSites(operation))
       } else {
+        guard let count = Int(exactly: message.second), (0...1 << 40).contains(count) else {
+          throw TransportError.wrongLength(
+            rank: link.transport.rank, waitingFor: "\(operation)", peer: Int(operation.peer),
+            detail: "what came is not a sum of gradients")
+        }
         trainer.loss += message.first
-        tokens += Int(message.second)
+        tokens += count
         trainer.addGradients(message.values, of: sharedSites(operation))
       }
     case .none: preconditionFailure("\(operation): carries nothing")
@@ -131,8 +136,8 @@ extension StageRunner {
       let message = ReplicaMessage(buffer: messageMemory.take(capacity(operation)))
       trainer.readGradients(of: sharedSites(operation), into: message.values)
       if isNearerToRoot(operation) {
-        // A stage's loss goes with its first layer's gradient: once, wherever the other replica is cut. Every stage
-        // sees all tokens, so only the first one's count.
+        // A stage's loss travels with its first layer's gradient, so that it counts once, however the other
+        // replica is partitioned. Every stage sees all tokens, so only the first one's count is used.
         let isFirst = stageLayers(of: operation.peer).contains(stage.layers.lowerBound)
         message.first = isFirst ? trainer.loss : 0
         message.second = isFirst && stage.isFirst ? Double(tokens) : 0
@@ -162,7 +167,7 @@ extension StageRunner {
     preconditionFailure("device \(device) has no part in the plan")
   }
 
-  /// Whether the other replica lies nearer to the root of the tree along which gradients are summed.
+  /// Whether the other replica is nearer to the root of the tree along which gradients are summed.
   private func isNearerToRoot(_ operation: StageOperation) -> Bool {
     (work.pipelineIndex(of: Int(operation.peer)) ?? 0) < pipelineIndex
   }
@@ -171,7 +176,7 @@ extension StageRunner {
     allSites.filter { pipeline.trained[stageIndex(device)].layers.contains($0.layer) }
   }
 
-  /// The adapted layers that this rank and another one both hold.
+  /// The adapted layers that both this rank and another one have.
   func sharedSites(_ operation: StageOperation) -> [TargetModule] {
     let other = stageLayers(of: operation.peer)
     return adapter.sites.filter { other.contains($0.layer) }

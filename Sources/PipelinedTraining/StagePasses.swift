@@ -18,7 +18,7 @@ extension StageRunner {
 
   func isTrained(_ operation: StageOperation) -> Bool { Int(operation.pass) == passCount }
 
-  /// What the passes before `pass` chose for a sample; `nil` where it reads recorded answers.
+  /// The answers chosen for a sample by the passes before `pass`; `nil` if it uses gold answers.
   func chosen(_ operation: StageOperation, place: Int) -> [String: String]? {
     let step = window[Int(operation.step)]
     guard
@@ -161,7 +161,7 @@ extension StageRunner {
     answers.remove(step: step)
   }
 
-  /// The loss and the norm of all stages, added in the order of the layers.
+  /// Adds the loss and the norm over all stages, in the order of the layers.
   func join() -> (loss: Double, norm: Double) {
     let all = [trainer?.share ?? []] + shares.sorted { $0.key < $1.key }.map(\.value)
     shares = [:]

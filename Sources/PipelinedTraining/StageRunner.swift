@@ -5,24 +5,24 @@ import TaskGraph
 import Tensor
 import Transport
 
-/// One phase as every rank of it sees it.
+/// One phase as shared by all its ranks.
 struct PhaseWork {
   /// The phase with its columns chosen.
   let phase: Phase
-  /// Who does what. Of several pipelines the first one collects the gradients and reports.
+  /// The assignment of work to devices. The first of several pipelines collects the gradients and reports.
   let plan: Plan
-  /// The forward-only passes with the columns each computes with.
+  /// The forward-only passes, each with the columns it computes with.
   let passes: [(task: String, columns: [Int])]
   let options: TrainingOptions
-  /// The pipeline whose first stage knows the loss and the norm of a step.
+  /// The pipeline whose first stage has the loss and the norm of a step.
   var root: Plan.Pipeline { plan.pipelines[0] }
 
-  /// The place in the plan of the pipeline that a device belongs to.
+  /// The index in the plan of the pipeline that a device belongs to.
   func pipelineIndex(of device: Int) -> Int? {
     plan.pipelines.firstIndex { ($0.trained + $0.forward).contains { $0.device == device } }
   }
 
-  /// A rank's part: its index in its group, the group, and its layers.
+  /// A rank's part: its group, its index in the group, and its layers.
   struct Part {
     let index: Int
     let trains: Bool
@@ -46,32 +46,32 @@ struct PhaseWork {
   var refined: [Int] { passes.isEmpty ? [] : phase.prerequisites.flatMap(\.trainable).sorted() }
 }
 
-/// Does one rank's operations of a phase's schedule: the same for ranks that train and for those that only
+/// Performs one rank's operations of a phase's schedule, both on ranks that train and on ranks that only
 /// answer.
 final class StageRunner {
   let work: PhaseWork
   let stage: LlamaStage
   let samples: any ChoiceSamples
-  /// The stage's layers of the adapter; trained columns as of the phase's start.
+  /// The adapter for this stage's layers; trained columns as of the start of the phase.
   let adapter: LoRAAdapter
-  /// The adapted layers of the whole model; the adapter has those of this stage, perhaps none.
+  /// The target modules of the whole model; `adapter` has those of this stage, possibly none.
   let allSites: [TargetModule]
   /// `nil` at a stage of `D_f`.
   let trainer: StageTrainer?
   var refined: RefinedColumns
   /// All trained columns before the last steps, for checkpoints.
   var history: [[Float]] = []
-  /// How long the phase trains, as of the window's start.
+  /// The phase's pace as of the start of the window.
   var pace: PhasePace
   /// The trained columns of the phase's best validated state.
   var best: [Float]?
-  /// What was sent and how long was computed since the window began.
+  /// Bytes sent and time spent computing since the window began.
   var figures = StageFigures()
 
   let link: StageLink
   let message: ActivationMessage
   let messageMemory = MessageMemory()
-  /// The rank's pipeline, and the first of a step's samples that are this pipeline's.
+  /// The rank's pipeline, and the index of its first sample within a step.
   let pipelineIndex: Int
   let pipeline: Plan.Pipeline
   let firstSample: Int
@@ -88,13 +88,13 @@ final class StageRunner {
   var shares: [Int: [Double]] = [:]
   var total: (loss: Double, norm: Double)?
   var tokens = 0
-  /// Labelled tokens of the samples seen so far.
+  /// By step, the number of labelled tokens of the samples seen so far.
   var targetCounts: [Int: Int] = [:]
 
   /// A forward-only micro-batch between its receipt and its sending.
   struct Passing {
     let batch: PackedBatch
-    /// Places within the micro-batch of the samples that are asked, and their questions.
+    /// The samples to be asked, as indices within the micro-batch, with their questions.
     let asked: [(place: Int, request: ScoreRequest)]
   }
 
@@ -137,10 +137,10 @@ final class StageRunner {
       + passMemory.values.reduce(0) { $0 + $1.worker.byteCount + $1.activations.byteCount }
   }
 
-  /// Does the operations of a window of steps.
+  /// Performs the operations of a window of steps.
   ///
-  /// - Parameter onStep: is told of each update at a stage that trains.
-  /// - Throws: the transport's errors, and what the data or the model's file throw.
+  /// - Parameter onStep: called after each update at a stage that trains.
+  /// - Throws: the errors of the transport, the data and the model's file.
   func run(
     _ operations: ArraySlice<StageOperation>, window: [StepSamples], onStep: (StepOutcome) throws -> Void
   ) throws {
@@ -164,7 +164,7 @@ final class StageRunner {
         try compute(operation)
         figures.computing += (ContinuousClock.now - began).inSeconds
       }
-      // Messages between replicas are large: those that have gone are not kept.
+      // Messages between replicas are large, so completed ones are released.
       if operation.kind == .update { sends = try unfinished(sends) }
       if operation.kind == .update, let total {
         let now = ContinuousClock.now
@@ -182,7 +182,7 @@ final class StageRunner {
     }
   }
 
-  /// The sends that go on; those that have ended are checked. Never waits, which could lock the stages up.
+  /// Checks completed sends and returns the others. Never waits, because that could deadlock the stages.
   func unfinished(_ sends: [Transfer]) throws -> [Transfer] {
     var under: [Transfer] = []
     for send in sends {
@@ -199,8 +199,8 @@ final class StageRunner {
   var passCount: Int { work.passes.count }
   func absolute(_ step: Int32) -> Int { window[Int(step)].step }
 
-  /// The samples of a micro-batch, as places in the step's batch. The last micro-batches of an epoch's last
-  /// step may have fewer, or none.
+  /// The samples of a micro-batch, as indices in the step's batch. In an epoch's last step, the last
+  /// micro-batches may have fewer samples, or none.
   func range(_ operation: StageOperation) -> Range<Int> {
     let count = window[Int(operation.step)].samples.count
     let first = firstSample + Int(operation.microBatch) * pipeline.microBatch
@@ -208,10 +208,10 @@ final class StageRunner {
   }
 }
 
-/// What one stage did in a window.
+/// The figures of one stage for a window.
 struct StageFigures {
-  /// Bytes of the schedule's messages by receiver.
+  /// Bytes of the schedule's messages, by receiver.
   var bytes: [Int: Int] = [:]
-  /// Seconds in which it computed.
+  /// Seconds spent computing.
   var computing = 0.0
 }

@@ -2,7 +2,7 @@ import ContextLoRA
 import LanguageModels
 import Tensor
 
-/// The trained columns of one phase at one stage: their view, their gradient, their optimiser.
+/// The trained columns of one phase at one stage, with their view, gradient and optimiser.
 final class StageTrainer {
   let view: DeviceAdapter
   let options: TrainingOptions
@@ -32,7 +32,8 @@ final class StageTrainer {
     set { optimizer.state = newValue }
   }
 
-  /// Adds a micro-batch's gradient: in their order, so that the sum has the same bits as one process's.
+  /// Adds a micro-batch's gradient. The order of micro-batches makes the sum equal to one process's, bit for
+  /// bit.
   func addMicroBatch() {
     if added == 0 {
       operations.copy(microBatchGradients.flat, into: gradients.flat)
@@ -44,7 +45,7 @@ final class StageTrainer {
 
   // MARK: Sums over replicas
 
-  /// Adds another replica's gradient of some consecutive adapted layers.
+  /// Adds another replica's gradient of consecutive adapted layers.
   func addGradients(_ values: UnsafePointer<Float>, of sites: [TargetModule]) {
     let range = places(sites)
     microBatchGradients.write(values, range, operations)
@@ -52,18 +53,18 @@ final class StageTrainer {
     gradients.add(microBatchGradients, range, operations)
   }
 
-  /// Copies out the sum so far, of some consecutive adapted layers.
+  /// Copies out the sum so far for consecutive adapted layers.
   func readGradients(of sites: [TargetModule], into values: UnsafeMutablePointer<Float>) {
     haveSum()
     gradients.read(places(sites), into: values, operations)
   }
 
-  /// Puts the sum over all replicas in the place of this one's.
+  /// Replaces this replica's gradient with the sum over all replicas.
   func replaceGradients(_ values: UnsafePointer<Float>, of sites: [TargetModule]) {
     gradients.write(values, places(sites), operations)
   }
 
-  /// A replica without samples in an epoch's last step has nothing to add.
+  /// Sets the sum to zero if this replica had no samples in an epoch's last step.
   private func haveSum() {
     if added == 0 { operations.zero(gradients.flat) }
     added = max(added, 1)
@@ -74,7 +75,7 @@ final class StageTrainer {
     return first..<first + sites.count
   }
 
-  /// The loss and the squared norms by adapted layer.
+  /// The loss, then the squared norms by adapted layer.
   var share: [Double] { [loss] + optimizer.squaredNorms(gradients) }
 
   func update(norm: Double, learningRate: Double) {

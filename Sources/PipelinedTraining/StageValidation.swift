@@ -2,20 +2,20 @@ import LanguageModels
 import Tensor
 import Transport
 
-/// Forward passes over validation questions, through the stages of `D_t` of the plan's first pipeline.
+/// Forward passes over validation questions, through the `D_t` stages of the plan's first pipeline.
 ///
-/// They need no schedule: each stage takes a pass's activations from the one before it, in order, and while it
-/// computes the next stage works on the pass before.
+/// They need no schedule: each stage takes the activations of a pass from the previous stage, in order. While
+/// a stage computes one pass, the next stage works on the pass before.
 extension StageRunner {
   /// Whether this stage takes part.
   var validates: Bool { trainer != nil && pipelineIndex == 0 }
 
   /// Scores the continuations of some questions: `[question][continuation][token]`.
   ///
-  /// - Parameter view: the columns to compute with, of this stage's layers.
+  /// - Parameter view: the columns to compute with, for this stage's layers.
   /// - Returns: the scores on the last stage; `nil` on the others.
-  /// - Throws: the transport's errors, and what the model's file throws.
-  /// - Precondition: the stage ``validates``, and every stage that does calls it with the same questions.
+  /// - Throws: the errors of the transport and the model's file.
+  /// - Precondition: the stage ``validates``, and all such stages call this with the same questions.
   func scores(_ requests: [ScoreRequest], adapter view: DeviceAdapter) throws -> [[[TokenScore]]]? {
     let passes = ScoreRequest.passes(requests).map { $0.map { requests[$0] } }
     let rows = passes.map { $0.reduce(0) { $0 + $1.rowCount } }.max() ?? 0

@@ -1,14 +1,14 @@
 import ContextLoRA
 import Transport
 
-/// What the first stage of `D_t` found, step by step, on its way to rank 0, which writes the run's files.
+/// Sends the outcome of each step from the first stage of `D_t` to rank 0, which writes the run's files.
 struct StepReports {
   private let link: StageLink
   private let leader: Int
   private var left: Int
   private var coming: (transfer: Transfer, buffer: MessageBuffer)?
 
-  /// Expects `count` reports of another rank.
+  /// Expects `count` reports from another rank.
   init(_ link: StageLink, from leader: Int, count: Int) {
     (self.link, self.leader, left) = (link, leader, count)
     post()
@@ -23,7 +23,7 @@ struct StepReports {
     )
   }
 
-  /// The reports that are there; with `all`, waits for every one that is still to come.
+  /// The reports received so far; with `all`, waits for all remaining ones.
   ///
   /// - Throws: the transport's errors.
   mutating func take(all: Bool) throws -> [StepOutcome] {

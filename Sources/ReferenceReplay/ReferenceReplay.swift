@@ -6,30 +6,31 @@ import SafeFiles
 import TaskGraph
 import Tensor
 
-/// Replays a training whose every batch is given as token ids, from given initial parameters: what it
-/// computes can be compared number by number with another implementation.
+/// Replays a training with every batch given as token ids, from given initial parameters, so that the results
+/// can be compared number by number with another implementation.
 package struct ReferenceReplay {
-  /// One line of losses.
+  /// The loss of one step.
   package struct Loss: Codable, Sendable, Equatable {
-    /// From 0.
+    /// The round, from 0.
     package let round: Int
     /// The task.
     package let task: String
-    /// From 1.
+    /// The optimiser step, from 1.
     package let step: Int
     /// Mean cross-entropy.
     package let loss: Double
-    /// Before clipping.
+    /// The gradient norm before clipping.
     package let gradNorm: Double
   }
 
-  /// What a replay gives.
+  /// The result of a replay.
   package struct Outcome: Sendable {
     /// All columns after training.
     package var adapter: LoRAAdapter
-    /// One line a step.
+    /// One entry per step.
     package var losses: [Loss]
-    /// Per task the logits at the last position of its first sequence, seen with its columns.
+    /// Per task, the logits at the last position of its first sequence, computed with the columns that the
+    /// task sees.
     package var logits: [String: [Float]]
   }
 
@@ -40,7 +41,7 @@ package struct ReferenceReplay {
   private let weights: any WeightSource
   private let device: any ComputeDevice
 
-  /// - Throws: `FileError` naming the file and the field that cannot be used.
+  /// - Throws: `FileError`, with the file and the invalid field.
   package init(
     specification url: URL, initial: URL, model: any WeightSource,
     device: any ComputeDevice = CPUDevice(computeType: .float32)
@@ -59,13 +60,13 @@ package struct ReferenceReplay {
 
   /// Trains every phase.
   ///
-  /// - Throws: what the model's file throws, and `FileError` where the training diverges.
+  /// - Throws: the errors of the model's file, and `FileError` if the training diverges.
   package func run() throws -> Outcome {
     let stage = try LlamaStage(weights, device: device)
     var options = TrainingOptions()
     options.adamW = specification.adamW
     options.clipNorm = specification.clipNorm
-    // One sequence a micro-batch: gradients are then added sequence by sequence.
+    // One sequence per micro-batch, so that gradients are added sequence by sequence.
     options.microBatchTokens = 1
     var outcome = Outcome(adapter: initialAdapter, losses: [], logits: [:])
     for phase in schedule {

@@ -7,8 +7,8 @@ import StrictJSON
 import TaskGraph
 import Tensor
 
-/// What a replay shall do, read from the reference implementation's JSON. Its `seed` draws the first
-/// parameters there, which are given here.
+/// The specification of a replay, read from the reference implementation's JSON. There, `seed` draws the
+/// initial parameters; here they are given.
 struct ReplaySpecification {
   struct TaskSteps {
     let name: String
@@ -33,9 +33,9 @@ struct ReplaySpecification {
   /// Reads and checks a file.
   ///
   /// - Parameters:
-  ///   - model: the model to train, whose vocabulary and context the sequences must keep to.
-  ///   - type: what is computed in.
-  /// - Throws: `FileError` naming the file and the field that cannot be used.
+  ///   - model: the model to train; the sequences must fit its vocabulary and context.
+  ///   - type: the number format of the computation.
+  /// - Throws: `FileError`, with the file and the invalid field.
   init(_ url: URL, model: LlamaConfiguration, type: ElementType) throws {
     file = url.path
     let root = Field(file: url.path, path: "", value: try JSONParser.parse(MappedFile(url)))
@@ -50,10 +50,10 @@ struct ReplaySpecification {
       beta1: betas[0], beta2: betas[1], epsilon: try root["epsilon"].given?.number(from: 0) ?? 1e-8,
       weightDecay: try root["weightDecay"].given?.number(from: 0) ?? 0)
     let clipNorm = try root["clipNorm"].given?.number(from: 0)
-    // 0 is the reference's way to say that nothing is clipped.
+    // The reference uses 0 for no clipping.
     self.clipNorm = clipNorm == 0 ? nil : clipNorm
     prerequisites = try root["prerequisites"].given?.choice(PrerequisiteRule.self) ?? .ancestors
-    // What is not computed in another way is only checked.
+    // Settings with a single supported value are only checked.
     _ = try root["schedule"].given?.word(of: ["constant"])
     _ = try root["dtype"].given?.word(of: [type.rawValue])
     targets = Set(try root["targets"].list().map { try $0.choice(Projection.self) })
@@ -66,7 +66,7 @@ struct ReplaySpecification {
 
   /// The order of phases.
   ///
-  /// - Throws: `FileError` naming the file and the field that cannot be used.
+  /// - Throws: `FileError`, with the file and the invalid field.
   func schedule() throws -> PhaseSchedule {
     do throws(TaskGraphError) {
       let graph = try TaskDependencyGraph(tasks.map { (name: $0.name, parents: $0.parents) })
@@ -81,7 +81,7 @@ struct ReplaySpecification {
 
   private static func place(of error: TaskGraphError) -> (field: String, remedy: String) {
     switch error {
-    // No task has a rank of its own here.
+    // Tasks have no ranks of their own here.
     case .rankDoesNotDivide(_, _, let nearest): ("rank", "use \(Field.words(nearest.map { "\($0)" }))")
     case .rankOutOfRange: ("rank", error.remedy)
     case .frozenRatioOutOfRange: ("frozenRatio", error.remedy)
@@ -107,15 +107,15 @@ extension ReplaySpecification.TaskSteps {
   }
 }
 
-/// A value of the specification and where it stands.
+/// A value of the specification and its path.
 private struct Field {
-  /// The label of a position that carries no loss.
+  /// The label of a position without loss.
   static let noLabel = -100
 
   let file: String
-  /// Names with dots and places in brackets, as in `tasks.a.batches[0]`; empty for the whole.
+  /// Names with dots and indices in brackets, as in `tasks.a.batches[0]`; empty for the root.
   let path: String
-  /// `nil` where there is none, or null.
+  /// `nil` if it is missing or null.
   let value: JSONValue?
 
   func refusal(_ problem: String, _ remedy: String) -> FileError {
@@ -123,7 +123,7 @@ private struct Field {
       .malformed, file: file, field: path.isEmpty ? nil : path, problem: problem, remedy: remedy)
   }
 
-  /// The field itself where it has a value.
+  /// The field itself if it has a value.
   var given: Field? { value == nil ? nil : self }
 
   /// A member of an object.
@@ -157,14 +157,14 @@ private struct Field {
     }
   }
 
-  /// One of some words.
+  /// The text of the field, which must be one of `known`.
   func word(of known: [String]) throws -> String {
     let word = try text()
     guard known.contains(word) else { throw unknown(word, known) }
     return word
   }
 
-  /// The case that a word stands for.
+  /// The case with the field's text as its raw value.
   func choice<Value: CaseIterable & RawRepresentable>(_ type: Value.Type) throws -> Value
   where Value.RawValue == String {
     let word = try text()
@@ -193,7 +193,7 @@ private struct Field {
     }
   }
 
-  /// Token ids and labels that the model can compute.
+  /// Token ids and labels that are valid for the model.
   func sequence(_ model: LlamaConfiguration) throws -> TokenSequence {
     let (ids, labels) = (self["ids"], self["labels"])
     let tokens = try ids.tokens(below: model.vocabularySize)
@@ -212,7 +212,7 @@ private struct Field {
       tokens: tokens, targets: targets.map { $0 == Self.noLabel ? TokenSequence.noTarget : $0 })
   }
 
-  /// Tokens of a vocabulary, or `other`.
+  /// Token ids below `size`, or `other`.
   private func tokens(below size: Int, or other: Int? = nil) throws -> [Int32] {
     try required("a list") { $0.array }.enumerated().map { index, element in
       guard let token = element.integer, (0..<size).contains(token) || token == other else {

@@ -3,13 +3,13 @@ import InputErrors
 import Workflows
 
 extension Workflow {
-  /// An episode that is only asked.
+  /// Makes an episode to be answered, without gold answers.
   ///
   /// - Parameters:
   ///   - id: a name for messages.
-  ///   - inputs: by name.
-  ///   - questions: of single tasks, in place of the workflow file's.
-  /// - Throws: `Refusal` for an input or a question that is missing, and options that cannot be asked about.
+  ///   - inputs: the inputs by name.
+  ///   - questions: questions of single tasks, which replace the workflow file's.
+  /// - Throws: `Refusal` for a missing input or question, or invalid options.
   func episode(
     id: String, inputs: [String: String], questions: [String: EpisodeSchema.Question]
   ) throws(Refusal) -> Episode {

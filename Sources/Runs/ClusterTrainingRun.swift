@@ -11,22 +11,21 @@ import Tensor
 import Transport
 import Workflows
 
-/// A training of a workflow over the ranks of a job. Every rank runs it; rank 0 has the run folder.
+/// Trains a workflow over the ranks of a job. Every rank runs it; rank 0 has the run folder.
 package struct ClusterTrainingRun {
-  /// How the ranks talk and compute.
+  /// How the ranks communicate and compute.
   package struct Options: Sendable {
-    /// How activations and gradients are written into messages.
+    /// The number format of activations and gradients in messages.
     package var wire = WireFormat.bfloat16
-    /// Seconds that one message is waited for.
+    /// Timeout of a message, in seconds.
     package var deadline = 600.0
-    /// Shards that this rank works on at once; `nil` takes what the plan says of its device.
+    /// Shards that this rank works on at once; `nil` uses the plan's value for its device.
     package var workers: Int?
-    /// The same where the plan says nothing.
+    /// The fallback for `workers` if the plan has no value.
     package var share = 1
-    /// Identifies the program; the same on all ranks.
+    /// Identifies the program; must be the same on all ranks.
     package var program = ""
 
-    /// The defaults.
     package init() {}
   }
 
@@ -48,17 +47,17 @@ package struct ClusterTrainingRun {
     (self.models, self.transport, self.options) = (models, transport, options)
   }
 
-  /// Trains to the end, or until rank 0's `shouldStop` says so at a checkpoint.
+  /// Trains to the end, or until rank 0's `shouldStop` returns `true` at a checkpoint.
   ///
   /// - Parameters:
-  ///   - resume: looked at on rank 0 only.
-  ///   - makePlan: is called on rank 0.
-  ///   - onEvent: is called on rank 0.
-  ///   - onEnd: is called on rank 0 with what each rank did, and the plan.
+  ///   - resume: used on rank 0 only.
+  ///   - makePlan: called on rank 0.
+  ///   - onEvent: called on rank 0.
+  ///   - onEnd: called on rank 0 with the figures of each rank and the plan.
   /// - Returns: whether training is done; otherwise the run can be resumed.
-  /// - Throws: on every rank the same `JobRefusal`, which names what is wrong, on which rank, and the remedy,
-  ///   where one cannot start; nothing is left behind then. Later the transport's errors, and what the data,
-  ///   the model's file or the disk throw.
+  /// - Throws: if any rank cannot start, the same `JobRefusal` on every rank: it names the problem, the rank
+  ///   and the fix, and no files are left behind. Later, the errors of the transport, the data, the model's
+  ///   file or the disk.
   package func run(
     resume: Bool, makePlan: () throws -> WorkflowPlan, shouldStop: () -> Bool = { false },
     onEvent: (TrainingRun.Event) throws -> Void,
@@ -120,7 +119,7 @@ package struct ClusterTrainingRun {
   private struct Prepared {
     let preparation: RunPreparation
     var checkpoint: TrainingCheckpoint?
-    /// The number format that a resumed run was begun in.
+    /// The number format with which a resumed run began.
     var begun: ElementType?
     var plan = Data()
   }
@@ -138,8 +137,8 @@ package struct ClusterTrainingRun {
       preparation: preparation, checkpoint: checkpoint, begun: begun, plan: try plan.json())
   }
 
-  /// The number format of all ranks. A resumed run keeps the one it was begun in; a new one needs ranks
-  /// that choose the same.
+  /// The number format of all ranks. A resumed run keeps the one it began with; in a new run, all ranks must
+  /// choose the same.
   private func agreedType(_ prepared: Prepared) throws -> ElementType {
     let begun = try transport.broadcast(
       Array((prepared.begun?.rawValue ?? "").utf8), seconds: options.deadline)
@@ -153,7 +152,7 @@ package struct ClusterTrainingRun {
 
   private var host: String { ProcessInfo.processInfo.hostName }
 
-  /// Lets all ranks go on only where each can, and with the same things.
+  /// Continues only if every rank can, and all have the same facts.
   private func agree(_ prepare: () throws -> Prepared) throws -> Prepared {
     let prepared: Prepared
     do {
@@ -167,7 +166,7 @@ package struct ClusterTrainingRun {
     return prepared
   }
 
-  /// What all ranks must have in common.
+  /// The facts that all ranks must have in common.
   private func facts(_ preparation: RunPreparation) -> [JobAgreement.Fact] {
     let copy = "copy the same file to every host"
     return [
@@ -184,7 +183,7 @@ package struct ClusterTrainingRun {
 }
 
 extension Workflow {
-  /// Why this workflow cannot train over several devices; `nil` where it can.
+  /// The reason why this workflow cannot train over several devices; `nil` if it can.
   package func needsOneProcess(_ episodes: [Episode]) -> Refusal? {
     if case .adaptive = training.frozenRatio {
       return Refusal(
@@ -204,15 +203,14 @@ extension Workflow {
   }
 }
 
-/// What one rank did.
+/// The figures of one rank.
 package struct RankFigures: Sendable {
-  /// The rank.
   package var rank: Int
-  /// By window of steps, in order.
+  /// In order, one for each window of steps.
   package var windows: [WindowFigures]
 }
 
 extension RunFolder {
-  /// The plan that the run was last trained by, where it is trained over several devices.
+  /// The plan of the run's last training, if it trained over several devices.
   var plan: URL { url.appendingPathComponent("plan.json") }
 }

@@ -7,12 +7,13 @@ import SafeFiles
 import TaskGraph
 import Workflows
 
-/// Estimates a training in one process by its first steps: it loads the model, trains each phase of the first round
-/// for a few optimiser steps on an adapter that is thrown away, and scales their times to the run's own samples.
+/// Estimates a training in one process from its first steps. It loads the model, trains each phase of the
+/// first round for a few optimiser steps on an adapter that is then discarded, and scales the times to the
+/// run's own samples.
 ///
-/// The steps are those of the trainer itself, with its checkpoints, so that this process comes to hold what the
-/// training would: its peak is the estimate of memory. Later rounds have the same phases and are only counted.
-/// Phases count with their planned steps: validation may end them earlier, or give them more.
+/// The steps are the trainer's own, including checkpoints, so that this process reaches the same memory use
+/// as the training: its peak is the memory estimate. Later rounds have the same phases and are only counted.
+/// Phases count with their planned steps, although validation may end them earlier or extend them.
 package struct DryRun {
   private let workflow: Workflow
   private let out: String?
@@ -20,22 +21,22 @@ package struct DryRun {
   private let steps: Int
 
   /// - Parameters:
-  ///   - out: the run folder of the training, which is checked and not written; `nil` for none.
+  ///   - out: the run folder of the training, which is checked but not written; `nil` for none.
   ///   - models: the folder of fetched models.
-  ///   - steps: optimiser steps of each phase that are timed, after one that is not.
+  ///   - steps: the number of optimiser steps timed in each phase, after one that is not.
   package init(_ workflow: Workflow, out: String?, models: String, steps: Int = 3) {
     precondition(steps > 0, "DryRun: no steps")
     (self.workflow, self.out, self.models, self.steps) = (workflow, out, models, steps)
   }
 
-  /// Checks what a training checks before its first step, and measures.
+  /// Does the checks that precede a training's first step, then measures.
   ///
   /// - Parameters:
-  ///   - scratch: a folder for checkpoints as the training writes them; made where it is not there, and to be removed
-  ///     afterwards.
-  ///   - onPhase: called when a phase's first steps begin, with the number of phases that are measured.
-  /// - Returns: `nil` where `shouldStop` said so after a step.
-  /// - Throws: an error that names what is wrong and the remedy, as the training would.
+  ///   - scratch: a folder for checkpoints like the training's. It is created if missing; the caller removes
+  ///     it.
+  ///   - onPhase: called when the first steps of a phase begin, with the number of phases measured.
+  /// - Returns: `nil` if `shouldStop` returned `true` after a step.
+  /// - Throws: the same errors as the training, each with the problem and the fix.
   package func run(
     scratch: URL, shouldStop: () -> Bool = { false }, onPhase: (Phase, Int) throws -> Void = { _, _ in }
   ) throws -> TrainingEstimate? {
@@ -84,7 +85,8 @@ package struct DryRun {
         } else {
           times[index].end = lap()
         }
-      // A warning at a phase's end comes after the validation of the prerequisites, which is a part of that end.
+      // A warning at the end of a phase follows the validation of the prerequisites, which belongs to that
+      // end.
       case .warning, .checkpointDue: return
       case .phaseFinished, .decided: break
       }
@@ -113,8 +115,8 @@ package struct DryRun {
       endSeconds: endSeconds, peakBytes: try ProcessMemory.peak())
   }
 
-  /// The training's options, but for the first steps of each phase alone. Where a phase of the training has
-  /// checkpoints before its end, one is written between the steps that are timed; the rate is that of the first step.
+  /// The training's options, limited to the first steps of each phase, at the rate of the first step. If a
+  /// phase of the training has checkpoints before its end, one is written between the timed steps.
   private func options(_ schedule: PhaseSchedule, samples: Int) throws -> TrainingOptions {
     var options = workflow.trainingOptions
     let (real, every) = (options, options.checkpointEvery)
@@ -126,7 +128,7 @@ package struct DryRun {
     }
     options.checkpointEvery = min(every, steps + 1)
     options.learningRate = LearningRateSchedule(peak: rate)
-    // Once, at the end of the first steps; a phase that has not learnt by then gets no more of them.
+    // Validate once, at the end of the first steps; a phase that has not learnt by then is not extended.
     if options.validation != nil {
       options.validation = TrainingOptions.Validation(
         every: 1_000_000_000, budget: TrainingOptions.Budget(steps: 1))
@@ -136,7 +138,7 @@ package struct DryRun {
 }
 
 extension PhaseSchedule {
-  /// The same with one round.
+  /// The schedule with one round.
   fileprivate var firstRound: PhaseSchedule {
     get throws(TaskGraphError) {
       try PhaseSchedule(
@@ -147,7 +149,7 @@ extension PhaseSchedule {
 }
 
 extension WorkflowExamples {
-  /// What a phase of the training has to do, sample by sample in its order.
+  /// The work of a phase of the training, from its samples in order.
   func work(_ phase: Phase, _ options: TrainingOptions) throws -> PhaseWork {
     let lengths = try examples(phase.task).map { $0.prompt.count + $0.completion.count - 1 }
     var work = PhaseWork()
@@ -175,12 +177,12 @@ extension WorkflowExamples {
   }
 }
 
-/// Counts the samples whose parents' answers have to be predicted in a phase.
+/// Counts the samples that need predicted parents' answers in a phase.
 struct PredictionCounter {
   private let examples: WorkflowExamples
   private let phase: Int
   private let hasParents: Bool
-  /// Whether predictions are made again for every batch.
+  /// Whether predictions are repeated for every batch.
   private let parentsChange: Bool
   private var known: Set<Int> = []
 
@@ -191,7 +193,7 @@ struct PredictionCounter {
     parentsChange = phase.prerequisites.contains { !$0.trainable.isEmpty }
   }
 
-  /// Those of a batch.
+  /// The number of such samples in a batch.
   mutating func count(_ samples: [Int], epoch: Int) -> Int {
     guard hasParents, examples.usesPredictions else { return 0 }
     let predicted = samples.filter { examples.predicts($0, phase: phase, epoch: epoch) }
@@ -200,11 +202,11 @@ struct PredictionCounter {
   }
 }
 
-/// Remembers how long predictions took.
+/// Measures the time of predictions.
 private final class TimedAnswerer: TaskAnswerer {
   private let answerer: ExampleAnswerer
   private var seconds = 0.0
-  /// The most samples that one task was asked about.
+  /// By task, the largest number of samples that it was asked about.
   private var asked: [String: Int] = [:]
 
   init(_ answerer: ExampleAnswerer) { self.answerer = answerer }
@@ -219,7 +221,8 @@ private final class TimedAnswerer: TaskAnswerer {
       task, samples: samples, parentAnswers: parentAnswers, adapter: adapter, columns: columns)
   }
 
-  /// The samples whose parents' answers were predicted since the last call, and the seconds that took.
+  /// The number of samples with parents' answers predicted since the last call, and the time that took in
+  /// seconds.
   func take() -> (samples: Int, seconds: Double) {
     defer { (seconds, asked) = (0, [:]) }
     return (asked.values.max() ?? 0, seconds)

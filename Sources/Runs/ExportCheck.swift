@@ -6,51 +6,57 @@ import SafeFiles
 import Tensor
 import Workflows
 
-/// An exported adapter that was read back from its files, beside the run it came from: the logits of both at the
-/// positions from which a task's reply is predicted.
+/// Compares an exported adapter, read back from its files, with the run it came from: the logits of both at
+/// the positions that predict a task's reply.
 package struct ExportCheck: Sendable, Equatable {
-  /// The largest absolute difference of two logits that is accepted.
+  /// The largest accepted absolute difference of two logits.
   ///
-  /// It is 0. The files hold the run's float32 values; `alpha / r` gives back the run's scale, since `alpha` was
-  /// made as that scale times `r`, and both are exact in the numbers of `adapter_config.json`; and both sides
-  /// multiply and add these values on one device, in float32, in the same order. Every bit must then agree.
-  package static let tolerance: Float = 0
+  /// It is 0 if the reader's scale equals the run's. Every bit must then agree: the files have the run's
+  /// float32 values, `alpha / r` gives back the run's scale because `alpha` was computed as that scale times
+  /// `r`, and both sides multiply and add the same values on one device, in float32, in the same order. A
+  /// GGUF file stores `alpha` in float32, which may round the scale; the logits may then differ by rounding
+  /// errors.
+  package static func tolerance(scale: Float, exported: Float) -> Float {
+    scale == exported ? 0 : abs(scale - exported) <= 2 * scale.ulp ? 1e-3 : 0
+  }
 
-  /// What was computed, such as "4 test episodes".
+  /// The tolerance that was applied.
+  package let tolerance: Float
+
+  /// The source of the prompts, such as "4 test episodes".
   package let source: String
-  /// Positions at which logits were compared.
+  /// The number of positions at which logits were compared.
   package let positions: Int
   /// The largest absolute difference of two logits.
   package let largestDifference: Float
-  /// Positions at which both sides have the same most probable token.
+  /// The number of positions at which both sides have the same most probable token.
   package let agreeing: Int
 
   /// One sentence for people.
   package var text: String {
-    "Verified with \(source), in float32: the largest logit difference is \(largestDifference) (tolerance "
-      + "\(Self.tolerance): the same values, multiplied and added in the same order); the most probable "
-      + "token is the same at \(agreeing) of \(positions) positions"
+    let reason =
+      tolerance == 0
+      ? "0.0: the same values, multiplied and added in the same order" : "\(tolerance): alpha is rounded"
+    return "Verified with \(source), in float32: the largest logit difference is \(largestDifference) "
+      + "(tolerance \(reason)); the most probable token is the same at \(agreeing) of \(positions) positions"
   }
 }
 
-/// An exported adapter that must not be used.
+/// An exported adapter must not be used.
 package struct ExportCheckError: Error, Sendable, Equatable, CustomStringConvertible {
-  /// Why.
   package enum Reason: Sendable, Equatable {
-    /// The files cannot be read back as an adapter of this model; the text says what is wrong with them.
+    /// The files cannot be read back as an adapter of this model; the text is the cause.
     case unreadable(String)
-    /// The adapter from the files is not the run's.
+    /// The adapter in the files is not the run's.
     case differs(String)
-    /// The run's own adapter gives logits that are not finite numbers.
+    /// The run's own adapter gives logits that are not finite.
     case runNotFinite
   }
 
-  /// The exported folder.
   package let folder: String
-  /// Why it must not be used.
   package let reason: Reason
 
-  /// What is wrong, where, and what to do.
+  /// What is wrong, where, and how to fix it.
   package var description: String {
     switch reason {
     case .unreadable(let problem):
@@ -67,22 +73,22 @@ package struct ExportCheckError: Error, Sendable, Equatable, CustomStringConvert
 
 /// Token sequences of a task at which two adapters are compared.
 package struct CheckPrompts: Sendable, Equatable {
-  /// A sequence, and its positions from which a token of the reply is predicted.
+  /// A sequence, with its positions that predict a token of the reply.
   struct Prompt: Sendable, Equatable {
     let tokens: [Int32]
     let positions: [Int]
   }
 
-  /// Where they come from, such as "4 test episodes".
+  /// The source of the sequences, such as "4 test episodes".
   package let source: String
   let prompts: [Prompt]
 }
 
 extension TrainedWorkflow {
-  /// The prompts of a task and their recorded replies, from the first episodes of the run's test data, or of its
-  /// validation data where there are no test data; the bare form of the task's prompt where there is neither.
+  /// The prompts of a task with their gold replies, from the first episodes of the run's test data. If there
+  /// is no test data, the validation data is used; if there is neither, the task's prompt without an episode.
   ///
-  /// - Throws: an error that names what is wrong with the data, or that there is no such task.
+  /// - Throws: an error if the data is invalid or there is no such task.
   package func checkPrompts(task: String, count: Int = 4) throws -> CheckPrompts {
     _ = try modules(task: task)
     let splits: [DatasetFolder.Split] = [.test, .valid]
@@ -96,7 +102,7 @@ extension TrainedWorkflow {
     let prompts = try episodes(split).prefix(count).map { episode in
       let example = try loaded.prompts.example(
         task: task, episode: episode, parentAnswers: episode.goldAnswers(of: parents))
-      // The last token of the reply is only predicted.
+      // The last token of the reply is only predicted, never an input.
       let tokens = example.prompt + example.completion.dropLast()
       return CheckPrompts.Prompt(tokens: tokens, positions: Array(example.prompt.count - 1..<tokens.count))
     }
@@ -104,11 +110,16 @@ extension TrainedWorkflow {
     return CheckPrompts(source: "\(prompts.count) \(split.rawValue) \(noun)", prompts: prompts)
   }
 
-  /// Reads an exported PEFT folder and compares it with the columns that a task of this run sees: every value, and
-  /// the logits at the positions of `prompts`.
+  private static func isFolder(_ url: URL) -> Bool {
+    var isFolder: ObjCBool = false
+    return FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder) && isFolder.boolValue
+  }
+
+  /// Reads an exported PEFT folder or GGUF file and compares it with the columns that a task of this run
+  /// sees: every value, and the logits at the positions of `prompts`.
   ///
   /// - Precondition: the run was loaded in float32.
-  /// - Throws: ``ExportCheckError`` where the folder must not be used, and what the model's file throws.
+  /// - Throws: ``ExportCheckError`` if the folder must not be used, and the errors of the model's file.
   package func check(export folder: URL, named name: String, task: String, _ prompts: CheckPrompts) throws
     -> ExportCheck
   {
@@ -117,8 +128,12 @@ extension TrainedWorkflow {
     func failure(_ reason: ExportCheckError.Reason) -> ExportCheckError {
       ExportCheckError(folder: name, reason: reason)
     }
-    let exported: PEFTFolder
-    do { exported = try PEFTFolder(folder) } catch let error as FileError {
+    let exported: any ExportedAdapter
+    do {
+      exported =
+        folder.hasDirectoryPath || Self.isFolder(folder)
+        ? try PEFTFolder(folder) : try GGUFAdapterFile(folder, configuration: stage.configuration)
+    } catch let error as FileError {
       throw failure(.unreadable(error.naming(name, for: folder.path).description))
     }
     let own = try modules(task: task).modules
@@ -136,23 +151,24 @@ extension TrainedWorkflow {
         try stage.logits(prompt.tokens, after: prompt.positions, adapter: other))
     }
     guard comparison.isFirstFinite else { throw failure(.runNotFinite) }
-    guard comparison.isSecondFinite, comparison.largestDifference <= ExportCheck.tolerance, problem == nil
+    let tolerance = ExportCheck.tolerance(scale: file.adapter.scale, exported: Float(exported.scale))
+    guard comparison.isSecondFinite, comparison.largestDifference <= tolerance, problem == nil
     else {
       let logits =
         comparison.isSecondFinite
         ? "the largest logit difference is \(comparison.largestDifference), above the tolerance of "
-          + "\(ExportCheck.tolerance), and the most probable token is the same at \(comparison.agreeing) of "
+          + "\(tolerance), and the most probable token is the same at \(comparison.agreeing) of "
           + "\(comparison.positions) positions" : "its logits are not finite"
       throw failure(.differs([problem, logits].compactMap { $0 }.joined(separator: "; ")))
     }
     return ExportCheck(
-      source: prompts.source, positions: comparison.positions,
+      tolerance: tolerance, source: prompts.source, positions: comparison.positions,
       largestDifference: comparison.largestDifference, agreeing: comparison.agreeing)
   }
 }
 
-extension PEFTFolder {
-  /// The first module that is not as in `own`, and how; `nil` where every value agrees bit for bit.
+extension ExportedAdapter {
+  /// Describes the first module that differs from `own`; `nil` if every value agrees bit for bit.
   fileprivate func firstDifference(from own: [AdapterModule], configuration: LlamaConfiguration) -> String? {
     let found = Dictionary(modules.map { ($0.path, $0) }, uniquingKeysWith: { first, _ in first })
     for module in own {
@@ -167,7 +183,7 @@ extension PEFTFolder {
     if let extra = modules.first(where: { !names.contains($0.path) }) {
       return "it has A and B for \(extra.path), which the run does not adapt"
     }
-    // PEFT makes a fresh pair for a module that is named and not in the file.
+    // PEFT creates a fresh pair for a module that is named but missing in the file.
     let all = TargetModule.all(
       configuration, layers: 0..<configuration.layerCount, targets: Set(LanguageModels.Projection.allCases))
     if let extra = all.first(where: { adapts($0.path) && !names.contains($0.path) }) {
@@ -176,7 +192,7 @@ extension PEFTFolder {
     return nil
   }
 
-  /// The pairs with the scale that PEFT computes; `nil` where a pair does not fit the model.
+  /// The pairs with the reader's scale; `nil` if a pair does not fit the model.
   fileprivate func adapter(_ configuration: LlamaConfiguration) -> LoRAAdapter? {
     let found = Dictionary(modules.map { ($0.path, $0) }, uniquingKeysWith: { first, _ in first })
     let sites = TargetModule.all(
@@ -192,7 +208,7 @@ extension PEFTFolder {
   }
 }
 
-/// Logits of two sides, position by position.
+/// Compares the logits of two sides, position by position.
 private struct LogitsComparison {
   var positions = 0
   var agreeing = 0
@@ -210,7 +226,7 @@ private struct LogitsComparison {
     }
   }
 
-  /// The most probable token, the first of several.
+  /// The most probable token; the first one if there are several.
   private static func best(_ logits: [Float]) -> Int? {
     logits.indices.max { logits[$0] < logits[$1] || (logits[$0] == logits[$1] && $0 > $1) }
   }

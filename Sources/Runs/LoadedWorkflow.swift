@@ -7,17 +7,16 @@ import Workflows
 package struct LoadedWorkflow: Sendable {
   /// The workflow with its model's files.
   package let material: WorkflowMaterial
-  /// The model.
   package let stage: LlamaStage
 
-  /// Loads the model that a workflow names.
+  /// Loads the model of a workflow.
   ///
   /// - Parameters:
   ///   - models: the folder of fetched models.
   ///   - base: the folder that the model's path is relative to.
   ///   - use: whether it will train.
-  ///   - type: a number format that goes before the workflow's.
-  /// - Throws: an error that names the file and what is wrong with it.
+  ///   - type: a number format that overrides the workflow's.
+  /// - Throws: an error with the file and what is wrong with it.
   package init(
     _ workflow: Workflow, models: String, base: String?, use: PackedUse, workers: Int? = nil,
     type: ElementType? = nil
@@ -28,8 +27,8 @@ package struct LoadedWorkflow: Sendable {
 
   /// Loads the model of some material.
   ///
-  /// - Parameter type: a number format that goes before the workflow's.
-  /// - Throws: an error that names the tensor that is missing or damaged.
+  /// - Parameter type: a number format that overrides the workflow's.
+  /// - Throws: an error with the missing or damaged tensor.
   package init(
     _ material: WorkflowMaterial, use: PackedUse, workers: Int? = nil, type: ElementType? = nil
   ) throws {
@@ -37,14 +36,12 @@ package struct LoadedWorkflow: Sendable {
     stage = try material.stage(on: material.device(workers: workers, type: type), use: use)
   }
 
-  /// The workflow.
   package var workflow: Workflow { material.workflow }
-  /// How tasks become tokens.
+  /// Renders tasks to tokens.
   package var prompts: PromptRenderer { material.prompts }
-  /// Where the model's files are.
+  /// The path of the model's files.
   package var modelPath: String { material.modelPath }
-  /// Identifies the model.
   package var modelIdentity: String { material.modelIdentity }
-  /// The adapted layers.
+  /// The target modules.
   package var sites: [TargetModule] { material.sites }
 }

@@ -4,15 +4,16 @@ import Foundation
 import InputErrors
 import SafeFiles
 
-/// `metrics.jsonl`: one line an optimiser step, on the disk before every checkpoint that counts it.
+/// `metrics.jsonl`: one line for each optimiser step, written to disk before any checkpoint that includes the
+/// step.
 final class MetricsFile {
   private let url: URL
   private let handle: FileHandle
   private let encoder = JSONEncoder()
 
-  /// Opens the file, dropping what came after step `steps`: those steps will be taken again.
+  /// Opens the file and drops lines after step `steps`: those steps will be repeated.
   ///
-  /// - Throws: `Refusal` naming the line that is of no step.
+  /// - Throws: `Refusal` with the line that is not a step.
   init(_ url: URL, keeping steps: Int) throws {
     self.url = url
     encoder.outputFormatting = [.sortedKeys]
@@ -27,7 +28,7 @@ final class MetricsFile {
 
   private struct Line: Decodable { var totalStep: Int }
 
-  /// The lines of the first `steps` steps. The last line may be cut off, by a full disk or a loss of power.
+  /// The lines of the first `steps` steps. The last line may be truncated, by a full disk or a loss of power.
   private static func lines(_ url: URL, upTo steps: Int) throws -> Data {
     var lines = try RunFolder.contents(url).split(separator: 10, omittingEmptySubsequences: false)
     lines.removeLast()
@@ -45,7 +46,7 @@ final class MetricsFile {
   deinit { try? handle.close() }
 
   func append(_ record: StepRecord) throws {
-    // JSON has no infinities: a step that diverged is told by the error that follows.
+    // JSON has no infinities. A step that diverged is reported by the error that follows.
     guard record.loss.isFinite, record.gradientNorm.isFinite else { return }
     var record = record
     if record.validation?.score.loss.isFinite == false { record.validation = nil }

@@ -2,11 +2,11 @@ import Checkpoint
 import Foundation
 import SafeFiles
 
-/// Tells models apart quickly: the configuration, all norm weights and some rows of the other weights.
+/// Identifies a model quickly, by its configuration, all norm weights and some rows of the other weights.
 package enum ModelIdentity {
   /// The SHA-256 of those, in lower-case hexadecimal.
   ///
-  /// - Throws: what the source throws for a missing or damaged tensor.
+  /// - Throws: the source's error for a missing or damaged tensor.
   package static func of(_ weights: any WeightSource) throws -> String {
     let configuration = weights.configuration
     let encoder = JSONEncoder()

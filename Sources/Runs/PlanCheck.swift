@@ -2,7 +2,7 @@ import ContextGear
 import InputErrors
 
 extension WorkflowPlan {
-  /// Refuses a plan that was made for something else, that an editor has damaged, or that cannot be run.
+  /// Refuses a plan that was made for another run, was damaged by editing, or cannot be executed.
   func check(_ preparation: RunPreparation, ranks: Int) throws(Refusal) {
     let workflow = preparation.workflow
     func refuse(_ problem: String, _ remedy: String) -> Refusal { Refusal(workflow.file, problem, remedy) }
@@ -51,7 +51,7 @@ extension WorkflowPlan {
 }
 
 extension Plan {
-  /// Whether devices and the samples of a step are shared out among the pipelines, and each can do its part.
+  /// Whether the devices and the samples of a step are split among the pipelines, and each pipeline is valid.
   fileprivate func fits(layers: Int, samples: Int, devices: Int, answers: Bool) -> Bool {
     let used = pipelines.flatMap { $0.trained + $0.forward }.map(\.device)
     return !pipelines.isEmpty && Set(used).count == used.count && used.allSatisfy { 0..<devices ~= $0 }
@@ -63,7 +63,7 @@ extension Plan {
 }
 
 extension Plan.Pipeline {
-  /// Whether each group holds every layer once, and micro-batches share out its samples.
+  /// Whether each group has every layer once, and micro-batches split its samples.
   fileprivate func fits(layers: Int, answers: Bool) -> Bool {
     for group in [trained, forward] where !group.isEmpty {
       guard group.allSatisfy({ $0.first < $0.end }), group.first?.first == 0, group.last?.end == layers,

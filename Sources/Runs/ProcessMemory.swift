@@ -1,12 +1,12 @@
 import Foundation
 import InputErrors
 
-/// What the kernel counts of this process.
+/// The kernel's memory figures for this process.
 enum ProcessMemory {
-  /// The most resident memory so far, in bytes. `getrusage` reports the same, or that of the program that started
-  /// this one where it was greater.
+  /// The peak resident memory, in bytes. `getrusage` may instead report the peak of the program that started
+  /// this one, if that was greater.
   ///
-  /// - Throws: `Refusal` where the kernel does not say.
+  /// - Throws: `Refusal` if the kernel does not report it.
   static func peak() throws -> Int {
     let file = "/proc/self/status"
     let text = try? String(contentsOfFile: file, encoding: .utf8)

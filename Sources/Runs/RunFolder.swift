@@ -5,71 +5,63 @@ import SafeFiles
 import Tensor
 import Workflows
 
-/// What a run folder holds.
+/// The files of a run folder.
 ///
 /// | file | content |
 /// |---|---|
-/// | `run.json` | which workflow, model and data the run belongs to |
+/// | `run.json` | the workflow, model and data that the run belongs to |
 /// | `workflow.yaml` | the workflow with every setting, as it was trained |
-/// | `metrics.jsonl` | one line an optimiser step |
-/// | `warnings.jsonl` | phases that failed in a way that no step shows |
-/// | `decisions.jsonl` | with `frozenRatio: adaptive`, why which columns froze |
-/// | `checkpoint.safetensors` | everything needed to go on |
-/// | `plan.json` | the plan it was last trained by, where several devices trained it |
-/// | `figures.jsonl` | over several devices: per phase and rank, step time, waiting and bytes, planned and measured |
-/// | `adapter.safetensors` | the trained adapter; there when training is done |
-/// | `export/` | what `contexture export` writes where no other place is named |
+/// | `metrics.jsonl` | one line for each optimiser step |
+/// | `warnings.jsonl` | failures of phases that no step shows |
+/// | `decisions.jsonl` | with `frozenRatio: adaptive`, which columns froze and why |
+/// | `checkpoint.safetensors` | everything needed to resume |
+/// | `plan.json` | over several devices: the plan of the last training |
+/// | `figures.jsonl` | over several devices: step time, waiting and bytes per phase and rank, vs. plan |
+/// | `adapter.safetensors` | the trained adapter; exists once training is done |
+/// | `export/` | default output of `contexture export` |
 package struct RunFolder: Sendable {
   /// The folder.
   package let url: URL
 
-  /// A folder that need not exist yet.
+  /// The folder need not exist yet.
   package init(_ path: String) { url = URL(fileURLWithPath: path, isDirectory: true) }
 
-  /// See the type's table.
   package var workflow: URL { url.appendingPathComponent("workflow.yaml") }
-  /// See the type's table.
   package var manifest: URL { url.appendingPathComponent("run.json") }
-  /// See the type's table.
   package var metrics: URL { url.appendingPathComponent("metrics.jsonl") }
-  /// See the type's table.
   package var figures: URL { url.appendingPathComponent("figures.jsonl") }
-  /// See the type's table.
   package var decisions: URL { url.appendingPathComponent("decisions.jsonl") }
-  /// See the type's table.
   package var warnings: URL { url.appendingPathComponent("warnings.jsonl") }
-  /// See the type's table.
   package var checkpoint: URL { url.appendingPathComponent("checkpoint.safetensors") }
-  /// Whether there is something to go on from.
+  /// Whether there is a checkpoint to resume from.
   package var hasCheckpoint: Bool { FileManager.default.fileExists(atPath: checkpoint.path) }
   /// Whether a run has begun here.
   package var hasBegun: Bool { FileManager.default.fileExists(atPath: manifest.path) }
-  /// See the type's table.
   package var adapter: URL { url.appendingPathComponent("adapter.safetensors") }
 
-  /// What a run belongs to.
+  /// The workflow, model and data of a run.
   package struct Manifest: Codable, Sendable, Equatable {
-    /// The format of the folder.
+    /// The format version of the folder.
     package var format = 1
     /// The model as the workflow names it.
     package var model: String
-    /// Where its files were.
+    /// The path of the model's files.
     package var modelPath: String
     /// Identifies the model's configuration and weights.
     package var modelIdentity: String
-    /// Where the data was.
+    /// The path of the data.
     package var dataPath: String
     /// The SHA-256 of the workflow with every setting.
     package var workflowIdentity: String
     /// The SHA-256 of the training data.
     package var dataIdentity: String
-    /// The SHA-256 of the validation data; `nil` where training does not look at it.
+    /// The SHA-256 of the validation data; `nil` if training does not use it.
     package var validationIdentity: String?
     /// float32 or bfloat16.
     package var precision: String
   }
 
-  /// - Throws: `Refusal` where the folder is no run.
+  /// - Throws: `Refusal` if the folder is not a run.
   package func readManifest() throws -> Manifest {
     guard let data = try? Data(contentsOf: manifest) else {
       throw Refusal(
@@ -81,9 +73,10 @@ package struct RunFolder: Sendable {
     return manifest
   }
 
-  /// The number format that the run was begun in: it goes on in the same, whatever this processor does fast.
+  /// The number format with which the run began. It resumes in the same one, whatever is fast on this
+  /// processor.
   ///
-  /// - Throws: `Refusal` where the folder is no run.
+  /// - Throws: `Refusal` if the folder is not a run.
   func computeType() throws -> ElementType? { ElementType(rawValue: try readManifest().precision) }
 
   func write(_ manifest: Manifest) throws {
@@ -92,7 +85,7 @@ package struct RunFolder: Sendable {
     try AtomicFile.write(try encoder.encode(manifest), to: self.manifest)
   }
 
-  /// Whether there is anything in the way of a new run.
+  /// Refuses a folder with contents that prevent a new run.
   func refuseContents() throws {
     let contents = (try? FileManager.default.contentsOfDirectory(atPath: url.path)) ?? []
     var isFolder: ObjCBool = false

@@ -9,19 +9,19 @@ import TaskGraph
 import Tensor
 import Workflows
 
-/// What a training checks before its first step, in one process or on every rank of a job.
+/// Checks before the first step of a training, in one process or on every rank of a job.
 struct RunPreparation {
   let material: WorkflowMaterial
   let data: DatasetFolder
   let examples: WorkflowExamples
   let workflowIdentity: String
   let dataIdentity: String
-  /// Of the validation episodes' file.
+  /// The SHA-256 of the validation episodes' file.
   let validationIdentity: String?
 
-  /// Reads data and model; writes nothing. The examples are still to be checked.
+  /// Reads data and model; writes nothing. The examples are not checked yet.
   ///
-  /// - Throws: an error that names what is wrong and the remedy.
+  /// - Throws: an error with the problem and the fix.
   init(_ workflow: Workflow, models: String) throws {
     workflowIdentity = FileChecksum.sha256(of: Data(workflow.canonicalYAML().utf8))
     data = DatasetFolder(path: workflow.dataFolder)
@@ -53,7 +53,7 @@ struct RunPreparation {
 
   var workflow: Workflow { material.workflow }
 
-  /// The planned optimiser steps of the phases after one.
+  /// The planned optimiser steps of all phases after `phase`.
   func steps(after phase: Phase) -> Int {
     let options = workflow.trainingOptions
     return workflow.phaseSchedule.dropFirst(phase.index + 1).reduce(0) {
@@ -61,7 +61,7 @@ struct RunPreparation {
     }
   }
 
-  /// Where checkpoints go and what they belong to.
+  /// Where checkpoints are written and which run they belong to.
   func destination(_ folder: RunFolder) -> CheckpointDestination {
     CheckpointDestination(
       url: folder.checkpoint, workflow: workflowIdentity, model: material.modelIdentity)
@@ -69,10 +69,10 @@ struct RunPreparation {
 }
 
 extension RunFolder {
-  /// Whether a run may start here, or go on.
+  /// Checks that a run may start or resume here.
   ///
-  /// - Returns: the checkpoint to go on from; `nil` to start.
-  /// - Throws: an error that names what is in the way and the remedy.
+  /// - Returns: the checkpoint to resume from; `nil` to start.
+  /// - Throws: an error with the obstacle and the fix.
   func admit(_ preparation: RunPreparation, resume: Bool) throws -> TrainingCheckpoint? {
     guard resume else {
       try refuseContents()
@@ -119,7 +119,7 @@ extension RunFolder {
     return found
   }
 
-  /// The first setting that `other` has otherwise, in words.
+  /// Describes the first setting that differs from `other`.
   private func difference(from other: Workflow) -> String {
     guard let text = try? String(contentsOf: workflow, encoding: .utf8) else { return "" }
     let lines = zip(text.split(separator: "\n"), other.canonicalYAML().split(separator: "\n"))
@@ -128,9 +128,9 @@ extension RunFolder {
     return " (first difference: '\(words(there))' in the run, '\(words(here))' now)"
   }
 
-  /// The bytes of a file of the run that need not be there.
+  /// The bytes of an optional file of the run.
   ///
-  /// - Throws: `Refusal` where it is there and cannot be read.
+  /// - Throws: `Refusal` if it exists but cannot be read.
   static func contents(_ url: URL) throws -> Data {
     guard FileManager.default.fileExists(atPath: url.path) else { return Data() }
     do { return try Data(contentsOf: url) } catch {
@@ -138,7 +138,7 @@ extension RunFolder {
     }
   }
 
-  /// Removes what a run that was killed while it wrote a file has left.
+  /// Removes the partial files of a run that was killed while writing.
   private func removeLeftovers() {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: url.path)) ?? []
     for name in names where name.hasPrefix(".") && name.hasSuffix(".tmp") {
@@ -146,7 +146,7 @@ extension RunFolder {
     }
   }
 
-  /// Makes a new run's folder, whole or not at all.
+  /// Creates a new run's folder atomically.
   func create(_ preparation: RunPreparation, precision: String) throws {
     let manifest = RunFolder.Manifest(
       model: preparation.workflow.model, modelPath: preparation.material.modelPath.fromRoot,
@@ -171,20 +171,20 @@ extension RunFolder {
 }
 
 extension String {
-  /// The same path whatever the current folder is.
+  /// The absolute path, independent of the current folder.
   fileprivate var fromRoot: String { URL(fileURLWithPath: self).standardizedFileURL.path }
 }
 
 extension Workflow {
-  /// Whether training looks at validation episodes.
+  /// Whether training uses validation episodes.
   var needsValidation: Bool { freezesFromGradients || training.validateEvery != nil }
 
-  /// Whether columns freeze from gradients on validation episodes.
+  /// Whether columns freeze based on gradients on validation episodes.
   fileprivate var freezesFromGradients: Bool {
     if case .adaptive = training.frozenRatio { true } else { false }
   }
 
-  /// The settings as the trainer takes them.
+  /// The settings as options of the trainer.
   var trainingOptions: TrainingOptions {
     var options = training.options
     for task in tasks {

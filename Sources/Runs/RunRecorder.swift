@@ -3,18 +3,18 @@ import Foundation
 import LanguageModels
 import Workflows
 
-/// Writes what a training reports into its run folder.
+/// Writes the events of a training into its run folder.
 final class RunRecorder {
   private let folder: RunFolder
   private let preparation: RunPreparation
   private let metrics: MetricsFile
-  /// Optimiser steps planned for the phases after the one in training.
+  /// Optimiser steps planned for the phases after the current one.
   private var laterSteps = 0
 
-  /// Makes a new run's folder, or drops what a resumed run had recorded after its checkpoint.
+  /// Creates a new run's folder, or drops the records of a resumed run after its checkpoint.
   ///
   /// - Parameter precision: float32 or bfloat16.
-  /// - Throws: an error that names the file and what is wrong with it.
+  /// - Throws: an error with the file and what is wrong with it.
   init(
     _ folder: RunFolder, _ preparation: RunPreparation, precision: String, resume: Bool,
     checkpoint: TrainingCheckpoint?
@@ -40,7 +40,7 @@ final class RunRecorder {
     return .training(event, laterSteps: laterSteps)
   }
 
-  /// Writes the adapter of a training that is done.
+  /// Writes the adapter of a completed training.
   func finish(_ adapter: LoRAAdapter) throws -> TrainingRun.Event {
     let schedule = preparation.workflow.phaseSchedule
     try AdapterFile(adapter: adapter, schedule: schedule).write(to: folder.adapter)

@@ -11,13 +11,13 @@ import SafeFiles
 import Tensor
 import Workflows
 
-/// A trained workflow, ready to be measured and to answer.
+/// A trained workflow, ready for evaluation and for answering.
 package struct TrainedWorkflow: Sendable {
   /// The workflow with its model.
   package let loaded: LoadedWorkflow
   /// The trained columns, or those of the last checkpoint.
   package let file: AdapterFile
-  /// Whether training was done.
+  /// Whether training is done.
   package let isComplete: Bool
   private let folder: RunFolder
   private let manifest: RunFolder.Manifest
@@ -25,13 +25,13 @@ package struct TrainedWorkflow: Sendable {
 
   /// Loads a run.
   ///
-  /// - Parameter type: a number format that goes before the workflow's.
-  /// - Throws: an error that names what is missing and the remedy.
+  /// - Parameter type: a number format that overrides the workflow's.
+  /// - Throws: an error with the missing part and the fix.
   package init(run path: String, models: String, type: ElementType? = nil) throws {
     folder = RunFolder(path)
     manifest = try folder.readManifest()
     let workflow = try Workflow(contentsOf: folder.workflow.path)
-    // The file's own bytes: a run of an older version has fewer settings in it.
+    // Hash the file's own bytes: a run of an older version has fewer settings in it.
     guard try FileChecksum.sha256(of: folder.workflow) == manifest.workflowIdentity else {
       throw Refusal(
         folder.workflow.path, "is not the workflow this run was trained with", "restore it, or train again")
@@ -62,7 +62,7 @@ package struct TrainedWorkflow: Sendable {
     }
   }
 
-  /// The columns a task sees, laid out once.
+  /// The columns a task sees, copied to the device once.
   package func view(_ task: String) -> DeviceAdapter? {
     guard let block = file.blocks.first(where: { $0.task == task }) else { return nil }
     return views.view(task) {
@@ -72,42 +72,42 @@ package struct TrainedWorkflow: Sendable {
     }
   }
 
-  /// An episode that is only asked: its inputs, and the questions that the workflow file leaves open.
+  /// Makes an episode to be answered, from its inputs and the questions that the workflow file leaves open.
   ///
-  /// - Throws: `Refusal` for an input or a question that is missing, and options that cannot be asked about.
+  /// - Throws: `Refusal` for a missing input or question, or invalid options.
   package func episode(
     id: String, inputs: [String: String], questions: [String: EpisodeSchema.Question] = [:]
   ) throws(Refusal) -> Episode {
     try loaded.workflow.episode(id: id, inputs: inputs, questions: questions)
   }
 
-  /// Measures and answers with the trained columns, or as the base model without them.
+  /// Evaluates and answers with the trained columns, or as the base model without them.
   package func evaluator(base: Bool = false) -> WorkflowEvaluator {
     WorkflowEvaluator(
       workflow: loaded.workflow, predictor: AnswerPredictor(loaded.stage, prompts: loaded.prompts),
       view: { task in base ? nil : view(task) })
   }
 
-  /// The data the run was trained with, or another folder.
+  /// The data that the run was trained with, or another folder.
   package func data(_ path: String? = nil) -> DatasetFolder { DatasetFolder(path: path ?? manifest.dataPath) }
 
   /// Reads a split.
   ///
-  /// - Throws: `EpisodeFileError` naming file, line and remedy.
+  /// - Throws: `EpisodeFileError` with the file, the line and the fix.
   package func episodes(_ split: DatasetFolder.Split, data path: String? = nil) throws -> [Episode] {
     try data(path).read(split, schema: loaded.workflow.episodeSchema)
   }
 
-  /// Reads one file of episodes, which need not record answers.
+  /// Reads one file of episodes, which may lack gold answers.
   ///
-  /// - Throws: `EpisodeFileError` naming file, line and remedy.
+  /// - Throws: `EpisodeFileError` with the file, the line and the fix.
   package func episodes(file path: String) throws -> [Episode] {
     try EpisodeFile.read(path, schema: loaded.workflow.episodeSchema.withoutAnswers)
   }
 
-  /// The columns a task sees, as modules of an adapter that knows no tasks.
+  /// The columns a task sees, as modules of an ordinary adapter without tasks.
   ///
-  /// - Throws: `Refusal` where there is no such task.
+  /// - Throws: `Refusal` if there is no such task.
   package func modules(task: String) throws -> (modules: [AdapterModule], rank: Int) {
     guard let block = file.blocks.first(where: { $0.task == task }) else {
       let known = file.blocks.map(\.task).joined(separator: ", ")
@@ -124,7 +124,7 @@ package struct TrainedWorkflow: Sendable {
   }
 }
 
-/// The columns of the tasks that have been answered so far.
+/// Caches the columns of the tasks answered so far.
 private final class ViewCache: Sendable {
   private let views = Locked<[String: DeviceAdapter]>([:])
 

@@ -1,4 +1,4 @@
-/// What a training takes on this machine, before it starts: memory, time, and the work of each phase.
+/// The estimated cost of a training on this machine: memory, time, and the work of each phase.
 package struct TrainingEstimate: Sendable, Equatable, Codable {
   /// One phase of the schedule.
   package struct Phase: Sendable, Equatable, Codable {
@@ -10,24 +10,23 @@ package struct TrainingEstimate: Sendable, Equatable, Codable {
     package var task: String
     /// Columns that train.
     package var trainable: Int
-    /// Columns that are computed and stay as they are.
+    /// Columns that are computed but do not change.
     package var frozen: Int
     /// Columns of other tasks, which are not computed.
     package var masked: Int
     /// Planned optimiser steps.
     package var steps: Int
-    /// The most steps it takes if it is still learning at their end.
+    /// The maximum steps, if the phase is still learning at the end of the planned ones.
     package var stepLimit: Int
-    /// Tokens of all steps' samples, with recorded parents' answers.
+    /// Tokens of all steps' samples, with the parents' gold answers.
     package var tokens: Int
     /// Bytes of activations, gradients, moments and the compact adapter.
     package var stepBytes: Int
-    /// Seconds of a step: the mean over the phase, with the time to predict parents' answers.
+    /// Seconds per step: the mean over the phase, including predictions of parents' answers.
     package var stepSeconds: Double
-    /// Seconds of the phase, with its beginning and its checkpoints.
+    /// Seconds of the phase, including its setup and checkpoints.
     package var seconds: Double
 
-    /// Takes the figures.
     package init(
       phase: Int, round: Int, task: String, trainable: Int, frozen: Int, masked: Int, steps: Int,
       stepLimit: Int,
@@ -43,26 +42,26 @@ package struct TrainingEstimate: Sendable, Equatable, Codable {
 
   /// The model's files.
   package var model: String
-  /// What weights and activations are stored in: float32 or bfloat16.
+  /// The number format of weights and activations: float32 or bfloat16.
   package var precision: String
-  /// Bytes of the weights as laid out.
+  /// Bytes of the packed weights.
   package var weightBytes: Int
-  /// Threads that work at once.
+  /// The number of threads.
   package var workers: Int
-  /// Training episodes.
+  /// The number of training episodes.
   package var episodes: Int
-  /// Optimiser steps of each phase that were timed, after one that was not; fewer where a phase has no more.
+  /// Optimiser steps timed in each phase, after one that is not; fewer if a phase has fewer.
   package var measuredSteps: Int
   /// Every phase, in order.
   package var phases: [Phase]
   /// Seconds until the first phase begins.
   package var loadSeconds: Double
-  /// Seconds after the last phase, in which the adapter is written.
+  /// Seconds after the last phase, for writing the adapter.
   package var endSeconds: Double
-  /// The most memory that the process held, in bytes: what the kernel counts as resident.
+  /// The peak resident memory of the process, in bytes, as counted by the kernel.
   package var peakBytes: Int
 
-  /// Seconds of all phases and of what follows them.
+  /// Seconds of all phases and of writing the adapter.
   package var trainingSeconds: Double { phases.reduce(endSeconds) { $0 + $1.seconds } }
   /// Optimiser steps of all phases.
   package var steps: Int { phases.reduce(0) { $0 + $1.steps } }
@@ -70,34 +69,34 @@ package struct TrainingEstimate: Sendable, Equatable, Codable {
   package var tokens: Int { phases.reduce(0) { $0 + $1.tokens } }
 }
 
-/// The work that a phase of the real run has.
+/// The amount of work of a phase in the actual run.
 package struct PhaseWork: Sendable, Equatable {
   /// Optimiser steps.
   package var steps = 0
-  /// Tokens of their samples, with recorded parents' answers.
+  /// Tokens of the steps' samples, with the parents' gold answers.
   package var tokens = 0
-  /// Samples whose parents' answers are predicted: each counts once where the parents do not change.
+  /// Samples that need predicted parents' answers. If the parents do not change, each sample counts once.
   package var predictions = 0
-  /// Checkpoints before the phase ends.
+  /// Checkpoints before the end of the phase.
   package var checkpoints = 0
   /// Validations.
   package var validations = 0
-  /// Decisions of adaptive freezing, the first of them in the first step.
+  /// Decisions of adaptive freezing; the first one is made in the first step.
   package var decisions = 0
 
   package init() {}
 }
 
-/// What the first steps of a phase took.
+/// The measured times of a phase's first steps.
 package struct PhaseTimes: Sendable {
   /// One optimiser step.
   package struct Step: Sendable {
     package var tokens: Int
-    /// Seconds of the step without making its samples.
+    /// Seconds of the step, without making its samples.
     package var seconds: Double
-    /// Seconds of making its samples, predictions included.
+    /// Seconds of making its samples, including predictions.
     package var dataSeconds: Double
-    /// Samples whose parents' answers were predicted for it.
+    /// Samples with parents' answers predicted for this step.
     package var predictions: Int
 
     package init(tokens: Int, seconds: Double, dataSeconds: Double = 0, predictions: Int = 0) {
@@ -106,7 +105,7 @@ package struct PhaseTimes: Sendable {
     }
   }
 
-  /// Seconds before the first step: columns are merged, memory is planned.
+  /// Seconds before the first step, for merging columns and planning memory.
   package var setup = 0.0
   package var steps: [Step] = []
   /// Seconds of each checkpoint within the phase.
@@ -119,13 +118,13 @@ package struct PhaseTimes: Sendable {
 
   package init() {}
 
-  /// The steps that are timed: the first touches memory and code for the first time.
+  /// The steps that count. The first one is excluded because it touches memory and code for the first time.
   private var timed: ArraySlice<Step> { steps.count > 1 ? steps.dropFirst() : steps[...] }
 
-  /// Seconds of the steps of a phase with so much work.
+  /// Seconds of all steps of a phase with this work.
   ///
-  /// The median of seconds a token times the tokens; what the first step took beyond that, once, or with every
-  /// decision of adaptive freezing; and for predictions the mean time of one times their number.
+  /// This is the sum of the median seconds per token times the tokens, the excess of the first step (once, or
+  /// for every decision of adaptive freezing), and the mean time of a prediction times their number.
   package func stepSeconds(_ work: PhaseWork) -> Double {
     guard let first = steps.first else { return 0 }
     let perToken = Self.median(timed.map { $0.seconds / Double(max($0.tokens, 1)) })
@@ -139,13 +138,13 @@ package struct PhaseTimes: Sendable {
       + Self.median(rest.map(\.dataSeconds)) * Double(work.predictions > 0 ? 0 : work.steps)
   }
 
-  /// Seconds of a phase with so much work.
+  /// Seconds of a phase with this work.
   package func seconds(_ work: PhaseWork) -> Double {
     setup + stepSeconds(work) + Self.median(checkpoints) * Double(work.checkpoints)
       + Self.median(validations) * Double(work.validations) + end
   }
 
-  /// The middle value, or the mean of the two; 0 for none.
+  /// The median: the middle value, or the mean of the two; 0 if there are none.
   static func median(_ values: [Double]) -> Double {
     guard !values.isEmpty else { return 0 }
     let sorted = values.sorted()

@@ -6,18 +6,19 @@ import LanguageModels
 import Tensor
 import Workflows
 
-/// A training of a workflow into a run folder: started, stopped, resumed.
+/// Starts, stops and resumes the training of a workflow in a run folder.
 package struct TrainingRun {
-  /// What a run tells while it goes.
+  /// An event that a run reports.
   package enum Event: Sendable {
-    /// The model is in memory, and so many threads will work.
+    /// The model is in memory; `workers` threads will compute.
     case loaded(
       model: String, precision: ElementType, weightBytes: Int, workers: Int, episodes: Int, seconds: Double)
     /// All ranks of a job can start, and have the same model and data.
     case joined(model: String, precision: ElementType, ranks: Int, episodes: Int, seconds: Double)
-    /// A resumed run goes on after so many optimiser steps.
+    /// A run resumes after `totalSteps` optimiser steps.
     case resumed(totalSteps: Int)
-    /// The trainer speaks. `laterSteps` is the number of optimiser steps planned for the phases after this one.
+    /// An event of the trainer. `laterSteps` is the number of optimiser steps planned for the phases after
+    /// this one.
     case training(TrainingEvent, laterSteps: Int)
     /// The adapter was written.
     case finished(URL)
@@ -36,11 +37,11 @@ package struct TrainingRun {
     self.models = models
   }
 
-  /// Trains to the end, or until `shouldStop` says so after a step.
+  /// Trains to the end, or until `shouldStop` returns `true` after a step.
   ///
   /// - Returns: whether training is done; otherwise the run can be resumed.
-  /// - Throws: an error that names what is wrong and the remedy. A new run that cannot start leaves nothing
-  ///   behind; a run that fails later keeps its last checkpoint.
+  /// - Throws: an error with the problem and the fix. A new run that cannot start leaves nothing behind; a
+  ///   run that fails later keeps its last checkpoint.
   package func run(
     resume: Bool, shouldStop: () -> Bool = { false }, onEvent: (Event) throws -> Void
   ) throws -> Bool {

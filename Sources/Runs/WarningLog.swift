@@ -6,20 +6,20 @@ import SafeFiles
 
 /// One line of `warnings.jsonl`.
 package struct LoggedWarning: Sendable, Equatable, Codable {
-  /// The optimiser steps of the run when it was given.
+  /// The run's optimiser steps at the time of the warning.
   package var totalStep: Int
   /// A short name of the kind, such as `not learnt`.
   package var kind: String
-  /// The task whose phase it was.
+  /// The task of the phase.
   package var task: String
   /// What happened and which setting to change.
   package var text: String
 }
 
 extension RunFolder {
-  /// The warnings of the run's training; none where the file is not there.
+  /// The warnings of the run's training; empty if there is no file.
   ///
-  /// - Throws: `Refusal` naming the line that cannot be read.
+  /// - Throws: `Refusal` with the line that cannot be read.
   package func loggedWarnings() throws -> [LoggedWarning] {
     try Self.contents(warnings).split(separator: 10).enumerated().map { index, line in
       guard let warning = try? JSONDecoder().decode(LoggedWarning.self, from: line) else {
@@ -30,14 +30,13 @@ extension RunFolder {
     }
   }
 
-  /// Drops the warnings of steps that will be taken again.
+  /// Drops the warnings of steps that will be repeated.
   func keepWarnings(upTo steps: Int) throws {
     let all = try loggedWarnings()
     let kept = all.filter { $0.totalStep <= steps }
     if kept.count < all.count { try write(kept) }
   }
 
-  /// Appends a warning.
   func log(_ warning: TrainingWarning, totalStep: Int) throws {
     let line = LoggedWarning(
       totalStep: totalStep, kind: warning.name, task: warning.task, text: warning.text)

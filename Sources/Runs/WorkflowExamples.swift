@@ -7,7 +7,7 @@ import Prompting
 import SeededRandom
 import Workflows
 
-/// The episodes that a workflow trains on and is validated on, rendered.
+/// The training and validation episodes of a workflow, rendered.
 final class WorkflowExamples: ChoiceSamples {
   let workflow: Workflow
   let episodes: [Episode]
@@ -24,7 +24,7 @@ final class WorkflowExamples: ChoiceSamples {
     validationEpisodes = validation
   }
 
-  /// Renders every sample of every task, so that what cannot be rendered shows before training starts.
+  /// Renders every sample of every task, to find errors before training starts.
   func check() throws {
     for task in workflow.tasks { _ = try examples(task.name) }
     if workflow.training.validateEvery != nil { try questions.check() }
@@ -61,7 +61,7 @@ final class WorkflowExamples: ChoiceSamples {
     return longest + (usesPredictions ? try slack(task) : 0)
   }
 
-  /// Validation samples that one decision about freezing looks at.
+  /// The number of validation samples per freezing decision.
   private static let freezingEvidence = 16
 
   func validationSequences(_ task: String) throws -> [TokenSequence] {
@@ -101,8 +101,8 @@ final class WorkflowExamples: ChoiceSamples {
     return bound
   }
 
-  /// By how many tokens the model's own answers of the parents may make a prompt longer: a text has no more
-  /// tokens than bytes, and a neighbour may be cut otherwise.
+  /// The largest number of tokens by which the parents' predicted answers can lengthen a prompt: a text has
+  /// no more tokens than bytes, and the tokens next to it may be split differently.
   func slack(_ task: String) throws -> Int {
     workflow.graph.parents(of: task).reduce(0) { sum, parent in
       let items = episodes.compactMap { $0.tasks[parent] }
@@ -114,7 +114,7 @@ final class WorkflowExamples: ChoiceSamples {
 
   var usesPredictions: Bool { workflow.training.parentAnswers != .gold }
 
-  /// Whether a sample reads the model's own answers; for a mixture drawn anew in each epoch.
+  /// Whether a sample uses predicted answers. For a mixture, this is drawn again in each epoch.
   func predicts(_ sample: Int, phase: Int, epoch: Int) -> Bool {
     switch workflow.training.parentAnswers {
     case .gold: return false

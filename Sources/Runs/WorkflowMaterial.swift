@@ -5,24 +5,23 @@ import Prompting
 import Tensor
 import Workflows
 
-/// A workflow with its model's files, before any weights are in memory.
+/// A workflow with its model's files, before any weights are loaded.
 package struct WorkflowMaterial: Sendable {
-  /// The workflow.
   package let workflow: Workflow
-  /// How tasks become tokens.
+  /// Renders tasks to tokens.
   package let prompts: PromptRenderer
-  /// Where the model's files are.
+  /// The path of the model's files.
   package let modelPath: String
   /// Identifies the model.
   package let modelIdentity: String
   private let weights: any WeightSource
 
-  /// Opens the model that a workflow names.
+  /// Opens the model of a workflow.
   ///
   /// - Parameters:
   ///   - models: the folder of fetched models.
   ///   - base: the folder that the model's path is relative to.
-  /// - Throws: an error that names the file and what is wrong with it.
+  /// - Throws: an error with the file and what is wrong with it.
   package init(_ workflow: Workflow, models: String, base: String?) throws {
     self.workflow = workflow
     modelPath = try ModelLocation(workflow.model, models: models, base: base).path
@@ -44,18 +43,18 @@ package struct WorkflowMaterial: Sendable {
   /// The model's sizes.
   package var configuration: LlamaConfiguration { weights.configuration }
 
-  /// A device with the number format that the workflow asks for.
+  /// A device with the workflow's number format.
   ///
   /// - Parameters:
-  ///   - workers: shards worked on at once; `nil` takes the number of processors.
-  ///   - type: a number format that goes before the workflow's.
+  ///   - workers: the number of shards worked on at once; `nil` for the number of processors.
+  ///   - type: a number format that overrides the workflow's.
   package func device(workers: Int? = nil, type: ElementType? = nil) -> CPUDevice {
     CPUDevice(computeType: type ?? workflow.training.precision.computeType, workers: workers)
   }
 
-  /// Loads a range of layers, all where it is `nil`.
+  /// Loads a range of layers; all if it is `nil`.
   ///
-  /// - Throws: an error that names the tensor that is missing or damaged.
+  /// - Throws: an error with the missing or damaged tensor.
   package func stage(
     _ layers: Range<Int>? = nil, on device: any ComputeDevice, use: PackedUse
   ) throws -> LlamaStage {
@@ -63,14 +62,14 @@ package struct WorkflowMaterial: Sendable {
       weights, layers: layers, device: device, use: use, firstAdapted: workflow.lora.firstLayer)
   }
 
-  /// The adapted layers of the whole model.
+  /// The target modules of the whole model.
   package var sites: [TargetModule] {
     TargetModule.all(
       configuration, layers: workflow.lora.firstLayer..<configuration.layerCount,
       targets: Set(workflow.lora.targets.compactMap { LanguageModels.Projection(rawValue: $0.rawValue) }))
   }
 
-  /// An adapter as training starts with it.
+  /// A new adapter for the start of training.
   package var freshAdapter: LoRAAdapter {
     LoRAAdapter(
       sites: sites, rank: workflow.rankBlocks.rank, scale: Float(workflow.lora.scale),
@@ -79,7 +78,7 @@ package struct WorkflowMaterial: Sendable {
 }
 
 extension Precision {
-  /// What weights and activations are stored in; `nil` for the processor's fastest.
+  /// The number format of weights and activations; `nil` for the processor's fastest.
   package var computeType: ElementType? {
     switch self {
     case .auto: nil

@@ -10,11 +10,12 @@ import TaskGraph
 import Transport
 import Workflows
 
-/// Plans the training of a workflow over the devices of a cluster: the sizes are the model's, the tokens those of the data.
+/// Plans the training of a workflow over the devices of a cluster, from the model's sizes and the data's
+/// token counts.
 package struct WorkflowPlanner {
-  /// Tokens of a sample where they are not counted.
+  /// The tokens of a sample if they are not counted.
   package static let defaultTokens = Workload.Pass(task: "", tokens: 160, labels: 8)
-  /// The most episodes whose tokens are counted.
+  /// The maximum number of episodes used for counting tokens.
   package static let countedEpisodes = 256
 
   private let workflow: Workflow
@@ -23,9 +24,9 @@ package struct WorkflowPlanner {
   package var shape: String?
   /// `TASK=TOKENS,LABELS` of a sample, instead of counting the data.
   package var tokens: [String] = []
-  /// How activations go over the wire.
+  /// The number format of activations in messages.
   package var wire = WireFormat.bfloat16
-  /// Whether a batch may be shared by replicas of the model.
+  /// Whether replicas of the model may share a batch.
   package var mayReplicate = true
 
   /// - Parameter models: the folder of fetched models.
@@ -35,7 +36,7 @@ package struct WorkflowPlanner {
 
   /// The planner of single steps.
   ///
-  /// - Throws: an error that names the file and what is wrong with it.
+  /// - Throws: an error with the file and what is wrong with it.
   package func planner(_ cluster: Cluster) throws -> Planner {
     var planner = Planner(cluster, shape: try modelShape())
     planner.mayReplicate = mayReplicate
@@ -45,10 +46,10 @@ package struct WorkflowPlanner {
   /// Plans every phase, and levels whose tasks may train side by side.
   ///
   /// - Parameters:
-  ///   - steps: what `workloads()` has given; `nil` counts again.
+  ///   - steps: the result of `workloads()`; `nil` counts again.
   ///   - baseline: plans every phase by this schedule instead.
-  ///   - levels: whether levels are planned; a training, which takes its tasks one after the other, needs none.
-  /// - Throws: an error that names what is wrong and the remedy.
+  ///   - levels: whether to plan levels. A training takes its tasks one after the other and needs none.
+  /// - Throws: an error with the problem and the fix.
   package func plan(
     _ cluster: Cluster, steps: [Workload]? = nil, by baseline: Baseline? = nil, levels: Bool = true
   ) throws -> WorkflowPlan {
@@ -74,7 +75,7 @@ package struct WorkflowPlanner {
       cluster: cluster, shape: planner.shape, phases: phases, levels: levels)
   }
 
-  /// The model's sizes with the workflow's rank columns.
+  /// The model's sizes, with the workflow's rank columns.
   package func modelShape() throws -> ModelShape {
     var found: ModelShape
     if let shape {
@@ -94,7 +95,7 @@ package struct WorkflowPlanner {
     return found
   }
 
-  /// The step of each phase of the first round, in order; and a line on where the tokens come from.
+  /// The step of each phase of the first round, in order, and a line on the source of the token counts.
   package func workloads() throws -> (steps: [Workload], source: String) {
     let (known, source) = try passes()
     let schedule = workflow.phaseSchedule
@@ -102,7 +103,7 @@ package struct WorkflowPlanner {
       let ancestors =
         workflow.training.parentAnswers == .gold ? [] : workflow.forwardOnlyPasses(of: phase.task)
       var trained = known[phase.task]?.trained ?? Self.defaultTokens
-      // As the trainer does: the validation of refined prerequisites computes with other columns too.
+      // As in the trainer: the validation of refined prerequisites computes with other columns too.
       let validatesOthers = workflow.training.validateEvery != nil && !phase.refinedPrerequisites.isEmpty
       trained.columns = Workload.Columns(
         trained: phase.trainable.count, frozen: phase.frozen.count,
@@ -172,9 +173,9 @@ package struct WorkflowPlanner {
     return passes
   }
 
-  /// Means over the first training episodes of the rows that go through the model; `nil` where data or model are
-  /// not there. A trained sample is the prompt and the reply without its last token, which is only predicted; a
-  /// forward-only one the prompt and every option that is scored after it, likewise.
+  /// Mean rows that go through the model, over the first training episodes; `nil` if the data or the model is
+  /// missing. A trained sample is the prompt and the reply without its last token, which is only predicted. A
+  /// forward-only sample is the prompt and every option scored after it, each without its last token.
   private func count() throws -> [String: TaskTokens]? {
     let folder = DatasetFolder(path: workflow.dataFolder)
     guard FileManager.default.fileExists(atPath: folder.file(.train)),
@@ -223,7 +224,7 @@ package struct WorkflowPlanner {
 }
 
 extension ModelShape {
-  /// The sizes of a Llama-family model; weights and activations in 16 bits.
+  /// The sizes of a Llama-family model, with weights and activations in 16 bits.
   package init(_ configuration: LlamaConfiguration) {
     self.init(
       layers: configuration.layerCount, hidden: configuration.hiddenSize, heads: configuration.headCount,

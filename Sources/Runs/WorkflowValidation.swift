@@ -6,8 +6,8 @@ import Prompting
 import Tensor
 import Workflows
 
-/// A workflow's validation episodes as questions: options as continuations of the prompt, free text as its one
-/// recorded reply. Parents' answers are the recorded ones.
+/// A workflow's validation episodes as questions: options as continuations of the prompt, free text as its
+/// gold reply. Parents' answers are the gold ones.
 final class WorkflowValidation: ValidationEpisodes {
   private unowned let examples: WorkflowExamples
   private let episodes: [Episode]
@@ -62,7 +62,7 @@ final class WorkflowValidation: ValidationEpisodes {
 }
 
 extension WorkflowValidation {
-  /// Renders every question of every task, so that what cannot be rendered shows before training starts.
+  /// Renders every question of every task, to find errors before training starts.
   func check() throws {
     for task in examples.workflow.tasks { _ = try questions(task: task.name) }
   }

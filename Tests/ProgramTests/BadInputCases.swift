@@ -206,10 +206,6 @@ enum BadInputCases {
     usage(
       "a dry run of no steps", ["train", "w.yaml", "--dry-run", "--steps", "0"],
       "--steps: 0 is outside 1...1000"),
-    usage(
-      "a file that cannot be verified",
-      ["export", "run", "--task", "t", "--format", "gguf", "--verify"],
-      "--verify: reads PEFT folders only; leave it out with --format gguf"),
     usage("a number that is none", ["data", "make", "iov", "--episodes", "many", "--out", "new"], "'many'"),
   ]
 }

@@ -162,6 +162,10 @@ import Testing
           "Verified with 4 test episodes, in float32: the largest logit difference is 0.0 (tolerance 0.0: "
         )
           == true, "\(done)")
+      let gguf = try Program.run(
+        ["export", "run", "--task", "note", "--verify", "--format", "gguf"], in: project.folder)
+      #expect(gguf.status == 0 && gguf.errors.isEmpty, "\(gguf)")
+      #expect(gguf.output.contains("the largest logit difference is 0.0 (tolerance 0.0: "), "\(gguf)")
       // Invalid data are detected before anything is written.
       let file = project.folder.appendingPathComponent("data/test.jsonl")
       try "{".write(to: file, atomically: true, encoding: .utf8)

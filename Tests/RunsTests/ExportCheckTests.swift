@@ -115,6 +115,37 @@ struct ExportCheckTests {
     }
   }
 
+  @Test("a GGUF file is read as llama.cpp reads it", arguments: [nil, "alpha", "a value", "a cut file"])
+  func ggufFiles(damage: String?) throws {
+    try withExport { trained, folder in
+      var (modules, rank) = try trained.modules(task: "mood")
+      var alpha = Float(trained.file.adapter.scale) * Float(rank)
+      if damage == "alpha" { alpha *= 1.001 }
+      if damage == "a value" {
+        // In the last row of the queries' B, whose rows have another order in the file.
+        let old = modules[0]
+        var b = old.b
+        b[b.count - 1] += 0.5
+        modules[0] = AdapterModule(
+          path: old.path, rank: rank, inputs: old.inputs, outputs: old.outputs, a: old.a, b: b)
+      }
+      let file = folder.deletingLastPathComponent().appendingPathComponent("mood.gguf")
+      try GGUFAdapter(
+        modules: modules, alpha: alpha, name: "mood", configuration: trained.loaded.stage.configuration
+      ).write(to: file)
+      if damage == "a cut file" { try Data(contentsOf: file).dropLast(100).write(to: file) }
+      let found = try reason(trained, file)
+      switch (damage, found) {
+      case (nil, nil): break
+      case ("alpha", .differs(let what)): #expect(what.hasPrefix("the largest logit difference"), "\(what)")
+      case ("a value", .differs(let what)):
+        #expect(what.hasPrefix("1 of 128 values differ in B of model.layers.0.self_attn.q_proj"), "\(what)")
+      case ("a cut file", .unreadable(let what)): #expect(what.hasPrefix("peft: "), "\(what)")
+      default: Issue.record("\(damage ?? "sound"): \(String(describing: found))")
+      }
+    }
+  }
+
   @Test("pairs that are missing, and pairs for other modules")
   func modules() throws {
     try withExport { trained, folder in

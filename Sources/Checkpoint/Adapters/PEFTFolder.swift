@@ -4,7 +4,7 @@ import StrictJSON
 
 /// A LoRA adapter read from a PEFT folder: its matrices, and the modules and scale with which PEFT would
 /// apply them. ``PEFTAdapter`` describes the format.
-package struct PEFTFolder: Sendable, Equatable {
+package struct PEFTFolder: ExportedAdapter, Equatable {
   /// The adapted layers in the order of their paths, all with rank ``rank``. The values are those of the file
   /// and may be infinite or NaN.
   package let modules: [AdapterModule]

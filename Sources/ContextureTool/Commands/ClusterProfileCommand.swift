@@ -56,7 +56,7 @@ struct ClusterProfileCommand: ParsableCommand {
   @Option(help: "Minimum seconds for which each size is timed. With a CPU quota, at least 0.5.")
   var seconds = 0.9
 
-  /// Given by this command to the ranks that it starts: results go to it.
+  /// Passed by this command to the ranks that it starts: results go to it.
   @Flag(help: .hidden)
   var reportToLauncher = false
 
@@ -86,10 +86,10 @@ struct ClusterProfileCommand: ParsableCommand {
     }
   }
 
-  /// Refuses an output file that could not be written in the end.
+  /// Refuses an output file that could not be written.
   func checkOutput() throws(Refusal) { try OutputFile.check(out) }
 
-  /// Writes the cluster file and shows what is in it.
+  /// Writes the cluster file and shows its contents.
   func finish(_ profile: ClusterProfile, places: [Hosts.Place], hosts: Hosts?) throws {
     let cluster = try profile.cluster(
       name: URL(fileURLWithPath: out).deletingPathExtension().lastPathComponent, places: places, hosts: hosts)
@@ -97,7 +97,7 @@ struct ClusterProfileCommand: ParsableCommand {
     try Console.print("\n" + profile.text(cluster) + "\n\nWritten to \(out)")
   }
 
-  /// Starts the ranks, passes on what they say, and makes the file of what they measured.
+  /// Starts the ranks, forwards their output, and makes the cluster file from their measurements.
   private func launch(_ environment: [String: String]) throws {
     try checkOutput()
     let hosts = try machines()
@@ -121,7 +121,7 @@ struct ClusterProfileCommand: ParsableCommand {
       }
     } catch let failure as JobFailure {
       if interrupts.requested { throw ExitCode(ExitStatus.interrupted) }
-      // A rank that refuses its input has said so itself.
+      // A rank that refuses its input has already reported why.
       if hasComplained, failure.exitCode == ExitStatus.wrongInput { throw ExitCode(ExitStatus.wrongInput) }
       Console.complain("contexture: \(failure)")
       throw ExitCode(ExitStatus.jobFailed)
@@ -134,7 +134,7 @@ struct ClusterProfileCommand: ParsableCommand {
     return try Hosts([Hosts.Host(name: "localhost", slots: ranks ?? 1)])
   }
 
-  /// This command once more, for a rank.
+  /// The arguments of this command for a rank.
   private var rankArguments: [String] {
     var words = ["cluster", "profile", "--report-to-launcher", "--out", out, "--model", model]
     words += ["--models", models.models, "--lora-rank", "\(loraRank)", "--precision", precision.rawValue]

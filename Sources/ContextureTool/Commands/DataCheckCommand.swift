@@ -50,7 +50,7 @@ struct DataCheckCommand: ParsableCommand {
     do {
       splits = try data.read(schema: described.episodeSchema)
     } catch {
-      // Reading ends at the first mistake; all are wanted.
+      // Reading ends at the first mistake; report all of them.
       try DatasetMistakes.refuse(in: data, schema: described.episodeSchema)
       throw error
     }
@@ -80,7 +80,7 @@ struct DataCheckCommand: ParsableCommand {
     }
   }
 
-  /// What `--format json` prints.
+  /// The output of `--format json`.
   private struct Report: Encodable {
     let episodes: [String: Int]
     let repeatedInTest: Int
@@ -93,7 +93,7 @@ struct DataCheckCommand: ParsableCommand {
     return Set(episodes.map { $0.tasks[task]?.options.isEmpty ?? true }).count > 1
   }
 
-  /// How many test episodes have the inputs of a training episode.
+  /// The number of test episodes with the same inputs as a training episode.
   private func repeats(_ splits: DatasetSplits) -> Int {
     let known = Set(splits.train.map(\.inputs))
     return splits.test.count { known.contains($0.inputs) }

@@ -60,9 +60,9 @@ struct EvaluateCommand: ParsableCommand {
     Console.noteEmulation(trained.loaded.stage.device.computeType)
     var episodes = try trained.episodes(split, data: data)
     if let limit { episodes = Array(episodes.prefix(limit)) }
-    // Read before the work is done, so that a file that is missing is told at once.
+    // Read this before the work is done, so that a missing file is reported at once.
     let train = shortcuts ? try trained.episodes(.train, data: data) : nil
-    // Of another data folder the training part may be missing.
+    // Another data folder may lack the training split.
     let frequent = base ? nil : train ?? (try? trained.episodes(.train, data: data))
     if let predictions { try OutputFile.check(predictions, option: "--predictions") }
     let graph = trained.loaded.workflow.graph
@@ -97,7 +97,7 @@ struct EvaluateCommand: ParsableCommand {
     if let predictions { try AtomicFile.write(answers.jsonLines(), to: URL(fileURLWithPath: predictions)) }
   }
 
-  /// Both as one JSON object.
+  /// Both reports as one JSON object.
   private static func json(_ report: EvaluationReport, _ shortcuts: BaselineReport) throws -> String {
     let parts = ["report": Data(report.json.utf8), "shortcuts": try JSONEncoder().encode(shortcuts)]
     let object = try parts.mapValues { try JSONSerialization.jsonObject(with: $0) }

@@ -15,7 +15,7 @@ struct ExportCommand: ParsableCommand {
       folder for Hugging Face PEFT, `gguf` a LoRA file for llama.cpp. alpha is set so that alpha / r is the \
       scale the task was trained with.
 
-      --verify reads the PEFT folder back as PEFT would and compares its logits with the run's own, in \
+      --verify reads the export back as PEFT or llama.cpp would and compares its logits with the run's own, in \
       float32: at the replies of the first 4 test episodes (validation episodes if there are none), or at \
       the end of the prompt form if there is no data. An export that fails is kept, but must not be used.
 
@@ -36,19 +36,12 @@ struct ExportCommand: ParsableCommand {
       "The folder (peft) or file (gguf) to write. Default: export/TASK or export/TASK.gguf in the run.",
       valueName: "path"))
   var out: String?
-  @Flag(help: "Read the PEFT folder back and compare its logits with the run's.") var verify = false
-
-  func validate() throws {
-    if verify, format != .peft {
-      throw ValidationError(
-        "--verify: reads PEFT folders only; leave it out with --format \(format.rawValue)")
-    }
-  }
+  @Flag(help: "Read the export back and compare its logits with the run's.") var verify = false
 
   func run() throws {
     let trained = try TrainedWorkflow(run: folder, models: models.models, type: verify ? .float32 : nil)
     let (modules, rank) = try trained.modules(task: task)
-    // Read before anything is written, so that data that are wrong leave no export that was not verified.
+    // Read this before anything is written, so that invalid data leaves no unverified export.
     let prompts = verify ? try trained.checkPrompts(task: task) : nil
     let alpha = Double(trained.file.adapter.scale) * Double(rank)
     let out = out ?? defaultOut
@@ -80,12 +73,12 @@ struct ExportCommand: ParsableCommand {
       try Console.print(try trained.check(export: url, named: out, task: task, prompts).text)
     } catch let error as ExportCheckError {
       Console.complain("contexture: \(error)")
-      // The input was sound, unless the run itself is not.
+      // The input was valid, unless the run itself is not.
       throw ExitCode(error.reason == .runNotFinite ? ExitStatus.wrongInput : ExitStatus.failure)
     }
   }
 
-  /// In the run folder, named after the task.
+  /// A folder in the run folder, named after the task.
   private var defaultOut: String {
     URL(fileURLWithPath: folder).appendingPathComponent("export/\(task)\(format == .gguf ? ".gguf" : "")")
       .relativePath

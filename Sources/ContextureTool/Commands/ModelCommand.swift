@@ -82,7 +82,7 @@ struct ModelCommand: ParsableCommand {
     private var path: String {
       get throws {
         if file.hasSuffix(".safetensors") { return file }
-        // An adapter as PEFT writes it has no model beside it.
+        // An adapter written by PEFT has no model beside it.
         let adapter = "\(file)/adapter_model.safetensors"
         let isModel = FileManager.default.fileExists(atPath: "\(file)/config.json")
         if !isModel, FileManager.default.fileExists(atPath: adapter) { return adapter }

@@ -78,7 +78,7 @@ struct PlanCommand: ParsableCommand {
     }
   }
 
-  /// The training episodes, where they are there: a plan needs none.
+  /// The training episodes, if there are any: a plan needs none.
   private func episodes(_ workflow: Workflow) -> [Episode] {
     (try? DatasetFolder(path: workflow.dataFolder).read(.train)) ?? []
   }

@@ -33,7 +33,7 @@ struct PromptCommand: ParsableCommand {
   @Option(help: "The number of the episode in the file, from 1.") var number = 1
   @Option(help: "The output format.") var format = Format.text
 
-  /// What `--format json` prints.
+  /// The output of `--format json`.
   private struct Report: Encodable {
     let episode, task, prompt, reply: String
     let promptTokens, replyTokens: [Int32]

@@ -49,7 +49,7 @@ struct RunCommand: ParsableCommand {
     }
   }
 
-  /// What the tasks read, each input once.
+  /// The inputs of the tasks, each once.
   private func inputs(of episode: Episode) -> String {
     episode.inputs.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)\n" }.joined() + "\n"
   }

@@ -75,7 +75,7 @@ struct TrainCommand: ParsableCommand {
   )
   var resumeIfBegun = false
 
-  /// The run folder; `validate()` sees to it that it was given where one is made.
+  /// The run folder; `validate()` ensures that it is given if one is created.
   private var out: String { givenOut ?? "" }
 
   func validate() throws {
@@ -128,7 +128,7 @@ struct TrainCommand: ParsableCommand {
     }
   }
 
-  /// Runs the first steps and shows what the whole training would take.
+  /// Runs the first steps and shows the estimated cost of the whole training.
   private func estimate(_ workflow: Workflow) throws {
     try job.refuseWithoutCluster(input)
     let scratch = FileManager.default.temporaryDirectory.appendingPathComponent(
@@ -146,7 +146,7 @@ struct TrainCommand: ParsableCommand {
     }
   }
 
-  /// This process as a rank of a job.
+  /// Trains in this process as a rank of a job.
   private func train(
     _ workflow: Workflow, over transport: any Transport, share: Int, _ interrupts: Interrupts
   ) throws {
@@ -174,7 +174,7 @@ struct TrainCommand: ParsableCommand {
     try end(done)
   }
 
-  /// Starts the job on the cluster's hosts, and again over those that are left where it is to be elastic.
+  /// Starts the job on the cluster's hosts. If it is elastic, restarts it over the remaining ones.
   private func launch(_ workflow: Workflow) throws {
     let clusterJob = ClusterJob(job: job, run: RunFolder(out)) { job in
       var words = ["train", source.workflow, "--out", out]
@@ -196,7 +196,7 @@ struct TrainCommand: ParsableCommand {
 }
 
 extension String {
-  /// As one word of a shell command.
+  /// Quoted as one shell argument.
   var shellQuoted: String {
     let plain = allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "_-./=:,".contains($0)) }
     return plain && !isEmpty

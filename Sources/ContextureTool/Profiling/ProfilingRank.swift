@@ -16,10 +16,10 @@ import Transport
 struct ProfilingRank {
   let options: ClusterProfileCommand
   let job: JobEnvironment
-  /// Seconds that a rank is waited for: it may load a model or time a slow layer meanwhile.
+  /// Timeout for a rank, in seconds: it may load a model or time a slow layer meanwhile.
   private let deadline = 600.0
 
-  /// Joins the job, compares, measures, and hands the results on.
+  /// Joins the job, compares, measures, and delivers the results.
   func run() throws {
     let transport = try MPITransport(expectedSize: job.size, options: .ofAJob) { Console.complain($0) }
     let host = Self.hostName
@@ -36,7 +36,7 @@ struct ProfilingRank {
         weights, named: options.model, signature: ModelShape(weights.configuration).signature)
       if transport.rank == 0 { try deliver(profile) }
     } catch let refusal as JobRefusal {
-      // Every rank has it; one says it.
+      // Every rank has this refusal; one reports it.
       if transport.rank == 0 { Console.complain("contexture: \(refusal)") }
       try transport.close(seconds: deadline)
       throw ExitCode(ExitStatus.wrongInput)
@@ -69,7 +69,7 @@ struct ProfilingRank {
     return weights
   }
 
-  /// To the launcher that started the ranks; without one, to the file.
+  /// Delivers the results to the launcher that started the ranks or, if there is none, to the file.
   private func deliver(_ profile: ClusterProfile) throws {
     if options.reportToLauncher {
       for line in try ProfileReport.lines(profile) { try Console.print(line) }
@@ -79,8 +79,8 @@ struct ProfilingRank {
     }
   }
 
-  /// Names and addresses where `mpirun` or `srun` was called by hand: from the hosts file, or the machines'
-  /// own names.
+  /// Names and addresses if `mpirun` or `srun` was called by hand: from the hosts file, or the machines' own
+  /// names.
   private func handStartedPlaces(_ names: [String]) throws -> ([Hosts.Place], Hosts?) {
     guard let path = options.hosts else { return (ProfiledPlaces.places(machines: names), nil) }
     let hosts = try Hosts(contentsOf: path)
@@ -103,7 +103,7 @@ struct ProfilingRank {
 }
 
 extension JobAgreement.Fact {
-  /// The version and the bytes of the running program.
+  /// The version and a checksum of the running program.
   static var program: JobAgreement.Fact {
     get throws {
       let sum = try FileChecksum.sha256(of: URL(fileURLWithPath: "/proc/self/exe"))

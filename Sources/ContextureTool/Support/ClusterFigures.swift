@@ -5,17 +5,17 @@ import Runs
 import SafeFiles
 import TextTables
 
-/// What each rank of a job did, beside what the plan said.
+/// The figures of each rank of a job, compared with the plan.
 struct ClusterFigures {
   /// One rank in one phase.
   struct Row: Codable {
     var task, device, layers: String
     var trains: Bool
-    /// Seconds of an optimiser step: predicted, and measured as the mean of all windows.
+    /// Seconds per optimiser step: predicted, and measured as the mean over all windows.
     var plannedStep, measuredStep: Double
     /// The share of a step in which the device does not compute.
     var plannedIdle, measuredIdle: Double
-    /// Bytes of a step that it sends.
+    /// Bytes that the rank sends per step.
     var plannedBytes, measuredBytes: Int
   }
 

@@ -5,14 +5,14 @@ import Foundation
 import InputErrors
 import Runs
 
-/// Starts this program over the devices of a cluster file and watches over it; goes on over the devices that
-/// are left where it is to be elastic.
+/// Starts this program over the devices of a cluster file and supervises it. If the job is elastic, it
+/// continues over the remaining devices after a failure.
 struct ClusterJob {
-  /// How ranks are asked to begin.
+  /// How ranks start.
   private enum Start: String {
     case anew
     case resumed = "--resume"
-    /// The launcher does not see the run folder, which is on another host.
+    /// For a run folder on another host, which the launcher cannot see.
     case resumedIfBegun = "--resume-if-begun"
   }
 
@@ -22,15 +22,14 @@ struct ClusterJob {
 
   /// - Parameters:
   ///   - run: the run folder, as this machine sees it.
-  ///   - arguments: of the ranks, but for how to begin.
+  ///   - arguments: the arguments of the ranks, except how to start.
   init(job: JobOptions, run: RunFolder, arguments: @escaping (JobOptions) -> [String]) {
     (self.job, self.run, self.arguments) = (job, run, arguments)
   }
 
-  /// How long hosts are given to answer, in seconds.
+  /// Timeout for hosts to answer, in seconds.
   private static let patience = 5.0
 
-  /// Runs to the end.
   func run(resume: Bool) throws {
     var (job, cluster) = (job, try job.readCluster())
     let deviceCount = cluster.devices.count
@@ -46,7 +45,7 @@ struct ClusterJob {
         }
       } catch let failure as JobFailure {
         let isElastic = job.elastic && !interrupts.requested
-        // Where nobody is named, hosts that do not answer are the reason.
+        // If no rank or host is named, look for hosts that do not answer.
         let isUnexplained = failure.rank == nil && failure.host == nil
         let silent =
           isElastic || isUnexplained
@@ -68,7 +67,7 @@ struct ClusterJob {
           cluster = cluster.subset(left)
           Console.complain(
             "contexture: \(reason); continuing over \(recovery.places.map(\.name).joined(separator: ", "))")
-          // The given one is over other devices.
+          // The given plan is for other devices.
           if left.count < deviceCount { job.plan = nil }
           start = run.hasBegun ? .resumed : .resumedIfBegun
         }
@@ -76,7 +75,7 @@ struct ClusterJob {
     }
   }
 
-  /// The hosts that do not answer, in one line.
+  /// Lists the hosts that do not answer, in one line.
   private func text(_ silent: Set<String>, _ places: [Hosts.Place]) -> String {
     let names = places.filter { silent.contains($0.address) }.map { "\($0.name) at \($0.address)" }
     return "no answer from \(names.joined(separator: ", ")); check that it is on, and that a remote shell "
@@ -101,7 +100,7 @@ struct ClusterJob {
     for (name, value) in handed { environment[name] = value }
     command.variables = ["CONTEXTURE_LINKS"].filter { environment[$0] != nil } + handed.map(\.name)
     var hasComplained = false
-    // Ranks take signals before they print anything; earlier ones would end them.
+    // Ranks handle signals before they print anything; earlier signals would kill them.
     var isUp = false
     var outputError: (any Error)?
     do {
@@ -121,7 +120,7 @@ struct ClusterJob {
       switch failure.exitCode {
       case ExitStatus.interrupted: throw ExitCode(ExitStatus.interrupted)
       case ExitStatus.wrongInput:
-        // Ranks that refuse together have said why; one that gave up by itself is spoken for.
+        // Ranks that refuse together have reported why; for one that gave up by itself, report it here.
         if !hasComplained { Console.complain("contexture: \(failure)") }
         throw ExitCode(ExitStatus.wrongInput)
       default: throw failure

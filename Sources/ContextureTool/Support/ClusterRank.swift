@@ -5,14 +5,14 @@ import InputErrors
 import MPITransport
 import Transport
 
-/// This process as one rank of a job that mpirun or srun has started.
+/// This process as one rank of a job started by mpirun or srun.
 struct ClusterRank {
   let place: JobEnvironment
 
-  /// Joins the job, does the work, and leaves. An error of the work ends the whole job: with the exit code for
-  /// wrong input where it is about that, and with that of a failed job where a message did not pass.
+  /// Joins the job, does the work, and leaves. An error of the work ends the whole job: with the exit code
+  /// for wrong input if that is the cause, and with that of a failed job if communication failed.
   ///
-  /// - Parameter share: this rank's part of its machine's processors.
+  /// - Parameter share: the number of processors for this rank.
   func run(_ work: (_ transport: any Transport, _ share: Int) throws -> Void) throws {
     let environment = ProcessInfo.processInfo.environment
     let base = try MPITransport(expectedSize: place.size, options: .ofAJob) { Console.complain($0) }
@@ -28,7 +28,7 @@ struct ClusterRank {
       } catch let status as ExitCode {
         end = status
       } catch let refusal as JobRefusal {
-        // All ranks know of it; one says it.
+        // Every rank has this refusal; one reports it.
         end = base.rank == 0 ? refusal : ExitCode(ExitStatus.wrongInput)
       }
       try base.close(seconds: 30)
@@ -52,7 +52,7 @@ struct ClusterRank {
 }
 
 extension MPITransport.Options {
-  /// A rank that is silent fails the job, whoever has started it.
+  /// A silent rank fails the job, whoever started it.
   static var ofAJob: MPITransport.Options {
     var options = MPITransport.Options()
     options.silenceExitCode = ExitStatus.jobFailed

@@ -3,11 +3,11 @@ import Glibc
 import InputErrors
 import Tensor
 
-/// Why standard output cannot be written.
+/// A reason why standard output cannot be written.
 enum OutputError: InputError, Equatable {
-  /// Whoever read it has closed it; there is nobody to tell.
+  /// The reader has closed it, so there is nobody to report to.
   case readerIsGone
-  /// The system refused; `reason` in its words.
+  /// The system refused; `reason` is its message.
   case refused(reason: String)
 
   var description: String {
@@ -21,27 +21,27 @@ enum OutputError: InputError, Equatable {
 
 /// The terminal: results on standard output, messages on standard error.
 enum Console {
-  /// Writes `text` and a line break, if it has none at its end, to standard output.
+  /// Writes `text` to standard output, followed by a line break unless it ends with one.
   static func print(_ text: String) throws(OutputError) {
     try write(text.hasSuffix("\n") ? text : text + "\n", to: STDOUT_FILENO)
   }
 
-  /// Writes a value as JSON, keys sorted, to standard output.
+  /// Writes a value as JSON with sorted keys to standard output.
   static func printJSON(_ value: some Encodable) throws {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
     try print(String(decoding: try encoder.encode(value), as: UTF8.self))
   }
 
-  /// Writes text as it is, without a line's end.
+  /// Writes text without adding a line break.
   static func write(_ text: String) throws(OutputError) { try write(text, to: STDOUT_FILENO) }
 
-  /// Writes a message to standard error. Where that cannot be written nothing is left to tell.
+  /// Writes a message to standard error. If that fails, nothing more can be done.
   static func complain(_ message: String) {
     try? write(message.hasSuffix("\n") ? message : message + "\n", to: STDERR_FILENO)
   }
 
-  /// Writes to standard error what a person should know of a number format on this processor, if anything.
+  /// Writes a note on a number format's speed on this processor to standard error, if there is one.
   static func noteEmulation(_ type: ElementType) {
     if let note = CPUDevice.emulationNote(type) { complain("note: " + note) }
   }

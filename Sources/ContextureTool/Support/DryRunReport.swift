@@ -3,7 +3,7 @@ import Foundation
 import Runs
 import TextTables
 
-/// What `train --dry-run` prints.
+/// The output of `train --dry-run`.
 struct DryRunReport {
   private let estimate: TrainingEstimate
 
@@ -39,7 +39,7 @@ struct DryRunReport {
       """ + Self.more(estimate)
   }
 
-  /// What validation may add.
+  /// The additional cost if validation extends phases.
   private static func more(_ estimate: TrainingEstimate) -> String {
     let most = estimate.phases.reduce(0) { $0 + $1.stepLimit }
     guard most > estimate.steps else { return "" }
@@ -48,14 +48,14 @@ struct DryRunReport {
       + "learning get more, up to \(NumberText.grouped(most)) in total."
   }
 
-  /// In MB or GB of 1000.
+  /// In MB or GB, with a factor of 1000.
   static func bytes(_ count: Int) -> String {
     count < 1_000_000_000
       ? String(format: "%.\(count < 10_000_000 ? 1 : 0)f MB", Double(count) / 1e6)
       : String(format: "%.2f GB", Double(count) / 1e9)
   }
 
-  /// In the largest units that leave a number of at most three digits.
+  /// In the largest unit that leaves a number of at most three digits.
   static func time(_ seconds: Double) -> String {
     if seconds < 0.9995 { return String(format: "%.0f ms", seconds * 1000) }
     if seconds < 59.95 { return String(format: "%.1f s", seconds) }

@@ -2,7 +2,7 @@ import Datasets
 
 /// Episodes as text for people.
 enum EpisodeText {
-  /// The inputs, then each task's question, options and recorded answer, in the order of `tasks`.
+  /// The inputs, then each task's question, options and gold answer, in the order of `tasks`.
   static func describe(_ episode: Episode, tasks: [DatasetTask]) -> String {
     var lines = ["Episode \(episode.id)"]
     for task in tasks {

@@ -2,9 +2,9 @@ import ArgumentParser
 import Glibc
 import InputErrors
 
-/// How the program ends, in one place.
+/// Exit codes of the program.
 enum ExitStatus {
-  /// For the end of every help page.
+  /// The section at the end of every help page.
   static let manual = """
     EXIT CODES
       0  success
@@ -21,9 +21,9 @@ enum ExitStatus {
   /// Makes a write to a closed pipe an error instead of a signal.
   static func ignoreBrokenPipes() { signal(SIGPIPE, SIG_IGN) }
 
-  /// Says what went wrong, in one message on standard error, and ends the program.
+  /// Reports an error in one message on standard error, and ends the program.
   ///
-  /// Help and version requests come this way too; they go to standard output and end with 0.
+  /// Help and version requests also arrive here; they go to standard output and end with 0.
   static func end(after error: any Error) -> Never {
     if let status = error as? ExitCode { exit(status.rawValue) }
     if case OutputError.readerIsGone = error { exit(0) }

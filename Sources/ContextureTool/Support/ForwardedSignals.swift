@@ -4,7 +4,7 @@ import Glibc
 import InputErrors
 import Synchronization
 
-/// Takes Ctrl-C and SIGTERM on behalf of a command that this process runs and cleans up after.
+/// Receives Ctrl-C and SIGTERM on behalf of a command that this process runs and cleans up after.
 final class ForwardedSignals {
   private let received: Received
   private let sources: [any DispatchSourceSignal]
@@ -23,7 +23,7 @@ final class ForwardedSignals {
       source.setEventHandler {
         received.last.store(number, ordering: .sequentiallyConsistent)
         let process = received.process.load(ordering: .sequentiallyConsistent)
-        // At a terminal Ctrl-C reaches the command by itself.
+        // At a terminal, Ctrl-C reaches the command by itself.
         let isTerminals = number == SIGINT && tcgetpgrp(STDIN_FILENO) == getpgrp()
         if process > 0 && !isTerminals { kill(process, number) }
       }
@@ -32,18 +32,18 @@ final class ForwardedSignals {
     }
   }
 
-  /// The signal that came last; `nil` before any.
+  /// The most recent signal; `nil` before any.
   var last: Int32? {
     let number = received.last.load(ordering: .sequentiallyConsistent)
     return number == 0 ? nil : number
   }
 
-  /// Runs a program with this process's input and output, and passes signals on to it.
+  /// Runs a program with this process's input and output, and forwards signals to it.
   ///
-  /// It is told to end when this process is killed. A program that is asked to end and does not is killed
-  /// after 10 s.
+  /// If this process is killed, the program receives SIGTERM. If the program does not end on request, it is
+  /// killed after 10 s.
   ///
-  /// - Returns: its exit code; 128 and the signal's number where a signal ended it.
+  /// - Returns: its exit code, or 128 plus the signal's number if a signal ended it.
   func run(_ words: [String], environment: [String: String]) throws -> Int32 {
     if let last { return 128 + last }
     var attributes = posix_spawnattr_t()
@@ -69,7 +69,7 @@ final class ForwardedSignals {
     }
     received.process.store(process, ordering: .sequentiallyConsistent)
     defer { received.process.store(0, ordering: .sequentiallyConsistent) }
-    // One that came between the look above and now.
+    // A signal may have arrived between the check above and now.
     if let last { kill(process, last) }
     var deadline: ContinuousClock.Instant?
     var status: Int32 = 0

@@ -2,16 +2,16 @@ import ContextGear
 import Foundation
 import InputErrors
 
-/// The devices of a job on their way from the launcher to the ranks, in variables: the cluster file need not
-/// lie on other hosts, and after a failure there are fewer devices than in it.
+/// Passes the devices of a job from the launcher to the ranks in environment variables. The cluster file need
+/// not be on other hosts, and after a failure there are fewer devices than in it.
 enum HandedCluster {
   private static let variable = "CONTEXTURE_CLUSTER"
-  /// Linux takes 128 KiB in one variable, its name included.
+  /// Linux allows 128 KiB in one variable, including its name.
   private static let longest = 100_000
 
   private static func name(_ part: Int) -> String { part == 0 ? variable : "\(variable)_\(part)" }
 
-  /// The variables, each one word, because a launcher may split a value at its separators.
+  /// The variables, each without separators, because a launcher may split a value at them.
   static func variables(_ cluster: Cluster) throws -> [(name: String, value: String)] {
     let text = Array(try JSONEncoder().encode(cluster).base64EncodedData())
     return stride(from: 0, to: text.count, by: longest).enumerated().map { part, start in
@@ -19,7 +19,7 @@ enum HandedCluster {
     }
   }
 
-  /// `nil` where nothing was handed on.
+  /// The devices passed on; `nil` if there are none.
   static func read(_ environment: [String: String]) throws -> Cluster? {
     guard var text = environment[variable] else { return nil }
     var part = 1

@@ -2,8 +2,8 @@ import Dispatch
 import Glibc
 import Synchronization
 
-/// Notes Ctrl-C and a polite kill, so that a command can stop where its work is whole. A second Ctrl-C ends
-/// the process at once.
+/// Catches Ctrl-C and SIGTERM, so that a command can stop at a consistent point. A second Ctrl-C ends the
+/// process at once.
 final class Interrupts {
   private let flag: Flag
   private let sources: [any DispatchSourceSignal]
@@ -12,11 +12,11 @@ final class Interrupts {
     let value = Atomic<Bool>(false)
   }
 
-  /// - Parameter stopping: what the first signal is answered with; `nil` for nothing.
+  /// - Parameter stopping: the message printed on the first signal; `nil` for none.
   init(stopping: String? = "Stopping after this step") {
     let flag = Flag()
     self.flag = flag
-    // The launcher of a job asks its ranks with SIGUSR1.
+    // The launcher of a job signals its ranks with SIGUSR1.
     sources = [SIGINT, SIGTERM, SIGUSR1].map { number in
       signal(number, SIG_IGN)
       let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
@@ -29,6 +29,6 @@ final class Interrupts {
     }
   }
 
-  /// Whether a signal came.
+  /// Whether a signal arrived.
   var requested: Bool { flag.value.load(ordering: .relaxed) }
 }

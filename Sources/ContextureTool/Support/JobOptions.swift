@@ -43,7 +43,7 @@ struct JobOptions: ParsableArguments {
     }
   }
 
-  /// Options that mean nothing in one process.
+  /// Refuses options that have no meaning in one process.
   func refuseWithoutCluster(_ input: PlanningInput) throws(Refusal) {
     for (name, isGiven) in [
       ("--plan", plan != nil), ("--elastic", elastic), ("--workers", workers != nil),
@@ -55,7 +55,7 @@ struct JobOptions: ParsableArguments {
     }
   }
 
-  /// The same options for another call of this program; those that are at their defaults are left out.
+  /// These options as arguments for another call of this program; defaults are left out.
   var words: [String] {
     var words: [String] = []
     if let cluster { words += ["--cluster", cluster] }
@@ -67,13 +67,13 @@ struct JobOptions: ParsableArguments {
     return words
   }
 
-  /// The devices that the launcher has handed on, or the cluster file's.
+  /// The devices passed on by the launcher, or those of the cluster file.
   func readCluster() throws -> Cluster {
     guard let cluster else { preconditionFailure("asked for a cluster that was not given") }
     return try HandedCluster.read(ProcessInfo.processInfo.environment) ?? Cluster(contentsOf: cluster)
   }
 
-  /// The plan that was given, or one made now.
+  /// The given plan, or a new one.
   func workflowPlan(_ workflow: Workflow, _ input: PlanningInput) throws -> WorkflowPlan {
     let machines = try readCluster()
     if let plan {

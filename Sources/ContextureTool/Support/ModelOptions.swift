@@ -2,7 +2,7 @@ import ArgumentParser
 import Checkpoint
 import Workflows
 
-/// Where fetched models lie.
+/// The folder of fetched models.
 struct ModelsFolder: ParsableArguments {
   @Option(help: ArgumentHelp("The folder of fetched models.", valueName: "dir"))
   var models = ModelLocation.defaultModels

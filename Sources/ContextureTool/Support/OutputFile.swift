@@ -1,7 +1,7 @@
 import Foundation
 import InputErrors
 
-/// A file that a command writes in the end.
+/// A file that a command writes when its work is done.
 enum OutputFile {
   /// Refuses a path that could not be written, before any work is done.
   static func check(_ path: String, option: String = "--out") throws(Refusal) {

@@ -1,9 +1,9 @@
 import Foundation
 import InputErrors
 
-/// A folder that a command makes, with `AtomicFolder`.
+/// A folder that a command creates, with `AtomicFolder`.
 enum OutputFolder {
-  /// Refuses a path that holds something already, before any work is done.
+  /// Refuses a path that already has contents, before any work is done.
   static func refuseContents(_ path: String, option: String = "--out") throws(Refusal) {
     var isFolder: ObjCBool = false
     guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else { return }

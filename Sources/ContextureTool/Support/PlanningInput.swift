@@ -3,7 +3,7 @@ import Checkpoint
 import Runs
 import Workflows
 
-/// What `plan` and `simulate` need besides a cluster: the model's sizes and the tokens of each task.
+/// The inputs of `plan` and `simulate` besides a cluster: the model's sizes and the tokens of each task.
 struct PlanningInput: ParsableArguments {
   @OptionGroup var models: ModelsFolder
 
@@ -24,7 +24,7 @@ struct PlanningInput: ParsableArguments {
     help: "Plan without replicas that share a batch: they add gradients in another order than one process.")
   var onePipeline = false
 
-  /// The same options for another call of this program.
+  /// These options as arguments for another call of this program.
   var words: [String] {
     var words: [String] = []
     if models.models != ModelLocation.defaultModels { words += ["--models", models.models] }
@@ -33,7 +33,7 @@ struct PlanningInput: ParsableArguments {
     return words + tokens.flatMap { ["--tokens", $0] }
   }
 
-  /// What plans a workflow with these options.
+  /// The planner for a workflow with these options.
   func planner(_ workflow: Workflow) -> WorkflowPlanner {
     var planner = WorkflowPlanner(workflow, models: models.models)
     (planner.shape, planner.tokens, planner.mayReplicate) = (shape, tokens, !onePipeline)

@@ -1,11 +1,12 @@
 import Foundation
 
-/// What rank 0 of a job reports to the program that started it: one line of JSON on standard output, which is not shown.
+/// A report from rank 0 of a job to the program that started it: one line of JSON on standard output, which
+/// is not shown.
 struct RankReport: Codable {
   /// The optimiser step after which a resumed training continues.
   var resumedAfterStep: Int
 
-  /// The report in a line; `nil` for any other line.
+  /// Parses a report; `nil` for any other line.
   init?(line: String) {
     guard line.hasPrefix("{"), let report = try? JSONDecoder().decode(Self.self, from: Data(line.utf8)) else {
       return nil
@@ -15,11 +16,11 @@ struct RankReport: Codable {
 
   init(resumedAfterStep: Int) { self.resumedAfterStep = resumedAfterStep }
 
-  /// Its line.
+  /// The report as a line.
   var line: String {
     get throws { String(decoding: try JSONEncoder().encode(self), as: UTF8.self) }
   }
 
-  /// The same for people.
+  /// The report for people.
   var text: String { "Resuming after step \(resumedAfterStep)" }
 }

@@ -5,9 +5,9 @@ import Tensor
 import TextTables
 import Tokenization
 
-/// What `contexture score` prints.
+/// The output of `contexture score`.
 struct ScoreReport: Encodable {
-  /// A token with its natural log-probability, `nil` where nothing comes before it.
+  /// A token with its natural log-probability, `nil` for a token with none before it.
   struct Token: Encodable {
     let id: Int32
     let text: String
@@ -29,7 +29,7 @@ struct ScoreReport: Encodable {
 
   /// Computes the scores with the base model.
   ///
-  /// - Throws: what the weight source throws for a damaged file.
+  /// - Throws: the weight source's error for a damaged file.
   init(
     path: String, request: ScoreRequest, texts: [String], top: Int, stage: LlamaStage, tokenizer: Tokenizer
   ) throws {
@@ -70,7 +70,7 @@ struct ScoreReport: Encodable {
     }
   }
 
-  /// The `count` largest of log softmax(logits), best first; equal ones in the order of their indices.
+  /// The `count` largest values of log softmax(logits), best first; equal ones in the order of their indices.
   static func best(_ count: Int, _ logits: [Float]) -> [(index: Int, logProbability: Float)] {
     guard let largest = logits.max() else { return [] }
     let total = logits.reduce(0.0) { $0 + exp(Double($1 - largest)) }

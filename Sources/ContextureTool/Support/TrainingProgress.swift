@@ -6,7 +6,8 @@ import TaskGraph
 import Tensor
 import Workflows
 
-/// Shows how far a training is: one line that is written over on a terminal, a line now and then elsewhere.
+/// Shows the progress of a training: on a terminal, one line that is overwritten; elsewhere, a line now and
+/// then.
 final class TrainingProgress {
   private let phases: Int
   private let isTerminal: Bool
@@ -19,15 +20,15 @@ final class TrainingProgress {
   private var recentTokens: [Double] = []
   private var recentSeconds: [Double] = []
   private var lastLine = ContinuousClock.now
-  /// The tokens of a micro-batch and the threads there are, until the first step has been looked at.
+  /// The tokens per micro-batch and the number of threads, until the first step has been checked.
   private var unchecked: (tokens: Int, workers: Int)?
   private let microBatchTokens: Int?
 
   /// Whether the program that started this one shows its lines.
   private let isRank: Bool
 
-  /// - Parameter isRank: whether the output goes to the program that started the job. It is a terminal to the rank,
-  ///   but no line can be overwritten there.
+  /// - Parameter isRank: whether the output goes to the program that started the job. The rank sees a
+  ///   terminal, but no line can be overwritten there.
   init(_ workflow: Workflow, isRank: Bool = false) {
     (phases, self.isRank) = (workflow.phaseSchedule.count, isRank)
     isTerminal = !isRank && isatty(STDOUT_FILENO) == 1
@@ -103,7 +104,7 @@ final class TrainingProgress {
     }
   }
 
-  /// Says once where threads have nothing to do.
+  /// Prints a hint, once, if threads have nothing to do.
   private func hint(_ record: StepRecord) throws {
     guard let (tokens, workers) = unchecked else { return }
     unchecked = nil
@@ -129,7 +130,7 @@ final class TrainingProgress {
       + (report.isBest ? " best" : "") + "  "
   }
 
-  /// What a validation changed; `nil` where it changed nothing.
+  /// The effect of a validation; `nil` if there was none.
   private static func text(_ change: PhasePace.Change, _ record: StepRecord) -> String? {
     let end = record.validation?.end ?? 0
     switch change {

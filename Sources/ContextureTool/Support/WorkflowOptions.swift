@@ -3,7 +3,7 @@ import Datasets
 import StrictYAML
 import Workflows
 
-/// A workflow file and values set over it.
+/// A workflow file, and values that override its settings.
 struct WorkflowOptions: ParsableArguments {
   @Argument(help: ArgumentHelp("The workflow file.", valueName: "workflow.yaml"))
   var workflow: String
@@ -22,7 +22,7 @@ struct WorkflowOptions: ParsableArguments {
 }
 
 extension Workflow {
-  /// What its tasks need of an episode.
+  /// The parts of an episode that its tasks need.
   var datasetTasks: [DatasetTask] {
     tasks.map { DatasetTask(name: $0.name, inputs: $0.inputs, parents: $0.parents) }
   }

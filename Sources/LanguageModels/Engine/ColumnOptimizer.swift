@@ -1,14 +1,14 @@
 import Tensor
 
-/// AdamW over the trainable columns of one phase: it holds parameters and moments of those alone, so that
-/// momentum and weight decay cannot touch any other.
+/// AdamW over the trainable columns of one phase. It has parameters and moments for those columns only, so
+/// that momentum and weight decay cannot change any other.
 package final class ColumnOptimizer: @unchecked Sendable {
   // Unchecked: not used from two threads at once; its workers split the vector.
-  /// Which part of the vectors is whose.
+  /// The layout of the flat vectors.
   package let layout: TrainableLayout
   /// The adapter's columns that train.
   package let columns: [Int]
-  /// The steps taken.
+  /// The number of steps taken.
   package private(set) var step = 0
   private let scale: Float
   private let settings: AdamWSettings
@@ -19,7 +19,7 @@ package final class ColumnOptimizer: @unchecked Sendable {
   private let secondMoment: Matrix
   private let workers: [any TensorOperations]
 
-  /// Starts with the adapter's values and moments of zero.
+  /// Starts with the adapter's values and zero moments.
   package init(
     _ adapter: LoRAAdapter, view: DeviceAdapter, settings: AdamWSettings, device: any ComputeDevice
   ) {
@@ -37,11 +37,11 @@ package final class ColumnOptimizer: @unchecked Sendable {
     workers[0].write(layout.gather(adapter, columns: columns), scale: 1, into: parameters)
   }
 
-  /// Bytes held.
+  /// Bytes allocated.
   package var byteCount: Int { memory.byteCount }
 
-  /// The squared Euclidean norm of the gradient of each adapted layer. Added in their order they give the
-  /// same sum however the layers are shared out.
+  /// The squared Euclidean norm of the gradient of each adapted layer. Added in this order, the sum is the
+  /// same however the layers are distributed.
   package func squaredNorms(_ gradients: GradientBuffer) -> [Double] {
     let flat = gradients.flat
     return layout.sites.indices.map { index in
@@ -50,17 +50,17 @@ package final class ColumnOptimizer: @unchecked Sendable {
       let bStart = layout.bOffsets[index]
       let a = workers[0].sumOfSquares(flat.columns(aStart..<aStart + layout.columns * site.inputs))
       let b = workers[0].sumOfSquares(flat.columns(bStart..<bStart + layout.columns * site.outputs))
-      // B stands multiplied by the scale in what the workers computed.
+      // The workers computed the gradient of scale · B.
       return a + b * Double(scale) * Double(scale)
     }
   }
 
-  /// One step with `gradients * factor`; `view` then shows the new values.
+  /// Takes one step with `gradients * factor` and updates `view` with the new values.
   package func update(_ gradients: GradientBuffer, factor: Float, learningRate: Float, view: DeviceAdapter) {
     step += 1
     let flat = gradients.flat
     let parts = workers.count
-    // A's gradients are as they are, B's are to be multiplied by the scale.
+    // A's gradients are final; B's must still be multiplied by the scale.
     let pieces = [(0..<layout.aCount, factor), (layout.aCount..<layout.count, factor * scale)]
     device.onEachWorker { index in
       for (range, gradientScale) in pieces {
@@ -86,25 +86,24 @@ package final class ColumnOptimizer: @unchecked Sendable {
     }
   }
 
-  /// An address that several workers read.
+  /// A pointer shared by several workers.
   private struct Shared: @unchecked Sendable { let pointer: UnsafeMutablePointer<Float> }
 
-  /// Writes the trained columns back; no other value of the adapter is touched.
+  /// Writes the trained columns back; the adapter's other values are unchanged.
   package func commit(to adapter: inout LoRAAdapter) {
     layout.scatter(parameters.address.assumingMemoryBound(to: Float.self), into: &adapter, columns: columns)
   }
 
-  /// What is needed to go on: the moments, flat in ``layout``, and the number of steps. The parameters are
+  /// The state needed to resume: the moments, flat in ``layout``, and the number of steps. The parameters are
   /// in the adapter.
   package struct State: Sendable, Equatable {
-    /// Running mean of the gradients.
+    /// The running mean of the gradients.
     package var firstMoment: [Float]
-    /// Running mean of their squares.
+    /// The running mean of the squared gradients.
     package var secondMoment: [Float]
-    /// Steps taken.
+    /// The number of steps taken.
     package var step: Int
 
-    /// Takes the values as they are.
     package init(firstMoment: [Float], secondMoment: [Float], step: Int) {
       self.firstMoment = firstMoment
       self.secondMoment = secondMoment
@@ -122,7 +121,7 @@ package final class ColumnOptimizer: @unchecked Sendable {
     }
   }
 
-  /// The state now, or to go on from.
+  /// The current state; can be set to resume.
   ///
   /// - Precondition: the vectors have the layout's size.
   package var state: State {

@@ -2,10 +2,10 @@ import Locking
 import Synchronization
 import Tensor
 
-/// Computes the gradient of one optimiser step on one device, a micro-batch a worker at a time.
+/// Computes the gradient of one optimiser step on one device. Each worker computes one micro-batch at a time.
 ///
-/// The result does not depend on the number of workers: gradients and losses of the micro-batches are added
-/// in their order.
+/// The result does not depend on the number of workers: the micro-batches' gradients and losses are added in
+/// their order.
 package final class GradientAccumulator: @unchecked Sendable {
   // Unchecked: `step` is not called from two threads at once, and each worker has its own memory.
   private let stage: LlamaStage
@@ -20,7 +20,7 @@ package final class GradientAccumulator: @unchecked Sendable {
     let gradients: GradientBuffer
   }
 
-  /// Memory for micro-batches of at most `rows` rows.
+  /// Allocates buffers for micro-batches of at most `rows` rows.
   ///
   /// - Precondition: the stage is a whole model.
   package init(_ stage: LlamaStage, adapter: DeviceAdapter, rows: Int) {
@@ -43,9 +43,9 @@ package final class GradientAccumulator: @unchecked Sendable {
     }
   }
 
-  /// The sum of -log p over all targets; leaves `scale` times its gradient in ``gradients``.
+  /// The sum of -log p over all labels; leaves `scale` times its gradient in ``gradients``.
   ///
-  /// - Throws: what the weight source throws when embeddings cannot be read.
+  /// - Throws: the weight source's error if embeddings cannot be read.
   package func step(_ batches: [PackedBatch], scale: Float) throws -> Double {
     let gate = OrderedGate()
     let next = Atomic<Int>(0)

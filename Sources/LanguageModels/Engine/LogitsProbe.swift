@@ -1,19 +1,19 @@
 import Tensor
 
 extension LlamaStage {
-  /// The logits `[tokens.count, vocabulary]` after every token of one sequence, as the base model or with
-  /// an adapter's columns: for checks and for looking at a model, not for training.
+  /// The logits `[tokens.count, vocabulary]` after every token of one sequence, as the base model or with an
+  /// adapter's columns. For checks and inspection, not for training.
   ///
-  /// - Precondition: the stage is a whole model and its context holds the tokens.
-  /// - Throws: what the weight source throws when embeddings cannot be read.
+  /// - Precondition: the stage is a whole model, and the tokens fit its context.
+  /// - Throws: the weight source's error if embeddings cannot be read.
   package func allLogits(_ tokens: [Int32], adapter: DeviceAdapter? = nil) throws -> [[Float]] {
     try logits(tokens, after: Array(tokens.indices), adapter: adapter)
   }
 
-  /// The logits `[positions.count, vocabulary]` after the tokens at some positions of one sequence, likewise.
+  /// The logits `[positions.count, vocabulary]` after the tokens at some positions of one sequence.
   ///
   /// - Precondition: as for ``allLogits(_:adapter:)``; the positions are ascending.
-  /// - Throws: what the weight source throws when embeddings cannot be read.
+  /// - Throws: the weight source's error if embeddings cannot be read.
   package func logits(
     _ tokens: [Int32], after positions: [Int], adapter: DeviceAdapter? = nil
   ) throws -> [[Float]] {

@@ -4,8 +4,8 @@ import Synchronization
   import Glibc
 #endif
 
-/// Lets numbered pieces of work through one after the other, whoever finishes first: sums whose order is
-/// fixed do not depend on how many workers there are.
+/// Admits numbered pieces of work in order, whichever finishes first. Sums then have a fixed order and do not
+/// depend on the number of workers.
 final class OrderedGate: @unchecked Sendable {
   // Unchecked: a POSIX mutex guards `next`.
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
@@ -24,7 +24,7 @@ final class OrderedGate: @unchecked Sendable {
     mutex.deallocate()
   }
 
-  /// Waits until all pieces before `number` are through, runs `body`, and lets the next one in.
+  /// Waits until all pieces before `number` are done, runs `body`, and admits the next one.
   func pass(_ number: Int, _ body: () -> Void) {
     pthread_mutex_lock(mutex)
     while next != number { pthread_cond_wait(condition, mutex) }

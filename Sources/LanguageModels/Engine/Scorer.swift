@@ -2,28 +2,28 @@ import Locking
 import Synchronization
 import Tensor
 
-/// A prompt and the continuations whose log-probabilities are wanted.
+/// A prompt and the continuations to score.
 package struct ScoreRequest: Sendable, Equatable {
   /// Token ids of the prompt, not empty.
   package var prompt: [Int32]
-  /// Token ids of each continuation, not empty. One of a single token costs nothing beyond the prompt.
+  /// Token ids of each continuation, not empty. A single-token continuation costs nothing beyond the prompt.
   package var continuations: [[Int32]]
 
-  /// - Precondition: nothing is empty.
+  /// - Precondition: the prompt and every continuation are not empty.
   package init(prompt: [Int32], continuations: [[Int32]]) {
     precondition(!prompt.isEmpty && continuations.allSatisfy { !$0.isEmpty }, "ScoreRequest: empty tokens")
     self.prompt = prompt
     self.continuations = continuations
   }
 
-  /// Rows it takes: the prompt once, and each continuation without its last token.
+  /// The number of rows: the prompt once, and each continuation without its last token.
   package var rowCount: Int { continuations.reduce(prompt.count) { $0 + $1.count - 1 } }
 }
 
-/// Scores continuations of prompts, forward only. A prompt is computed once for all its continuations:
-/// they stand behind it in the same pass, each seeing the prompt and itself.
+/// Scores continuations of prompts, forward only. A prompt is computed once for all its continuations: they
+/// follow it in the same pass, and each attends to the prompt and itself.
 ///
-/// It holds no memory of its own, so any number of threads may score at once.
+/// It has no buffers of its own, so any number of threads may score at once.
 package struct Scorer: Sendable {
   private let stage: LlamaStage
 
@@ -38,17 +38,17 @@ package struct Scorer: Sendable {
     self.stage = stage
   }
 
-  /// Per request and continuation the log-probability of each of its tokens, as seen with `adapter`
-  /// (the base model's own where it is `nil`).
+  /// The log-probability of each token, per request and continuation, with `adapter` or, if it is `nil`, the
+  /// base model.
   ///
-  /// - Throws: what the weight source throws when embeddings cannot be read.
+  /// - Throws: the weight source's error if embeddings cannot be read.
   package func score(_ requests: [ScoreRequest], adapter: DeviceAdapter?) throws -> [[[Float]]] {
     try tokenScores(requests, adapter: adapter).map { $0.map { $0.map(\.logProbability) } }
   }
 
-  /// Per request and continuation the score of each of its tokens, as ``score(_:adapter:)``.
+  /// The score of each token, per request and continuation, as in ``score(_:adapter:)``.
   ///
-  /// - Throws: what the weight source throws when embeddings cannot be read.
+  /// - Throws: the weight source's error if embeddings cannot be read.
   package func tokenScores(_ requests: [ScoreRequest], adapter: DeviceAdapter?) throws -> [[[TokenScore]]] {
     precondition(
       requests.allSatisfy { request in
@@ -85,7 +85,7 @@ package struct Scorer: Sendable {
     var failure: (any Error)?
   }
 
-  /// One worker's memory, planned for the adapter in use.
+  /// One worker's buffers, planned for the adapter in use.
   private func makeContext(rows: Int, _ adapter: DeviceAdapter?) -> Context {
     Context(
       worker: StageWorker(stage, rows: rows, adapter: adapter, backward: false),
@@ -105,7 +105,7 @@ package struct Scorer: Sendable {
 }
 
 extension ScoreRequest {
-  /// Requests are packed into passes of about this many rows.
+  /// The approximate number of rows per pass that requests are packed into.
   private static let passRows = 256
 
   /// The requests of each pass, in order, as indices.
@@ -123,9 +123,9 @@ extension ScoreRequest {
     return passes
   }
 
-  /// The values of a pass's targets by request and continuation.
+  /// Splits the values of a pass's labels by request and continuation.
   ///
-  /// - Precondition: there is one for each token of the continuations.
+  /// - Precondition: there is one value for each token of the continuations.
   package static func split<Value>(_ flat: [Value], _ requests: [ScoreRequest]) -> [[[Value]]] {
     var next = 0
     return requests.map { request in

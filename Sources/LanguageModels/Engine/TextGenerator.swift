@@ -9,13 +9,12 @@ package final class TextGenerator: @unchecked Sendable {
   private let stores: [KeyValueStore]
   private let worker: StageWorker
   private let activations: StageActivations
-  /// Tokens seen so far.
+  /// The number of tokens processed so far.
   package private(set) var position = 0
   private let capacity: Int
 
-  /// Room for `capacity` tokens, the prompt included.
-  ///
-  /// - Precondition: the stage is a whole model and its context holds `capacity` tokens.
+  /// - Parameter capacity: the maximum number of tokens, including the prompt.
+  /// - Precondition: the stage is a whole model and its context has room for `capacity` tokens.
   package init(_ stage: LlamaStage, adapter: DeviceAdapter?, capacity: Int) {
     precondition(
       stage.isFirst && stage.isLast && capacity <= stage.contextLength, "TextGenerator: bad capacity")
@@ -37,16 +36,16 @@ package final class TextGenerator: @unchecked Sendable {
     memory = stage.device.allocate(byteCount: counter.byteCount)
     var planner = ArenaPlanner(memory: memory)
     stores = plan(&planner)
-    // One thread: several would wait for one another some two hundred times a token, and on a busy machine for
-    // long. Whoever has several prompts gives each a generator and a thread of its own.
+    // One thread: several would wait for one another about two hundred times per token, which takes long on a
+    // busy machine. For several prompts, use one generator and one thread each.
     worker = StageWorker(stage, rows: capacity, adapter: adapter, backward: false)
     activations = StageActivations(stage, rows: capacity, adapter: adapter, keepsActivations: false)
   }
 
-  /// Feeds tokens; returns the logits `[vocabulary]` that follow the last of them.
+  /// Processes tokens; returns the logits `[vocabulary]` after the last of them.
   ///
   /// - Precondition: `tokens` is not empty and fits the capacity.
-  /// - Throws: what the weight source throws when embeddings cannot be read.
+  /// - Throws: the weight source's error if embeddings cannot be read.
   package func feed(_ tokens: [Int32]) throws -> [Float] {
     precondition(!tokens.isEmpty && position + tokens.count <= capacity, "TextGenerator: beyond its capacity")
     let past = position == 0 ? [] : [KeyRange(start: 0, count: position)]
@@ -63,9 +62,9 @@ package final class TextGenerator: @unchecked Sendable {
     return stage.logits(rows: last, hidden: h, worker)
   }
 
-  /// The most probable continuation of `prompt`: at most `maximumTokens`, ending before any of `stops`.
+  /// The greedy continuation of `prompt`: at most `maximumTokens`, ending before any of `stops`.
   ///
-  /// - Throws: what the weight source throws when embeddings cannot be read.
+  /// - Throws: the weight source's error if embeddings cannot be read.
   package func greedy(_ prompt: [Int32], maximumTokens: Int, stops: Set<Int32>) throws -> [Int32] {
     var logits = try feed(prompt)
     var answer: [Int32] = []

@@ -1,11 +1,11 @@
 import Checkpoint
 import Tensor
 
-/// What the forward pass of one layer leaves for its backward pass. Shapes for `rows` rows.
+/// Activations that the forward pass of one layer stores for its backward pass. Shapes are for `rows` rows.
 struct LayerActivations {
   /// The residual stream before attention, `[rows, hidden]` float32.
   private(set) var input: Matrix
-  /// The residual stream before the feed-forward part, `[rows, hidden]` float32.
+  /// The residual stream before the MLP, `[rows, hidden]` float32.
   private(set) var middle: Matrix
   /// 1 / root mean square of `input` and of `middle`, `[rows, 1]` float32.
   private(set) var inputRstd: Matrix
@@ -15,11 +15,11 @@ struct LayerActivations {
   private(set) var lse: Matrix
   /// Rotated keys, and values.
   private(set) var store: KeyValueStore
-  /// Attention's output before its projection, `[rows, heads * dimension]`.
+  /// Attention's output before the output projection, `[rows, heads * dimension]`.
   private(set) var attended: Matrix
   /// gate | up, `[rows, 2 * intermediate]`.
   private(set) var gateUp: Matrix
-  /// x Aᵀ of each input group, `[rows, members * active]`; empty where nothing is adapted.
+  /// x Aᵀ of each fused projection, `[rows, members * active]`; empty if nothing is adapted.
   private var low: [Matrix]
 
   init(
@@ -43,13 +43,13 @@ struct LayerActivations {
     low = lowColumns.map { planner.matrix(rows: rows, columns: $0, type: type) }
   }
 
-  /// x Aᵀ of a group that has `columns` columns in this layer.
+  /// x Aᵀ of a fused projection with `columns` columns in this layer.
   func low(_ group: FusedProjection, columns: Int) -> Matrix {
     let matrix = low[group.rawValue]
     return Matrix(matrix.address, rows: matrix.rows, columns: columns, type: matrix.type)
   }
 
-  /// The same memory for a batch of fewer rows.
+  /// The same buffers for a batch of fewer rows.
   func narrowed(to rows: Int) -> LayerActivations {
     var view = self
     view.input = input.rows(0..<rows)
@@ -63,9 +63,9 @@ struct LayerActivations {
   }
 }
 
-/// A worker's memory that no pass leaves anything in. Shapes for `rows` rows.
+/// A worker's scratch buffers; nothing in them outlives a pass. Shapes are for `rows` rows.
 struct LayerScratch {
-  /// The normalised input of attention or of the feed-forward part, `[rows, hidden]`; backward computes it anew.
+  /// The normalised input of attention or of the MLP, `[rows, hidden]`; backward recomputes it.
   private(set) var normed: Matrix
   /// `[rows, fusedColumns]`: queries, keys and values before rotation, or their gradient.
   private(set) var fused: Matrix
@@ -74,16 +74,16 @@ struct LayerScratch {
   private(set) var dAct: Matrix
   /// `[rows, 2 * intermediate]`.
   private(set) var dGateUp: Matrix
-  /// `[rows, hidden]` in the compute type: the gradient that enters a projection.
+  /// `[rows, hidden]` in the compute type: the gradient of a projection's output.
   private(set) var dOutput: Matrix
   /// `[rows, heads * dimension]`.
   private(set) var dAttended: Matrix
-  /// `[rows, hidden]` float32: the gradient that leaves a projection.
+  /// `[rows, hidden]` float32: the gradient of a projection's input.
   private(set) var dNormed: Matrix
-  /// For the low-rank products.
+  /// Scratch for the low-rank products.
   let lowRank: LowRankScratch
   /// `[rows, hidden]` float32 and `[rows, heads * dimension]`: rows of the residual stream and of attention's
-  /// output (or of their gradients), where a block computes some of its output's rows.
+  /// output (or of their gradients), for a block that computes only some rows of its output.
   private let selectedResidual: Matrix
   private let selectedAttended: Matrix
 
@@ -107,12 +107,12 @@ struct LayerScratch {
     selectedAttended = planner.matrix(rows: rows, columns: shape.heads * shape.dimension, type: type)
   }
 
-  /// Room for `rows` selected rows.
+  /// These buffers for `rows` selected rows.
   func selected(_ rows: Int) -> (residual: Matrix, attended: Matrix) {
     (selectedResidual.rows(0..<rows), selectedAttended.rows(0..<rows))
   }
 
-  /// The same memory for a batch of fewer rows.
+  /// The same buffers for a batch of fewer rows.
   func narrowed(to rows: Int) -> LayerScratch {
     var view = self
     view.normed = normed.rows(0..<rows)
@@ -129,14 +129,14 @@ struct LayerScratch {
 }
 
 extension LlamaConfiguration {
-  /// The sizes of its attention layers.
+  /// The sizes of the attention layers.
   package var attentionShape: AttentionShape {
     AttentionShape(heads: headCount, keyValueHeads: keyValueHeadCount, dimension: headDimension)
   }
 }
 
 extension DeviceAdapter? {
-  /// The columns of x Aᵀ by input group, the widest of all layers.
+  /// The number of columns of x Aᵀ by fused projection: the maximum over the layers.
   func lowColumns(layers: Range<Int>) -> [Int] {
     FusedProjection.allCases.map { group in
       layers.compactMap { self?.group(group, layer: $0)?.a.rows }.max() ?? 0

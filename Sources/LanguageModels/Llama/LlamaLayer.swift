@@ -1,15 +1,16 @@
 import Checkpoint
 import Tensor
 
-/// The frozen weights of one transformer block.
+/// The packed weights of one transformer block.
 ///
-/// Unchecked: nothing is merged in while a pass is running.
+/// Unchecked: nothing is merged while a pass is running.
 final class LlamaLayer: @unchecked Sendable {
   let index: Int
   let attentionNorm: NormWeight
   let feedForwardNorm: NormWeight
-  /// By input group, its members stacked: queries, keys and values `[fusedColumns, hidden]`; attention's output
-  /// `[hidden, heads * dimension]`; gate and up `[2 * intermediate, hidden]`; down `[hidden, intermediate]`.
+  /// One stacked weight for each fused projection: queries, keys and values `[fusedColumns, hidden]`;
+  /// attention's output `[hidden, heads * dimension]`; gate and up `[2 * intermediate, hidden]`; down
+  /// `[hidden, intermediate]`.
   private var weights: [any PackedMatrix]
   private let use: PackedUse
 
@@ -23,34 +24,34 @@ final class LlamaLayer: @unchecked Sendable {
     }
   }
 
-  /// Reads the adapted matrices again, with `merged` added to them. Old and new are there together, one matrix at
-  /// a time.
+  /// Reads the adapted weights again and adds `merged` to them. Old and new weights coexist, one fused
+  /// projection at a time.
   func merge(_ merged: MergedColumns, _ source: any WeightSource, device: any ComputeDevice) throws {
     for group in FusedProjection.allCases where merged.isEmpty || merged.adapts(group, layer: index) {
       weights[group.rawValue] = try device.freeze(source, group, layer: index, use: use, adding: merged)
     }
   }
 
-  /// Bytes of the weights as laid out.
+  /// Bytes of the packed weights.
   var weightBytes: Int { weights.reduce(0) { $0 + $1.byteCount } }
 }
 
-/// What all layers of a pass share.
+/// The arguments that all layers of a pass share.
 struct LayerPass {
   let configuration: LlamaConfiguration
   let rotary: RotaryTable
   let segments: [AttentionSegment]
-  /// Rows with a token; rows beyond are zero.
+  /// The number of rows with a token; rows beyond are zero.
   let rowCount: Int
   let adapter: DeviceAdapter?
   let operations: any TensorOperations
 }
 
-// Forward and backward of a block, side by side. h is the residual stream, `[rows, hidden]` float32.
+// Forward and backward of a block. h is the residual stream, `[rows, hidden]` float32.
 extension LlamaLayer {
-  /// h becomes the block's output; `activations` and `store` keep what backward, or a later token, needs.
+  /// Replaces h with the block's output. `activations` and `store` keep what backward or a later token needs.
   ///
-  /// Where not all rows of the output are wanted, the others of h keep what they had.
+  /// If only some rows of the output are wanted, the other rows of h are unchanged.
   func forward(
     _ h: Matrix, _ activations: LayerActivations, store: KeyValueStore, _ scratch: LayerScratch,
     outputRows: [Int]? = nil, _ pass: LayerPass
@@ -78,10 +79,10 @@ extension LlamaLayer {
     operations.scatterRows(selected.residual.rows(0..<outputRows.count), outputRows, into: h)
   }
 
-  /// dh, the gradient of the block's output, becomes that of its input (unless `inputGradient` is false:
-  /// then only the gradients of the adapter are wanted below this layer's attention).
+  /// Replaces dh, the gradient of the block's output, with that of its input. If `inputGradient` is false,
+  /// only the adapter's gradients are computed below this layer's attention.
   ///
-  /// - Precondition: `outputRows` are those of the forward pass, and dh is zero in all others.
+  /// - Precondition: `outputRows` are those of the forward pass, and dh is zero in all other rows.
   func backward(
     _ dh: Matrix, _ activations: LayerActivations, _ scratch: LayerScratch, gradients: GradientBuffer,
     inputGradient: Bool, outputRows: [Int]? = nil, _ pass: LayerPass
@@ -120,7 +121,7 @@ extension LlamaLayer {
     }
   }
 
-  /// What comes after attention, row by row: its output projection and the feed-forward part, added to h.
+  /// The row-wise part of the block after attention: adds the output projection and the MLP to h.
   private func feedForward(
     _ h: Matrix, attended: Matrix, _ activations: LayerActivations, _ scratch: LayerScratch, _ pass: LayerPass
   ) {
@@ -135,8 +136,8 @@ extension LlamaLayer {
     project(scratch.act, .down, into: h, accumulate: true, activations, pass)
   }
 
-  /// dh becomes the gradient of the residual stream before attention's output was added; that of the output
-  /// itself goes to `scratch.dAttended`.
+  /// Replaces dh with the gradient of the residual stream before attention's output was added; writes the
+  /// gradient of that output to `scratch.dAttended`.
   private func feedForwardBackward(
     _ dh: Matrix, attended: Matrix, _ activations: LayerActivations, _ scratch: LayerScratch,
     _ gradients: GradientBuffer, _ pass: LayerPass
@@ -159,7 +160,7 @@ extension LlamaLayer {
       gradients, activations, scratch, pass)
   }
 
-  /// The rows `indices` of `source`; the rows beyond them become zero.
+  /// Copies the rows `indices` of `source`; the rows beyond them become zero.
   private func gather(
     _ source: Matrix, _ indices: [Int], into target: Matrix, _ operations: any TensorOperations
   ) {
@@ -190,7 +191,7 @@ extension LlamaLayer {
       scratch.lowRank, pass.operations)
   }
 
-  /// dh in the type that products take.
+  /// dh in the compute type of matrix products.
   private func entering(_ dh: Matrix, _ scratch: LayerScratch, _ operations: any TensorOperations) -> Matrix {
     if scratch.dOutput.type == dh.type { return dh }
     operations.copy(dh, into: scratch.dOutput)
@@ -209,7 +210,7 @@ final class NormWeight: Sendable {
     device.makeOperations(threads: 1).write(values, scale: 1, into: matrix)
   }
 
-  /// y and rstd of x `[rows, hidden]`.
+  /// Computes y and rstd of x `[rows, hidden]`.
   func apply(to x: Matrix, into y: Matrix, rstd: Matrix, _ pass: LayerPass) {
     pass.operations.rmsNorm(
       x, weight: matrix, epsilon: pass.configuration.rmsNormEpsilon, into: y, rstd: rstd)

@@ -3,20 +3,20 @@ import Locking
 import Synchronization
 import Tensor
 
-/// A contiguous range of a Llama model's layers with its frozen weights, on one device: the whole model, or
-/// one stage of a pipeline. The first stage holds the embedding, the last one the final norm and the head.
+/// A contiguous range of a Llama model's layers with its packed weights, on one device: the whole model, or
+/// one stage of a pipeline. The first stage has the embedding, the last one the final norm and the head.
 ///
-/// Unchecked: nothing is merged in while a pass is running.
+/// Unchecked: nothing is merged while a pass is running.
 package final class LlamaStage: @unchecked Sendable {
   /// The sizes of the whole model.
   package let configuration: LlamaConfiguration
-  /// The transformer blocks that this stage holds.
+  /// The transformer blocks of this stage.
   package let layers: Range<Int>
-  /// The longest sequence it computes.
+  /// The maximum sequence length.
   package let contextLength: Int
-  /// Where it lives.
+  /// The device of its weights.
   package let device: any ComputeDevice
-  /// Whether its weights are laid out for backward passes too.
+  /// Whether its weights are packed for backward passes too.
   package let use: PackedUse
   let blocks: [LlamaLayer]
   let rotary: RotaryTable
@@ -24,19 +24,20 @@ package final class LlamaStage: @unchecked Sendable {
   /// The head in chunks of the vocabulary; empty except on the last stage.
   let head: [any PackedMatrix]
   private let source: any WeightSource
-  /// The lowest layer whose weights hold columns of an adapter; `nil` where none does.
+  /// The lowest layer with merged columns; `nil` if there is none.
   private var lowestMerged: Int?
 
-  /// The number of vocabulary rows in one chunk of the head: its logits for a shard stay in cache.
+  /// The number of vocabulary rows in one chunk of the head. The logits of a chunk for one shard stay in
+  /// cache.
   static let headChunk = 2048
 
   /// Loads the weights of `layers`.
   ///
   /// - Parameters:
-  ///   - use: whether backward passes follow.
-  ///   - firstAdapted: the lowest layer of the model that they go through; those below it are laid out for
-  ///     forward passes alone.
-  /// - Throws: what the source throws for a missing or damaged tensor.
+  ///   - use: whether there are backward passes.
+  ///   - firstAdapted: the lowest layer of the model that backward passes go through; layers below it are
+  ///     packed for forward passes only.
+  /// - Throws: the source's error for a missing or damaged tensor.
   package init(
     _ source: any WeightSource, layers: Range<Int>? = nil, device: any ComputeDevice,
     contextLength: Int? = nil, use: PackedUse = .forwardAndBackward, firstAdapted: Int = 0
@@ -90,8 +91,8 @@ package final class LlamaStage: @unchecked Sendable {
     blocks = layers.compactMap { result.blocks[$0] }
     head = chunks.compactMap { result.head[$0.lowerBound] }
     finalNorm = isLast ? try NormWeight(source, .finalNorm, device: device) : nil
-    // The device holds its own layout now; of the file the embedding's rows are read again, and the layers' weights
-    // where columns are merged into them.
+    // The device now has its own layout. The file is read again only for rows of the embedding, and for the
+    // layers' weights when columns are merged.
     source.forgetPages()
   }
 
@@ -101,14 +102,15 @@ package final class LlamaStage: @unchecked Sendable {
     var failure: (any Error)?
   }
 
-  /// Calls `body` while the frozen ones of some columns are part of the weights, `W0 + s Σ B_j A_j`: columns that do not
-  /// change while others train then cost nothing. Afterwards the weights are the model's own again, bit for bit.
+  /// Calls `body` while the frozen ones of `columns` are part of the weights, `W0 + s Σ B_j A_j`, so that
+  /// columns that do not change while others train cost nothing. Afterwards the weights are the model's own
+  /// again, bit for bit.
   ///
   /// - Parameters:
   ///   - wanted: whether to merge. A device that does not store sums never does.
-  ///   - body: receives the columns that are still to be computed beside the weights. Nothing else may compute with the
-  ///     stage meanwhile.
-  /// - Throws: what `body` throws, and what the source throws when the weights cannot be read again.
+  ///   - body: receives the columns that must still be computed beside the weights. Nothing else may compute
+  ///     with the stage meanwhile.
+  /// - Throws: the errors of `body`, and the source's error if the weights cannot be read again.
   package func withMerged<Result>(
     _ columns: ColumnView, of adapter: LoRAAdapter, if wanted: Bool = true,
     _ body: (_ computed: ColumnView) throws -> Result
@@ -126,7 +128,7 @@ package final class LlamaStage: @unchecked Sendable {
     return result
   }
 
-  /// Adds columns to the weights as they are in the model's file; none makes them the model's own.
+  /// Adds columns to the weights in the model's file; without columns, the weights become the model's own.
   private func merge(_ adapter: LoRAAdapter, columns: [Int]) throws {
     if columns.isEmpty, lowestMerged == nil { return }
     let merged = MergedColumns(adapter, columns)
@@ -149,21 +151,21 @@ package final class LlamaStage: @unchecked Sendable {
     source.forgetPages()
   }
 
-  /// Whether tokens enter here.
+  /// Whether this is the first stage, which embeds the tokens.
   package var isFirst: Bool { layers.lowerBound == 0 }
-  /// Whether logits leave here.
+  /// Whether this is the last stage, which computes the logits.
   package var isLast: Bool { layers.upperBound == configuration.layerCount }
 
-  /// Bytes of the frozen weights as laid out.
+  /// Bytes of the packed weights.
   package var weightBytes: Int {
     blocks.reduce(0) { $0 + $1.weightBytes } + head.reduce(0) { $0 + $1.byteCount }
   }
 
-  /// h `[rows, hidden]` float32 = the embeddings of `tokens`; rows beyond them become zero.
+  /// Sets h `[rows, hidden]` float32 to the embeddings of `tokens`; rows beyond them become zero.
   ///
   /// The table is not copied: its rows are read from the mapped file.
   ///
-  /// - Throws: what the source throws for a damaged file.
+  /// - Throws: the source's error for a damaged file.
   package func embed(_ tokens: [Int32], into h: Matrix, _ operations: any TensorOperations) throws {
     let hidden = configuration.hiddenSize
     let row = UnsafeMutablePointer<Float>.allocate(capacity: hidden)
@@ -185,7 +187,7 @@ extension NormWeight {
 }
 
 extension ComputeDevice {
-  /// The weights of linear layers that read one input, one above the other.
+  /// Packs the weights of a fused projection, stacked.
   func freeze(
     _ source: any WeightSource, _ group: FusedProjection, layer: Int, use: PackedUse,
     adding merged: MergedColumns?
@@ -204,7 +206,7 @@ extension ComputeDevice {
     }
   }
 
-  /// Some rows of one weight.
+  /// Packs some rows of one weight.
   func freeze(_ source: any WeightSource, _ name: WeightName, rows: Range<Int>, use: PackedUse) throws
     -> any PackedMatrix
   {

@@ -1,24 +1,24 @@
 import Tensor
 
-/// One sequence to learn from or to score.
+/// One sequence to train on or to score.
 package struct TokenSequence: Sendable, Equatable {
   /// Token ids.
   package var tokens: [Int32]
-  /// As long as `tokens`: the token to be predicted from each position, or ``noTarget``.
+  /// The labels, one per token: the token to predict from each position, or ``noTarget``.
   package var targets: [Int32]
 
-  /// A target that carries no loss.
+  /// The ignore index: a label without loss.
   package static let noTarget: Int32 = -1
 
-  /// - Precondition: as many targets as tokens.
+  /// - Precondition: there are as many labels as tokens.
   package init(tokens: [Int32], targets: [Int32]) {
     precondition(tokens.count == targets.count, "TokenSequence: one target a token")
     self.tokens = tokens
     self.targets = targets
   }
 
-  /// A prompt, which carries no loss, and a completion, every token of which does. The last token of the
-  /// completion is only predicted, never read.
+  /// A prompt without loss, and a completion with a loss on every token. The last token of the completion is
+  /// only predicted, never an input.
   package init(prompt: [Int32], completion: [Int32]) {
     precondition(!prompt.isEmpty && !completion.isEmpty, "TokenSequence: an empty prompt or completion")
     tokens = prompt + completion.dropLast()
@@ -34,26 +34,24 @@ package struct TokenSequence: Sendable, Equatable {
   package var targetCount: Int { targets.reduce(0) { $0 + ($1 == Self.noTarget ? 0 : 1) } }
 }
 
-/// Several runs of tokens that go through the model as consecutive rows. Attention never crosses from one
-/// sequence to another.
+/// Several runs of tokens that go through the model as consecutive rows. No sequence attends to another one.
 package struct PackedBatch: Sendable, Equatable {
   /// The token of each row.
   package var tokens: [Int32]
   /// The runs.
   package var segments: [AttentionSegment]
-  /// The tokens whose log-probability is wanted.
+  /// The labels: tokens with their row.
   package var targets: [TargetToken]
 
-  /// Takes the parts as they are.
   package init(tokens: [Int32], segments: [AttentionSegment], targets: [TargetToken]) {
     self.tokens = tokens
     self.segments = segments
     self.targets = targets
   }
 
-  /// Whole sequences, one after the other, without padding. The tokens that all of them begin with, and that
-  /// carry no loss, such as a task's instruction, are computed once: they stand first, and each sequence looks
-  /// back at them.
+  /// Packs whole sequences one after the other, without padding. The shared prefix of all sequences that
+  /// carries no loss, such as a task's instruction, is computed once: it comes first, and every sequence
+  /// attends to it.
   package init(_ sequences: [TokenSequence]) {
     let prefix = Self.sharedPrefix(sequences.map(\.tokensWithoutLoss))
     self.init(prefix: sequences.first?.tokens.prefix(prefix) ?? [])
@@ -67,8 +65,8 @@ package struct PackedBatch: Sendable, Equatable {
     }
   }
 
-  /// Prompts and behind each its continuations' tokens but the last, which is only predicted. The tokens that
-  /// all prompts begin with are computed once.
+  /// Packs prompts, each followed by its continuations without their last token, which is only predicted. The
+  /// shared prefix of all prompts is computed once.
   package init(_ requests: [ScoreRequest]) {
     let prefix = Self.sharedPrefix(requests.map { $0.prompt.dropLast() })
     self.init(prefix: requests.first?.prompt.prefix(prefix) ?? [])
@@ -99,11 +97,11 @@ package struct PackedBatch: Sendable, Equatable {
     tokens += run
   }
 
-  /// A shorter prefix is computed with each sequence: the seam costs more than it saves.
+  /// A shorter shared prefix is computed with each sequence, because an extra segment would cost more than it
+  /// saves.
   static let shortestSharedPrefix = 8
 
-  /// The number of tokens that several runs begin with and that one pass computes once; 0 where it is not worth a
-  /// seam.
+  /// The length of the prefix shared by several runs that one pass computes once; 0 if sharing does not pay.
   package static func sharedPrefix(_ runs: [ArraySlice<Int32>]) -> Int {
     guard let first = runs.first, runs.count > 1 else { return 0 }
     let shared = runs.dropFirst().reduce(first.count) { count, run in
@@ -112,20 +110,20 @@ package struct PackedBatch: Sendable, Equatable {
     return shared < shortestSharedPrefix ? 0 : shared
   }
 
-  /// Tokens of the sequences, what they begin with in common counted with each.
+  /// The number of tokens of the sequences; a shared prefix counts for each of them.
   package var sequenceTokenCount: Int {
     let lookedAt = Set(segments.flatMap { $0.past.map(\.start) })
     return segments.reduce(0) { lookedAt.contains($1.keyRow) ? $0 : $0 + $1.position + $1.count }
   }
 
-  /// The rows from which a token is to be predicted, each once.
+  /// The rows with a label, each once.
   package var targetRows: [Int] { Set(targets.map(\.row)).sorted() }
 
   /// The number of rows with a token.
   package var rowCount: Int { tokens.count }
-  /// The number of rows that are computed: a few more, as matrix products take them in fours. The rows beyond
-  /// ``rowCount`` are zero from end to end.
+  /// The number of rows computed: ``rowCount`` rounded up, because matrix products take rows in fours. The
+  /// additional rows are zero in every layer.
   package var paddedRowCount: Int { Self.padded(tokens.count) }
-  /// `rows` rounded up; the few rows of generation stay as they are.
+  /// `rows` rounded up to a multiple of 4; up to 4 rows, as in generation, stay as they are.
   package static func padded(_ rows: Int) -> Int { rows <= 4 ? rows : (rows + 3) / 4 * 4 }
 }

@@ -11,8 +11,8 @@ struct RotaryTable: Sendable {
   let cosine: Matrix
   let sine: Matrix
 
-  /// Angles position · theta^(-2i / dimension) (Su et al., arXiv 2104.09864), rescaled where the
-  /// configuration says so.
+  /// Angles position · theta^(-2i / dimension) (Su et al., arXiv 2104.09864), rescaled if the configuration
+  /// says so.
   init(_ configuration: LlamaConfiguration, positions: Int, device: any ComputeDevice) {
     let half = configuration.headDimension / 2
     memory = device.allocate(byteCount: 2 * (positions * half * 4 + 64))
@@ -35,7 +35,7 @@ struct RotaryTable: Sendable {
     operations.write(sines, scale: 1, into: sine)
   }
 
-  /// theta^(-2i / dimension) for each pair i, divided as the configuration's scaling says.
+  /// theta^(-2i / dimension) for each pair i, divided according to the configuration's scaling.
   static func frequencies(_ configuration: LlamaConfiguration) -> [Float] {
     let dimension = configuration.headDimension
     let divisors = configuration.ropeScaling?.divisors(

@@ -1,21 +1,23 @@
 import Tensor
 
-/// The memory of one micro-batch in flight: what the forward pass of a stage leaves for its backward pass.
+/// The buffers of one micro-batch in flight: activations that the forward pass of a stage stores for its
+/// backward pass.
 ///
-/// Unchecked: one worker at a time uses it.
+/// Unchecked: used by one worker at a time.
 package final class StageActivations: @unchecked Sendable {
-  /// Rows it has room for.
+  /// The capacity in rows.
   package let rows: Int
   private let memory: DeviceMemory
   let layers: [LayerActivations]
-  /// The residual stream, `[rows, hidden]` float32: the input of the stage before the forward pass, its
-  /// output afterwards.
+  /// The residual stream, `[rows, hidden]` float32: the stage's input before the forward pass, its output
+  /// afterwards.
   package let hidden: Matrix
   /// Its gradient, `[rows, hidden]` float32.
   package let hiddenGradient: Matrix
 
-  /// Room for a stage's activations of at most `rows` rows: of each layer from the lowest adapted one on; the
-  /// layers below it, and all where no backward pass follows, use one layer's room in turn.
+  /// Allocates a stage's activations for at most `rows` rows. Each layer from the lowest adapted one on has
+  /// its own buffers. The layers below it share one layer's buffers, as do all layers if there is no backward
+  /// pass.
   package init(_ stage: LlamaStage, rows: Int, adapter: DeviceAdapter?, keepsActivations: Bool = true) {
     let rows = PackedBatch.padded(rows)
     func plan(_ planner: inout ArenaPlanner) -> ([LayerActivations], Matrix, Matrix) {
@@ -24,7 +26,8 @@ package final class StageActivations: @unchecked Sendable {
           &planner, stage.configuration, rows: rows, lowColumns: adapter.lowColumns(layers: stage.layers),
           type: stage.device.computeType)
       }
-      // Without an adapter all gradients may be asked for; one without sites here stands above this stage.
+      // Without an adapter, all gradients may be wanted. An adapter without target modules here is for layers
+      // above this stage.
       let lowest =
         keepsActivations
         ? adapter.map { $0.sites.first?.layer ?? stage.layers.upperBound } ?? 0 : stage.layers.upperBound
@@ -49,22 +52,22 @@ package final class StageActivations: @unchecked Sendable {
     (layers, hidden, hiddenGradient) = plan(&planner)
   }
 
-  /// Bytes held.
+  /// Bytes allocated.
   package var byteCount: Int { memory.byteCount }
 }
 
-/// A worker's operations and the scratch memory that its passes share.
+/// A worker's operations, and the scratch buffers that its passes share.
 ///
 /// Not to be used by two threads at once.
 package final class StageWorker: @unchecked Sendable {
-  /// What the worker computes with.
+  /// The operations that the worker computes with.
   package let operations: any TensorOperations
   let scratch: LayerScratch
-  /// Rows it has room for.
+  /// The capacity in rows.
   package let rows: Int
   private let memory: DeviceMemory
 
-  /// Scratch for passes of at most `rows` rows.
+  /// Allocates scratch for passes of at most `rows` rows.
   package init(
     _ stage: LlamaStage, rows: Int, adapter: DeviceAdapter?, backward: Bool = true, threads: Int = 1
   ) {
@@ -83,19 +86,19 @@ package final class StageWorker: @unchecked Sendable {
     self.rows = rows
   }
 
-  /// Bytes held.
+  /// Bytes allocated.
   package var byteCount: Int { memory.byteCount }
 }
 
-// The passes of a stage over one micro-batch. Forward beside backward.
+// The passes of a stage over one micro-batch, forward and backward.
 extension LlamaStage {
-  /// Runs this stage's layers over `activations.hidden`, which the caller has filled: by ``embed(_:into:_:)``
-  /// on the first stage, with the previous stage's output on the others.
+  /// Runs this stage's layers over `activations.hidden`, which the caller has filled: with
+  /// ``embed(_:into:_:)`` on the first stage, with the previous stage's output on the others.
   ///
-  /// Keys and values go to `stores`, one a layer, where given: that is how later tokens see them.
+  /// Keys and values go to `stores`, one per layer, if given, so that later tokens can attend to them.
   ///
-  /// `outputRows` are the rows of the model's output that are wanted, such as those that predict a label; the
-  /// model's last block then computes no others, which hold no meaning. `nil` wants all.
+  /// `outputRows` are the wanted rows of the model's output, such as those with a label; `nil` for all. The
+  /// model's last block then computes only these, and the others are undefined.
   package func forward(
     _ batch: PackedBatch, _ activations: StageActivations, stores: [KeyValueStore]? = nil,
     outputRows: [Int]? = nil, adapter: DeviceAdapter?, _ worker: StageWorker
@@ -110,9 +113,9 @@ extension LlamaStage {
     }
   }
 
-  /// Runs the layers backward over `activations.hiddenGradient`, which holds the gradient of the stage's
-  /// output and then, with `inputGradient`, that of its input; without, the pass ends at the lowest layer of the
-  /// stage that is adapted. Every trainable gradient of this stage is written once.
+  /// Runs the layers backward over `activations.hiddenGradient`, which must have the gradient of the stage's
+  /// output. With `inputGradient`, it then has the gradient of the stage's input; otherwise the pass ends at
+  /// the lowest adapted layer of the stage. Every trainable gradient of this stage is written once.
   ///
   /// - Parameter inputGradient: whether layers below this stage are adapted.
   /// - Precondition: `outputRows` are those of the forward pass.
@@ -133,8 +136,8 @@ extension LlamaStage {
 
   private func isModelsLast(_ block: LlamaLayer) -> Bool { block.index == configuration.layerCount - 1 }
 
-  /// The sum of -log p over the batch's targets, from the stage's output; writes
-  /// `activations.hiddenGradient` = `scale` times its gradient. Only on the last stage.
+  /// The sum of -log p over the batch's labels, from the stage's output; sets `activations.hiddenGradient` to
+  /// `scale` times its gradient. Only on the last stage.
   package func loss(
     _ batch: PackedBatch, _ activations: StageActivations, scale: Float, _ worker: StageWorker
   ) -> Double {
@@ -167,7 +170,7 @@ extension LlamaStage {
     return loss
   }
 
-  /// How probable each of the batch's targets is, from the stage's output. Only on the last stage.
+  /// The score of each of the batch's labels, from the stage's output. Only on the last stage.
   package func tokenScores(
     _ targets: [TargetToken], hidden h: Matrix, _ worker: StageWorker
   ) -> [TokenScore] {
@@ -176,7 +179,7 @@ extension LlamaStage {
     }
   }
 
-  /// log p of each of the batch's targets, from the stage's output. Only on the last stage.
+  /// log p of each of the batch's labels, from the stage's output. Only on the last stage.
   package func logProbabilities(
     _ targets: [TargetToken], hidden h: Matrix, _ worker: StageWorker
   ) -> [Float] {

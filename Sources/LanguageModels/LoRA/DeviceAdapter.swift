@@ -1,7 +1,7 @@
 import Checkpoint
 import Tensor
 
-/// Linear layers that read the same input, so that their A matrices stand as one.
+/// Linear layers with the same input, with their A matrices stacked into one.
 enum FusedProjection: Int, CaseIterable {
   case qkv, attentionOutput, gateUp, down
 
@@ -15,47 +15,46 @@ enum FusedProjection: Int, CaseIterable {
   }
 }
 
-/// The active columns of one input group of one layer: the A of all members as one dense matrix, and each
-/// member's B.
+/// The active columns of one fused projection in one layer: the A of all members as one dense matrix, and
+/// each member's B.
 ///
-/// The members' columns stand side by side, a member's frozen ones before its trainable ones.
+/// The members' columns are side by side, a member's frozen ones before its trainable ones.
 struct AdaptedGroup {
-  /// One adapted layer of the group.
+  /// One adapted layer of the fused projection.
   struct Member {
-    /// Its place in the adapter's sites.
+    /// Its index in the adapter's target modules.
     let site: Int
-    /// Its columns of the group's fused output.
+    /// Its columns of the fused output.
     let outputs: Range<Int>
     /// Its rows of `a`, and columns of x Aᵀ: frozen and trainable.
     let active: Range<Int>
-    /// Those of them that train.
+    /// The trainable ones among `active`.
     let trainable: Range<Int>
     /// `[outputs, active]`, times the adapter's scale.
     let b: Matrix
   }
   /// `[members * active, inputs]`.
   let a: Matrix
-  /// In the order of the adapter's sites, which is consecutive.
+  /// In the order of the adapter's target modules, where they are consecutive.
   let members: [Member]
-  /// Trainable columns of each member.
+  /// The number of trainable columns of each member.
   let trainable: Int
 }
 
-/// The columns that one task computes with, compact and in the device's compute type, as the workers read
-/// them. Whoever changes it sees to it that no worker is running.
+/// The columns that one task computes with, compact and in the device's compute type, as read by the workers.
 ///
-/// Unchecked for that reason.
+/// Unchecked: whoever changes it must ensure that no worker is running.
 package final class DeviceAdapter: @unchecked Sendable {
-  /// The adapted layers.
+  /// The target modules.
   package let sites: [TargetModule]
-  /// Which columns, in which order.
+  /// The columns in compact order.
   package let columns: ColumnView
-  /// Where the trainable ones stand in gradients.
+  /// The layout of the trainable columns' gradients.
   package let layout: TrainableLayout
   /// The adapter's scale.
   package let scale: Float
   private let memory: DeviceMemory
-  /// By layer and group; `nil` where nothing is adapted.
+  /// By layer and fused projection; `nil` if nothing is adapted.
   private var groups: [[AdaptedGroup?]] = []
 
   /// Copies `columns` of `adapter` to `device`.
@@ -125,14 +124,14 @@ package final class DeviceAdapter: @unchecked Sendable {
     }
   }
 
-  /// Bytes held.
+  /// Bytes allocated.
   package var byteCount: Int { memory.byteCount }
 
-  /// The group of a layer; `nil` where nothing is adapted.
+  /// The columns of a fused projection in a layer; `nil` if nothing is adapted.
   func group(_ group: FusedProjection, layer: Int) -> AdaptedGroup? { groups[layer][group.rawValue] }
 
-  /// Writes new values of the trainable columns, given flat in ``layout``; `part` of `parts` of the layers,
-  /// so that workers can share it.
+  /// Writes new values of the trainable columns, given flat in ``layout``. Handles `part` of `parts` of the
+  /// layers, so that workers can share the work.
   func refresh(_ flat: UnsafePointer<Float>, part: Int, of parts: Int, _ operations: any TensorOperations) {
     let count = columns.trainable.count
     guard count > 0 else { return }

@@ -1,14 +1,14 @@
 import Tensor
 
-/// The gradients of some consecutive adapted layers, as replicas send them to each other: the values of their A, then
-/// those of their B.
+/// The gradients of consecutive adapted layers as replicas exchange them: the values of their A, then those
+/// of their B.
 extension GradientBuffer {
-  /// How many values the sites have.
+  /// The number of values of the target modules.
   package func count(_ sites: Range<Int>) -> Int { parts(sites).reduce(0) { $0 + $1.count } }
 
-  /// Copies the sites' values out.
+  /// Copies the target modules' values out.
   ///
-  /// - Parameter values: room for `count(sites)`.
+  /// - Parameter values: capacity for `count(sites)` values.
   package func read(
     _ sites: Range<Int>, into values: UnsafeMutablePointer<Float>, _ operations: any TensorOperations
   ) {
@@ -19,9 +19,9 @@ extension GradientBuffer {
     }
   }
 
-  /// Replaces the sites' values.
+  /// Replaces the target modules' values.
   ///
-  /// - Parameter values: `count(sites)` of them.
+  /// - Parameter values: `count(sites)` values.
   package func write(
     _ values: UnsafePointer<Float>, _ sites: Range<Int>, _ operations: any TensorOperations
   ) {
@@ -32,13 +32,13 @@ extension GradientBuffer {
     }
   }
 
-  /// Adds the sites' values of another buffer of the same layout.
+  /// Adds the target modules' values of another buffer with the same layout.
   package func add(_ other: GradientBuffer, _ sites: Range<Int>, _ operations: any TensorOperations) {
     precondition(other.layout == layout, "GradientBuffer: layouts differ")
     for (part, own) in zip(other.parts(sites), parts(sites)) { operations.add(part, to: own) }
   }
 
-  /// `[1, values]` of A and of B.
+  /// A and B as `[1, values]` each.
   private func parts(_ sites: Range<Int>) -> [Matrix] {
     guard !sites.isEmpty else { return [] }
     return [layout.aOffsets + [layout.aCount], layout.bOffsets + [layout.count]].map { offsets in

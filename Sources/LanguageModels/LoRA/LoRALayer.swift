@@ -1,8 +1,9 @@
 import Tensor
 
-// One adapted group, forward beside backward. Backward needs x and u.
+// Forward and backward of one adapted fused projection. Backward needs x and u.
 extension AdaptedGroup {
-  /// u `[rows, members * active]` = x Aᵀ; adds u Bᵀ to y `[rows, fused outputs]`, each member to its own columns.
+  /// Computes u `[rows, members * active]` = x Aᵀ and adds u Bᵀ to y `[rows, fused outputs]`, each member to
+  /// its own columns.
   func forward(_ x: Matrix, u: Matrix, addTo y: Matrix, _ operations: any TensorOperations) {
     operations.matmul(x, transposed: false, a, transposed: true, into: u, accumulate: false)
     for member in members {
@@ -12,8 +13,8 @@ extension AdaptedGroup {
     }
   }
 
-  /// Writes the trainable columns' gradients into `gradients`, and adds to dx `[rows, inputs]`, if asked for,
-  /// the gradient with respect to x.
+  /// Writes the trainable columns' gradients into `gradients`, and adds the gradient with respect to x to dx
+  /// `[rows, inputs]`, if given.
   ///
   /// The gradient of B is that of scale · B: the optimiser multiplies it by the scale.
   func backward(
@@ -42,7 +43,7 @@ extension AdaptedGroup {
     }
   }
 
-  /// The trainable columns of all members without gaps: products of matrices with gaps are slow.
+  /// The trainable columns of all members without gaps, because products of matrices with gaps are slow.
   private func trainableColumns(
     of du: Matrix, _ scratch: LowRankScratch, _ operations: any TensorOperations
   ) -> Matrix {
@@ -57,12 +58,12 @@ extension AdaptedGroup {
   }
 }
 
-/// A worker's memory for low-rank products, cut to the shape of each group in turn.
+/// A worker's buffers for low-rank products, reshaped for each fused projection in turn.
 struct LowRankScratch {
   private let gradient: Matrix
   private let trainable: Matrix
 
-  /// For groups of at most `columns` columns.
+  /// For fused projections of at most `columns` columns.
   init(_ planner: inout ArenaPlanner, rows: Int, columns: Int, type: ElementType) {
     gradient = planner.matrix(rows: rows, columns: columns, type: type)
     trainable = planner.matrix(rows: rows, columns: columns, type: type)
@@ -81,21 +82,20 @@ struct LowRankScratch {
 ///
 /// Unchecked: each worker writes a buffer of its own.
 package final class GradientBuffer: @unchecked Sendable {
-  /// Which part is whose.
+  /// The layout of the vector.
   package let layout: TrainableLayout
   private let memory: DeviceMemory
 
-  /// Zeros.
+  /// A buffer of zeros.
   package init(_ layout: TrainableLayout, device: any ComputeDevice) {
     self.layout = layout
     memory = device.allocate(byteCount: max(layout.count, 1) * 4)
   }
 
-  /// All of it, `[1, count]`.
+  /// The whole vector, `[1, count]`.
   package var flat: Matrix { memory.matrix(rows: 1, columns: layout.count, type: .float32) }
 
-  /// The gradient of the A of sites that read one input and stand one after the other,
-  /// `[sites * columns, inputs]`.
+  /// The gradient of the A of consecutive target modules with the same input, `[sites * columns, inputs]`.
   func a(_ sites: [Int]) -> Matrix {
     let first = sites[0]
     precondition(sites == Array(first..<first + sites.count), "GradientBuffer: sites are not consecutive")
@@ -105,7 +105,7 @@ package final class GradientBuffer: @unchecked Sendable {
       .reshaped(rows: rows, columns: inputs)
   }
 
-  /// The gradient of a site's scale · B, `[outputs, columns]`.
+  /// The gradient of a target module's scale · B, `[outputs, columns]`.
   func b(_ site: Int) -> Matrix {
     flat.columns(layout.bOffsets[site]..<layout.bOffsets[site] + layout.columns * layout.sites[site].outputs)
       .reshaped(rows: layout.sites[site].outputs, columns: layout.columns)

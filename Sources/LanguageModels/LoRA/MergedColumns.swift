@@ -1,7 +1,7 @@
 import Checkpoint
 import Tensor
 
-/// Rank columns of an adapter that stand in the frozen weights instead of beside them.
+/// Rank columns of an adapter that are merged into the weights instead of being computed beside them.
 struct MergedColumns: Sendable {
   private let adapter: LoRAAdapter
   private let columns: [Int]
@@ -11,15 +11,16 @@ struct MergedColumns: Sendable {
     self.columns = columns
   }
 
-  /// Without columns the weights become the model's own.
+  /// Without columns, the weights are the model's own.
   var isEmpty: Bool { columns.isEmpty }
 
-  /// Whether the adapter has any of a group's layers.
+  /// Whether the adapter has any of a fused projection's layers.
   func adapts(_ group: FusedProjection, layer: Int) -> Bool {
     adapter.sites.contains { $0.layer == layer && group.projections.contains($0.projection) }
   }
 
-  /// Adds `s Σ B_j A_j` over the columns `j` to a weight `[outputs, inputs]`; nothing where it is not adapted.
+  /// Adds `s Σ B_j A_j` over the columns `j` to a weight `[outputs, inputs]`; does nothing if the weight is
+  /// not adapted.
   func add(
     to weight: UnsafeMutablePointer<Float>, _ projection: Projection, layer: Int, _ device: any ComputeDevice
   ) {
@@ -36,7 +37,7 @@ struct MergedColumns: Sendable {
 }
 
 extension Projection {
-  /// The weight it is adapted at.
+  /// The weight of this projection in a layer.
   func weight(layer: Int) -> WeightName {
     switch self {
     case .q_proj: .query(layer: layer)

@@ -5,7 +5,7 @@ package enum Projection: String, Sendable, CaseIterable, Codable, Hashable {
   // swift-format-ignore: AlwaysUseLowerCamelCase
   case q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj
 
-  /// The module that holds it: `self_attn` or `mlp`.
+  /// The parent module: `self_attn` or `mlp`.
   package var module: String {
     switch self {
     case .q_proj, .k_proj, .v_proj, .o_proj: "self_attn"
@@ -31,17 +31,18 @@ package enum Projection: String, Sendable, CaseIterable, Codable, Hashable {
 package struct TargetModule: Sendable, Hashable, Codable {
   /// The transformer block, from 0.
   package var layer: Int
-  /// Which of the block's linear layers.
+  /// The linear layer within the block.
   package var projection: Projection
-  /// Rows of its weight.
+  /// The rows of its weight.
   package var outputs: Int
-  /// Columns of its weight.
+  /// The columns of its weight.
   package var inputs: Int
 
   /// The Hugging Face path of the module, such as `model.layers.0.self_attn.q_proj`.
   package var path: String { "model.layers.\(layer).\(projection.module).\(projection.rawValue)" }
 
-  /// The sites of `layers` for the projections `targets`: block by block, in the order of ``Projection``.
+  /// The target modules of `layers` for the projections `targets`: block by block, in the order of
+  /// ``Projection``.
   package static func all(
     _ configuration: LlamaConfiguration, layers: Range<Int>, targets: Set<Projection>
   ) -> [TargetModule] {

@@ -1,14 +1,14 @@
 import Tensor
 
-/// The rank columns that a task computes with, in the order in which they stand in compact matrices:
-/// first those that are frozen, then those that train.
+/// The rank columns that a task computes with, in the order of compact matrices: first the frozen ones, then
+/// the trainable ones.
 package struct ColumnView: Sendable, Equatable {
   /// Columns that are computed and never change.
   package let frozen: [Int]
   /// Columns that are computed and train. Empty at inference.
   package let trainable: [Int]
 
-  /// - Precondition: no column stands twice.
+  /// - Precondition: no column is duplicated.
   package init(frozen: [Int], trainable: [Int]) {
     precondition(Set(frozen + trainable).count == frozen.count + trainable.count, "a column stands twice")
     self.frozen = frozen.sorted()
@@ -22,23 +22,22 @@ package struct ColumnView: Sendable, Equatable {
   package var active: [Int] { frozen + trainable }
 }
 
-/// Where the trainable columns of each site stand in one flat float32 vector: all of A first, then all of
-/// B. Gradients and optimiser moments have this layout.
+/// The layout of the trainable columns of all target modules in one flat float32 vector: all of A first, then
+/// all of B. Gradients and optimiser moments have this layout.
 package struct TrainableLayout: Sendable, Equatable {
-  /// The adapted layers.
+  /// The target modules.
   package let sites: [TargetModule]
   /// The number of trainable columns.
   package let columns: Int
-  /// Per site, where its `[columns, inputs]` part of A starts.
+  /// For each target module, the start of its `[columns, inputs]` part of A.
   package let aOffsets: [Int]
-  /// Per site, where its `[outputs, columns]` part of B starts.
+  /// For each target module, the start of its `[outputs, columns]` part of B.
   package let bOffsets: [Int]
-  /// Elements of A, of all sites together.
+  /// The number of elements of A, over all target modules.
   package let aCount: Int
-  /// Elements in all.
+  /// The number of elements of A and B.
   package let count: Int
 
-  /// The layout of `columns` trainable columns at each of `sites`.
   package init(sites: [TargetModule], columns: Int) {
     self.sites = sites
     self.columns = columns
@@ -55,7 +54,7 @@ package struct TrainableLayout: Sendable, Equatable {
     count = next
   }
 
-  /// The trainable columns' values, copied out of an adapter.
+  /// Copies the trainable columns' values out of an adapter.
   package func gather(_ adapter: LoRAAdapter, columns indices: [Int]) -> [Float] {
     precondition(indices.count == columns && adapter.sites == sites, "TrainableLayout: another adapter")
     var flat = [Float](repeating: 0, count: count)
@@ -74,7 +73,11 @@ package struct TrainableLayout: Sendable, Equatable {
     return flat
   }
 
-  /// Of a flat vector of this layout, the part that belongs to some of its columns.
+  /// Extracts the values of a subset of the columns from a flat vector of this layout.
+  ///
+  /// - Parameters:
+  ///   - old: the columns of this layout.
+  ///   - new: the subset.
   package func narrowed(_ flat: [Float], from old: [Int], to new: [Int]) -> [Float] {
     let places = new.compactMap { old.firstIndex(of: $0) }
     precondition(old.count == columns && places.count == new.count, "TrainableLayout: other columns")
@@ -94,7 +97,7 @@ package struct TrainableLayout: Sendable, Equatable {
     return result
   }
 
-  /// Writes the trainable columns' values back; no other value of the adapter is touched.
+  /// Writes the trainable columns' values back; the adapter's other values are unchanged.
   package func scatter(_ flat: UnsafePointer<Float>, into adapter: inout LoRAAdapter, columns indices: [Int])
   {
     precondition(indices.count == columns && adapter.sites == sites, "TrainableLayout: another adapter")
