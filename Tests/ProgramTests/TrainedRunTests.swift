@@ -39,6 +39,24 @@ import Testing
     }
   }
 
+  @Test func anEpisodeCanBeJustItsInputs() throws {
+    try TinyProject.with { project in
+      let text = try String(contentsOfFile: project.workflowFile, encoding: .utf8)
+        .replacing("name: colour,", with: "name: colour, question: Which?, options: [red, green, blue],")
+        .replacing("name: mood,", with: "name: mood, question: How?, options: [calm, wild],")
+        .replacing("name: note,", with: "name: note, question: What?,")
+      try text.write(toFile: project.workflowFile, atomically: true, encoding: .utf8)
+      let training = try Program.run(
+        ["train", "workflow.yaml", "--out", "run", "--set", "training.maxSteps=1"], in: project.folder)
+      #expect(training.status == 0, "\(training)")
+      let asked = project.folder.appendingPathComponent("asked.jsonl")
+      try #"{"inputs": {"scene": "a red thing"}}"#.write(to: asked, atomically: true, encoding: .utf8)
+      let outcome = try Program.run(["run", "run", "--episode", "asked.jsonl"], in: project.folder)
+      #expect(outcome.status == 0 && outcome.output.contains("tiny, episode line 1"), "\(outcome)")
+      for task in ["colour: ", "mood: ", "note: "] { #expect(outcome.output.contains("\n" + task)) }
+    }
+  }
+
   @Test func reportAndShortcutsAreOneObject() throws {
     try withRun { project in
       func evaluate(_ options: String...) throws -> [String: Any] {
