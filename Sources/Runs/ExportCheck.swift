@@ -131,7 +131,7 @@ extension TrainedWorkflow {
     let exported: any ExportedAdapter
     do {
       exported =
-        folder.hasDirectoryPath || Self.isFolder(folder)
+        Self.isFolder(folder)
         ? try PEFTFolder(folder) : try GGUFAdapterFile(folder, configuration: stage.configuration)
     } catch let error as FileError {
       throw failure(.unreadable(error.naming(name, for: folder.path).description))

@@ -111,6 +111,20 @@ extension ClusterJobs {
       }
     }
 
+    /// The report is for this program's launcher; a person who starts ranks by hand reads a sentence.
+    @Test func whoeverResumesReadsWhere() throws {
+      try ClusterProject.with(devices: 2) { here in
+        let settings = ["training.maxSteps=1"]
+        #expect(try here.train("run", settings).status == 0)
+        for starter in [[], try here.writeLauncher(#"-np 2 "$@""#)] {
+          let resumed = try here.train("run", settings, ClusterProject.exact + ["--resume"], under: starter)
+          #expect(resumed.status == 0, "\(resumed)")
+          #expect(resumed.output.contains("\nResuming after step 3\n"), "\(resumed.output)")
+          #expect(!resumed.output.contains("{"), "\(resumed.output)")
+        }
+      }
+    }
+
     @Test func moreDevicesThanLayers() throws {
       try ClusterProject.with(devices: 3, layers: 2) { here in
         expectDone(try here.train("run"))

@@ -155,7 +155,8 @@ struct TrainCommand: ParsableCommand {
     options.deadline = job.deadline
     (options.workers, options.share) = (job.workers, share)
     options.program = try FileChecksum.sha256(of: URL(fileURLWithPath: "/proc/self/exe"))
-    let progress = TrainingProgress(workflow, isRank: true)
+    let progress = TrainingProgress(
+      workflow, isRank: true, hasLauncher: HandedCluster.isThere(ProcessInfo.processInfo.environment))
     let training = ClusterTrainingRun(
       workflow, out: out, models: input.models.models, over: transport, options: options)
     let goesOn = resume || (resumeIfBegun && RunFolder(out).hasBegun)

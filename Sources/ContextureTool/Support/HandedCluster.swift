@@ -19,6 +19,9 @@ enum HandedCluster {
     }
   }
 
+  /// Whether this program's launcher has started this process.
+  static func isThere(_ environment: [String: String]) -> Bool { environment[variable] != nil }
+
   /// The devices passed on; `nil` if there are none.
   static func read(_ environment: [String: String]) throws -> Cluster? {
     guard var text = environment[variable] else { return nil }

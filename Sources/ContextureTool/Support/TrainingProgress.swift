@@ -24,13 +24,14 @@ final class TrainingProgress {
   private var unchecked: (tokens: Int, workers: Int)?
   private let microBatchTokens: Int?
 
-  /// Whether the program that started this one shows its lines.
-  private let isRank: Bool
+  private let hasLauncher: Bool
 
-  /// - Parameter isRank: whether the output goes to the program that started the job. The rank sees a
-  ///   terminal, but no line can be overwritten there.
-  init(_ workflow: Workflow, isRank: Bool = false) {
-    (phases, self.isRank) = (workflow.phaseSchedule.count, isRank)
+  /// - Parameters:
+  ///   - isRank: whether the output goes to the program that started the job. The rank sees a terminal, but no
+  ///     line can be overwritten there.
+  ///   - hasLauncher: whether that program is this one, which reads a `RankReport`.
+  init(_ workflow: Workflow, isRank: Bool = false, hasLauncher: Bool = false) {
+    (phases, self.hasLauncher) = (workflow.phaseSchedule.count, hasLauncher)
     isTerminal = !isRank && isatty(STDOUT_FILENO) == 1
     let training = workflow.training
     let canSplit = training.batchSize > 1 && training.microBatchSamples == nil
@@ -52,7 +53,7 @@ final class TrainingProgress {
       Console.noteEmulation(precision)
     case .resumed(let steps):
       let report = RankReport(resumedAfterStep: steps)
-      try Console.print(isRank ? report.line : report.text)
+      try Console.print(hasLauncher ? report.line : report.text)
     case .training(let training, let laterSteps):
       hasTrained = true
       try show(training, laterSteps)
