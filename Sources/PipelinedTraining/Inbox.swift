@@ -9,54 +9,59 @@ package struct Inbox {
   private static let ahead = 4
 
   private let link: StageLink
-  private let memory: (StageOperation) -> MessageBuffer
-  private var coming: ArraySlice<StageOperation>
-  private var posted: [(operation: StageOperation, transfer: Transfer, buffer: MessageBuffer)] = []
+  private let memory: (StageOperation.Message) -> MessageBuffer
+  private var coming: ArraySlice<StageOperation.Message>
+  private var posted: [(message: StageOperation.Message, transfer: Transfer, buffer: MessageBuffer)] = []
 
-  /// - Parameter memory: provides a buffer for the longest message that an operation can receive.
+  /// - Parameter memory: provides a buffer for the longest form of a message.
   package init(
     _ link: StageLink, _ operations: ArraySlice<StageOperation>,
-    memory: @escaping (StageOperation) -> MessageBuffer
+    memory: @escaping (StageOperation.Message) -> MessageBuffer
   ) {
     self.link = link
     self.memory = memory
-    coming = operations.filter { $0.kind == .receive }[...]
+    coming = operations.compactMap { if case .receive(let message) = $0 { message } else { nil } }[...]
     post()
   }
 
   private mutating func post() {
-    while posted.count < Self.ahead, let operation = coming.first {
-      if operation.payload == .sums,
-        posted.contains(where: { $0.operation.payload == .sums && $0.operation.peer == operation.peer })
+    while posted.count < Self.ahead, let message = coming.first {
+      if message.content.isSums,
+        posted.contains(where: { $0.message.content.isSums && $0.message.peer == message.peer })
       {
         return
       }
       coming.removeFirst()
-      let buffer = memory(operation)
+      let buffer = memory(message)
       let transfer = link.transport.receive(
-        into: buffer, from: Int(operation.peer), tag: StageLink.tag(operation.message))
-      posted.append((operation, transfer, buffer))
+        into: buffer, from: message.peer, tag: StageLink.tag(message.number))
+      posted.append((message, transfer, buffer))
     }
   }
 
   /// Waits for the next message of the list.
   ///
   /// - Throws: the transport's errors, and one for a message that should have a fixed length and has another.
-  package mutating func next(_ operation: StageOperation) throws -> MessageBuffer {
+  package mutating func next(_ message: StageOperation.Message) throws -> MessageBuffer {
     let (expected, transfer, buffer) = posted.removeFirst()
-    precondition(expected.message == operation.message, "messages out of order")
+    precondition(expected.number == message.number, "messages out of order")
     post()
     let count = try transfer.wait(seconds: link.deadline)
-    guard !operation.payload.hasOneLength || count == buffer.count else {
+    guard !message.content.hasOneLength || count == buffer.count else {
       throw TransportError.wrongLength(
         rank: link.transport.rank, waitingFor: transfer.description, peer: transfer.peer,
-        detail: "\(operation.payload) of \(buffer.count) bytes came as \(count)")
+        detail: "\(message.content) of \(buffer.count) bytes came as \(count)")
     }
     return buffer
   }
 }
 
-extension StageOperation.Payload {
+extension StageOperation.Content {
   /// Whether its messages have a fixed length, independent of the batch.
-  fileprivate var hasOneLength: Bool { self == .sums || self == .norm || self == .columns }
+  fileprivate var hasOneLength: Bool {
+    switch self {
+    case .sums, .norm, .columns: true
+    case .activation, .gradient, .answers: false
+    }
+  }
 }

@@ -78,18 +78,18 @@ package final class PipelineExecutor: PhaseExecutor {
     _ body: (_ bytes: Int) throws -> Result
   ) throws -> Result {
     let work = try self.work(phase)
-    guard let part = work.part(of: rank) else {
+    guard let position = StagePosition(of: rank, in: work.plan) else {
       current = (work, nil)
       return try body(0)
     }
-    let stage = try stage(part.layers, part.trains ? .forwardAndBackward : .forward)
+    let stage = try stage(position.layers, position.trains ? .forwardAndBackward : .forward)
     let validates = options.validation != nil && samples.validation != nil
     // As in one process: merge only if nothing else computes with other columns meanwhile.
     let merges =
-      part.trains && work.passes.isEmpty && !(validates && !work.phase.refinedPrerequisites.isEmpty)
-    let sites = adapter.sites.filter { part.layers.contains($0.layer) }
+      position.trains && work.passes.isEmpty && !(validates && !work.phase.refinedPrerequisites.isEmpty)
+    let sites = adapter.sites.filter { position.layers.contains($0.layer) }
     return try stage.withMerged(phase.columnView, of: adapter.part(sites), if: merges) { computed in
-      let runner = try runner(work, part, stage, sites, computed, checkpoint, pace)
+      let runner = try runner(work, position, stage, sites, computed, checkpoint, pace)
       current = (work, runner)
       return try body(runner.byteCount)
     }
@@ -105,17 +105,17 @@ package final class PipelineExecutor: PhaseExecutor {
     var reports = leads && rank != leader ? StepReports(link, from: leader, count: window.count) : nil
     if let runner {
       let schedule = plan(work, steps: window.count)
-      if let place = schedule.stages.firstIndex(where: { $0.device == rank }) {
+      if let index = schedule.stages.firstIndex(where: { $0.device == rank }) {
         var sends: [Transfer] = []
         let start = ContinuousClock.now
-        try runner.run(schedule.operations(of: place), window: window) { outcome in
+        try runner.run(schedule.operations(of: index), window: window) { outcome in
           guard rank == leader else { return }
           if leads { try report(outcome) } else { sends.append(StepReports.send(outcome, link)) }
         }
         for send in sends { try send.wait(seconds: link.deadline) }
         try onWindow(
           WindowFigures(
-            task: work.phase.task, trains: runner.trainer != nil, layers: runner.stage.layers,
+            task: work.phase.task, trains: runner.position.trains, layers: runner.stage.layers,
             steps: window.count, bytes: runner.figures.bytes, computing: runner.figures.computing,
             seconds: (ContinuousClock.now - start).inSeconds))
       }
@@ -143,17 +143,15 @@ package final class PipelineExecutor: PhaseExecutor {
 
   /// Creates the runner of this rank's part of the phase.
   private func runner(
-    _ work: PhaseWork, _ place: PhaseWork.Part, _ stage: LlamaStage, _ sites: [TargetModule],
+    _ work: PhaseWork, _ position: StagePosition, _ stage: LlamaStage, _ sites: [TargetModule],
     _ columns: ColumnView, _ resume: TrainingCheckpoint?, _ pace: PhasePace
   ) throws -> StageRunner {
     let runner = try StageRunner(
-      link, work: work, stage: stage, adapter: adapter.part(sites), columns: columns,
-      allSites: adapter.sites, trains: place.trains, place: place.index, samples: samples, pace: pace)
+      link, work: work, position: position, stage: stage, adapter: adapter.part(sites), columns: columns,
+      allSites: adapter.sites, samples: samples, pace: pace)
     let part = resume.map { $0.part(of: sites) }
-    if let part, let state = part.optimizer {
-      runner.trainer?.state = state
-      runner.history = part.history
-      runner.best = part.best
+    if let part, let state = part.optimizer, let trainer = runner.training?.trainer {
+      (trainer.state, trainer.history, trainer.best) = (state, part.history, part.best)
     }
     recordColumns(
       runner, adapter: adapter.part(sites), history: part?.history ?? [], step: part?.optimizer?.step ?? 0)
@@ -178,17 +176,18 @@ package final class PipelineExecutor: PhaseExecutor {
     let trainable = runner.work.phase.trainable
     let all = TrainableLayout(sites: adapter.sites, columns: trainable.count)
     for (back, values) in history.reversed().enumerated() {
-      runner.refined.record(
+      runner.predictions.refined.record(
         all.narrowed(values, from: trainable, to: refined), before: step - 1 - back)
     }
-    runner.refined.record(runner.refined.layout.gather(adapter, columns: refined), before: step)
+    let layout = runner.predictions.refined.layout
+    runner.predictions.refined.record(layout.gather(adapter, columns: refined), before: step)
   }
 
   // MARK: Validation
 
   package func score() throws -> ValidationScore? {
     guard let (work, runner) = current else { return nil }
-    return try score(work.phase.task, runner?.trainer?.view)
+    return try score(work.phase.task, runner?.training?.trainer.view)
   }
 
   package func scores(of tasks: [String]) throws -> [String: ValidationScore] {
@@ -231,8 +230,8 @@ package final class PipelineExecutor: PhaseExecutor {
   }
 
   package func keepBest() {
-    guard let runner = current?.runner, let trainer = runner.trainer else { return }
-    runner.best = trainer.parameters
+    guard let trainer = current?.runner?.training?.trainer else { return }
+    trainer.best = trainer.parameters
   }
 
   // MARK: Between windows
@@ -263,14 +262,14 @@ package final class PipelineExecutor: PhaseExecutor {
   ) throws -> TrainingCheckpoint? {
     var own: TrainingCheckpoint?
     // The stages of the other replicas have the same columns as the root's.
-    if let runner, let trainer = runner.trainer, runner.pipelineIndex == 0 {
+    if let runner, let trainer = runner.training?.trainer, runner.position.pipelineIndex == 0 {
       var part = runner.adapter
       trainer.commit(to: &part)
       let isOver = position.trainable.isEmpty
-      if isOver, let best = runner.best { trainer.scatter(best, into: &part) }
+      if isOver, let best = trainer.best { trainer.scatter(best, into: &part) }
       own = TrainingCheckpoint(
         position: position, adapter: part, optimizer: isOver ? nil : trainer.state,
-        history: isOver ? [] : runner.history, best: isOver ? nil : runner.best)
+        history: isOver ? [] : trainer.history, best: isOver ? nil : trainer.best)
     }
     let tag = StageLink.Control.checkpoint.tag
     guard leads else {

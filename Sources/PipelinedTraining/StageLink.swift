@@ -23,7 +23,7 @@ package struct StageLink: Sendable {
 
   /// The tag of a schedule's message. Messages whose numbers are far enough apart to share a tag keep their
   /// order.
-  static func tag(_ message: Int32) -> Tag { Tag(Int(message) % (Tag.maximum - 15)) }
+  static func tag(_ number: Int) -> Tag { Tag(number % (Tag.maximum - 15)) }
 }
 
 /// Arrays of numbers as bytes, in the machine's byte order, which is little-endian on every supported

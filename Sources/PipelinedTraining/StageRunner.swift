@@ -1,179 +1,106 @@
 import ContextGear
 import ContextLoRA
 import LanguageModels
-import TaskGraph
 import Tensor
 import Transport
-
-/// One phase as shared by all its ranks.
-struct PhaseWork {
-  /// The phase with its columns chosen.
-  let phase: Phase
-  /// The assignment of work to devices. The first of several pipelines collects the gradients and reports.
-  let plan: Plan
-  /// The forward-only passes, each with the columns it computes with.
-  let passes: [(task: String, columns: [Int])]
-  let options: TrainingOptions
-  /// The pipeline whose first stage has the loss and the norm of a step.
-  var root: Plan.Pipeline { plan.pipelines[0] }
-
-  /// The index in the plan of the pipeline that a device belongs to.
-  func pipelineIndex(of device: Int) -> Int? {
-    plan.pipelines.firstIndex { ($0.trained + $0.forward).contains { $0.device == device } }
-  }
-
-  /// A rank's part: its group, its index in the group, and its layers.
-  struct Part {
-    let index: Int
-    let trains: Bool
-    let layers: Range<Int>
-  }
-
-  /// The part of a rank; `nil` if it has none.
-  func part(of rank: Int) -> Part? {
-    for pipeline in plan.pipelines {
-      if let index = pipeline.trained.firstIndex(where: { $0.device == rank }) {
-        return Part(index: index, trains: true, layers: pipeline.trained[index].layers)
-      }
-      if let index = pipeline.forward.firstIndex(where: { $0.device == rank }) {
-        return Part(index: index, trains: false, layers: pipeline.forward[index].layers)
-      }
-    }
-    return nil
-  }
-
-  /// The refined columns of the passes' tasks.
-  var refined: [Int] { passes.isEmpty ? [] : phase.prerequisites.flatMap(\.trainable).sorted() }
-}
 
 /// Performs one rank's operations of a phase's schedule, both on ranks that train and on ranks that only
 /// answer.
 final class StageRunner {
   let work: PhaseWork
+  let position: StagePosition
   let stage: LlamaStage
-  let samples: any ChoiceSamples
+  let link: StageLink
+  let message: ActivationMessage
   /// The adapter for this stage's layers; trained columns as of the start of the phase.
   let adapter: LoRAAdapter
   /// The target modules of the whole model; `adapter` has those of this stage, possibly none.
   let allSites: [TargetModule]
+  /// The maximum number of rows of a sample in each pass.
+  let longest: [Int]
+  let predictions: PredictionPasses
   /// `nil` at a stage of `D_f`.
-  let trainer: StageTrainer?
-  var refined: RefinedColumns
-  /// All trained columns before the last steps, for checkpoints.
-  var history: [[Float]] = []
+  let training: TrainedPasses?
+  var total = StepTotal()
+  let messageMemory = MessageMemory()
+  var window: StepWindow
   /// The phase's pace as of the start of the window.
   var pace: PhasePace
-  /// The trained columns of the phase's best validated state.
-  var best: [Float]?
   /// Bytes sent and time spent computing since the window began.
-  var figures = StageFigures()
-
-  let link: StageLink
-  let message: ActivationMessage
-  let messageMemory = MessageMemory()
-  /// The rank's pipeline, and the index of its first sample within a step.
-  let pipelineIndex: Int
-  let pipeline: Plan.Pipeline
-  let firstSample: Int
-  let place: Int
-  let longest: [Int]
-  var answers: AnswerTable
-  var window: [StepSamples] = []
-  var passing: Passing?
-  var flying: [Int: Flight] = [:]
-  var free: [StageActivations] = []
-  var trainWorker: StageWorker?
-  var passMemory: [Int: (worker: StageWorker, activations: StageActivations)] = [:]
-  var passViews: (source: Int, views: [DeviceAdapter])?
-  var shares: [Int: [Double]] = [:]
-  var total: (loss: Double, norm: Double)?
-  var tokens = 0
-  /// By step, the number of labelled tokens of the samples seen so far.
-  var targetCounts: [Int: Int] = [:]
-
-  /// A forward-only micro-batch between its receipt and its sending.
-  struct Passing {
-    let batch: PackedBatch
-    /// The samples to be asked, as indices within the micro-batch, with their questions.
-    let asked: [(place: Int, request: ScoreRequest)]
-  }
-
-  /// A trained micro-batch between its forward and its backward pass.
-  struct Flight {
-    let batch: PackedBatch
-    let activations: StageActivations
-  }
+  private(set) var figures = StageFigures()
 
   init(
-    _ link: StageLink, work: PhaseWork, stage: LlamaStage, adapter: LoRAAdapter,
-    columns: ColumnView, allSites: [TargetModule], trains: Bool, place: Int, samples: any ChoiceSamples,
-    pace: PhasePace
+    _ link: StageLink, work: PhaseWork, position: StagePosition, stage: LlamaStage, adapter: LoRAAdapter,
+    columns: ColumnView, allSites: [TargetModule], samples: any ChoiceSamples, pace: PhasePace
   ) throws {
-    self.pace = pace
-    (self.link, self.work, self.stage, self.adapter) = (link, work, stage, adapter)
-    self.allSites = allSites
-    (self.samples, self.place) = (samples, place)
-    guard let index = work.pipelineIndex(of: link.transport.rank) else {
-      preconditionFailure("a rank without a part in the plan")
-    }
-    pipelineIndex = index
-    pipeline = work.plan.pipelines[index]
-    firstSample = work.plan.pipelines[..<index].reduce(0) { $0 + $1.samples }
+    (self.link, self.work, self.position, self.stage) = (link, work, position, stage)
+    (self.adapter, self.allSites, self.pace) = (adapter, allSites, pace)
+    window = StepWindow(steps: [], position: position)
     message = ActivationMessage(wire: link.wire, hidden: stage.configuration.hiddenSize)
-    trainer =
-      trains
-      ? StageTrainer(stage, adapter: adapter, columns: columns, options: work.options) : nil
-    refined = RefinedColumns(sites: adapter.sites, columns: work.refined, staleness: work.options.staleness)
-    answers = AnswerTable(passes: work.passes.count)
-    longest =
-      try work.passes.map { try samples.longestQuestion($0.task) }
-      + [try samples.longestSequence(work.phase.task)]
+    let longestSequence = try samples.longestSequence(work.phase.task)
+    longest = try work.passes.map { try samples.longestQuestion($0.task) } + [longestSequence]
+    predictions = PredictionPasses(stage, work: work, samples: samples, adapter: adapter, message: message)
+    training =
+      position.trains
+      ? TrainedPasses(
+        stage, work: work, samples: samples,
+        trainer: StageTrainer(
+          stage, adapter: adapter, columns: columns, options: work.options,
+          historyLimit: samples.usesPredictions ? work.options.staleness : 0),
+        predictions: predictions, message: message,
+        inputGradient: allSites.contains { $0.layer < stage.layers.lowerBound },
+        longest: position.pipeline.microBatch * longestSequence) : nil
   }
 
   /// Bytes of activations, scratch, gradients, moments and adapter now.
-  var byteCount: Int {
-    (trainer?.byteCount ?? 0) + (trainWorker?.byteCount ?? 0)
-      + (free + flying.values.map(\.activations)).reduce(0) { $0 + $1.byteCount }
-      + passMemory.values.reduce(0) { $0 + $1.worker.byteCount + $1.activations.byteCount }
-  }
+  var byteCount: Int { predictions.byteCount + (training?.byteCount ?? 0) }
 
   /// Performs the operations of a window of steps.
   ///
   /// - Parameter onStep: called after each update at a stage that trains.
   /// - Throws: the errors of the transport, the data and the model's file.
   func run(
-    _ operations: ArraySlice<StageOperation>, window: [StepSamples], onStep: (StepOutcome) throws -> Void
+    _ operations: ArraySlice<StageOperation>, window steps: [StepSamples],
+    onStep: (StepOutcome) throws -> Void
   ) throws {
-    self.window = window
+    window = StepWindow(steps: steps, position: position)
     figures = StageFigures()
-    var inbox = Inbox(link, operations) { self.memory(for: $0) }
+    var inbox = Inbox(link, operations) { self.buffer(for: $0) }
     var sends: [Transfer] = []
-    recordColumns(before: window[0].step)
+    recordColumns(before: steps[0].step)
     var start = ContinuousClock.now
     for operation in operations {
-      switch operation.kind {
-      case .receive: try take(try inbox.next(operation), operation)
-      case .send:
-        let buffer = try outgoing(operation)
-        figures.bytes[Int(operation.peer), default: 0] += buffer.count
+      switch operation {
+      case .receive(let message): try take(try inbox.next(message), message)
+      case .send(let message):
+        let buffer = try outgoing(message)
+        figures.bytes[message.peer, default: 0] += buffer.count
         sends.append(
-          link.transport.send(buffer, to: Int(operation.peer), tag: StageLink.tag(operation.message)))
+          link.transport.send(buffer, to: message.peer, tag: StageLink.tag(message.number)))
         if sends.count >= 64 { sends = try unfinished(sends) }
-      case .forward, .backward, .update:
-        let began = ContinuousClock.now
-        try compute(operation)
-        figures.computing += (ContinuousClock.now - began).inSeconds
-      }
-      // Messages between replicas are large, so completed ones are released.
-      if operation.kind == .update { sends = try unfinished(sends) }
-      if operation.kind == .update, let total {
+      case .forward(let unit):
+        try timed {
+          let micro = window.microBatch(unit)
+          if unit.pass < work.passes.count {
+            try predictions.forward(micro)
+          } else {
+            try trained(operation).forward(micro)
+          }
+        }
+      case .backward(let unit): timed { trained(operation).backward(window.microBatch(unit)) }
+      case .update(let step):
+        let training = trained(operation)
+        timed { update(training, window[step].step) }
+        // Messages between replicas are large, so completed ones are released.
+        sends = try unfinished(sends)
+        guard let total = total.end() else { continue }
         let now = ContinuousClock.now
-        let targets = try countTargets(operation.step)
+        let targets = try training.targetCount(of: window[step])
         try onStep(
           StepOutcome(
-            step: absolute(operation.step), loss: total.loss / Double(max(targets, 1)),
-            gradientNorm: total.norm, tokens: tokens, targets: targets, seconds: (now - start).inSeconds))
-        (start, self.total, tokens) = (now, nil, 0)
+            step: window[step].step, loss: total.loss / Double(max(targets, 1)), gradientNorm: total.norm,
+            tokens: training.tokens, targets: targets, seconds: (now - start).inSeconds))
+        (start, training.tokens) = (now, 0)
       }
     }
     for send in sends {
@@ -182,29 +109,43 @@ final class StageRunner {
     }
   }
 
-  /// Checks completed sends and returns the others. Never waits, because that could deadlock the stages.
-  func unfinished(_ sends: [Transfer]) throws -> [Transfer] {
-    var under: [Transfer] = []
-    for send in sends {
-      guard send.isEnded else {
-        under.append(send)
-        continue
-      }
-      try send.wait(seconds: 0)
-      messageMemory.giveBack(send.buffer)
-    }
-    return under
+  private func timed(_ work: () throws -> Void) rethrows {
+    let began = ContinuousClock.now
+    try work()
+    figures.computing += (ContinuousClock.now - began).inSeconds
   }
 
-  var passCount: Int { work.passes.count }
-  func absolute(_ step: Int32) -> Int { window[Int(step)].step }
+  /// - Precondition: the stage belongs to `D_t`.
+  func trained(_ operation: some CustomStringConvertible) -> TrainedPasses {
+    guard let training else { preconditionFailure("\(operation) at a stage that only answers") }
+    return training
+  }
 
-  /// The samples of a micro-batch, as indices in the step's batch. In an epoch's last step, the last
-  /// micro-batches may have fewer samples, or none.
-  func range(_ operation: StageOperation) -> Range<Int> {
-    let count = window[Int(operation.step)].samples.count
-    let first = firstSample + Int(operation.microBatch) * pipeline.microBatch
-    return min(first, count)..<min(first + pipeline.microBatch, count)
+  private func update(_ training: TrainedPasses, _ step: Int) {
+    let trainer = training.trainer
+    trainer.update(
+      norm: total.join(trainer.share).norm, learningRate: work.options.learningRate.rate(step: step + 1, pace)
+    )
+    recordColumns(before: step + 1)
+    predictions.answers.remove(step: step)
+  }
+
+  /// Records this stage's own refined columns for its forward-only passes.
+  private func recordColumns(before step: Int) {
+    guard let trainer = training?.trainer, !work.refined.isEmpty else { return }
+    predictions.refined.record(
+      trainer.layout.narrowed(trainer.parameters, from: trainer.view.columns.trainable, to: work.refined),
+      before: step)
+  }
+
+  /// Checks completed sends and returns the others. Never waits, because that could deadlock the stages.
+  private func unfinished(_ sends: [Transfer]) throws -> [Transfer] {
+    try sends.filter { send in
+      guard send.isEnded else { return true }
+      try send.wait(seconds: 0)
+      messageMemory.giveBack(send.buffer)
+      return false
+    }
   }
 }
 

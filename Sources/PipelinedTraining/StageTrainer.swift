@@ -14,9 +14,18 @@ final class StageTrainer {
   private let operations: any TensorOperations
   /// The sum of -log p of the step so far.
   var loss = 0.0
+  /// All trained columns before the last steps, for checkpoints.
+  var history: [[Float]] = []
+  private let historyLimit: Int
+  /// The trained columns of the phase's best validated state.
+  var best: [Float]?
 
-  init(_ stage: LlamaStage, adapter: LoRAAdapter, columns: ColumnView, options: TrainingOptions) {
-    self.options = options
+  /// - Parameter historyLimit: the number of steps to keep columns of.
+  init(
+    _ stage: LlamaStage, adapter: LoRAAdapter, columns: ColumnView, options: TrainingOptions,
+    historyLimit: Int
+  ) {
+    (self.options, self.historyLimit) = (options, historyLimit)
     view = DeviceAdapter(adapter, columns: columns, configuration: stage.configuration, device: stage.device)
     optimizer = ColumnOptimizer(adapter, view: view, settings: options.adamW, device: stage.device)
     gradients = GradientBuffer(view.layout, device: stage.device)
@@ -79,6 +88,7 @@ final class StageTrainer {
   var share: [Double] { [loss] + optimizer.squaredNorms(gradients) }
 
   func update(norm: Double, learningRate: Double) {
+    if historyLimit > 0 { history = (history + [parameters]).suffix(historyLimit) }
     optimizer.update(
       gradients, factor: options.clipFactor(norm: norm), learningRate: Float(learningRate), view: view)
     added = 0

@@ -8,7 +8,7 @@ import Transport
 /// a stage computes one pass, the next stage works on the pass before.
 extension StageRunner {
   /// Whether this stage takes part.
-  var validates: Bool { trainer != nil && pipelineIndex == 0 }
+  var validates: Bool { position.trains && position.pipelineIndex == 0 }
 
   /// Scores the continuations of some questions: `[question][continuation][token]`.
   ///
@@ -22,6 +22,7 @@ extension StageRunner {
     let worker = StageWorker(
       stage, rows: rows, adapter: view, backward: false, threads: stage.device.workerCount)
     let activations = StageActivations(stage, rows: rows, adapter: view, keepsActivations: false)
+    let neighbours = position.pipeline.trained
     let tag = StageLink.Control.validation.tag
     var scores: [[[TokenScore]]] = []
     var sends: [Transfer] = []
@@ -32,7 +33,7 @@ extension StageRunner {
         try stage.embed(batch.tokens, into: h, worker.operations)
       } else {
         let buffer = MessageBuffer(count: message.byteCount(rows: batch.rowCount, options: 0))
-        try link.transport.receive(into: buffer, from: pipeline.trained[place - 1].device, tag: tag)
+        try link.transport.receive(into: buffer, from: neighbours[position.index - 1].device, tag: tag)
           .wait(seconds: link.deadline)
         message.decode(buffer, options: 0, batch: batch, into: h, worker.operations)
       }
@@ -41,7 +42,7 @@ extension StageRunner {
         scores += ScoreRequest.split(stage.tokenScores(batch.targets, hidden: h, worker), pass)
       } else {
         let buffer = message.encode(h, rows: batch.rowCount, options: [], worker.operations)
-        sends.append(link.transport.send(buffer, to: pipeline.trained[place + 1].device, tag: tag))
+        sends.append(link.transport.send(buffer, to: neighbours[position.index + 1].device, tag: tag))
       }
     }
     for send in sends { try send.wait(seconds: link.deadline) }

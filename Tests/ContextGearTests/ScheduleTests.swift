@@ -68,7 +68,8 @@ import Testing
   @Test func theCheckFindsFaults() throws {
     let (plan, schedule) = Self.simple()
     try schedule.check(plan, passes: 1, layers: 4)
-    for index in schedule.operations.indices where schedule.operations[index].kind != .update {
+    for index in schedule.operations.indices {
+      if case .update = schedule.operations[index] { continue }
       var broken = schedule
       broken.operations.remove(at: index)
       for stage in broken.starts.indices where broken.starts[stage] > index { broken.starts[stage] -= 1 }
@@ -79,8 +80,8 @@ import Testing
     // The first stage waits for its gradient before it has sent anything.
     var stuck = schedule
     let own = stuck.operations(of: 0)
-    let gradient = try #require(own.firstIndex { $0.payload == .gradient })
-    let first = try #require(own.firstIndex { $0.payload == .activation })
+    let gradient = try #require(own.firstIndex { "\($0)".contains("gradient") })
+    let first = try #require(own.firstIndex { "\($0)".contains("activation") })
     stuck.operations.swapAt(gradient, first)
     let fault = #expect(throws: ScheduleFault.self) { try stuck.check(plan, passes: 1, layers: 4) }
     guard case .deadlock? = fault else {
@@ -97,7 +98,7 @@ import Testing
       plan, workload: SmallCases.workload(passes: 0), shape: SmallCases.shape(layers: 4), deviceCount: 2,
       steps: 1)
     func work(_ stage: Int) -> String {
-      schedule.operations(of: stage).filter { $0.message < 0 }.map(\.description).joined(separator: ", ")
+      schedule.operations(of: stage).map(\.description).filter { !$0.contains("#") }.joined(separator: ", ")
     }
     #expect(
       work(0) == "forward 0.0.0, forward 0.0.1, backward 0.0.0, forward 0.0.2, backward 0.0.1, "
@@ -107,10 +108,8 @@ import Testing
         + "backward 0.0.2, update 0")
   }
 
-  @Test func codingKeepsEverything() throws {
-    let (plan, schedule) = Self.simple()
-    let coded = try JSONDecoder().decode(Schedule.self, from: JSONEncoder().encode(schedule))
-    #expect(coded == schedule && coded.description == schedule.description)
+  @Test func codingAPlanKeepsEverything() throws {
+    let (plan, _) = Self.simple()
     #expect(try JSONDecoder().decode(Plan.self, from: JSONEncoder().encode(plan)) == plan)
   }
 }

@@ -7,7 +7,7 @@ import Transport
   private let ranks = InProcessTransport.job(size: 2)
 
   /// A message that the first of two stages, or of two replicas, receives from the other one.
-  private func received(_ payload: ContextGear.StageOperation.Payload) throws -> ContextGear.StageOperation {
+  private func received(sums: Bool) throws -> StageOperation.Message {
     let shape = ModelShape(
       layers: 2, hidden: 10, heads: 1, keyValueHeads: 1, headDimension: 10, feedForward: 10, vocabulary: 10,
       rank: 1)
@@ -19,10 +19,10 @@ import Transport
           speed: .measured(MeasuredTimes(layer: [.init(tokens: 10, forward: 1, backward: 2)])))
       }, networks: [Network(name: "net", shared: false, latency: 0, bandwidth: 1e9)])
     let stages = [
-      Plan.Stage(device: 0, layers: 0..<(payload == .sums ? 2 : 1)),
-      Plan.Stage(device: 1, layers: (payload == .sums ? 0 : 1)..<2),
+      Plan.Stage(device: 0, layers: 0..<(sums ? 2 : 1)),
+      Plan.Stage(device: 1, layers: (sums ? 0 : 1)..<2),
     ]
-    let pipelines = payload == .sums ? stages.map { [$0] } : [stages]
+    let pipelines = sums ? stages.map { [$0] } : [stages]
     let plan = Plan(
       order: .gpipe, overlap: true,
       pipelines: pipelines.map {
@@ -32,37 +32,44 @@ import Transport
       forwardOnly: [], trained: Workload.Pass(task: "t", tokens: 10, labels: 10), samples: 2,
       trainedColumns: 1)
     let schedule = Planner(cluster, shape: shape).schedule(plan, workload, steps: 1)
-    return try #require(
-      schedule.operations.first { $0.kind == .receive && $0.payload == payload && $0.peer == 1 })
+    let messages = schedule.operations.compactMap { operation -> StageOperation.Message? in
+      guard case .receive(let message) = operation, message.peer == 1 else { return nil }
+      switch message.content {
+      case .sums: return sums ? message : nil
+      case .gradient: return sums ? nil : message
+      default: return nil
+      }
+    }
+    return try #require(messages.first)
   }
 
   /// What arrives of a message with so many bytes, where there is room for 64.
-  private func receive(_ payload: ContextGear.StageOperation.Payload, bytes: Int) throws -> Int {
-    let operation = try received(payload)
-    var inbox = Inbox(StageLink(ranks[0], deadline: 1), [operation]) { _ in MessageBuffer(count: 64) }
-    ranks[1].send(MessageBuffer(count: bytes), to: 0, tag: Tag(Int(operation.message)))
-    return try inbox.next(operation).count
+  private func receive(sums: Bool, bytes: Int) throws -> Int {
+    let message = try received(sums: sums)
+    var inbox = Inbox(StageLink(ranks[0], deadline: 1), [.receive(message)]) { _ in MessageBuffer(count: 64) }
+    ranks[1].send(MessageBuffer(count: bytes), to: 0, tag: Tag(message.number))
+    return try inbox.next(message).count
   }
 
   @Test func gradientsOfReplicasHaveOneLength() throws {
-    let error = #expect(throws: TransportError.self) { try receive(.sums, bytes: 60) }
+    let error = #expect(throws: TransportError.self) { try receive(sums: true, bytes: 60) }
     #expect(error?.description.contains("sums of 64 bytes came as 60") == true)
-    #expect(try receive(.sums, bytes: 64) == 64)
+    #expect(try receive(sums: true, bytes: 64) == 64)
   }
 
   @Test func ofGradientsOfReplicasOneIsAwaited() throws {
-    let operation = try received(.sums)
+    let message = try received(sums: true)
+    let operations = [StageOperation](repeating: .receive(message), count: 4)
     var outstanding = 0
     var most = 0
-    var inbox = Inbox(StageLink(ranks[0], deadline: 1), [operation, operation, operation, operation][...]) {
-      _ in
+    var inbox = Inbox(StageLink(ranks[0], deadline: 1), operations[...]) { _ in
       outstanding += 1
       most = max(most, outstanding)
       return MessageBuffer(count: 64)
     }
     for _ in 0..<4 {
-      ranks[1].send(MessageBuffer(count: 64), to: 0, tag: Tag(Int(operation.message)))
-      _ = try inbox.next(operation)
+      ranks[1].send(MessageBuffer(count: 64), to: 0, tag: Tag(message.number))
+      _ = try inbox.next(message)
       outstanding -= 1
     }
     // One in hand, one awaited.
@@ -70,6 +77,6 @@ import Transport
   }
 
   @Test func gradientsOfASmallerBatchAreShorter() throws {
-    #expect(try receive(.gradient, bytes: 60) == 64)
+    #expect(try receive(sums: false, bytes: 60) == 64)
   }
 }

@@ -37,12 +37,13 @@ package struct Gantt: Sendable {
     end = max(simulation.makespan, .leastNormalMagnitude)
     bars = simulation.spans.compactMap { span in
       let operation = schedule.operations[span.operation]
-      guard operation.stage < limit else { return nil }
+      guard span.stage < limit else { return nil }
       let colour: Colour
-      switch operation.kind {
+      switch operation {
+      case .forward(let unit): colour = unit.pass < passes ? .forwardOnly : .forward
       case .backward: colour = .backward
       case .update: colour = .update
-      default: colour = operation.pass < passes ? .forwardOnly : .forward
+      case .send, .receive: return nil
       }
       let letter: Character =
         switch colour {
@@ -52,7 +53,7 @@ package struct Gantt: Sendable {
         case .update: "U"
         }
       return Bar(
-        row: Int(operation.stage), start: span.start, end: span.end, colour: colour, letter: letter,
+        row: span.stage, start: span.start, end: span.end, colour: colour, letter: letter,
         label: "\(operation)")
     }
   }

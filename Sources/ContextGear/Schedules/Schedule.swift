@@ -1,59 +1,79 @@
 /// One operation of a device.
-package struct StageOperation: Hashable, Sendable {
-  package enum Kind: String, Sendable, CaseIterable {
-    /// A micro-batch's pass through the stage's layers.
-    case forward
-    /// The pass of its gradients back through them.
-    case backward
-    /// Hands a message to the network; the device continues at once.
-    case send
-    /// Waits until a message has arrived. The receive was posted in advance.
-    case receive
-    /// The optimiser step on the stage's trained columns.
-    case update
+package enum StageOperation: Hashable, Sendable {
+  /// A micro-batch's pass through the stage's layers.
+  case forward(MicroBatchPass)
+  /// The pass of its gradients back through them.
+  case backward(MicroBatchPass)
+  /// The optimiser step, counted from 0, on the stage's trained columns.
+  case update(step: Int)
+  /// Hands a message to the network; the device continues at once.
+  case send(Message)
+  /// Waits until a message has arrived. The receive was posted in advance.
+  case receive(Message)
+
+  /// One pass of one micro-batch.
+  package struct MicroBatchPass: Hashable, Sendable, CustomStringConvertible {
+    /// The optimiser step, from 0.
+    package var step: Int
+    /// The pass: its index in `forwardOnly`, or `forwardOnly.count` for the trained one.
+    package var pass: Int
+    /// The micro-batch within the step, from 0.
+    package var microBatch: Int
+
+    /// `0.1.3`: step, pass, micro-batch.
+    package var description: String { "\(step).\(pass).\(microBatch)" }
+  }
+
+  /// A message between two devices.
+  package struct Message: Hashable, Sendable, CustomStringConvertible {
+    package var content: Content
+    /// The device at the other end.
+    package var peer: Int
+    /// Unique within the schedule.
+    package var number: Int
+    /// Its length.
+    package var bytes: Int
+
+    /// `0.1.3 activation #17`.
+    package var description: String { "\(content) #\(number)" }
   }
 
   /// The content of a message.
-  package enum Payload: String, Sendable, CaseIterable {
-    case none
+  package enum Content: Hashable, Sendable, CustomStringConvertible {
     /// The residual stream of a micro-batch.
-    case activation
+    case activation(MicroBatchPass)
     /// Its gradient.
-    case gradient
+    case gradient(MicroBatchPass)
     /// The predicted answers of a micro-batch's samples.
-    case answers
-    /// Refined columns for forward-only passes.
-    case columns
+    case answers(MicroBatchPass)
+    /// Refined columns after the update of a step, for forward-only passes.
+    case columns(after: Int)
     /// For clipping: a stage's loss and squared norms on the way to the first stage, the total loss and norm
     /// on the way back.
-    case norm
+    case norm(step: Int)
     /// Gradients of trained columns, between replicas.
-    case sums
-  }
+    case sums(step: Int)
 
-  package var kind: Kind
-  /// The content of the message.
-  package var payload: Payload = .none
-  /// The optimiser step, from 0.
-  package var step: Int32
-  /// The pass: its index in `forwardOnly`, or `forwardOnly.count` for the trained one.
-  package var pass: Int32 = 0
-  /// The micro-batch within the step, from 0.
-  package var microBatch: Int32 = 0
-  /// The stage's index in the schedule's list.
-  package var stage: Int32
-  /// The device at the other end of a message.
-  package var peer: Int32 = -1
-  /// The message's number, unique within the schedule.
-  package var message: Int32 = -1
-  /// The message's length in bytes.
-  package var bytes: Int = 0
+    /// Whether these are gradients between replicas, which a device copies or adds before it continues.
+    package var isSums: Bool { if case .sums = self { true } else { false } }
+
+    package var description: String {
+      switch self {
+      case .activation(let pass): "\(pass) activation"
+      case .gradient(let pass): "\(pass) gradient"
+      case .answers(let pass): "\(pass) answers"
+      case .columns(let step): "\(step) columns"
+      case .norm(let step): "\(step) norm"
+      case .sums(let step): "\(step) sums"
+      }
+    }
+  }
 }
 
 /// The operations of each device in order. The simulator prices a schedule, an executor runs it.
-package struct Schedule: Codable, Hashable, Sendable {
+package struct Schedule: Hashable, Sendable {
   /// A stage with its position in the model and its group.
-  package struct Stage: Codable, Hashable, Sendable {
+  package struct Stage: Hashable, Sendable {
     /// The device's index in the cluster.
     package var device: Int
     /// The first layer, and one past the last.
@@ -91,42 +111,16 @@ package struct Schedule: Codable, Hashable, Sendable {
   }
 }
 
-extension StageOperation: CustomStringConvertible, Codable {
+extension StageOperation: CustomStringConvertible {
   /// `forward 0.1.3` (step, pass, micro-batch) or `send 0.1.3 activation #17 to 2, 4096 B`.
   package var description: String {
-    let place = "\(step).\(pass).\(microBatch)"
-    switch kind {
-    case .forward, .backward: return "\(kind.rawValue) \(place)"
-    case .update: return "update \(step)"
-    case .send, .receive:
-      let way = kind == .send ? "to" : "from"
-      return "\(kind.rawValue) \(place) \(payload.rawValue) #\(message) \(way) \(peer), \(bytes) B"
+    switch self {
+    case .forward(let pass): "forward \(pass)"
+    case .backward(let pass): "backward \(pass)"
+    case .update(let step): "update \(step)"
+    case .send(let message): "send \(message) to \(message.peer), \(message.bytes) B"
+    case .receive(let message): "receive \(message) from \(message.peer), \(message.bytes) B"
     }
-  }
-
-  /// Reads an array: kind, payload, then the numbers.
-  package init(from decoder: any Decoder) throws {
-    var list = try decoder.unkeyedContainer()
-    let (kind, payload) = (
-      Kind(rawValue: try list.decode(String.self)), Payload(rawValue: try list.decode(String.self))
-    )
-    guard let kind, let payload else {
-      throw decoder.refusal(decoder.codingPath, "is not an operation", "make the schedule again")
-    }
-    self.init(
-      kind: kind, payload: payload, step: try list.decode(Int32.self), pass: try list.decode(Int32.self),
-      microBatch: try list.decode(Int32.self), stage: try list.decode(Int32.self),
-      peer: try list.decode(Int32.self), message: try list.decode(Int32.self),
-      bytes: try list.decode(Int.self))
-  }
-
-  /// Writes the array that `init(from:)` reads.
-  package func encode(to encoder: any Encoder) throws {
-    var list = encoder.unkeyedContainer()
-    try list.encode(kind.rawValue)
-    try list.encode(payload.rawValue)
-    for number in [step, pass, microBatch, stage, peer, message] { try list.encode(number) }
-    try list.encode(bytes)
   }
 }
 

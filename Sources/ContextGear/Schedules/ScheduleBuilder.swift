@@ -32,6 +32,8 @@ extension Schedule {
 
 /// Builds a schedule stage by stage. Message numbers are computed, so both ends agree on them.
 private struct ScheduleBuilder {
+  typealias MicroBatchPass = StageOperation.MicroBatchPass
+
   let plan: Plan
   let workload: Workload
   let shape: ModelShape
@@ -117,40 +119,39 @@ private struct ScheduleBuilder {
     for step in 0..<steps {
       let update = step - 1 - workload.staleness
       if update >= 0 { columns(p, update: update, forward: s, receives: true) }
-      for unit in units(0..<(pipeline.count - pipeline.shared), stages: pipeline.forward.count) {
-        forward(p, s, trains: false, step: step, pass: unit.pass, micro: unit.micro)
+      let own = 0..<(pipeline.count - pipeline.shared)
+      for unit in units(own, step: step, stages: pipeline.forward.count) {
+        forward(p, s, trains: false, unit)
       }
     }
   }
 
   private mutating func trainedStage(_ p: Int, _ s: Int) {
     let pipeline = plan.pipelines[p]
-    let count = pipeline.count
-    let inFlight = Plan.inFlight(plan.order, stage: s, stages: pipeline.trained.count, count: count)
-    let shared = units((count - pipeline.shared)..<count, stages: pipeline.trained.count)
+    let (passes, count, stages) = (passes, pipeline.count, pipeline.trained.count)
+    let inFlight = Plan.inFlight(plan.order, stage: s, stages: stages, count: count)
+    let shared = (count - pipeline.shared)..<count
     for step in 0..<steps {
+      func trained(_ micro: Int) -> MicroBatchPass {
+        MicroBatchPass(step: step, pass: passes, microBatch: micro)
+      }
       if !overlaps || step == 0 {
-        for unit in shared { forward(p, s, trains: true, step: step, pass: unit.pass, micro: unit.micro) }
+        for unit in units(shared, step: step, stages: stages) { forward(p, s, trains: true, unit) }
       }
-      for micro in 0..<inFlight {
-        forward(p, s, trains: true, step: step, pass: passes, micro: micro)
-      }
-      let ahead = overlaps && step + 1 < steps ? shared : []
-      var next = 0
+      for micro in 0..<inFlight { forward(p, s, trains: true, trained(micro)) }
+      var ahead =
+        overlaps && step + 1 < steps ? units(shared, step: step + 1, stages: stages)[...] : []
       for micro in 0..<count {
-        backward(p, s, step: step, micro: micro)
+        backward(p, s, trained(micro))
         if micro + inFlight < count {
-          forward(p, s, trains: true, step: step, pass: passes, micro: micro + inFlight)
-        } else if next < ahead.count {
-          forward(p, s, trains: true, step: step + 1, pass: ahead[next].pass, micro: ahead[next].micro)
-          next += 1
+          forward(p, s, trains: true, trained(micro + inFlight))
+        } else if let unit = ahead.popFirst() {
+          forward(p, s, trains: true, unit)
         }
       }
-      for unit in ahead.dropFirst(next) {
-        forward(p, s, trains: true, step: step + 1, pass: unit.pass, micro: unit.micro)
-      }
+      for unit in ahead { forward(p, s, trains: true, unit) }
       reduce(p, s, step: step)
-      add(.update, step: step)
+      operations.append(.update(step: step))
       for f in pipeline.forward.indices where step + 1 + workload.staleness < steps {
         columns(p, update: step, forward: f, receives: false, trained: s)
       }
@@ -160,38 +161,33 @@ private struct ScheduleBuilder {
   /// The forward-only work of some micro-batches, in waves. A wave has just enough micro-batches to keep the
   /// stages busy while answers come back, and goes through all passes, so that the first answers are ready
   /// early.
-  private func units(_ micros: Range<Int>, stages: Int) -> [(pass: Int, micro: Int)] {
+  private func units(_ micros: Range<Int>, step: Int, stages: Int) -> [MicroBatchPass] {
     let width = 2 * stages - 1
     return stride(from: micros.lowerBound, to: micros.upperBound, by: width).flatMap { first in
       (0..<passes).flatMap { pass in
-        (first..<min(first + width, micros.upperBound)).map { (pass, $0) }
+        (first..<min(first + width, micros.upperBound)).map {
+          MicroBatchPass(step: step, pass: pass, microBatch: $0)
+        }
       }
     }
   }
 
   // MARK: Single operations and messages
 
-  private mutating func add(_ kind: StageOperation.Kind, step: Int, pass: Int = 0, micro: Int = 0) {
+  private mutating func send(_ content: StageOperation.Content, to peer: Int, number: Int, bytes: Int) {
     operations.append(
-      StageOperation(
-        kind: kind, step: Int32(step), pass: Int32(pass), microBatch: Int32(micro),
-        stage: Int32(stages.count - 1)))
+      .send(StageOperation.Message(content: content, peer: peer, number: number, bytes: bytes)))
   }
 
-  private mutating func message(
-    _ kind: StageOperation.Kind, _ payload: StageOperation.Payload, step: Int, pass: Int = 0, micro: Int = 0,
-    peer: Int, id: Int, bytes: Int
-  ) {
+  private mutating func receive(_ content: StageOperation.Content, from peer: Int, number: Int, bytes: Int) {
     operations.append(
-      StageOperation(
-        kind: kind, payload: payload, step: Int32(step), pass: Int32(pass), microBatch: Int32(micro),
-        stage: Int32(stages.count - 1), peer: Int32(peer), message: Int32(id), bytes: bytes))
+      .receive(StageOperation.Message(content: content, peer: peer, number: number, bytes: bytes)))
   }
 
-  private mutating func forward(_ p: Int, _ s: Int, trains: Bool, step: Int, pass: Int, micro: Int) {
+  private mutating func forward(_ p: Int, _ s: Int, trains: Bool, _ unit: MicroBatchPass) {
     let pipeline = plan.pipelines[p]
     let group = trains ? pipeline.trained : pipeline.forward
-    let k = pipeline.microBatch
+    let (k, pass) = (pipeline.microBatch, unit.pass)
     let rows = (pass == passes ? workload.trained : workload.forwardOnly[pass]).rows(samples: Double(k))
     // The options chosen so far precede the rows, padded to a multiple of 64 bytes.
     let header = (answerBytes(after: pass - 1, k) + 63) / 64 * 64
@@ -199,57 +195,51 @@ private struct ScheduleBuilder {
     func output(_ trains: Bool, _ s: Int, _ pass: Int) -> Int {
       let local = trains ? s : pipeline.trained.count + s
       let width = pipeline.trained.count + pipeline.forward.count
-      return bases[p] + ((step * (passes + 1) + pass) * pipeline.count + micro) * width + local
+      return bases[p] + ((unit.step * (passes + 1) + pass) * pipeline.count + unit.microBatch) * width + local
     }
     if s > 0 {
-      message(
-        .receive, .activation, step: step, pass: pass, micro: micro, peer: group[s - 1].device,
-        id: output(trains, s - 1, pass), bytes: bytes)
+      receive(
+        .activation(unit), from: group[s - 1].device, number: output(trains, s - 1, pass), bytes: bytes)
     } else if pass > 0 {
       // The previous forward-only pass, in the group that does it for this micro-batch.
-      let onTrained = pass < passes ? trains : micro >= pipeline.count - pipeline.shared
+      let onTrained = pass < passes ? trains : unit.microBatch >= pipeline.count - pipeline.shared
       let source = onTrained ? pipeline.trained : pipeline.forward
       if (part == .all || onTrained == trains), source[source.count - 1].device != group[0].device {
-        message(
-          .receive, .answers, step: step, pass: pass - 1, micro: micro, peer: source[source.count - 1].device,
-          id: output(onTrained, source.count - 1, pass - 1), bytes: answerBytes(after: pass - 1, k))
+        var previous = unit
+        previous.pass -= 1
+        receive(
+          .answers(previous), from: source[source.count - 1].device,
+          number: output(onTrained, source.count - 1, pass - 1), bytes: answerBytes(after: pass - 1, k))
       }
     }
-    add(.forward, step: step, pass: pass, micro: micro)
+    operations.append(.forward(unit))
     if s + 1 < group.count {
-      message(
-        .send, .activation, step: step, pass: pass, micro: micro, peer: group[s + 1].device,
-        id: output(trains, s, pass), bytes: bytes)
+      send(.activation(unit), to: group[s + 1].device, number: output(trains, s, pass), bytes: bytes)
     } else if pass < passes {
       let toTrained = pass + 1 == passes || trains
       guard part == .all || toTrained == trains else { return }
       let target = toTrained ? pipeline.trained[0] : pipeline.forward[0]
       guard target.device != group[s].device else { return }
-      message(
-        .send, .answers, step: step, pass: pass, micro: micro, peer: target.device,
-        id: output(trains, s, pass), bytes: answerBytes(after: pass, k))
+      send(
+        .answers(unit), to: target.device, number: output(trains, s, pass),
+        bytes: answerBytes(after: pass, k))
     }
   }
 
-  private mutating func backward(_ p: Int, _ s: Int, step: Int, micro: Int) {
+  private mutating func backward(_ p: Int, _ s: Int, _ unit: MicroBatchPass) {
     let pipeline = plan.pipelines[p]
     let group = pipeline.trained
-    let width = group.count + pipeline.forward.count
-    let base = bases[p] + steps * (passes + 1) * pipeline.count * width
+    let base = bases[p] + steps * (passes + 1) * pipeline.count * (group.count + pipeline.forward.count)
     let bytes = Int(
       workload.trained.rows(samples: Double(pipeline.microBatch)) * Double(workload.wireBytes(shape)))
-    func gradient(_ s: Int) -> Int { base + (step * pipeline.count + micro) * group.count + s }
+    func gradient(_ s: Int) -> Int {
+      base + (unit.step * pipeline.count + unit.microBatch) * group.count + s
+    }
     if s + 1 < group.count {
-      message(
-        .receive, .gradient, step: step, pass: passes, micro: micro, peer: group[s + 1].device,
-        id: gradient(s + 1), bytes: bytes)
+      receive(.gradient(unit), from: group[s + 1].device, number: gradient(s + 1), bytes: bytes)
     }
-    add(.backward, step: step, pass: passes, micro: micro)
-    if s > 0 {
-      message(
-        .send, .gradient, step: step, pass: passes, micro: micro, peer: group[s - 1].device, id: gradient(s),
-        bytes: bytes)
-    }
+    operations.append(.backward(unit))
+    if s > 0 { send(.gradient(unit), to: group[s - 1].device, number: gradient(s), bytes: bytes) }
   }
 
   /// Refined columns after an update: one message for each pair of stages that share layers.
@@ -260,12 +250,14 @@ private struct ScheduleBuilder {
     for t in trained.map({ $0..<$0 + 1 }) ?? pipeline.trained.indices {
       let layers = pipeline.trained[t].layers.clamped(to: pipeline.forward[f].layers)
       guard !layers.isEmpty else { continue }
-      let other = receives ? pipeline.trained[t] : pipeline.forward[f]
-      message(
-        receives ? .receive : .send, .columns, step: receives ? update + 1 + workload.staleness : update,
-        peer: other.device, id: base + (update * pipeline.trained.count + t) * pipeline.forward.count + f,
-        // In float32, so that the passes see the same values as in a single process.
-        bytes: 4 * shape.adapted(layers) * workload.refinedColumns * shape.columnValues)
+      let number = base + (update * pipeline.trained.count + t) * pipeline.forward.count + f
+      // In float32, so that the passes see the same values as in a single process.
+      let bytes = 4 * shape.adapted(layers) * workload.refinedColumns * shape.columnValues
+      if receives {
+        receive(.columns(after: update), from: pipeline.trained[t].device, number: number, bytes: bytes)
+      } else {
+        send(.columns(after: update), to: pipeline.forward[f].device, number: number, bytes: bytes)
+      }
     }
   }
 
@@ -279,48 +271,48 @@ private struct ScheduleBuilder {
   /// The messages between the last backward and the update: replicas' sums up the tree, the norm over the
   /// root's stages, and both back down.
   private mutating func reduce(_ p: Int, _ s: Int, step: Int) {
-    let children = edgesOf[p].filter { edges[$0].pipeline != p && edges[$0].parent == s }
-    let parents = edgesOf[p].filter { edges[$0].pipeline == p && edges[$0].child == s }
-    func sums(_ kind: StageOperation.Kind, _ list: [Int], up: Bool) {
-      for edge in list {
-        let own = edges[edge].pipeline == p
-        let other =
-          own
-          ? plan.pipelines[(p - 1) / 2].trained[edges[edge].parent]
-          : plan.pipelines[edges[edge].pipeline].trained[edges[edge].child]
-        message(
-          kind, .sums, step: step, peer: other.device,
-          id: edgeBase + 2 * (step * edges.count + edge) + (up ? 0 : 1),
-          bytes: Schedule.sumsHeaderBytes
-            + edges[edge].layers * workload.trainedColumns * shape.columnValues * 4)
+    func sums(_ ways: [(edge: Int, device: Int)], up: Bool, _ add: (StageOperation.Message) -> StageOperation)
+    {
+      for (edge, device) in ways {
+        operations.append(
+          add(
+            StageOperation.Message(
+              content: .sums(step: step), peer: device,
+              number: edgeBase + 2 * (step * edges.count + edge) + (up ? 0 : 1),
+              bytes: Schedule.sumsHeaderBytes
+                + edges[edge].layers * workload.trainedColumns * shape.columnValues * 4)))
       }
     }
-    sums(.receive, children, up: true)
-    sums(.send, parents, up: true)
+    let children = edgesOf[p].filter { edges[$0].pipeline != p && edges[$0].parent == s }.map {
+      (edge: $0, device: plan.pipelines[edges[$0].pipeline].trained[edges[$0].child].device)
+    }
+    let parents = edgesOf[p].filter { edges[$0].pipeline == p && edges[$0].child == s }.map {
+      (edge: $0, device: plan.pipelines[(p - 1) / 2].trained[edges[$0].parent].device)
+    }
+    sums(children, up: true, StageOperation.receive)
+    sums(parents, up: true, StageOperation.send)
     if p == 0 { norm(s, step: step) }
-    sums(.receive, parents, up: false)
-    sums(.send, children, up: false)
+    sums(parents, up: false, StageOperation.receive)
+    sums(children, up: false, StageOperation.send)
   }
 
   /// Collects each stage's loss and the squared norm of each of its seven linear layers per block, and sends
   /// back the total loss and norm.
   private mutating func norm(_ s: Int, step: Int) {
-    func up(_ stage: Plan.Stage) -> Int { 8 * (1 + 7 * shape.adapted(stage.layers)) }
+    func bytes(_ stage: Plan.Stage) -> Int { 8 * (1 + 7 * shape.adapted(stage.layers)) }
     let group = plan.pipelines[0].trained
     let base = tail(0) + steps * group.count * plan.pipelines[0].forward.count
-    func id(_ s: Int, down: Bool) -> Int { base + 2 * (step * group.count + s) + (down ? 1 : 0) }
+    func up(_ s: Int) -> Int { base + 2 * (step * group.count + s) }
     if s == 0 {
       for t in group.indices.dropFirst() {
-        message(
-          .receive, .norm, step: step, peer: group[t].device, id: id(t, down: false), bytes: up(group[t]))
+        receive(.norm(step: step), from: group[t].device, number: up(t), bytes: bytes(group[t]))
       }
       for t in group.indices.dropFirst() {
-        message(.send, .norm, step: step, peer: group[t].device, id: id(t, down: true), bytes: 16)
+        send(.norm(step: step), to: group[t].device, number: up(t) + 1, bytes: 16)
       }
     } else {
-      message(
-        .send, .norm, step: step, peer: group[0].device, id: id(s, down: false), bytes: up(group[s]))
-      message(.receive, .norm, step: step, peer: group[0].device, id: id(s, down: true), bytes: 16)
+      send(.norm(step: step), to: group[0].device, number: up(s), bytes: bytes(group[s]))
+      receive(.norm(step: step), from: group[0].device, number: up(s) + 1, bytes: 16)
     }
   }
 }

@@ -29,26 +29,41 @@ extension Schedule {
   }
 
   private func checkMessages() throws(ScheduleFault) {
-    var sent = [StageOperation?](repeating: nil, count: messageLimit)
+    var sent = [End?](repeating: nil, count: messageLimit)
     var received = sent
-    for operation in operations where operation.message >= 0 {
-      let id = Int(operation.message)
-      guard id < messageLimit else { throw .message("\(operation): a number beyond \(messageLimit)") }
-      let isSend = operation.kind == .send
-      guard (isSend ? sent[id] : received[id]) == nil else { throw .message("\(operation): twice") }
-      if isSend { sent[id] = operation } else { received[id] = operation }
+    for (index, stage) in stages.enumerated() {
+      for operation in operations(of: index) {
+        let (message, isSend): (StageOperation.Message, Bool)
+        switch operation {
+        case .send(let own): (message, isSend) = (own, true)
+        case .receive(let own): (message, isSend) = (own, false)
+        case .forward, .backward, .update: continue
+        }
+        let id = message.number
+        guard (0..<messageLimit).contains(id) else {
+          throw .message("\(operation): a number beyond \(messageLimit)")
+        }
+        guard (isSend ? sent[id] : received[id]) == nil else { throw .message("\(operation): twice") }
+        let end = End(operation: operation, message: message, device: stage.device)
+        if isSend { sent[id] = end } else { received[id] = end }
+      }
     }
     for id in 0..<messageLimit {
       switch (sent[id], received[id]) {
       case (nil, nil): continue
-      case (let one?, nil), (nil, let one?): throw .message("\(one): has no counterpart")
+      case (let one?, nil), (nil, let one?): throw .message("\(one.operation): has no counterpart")
       case (let a?, let b?):
-        let ends = (stages[Int(a.stage)].device, stages[Int(b.stage)].device)
-        guard a.peer == ends.1, b.peer == ends.0, a.bytes == b.bytes, a.payload == b.payload,
-          ends.0 != ends.1
-        else { throw .message("\(a) and \(b) do not match") }
+        guard a.message.peer == b.device, b.message.peer == a.device, a.message.bytes == b.message.bytes,
+          a.message.content == b.message.content, a.device != b.device
+        else { throw .message("\(a.operation) and \(b.operation) do not match") }
       }
     }
+  }
+
+  private struct End {
+    let operation: StageOperation
+    let message: StageOperation.Message
+    let device: Int
   }
 
   /// Advances every stage as far as possible until all are done.
@@ -61,8 +76,8 @@ extension Schedule {
       for stage in stages.indices {
         while next[stage] < starts[stage + 1] {
           let operation = operations[next[stage]]
-          if operation.kind == .receive, !arrived[Int(operation.message)] { break }
-          if operation.kind == .send { arrived[Int(operation.message)] = true }
+          if case .receive(let message) = operation, !arrived[message.number] { break }
+          if case .send(let message) = operation { arrived[message.number] = true }
           next[stage] += 1
           moved = true
         }
@@ -78,20 +93,21 @@ extension Schedule {
     // The number of layers that each unit has passed through, over all stages.
     var through: [Unit: Int] = [:]
     for (index, stage) in stages.enumerated() {
-      var forwards: Set<Unit> = []
+      var forwards: Set<StageOperation.MicroBatchPass> = []
       var held = 0
-      for operation in operations(of: index) where operation.kind == .forward || operation.kind == .backward {
-        var unit = Unit(
-          pipeline: stage.pipeline, backward: operation.kind == .backward, step: operation.step,
-          pass: operation.pass, micro: operation.microBatch)
-        through[unit, default: 0] += stage.end - stage.first
-        if operation.kind == .forward {
-          forwards.insert(unit)
-          if stage.trains, operation.pass == passes { held += 1 }
-        } else {
-          unit.backward = false
-          guard forwards.contains(unit) else { throw .work("\(operation): before its forward") }
+      for operation in operations(of: index) {
+        switch operation {
+        case .forward(let pass):
+          let unit = Unit(pipeline: stage.pipeline, backward: false, pass: pass)
+          through[unit, default: 0] += stage.end - stage.first
+          forwards.insert(pass)
+          if stage.trains, pass.pass == passes { held += 1 }
+        case .backward(let pass):
+          let unit = Unit(pipeline: stage.pipeline, backward: true, pass: pass)
+          through[unit, default: 0] += stage.end - stage.first
+          guard forwards.contains(pass) else { throw .work("\(operation): before its forward") }
           held -= 1
+        case .send, .receive, .update: continue
         }
         guard held <= stage.inFlight || !stage.trains else {
           throw .work("device \(stage.device) holds \(held) micro-batches, not \(stage.inFlight)")
@@ -104,8 +120,8 @@ extension Schedule {
           for pass in 0...passes {
             for backward in pass == passes ? [false, true] : [false] {
               let unit = Unit(
-                pipeline: index, backward: backward, step: Int32(step), pass: Int32(pass),
-                micro: Int32(micro))
+                pipeline: index, backward: backward,
+                pass: StageOperation.MicroBatchPass(step: step, pass: pass, microBatch: micro))
               guard through.removeValue(forKey: unit) == layers else {
                 throw .work("\(unit): does not pass each of \(layers) layers once")
               }
@@ -119,7 +135,7 @@ extension Schedule {
 
   private struct Unit: Hashable {
     let pipeline: Int
-    var backward: Bool
-    let step, pass, micro: Int32
+    let backward: Bool
+    let pass: StageOperation.MicroBatchPass
   }
 }

@@ -2,6 +2,8 @@
 package struct Simulation: Sendable {
   /// An operation with its start and end.
   package struct Span: Sendable, Equatable {
+    /// The stage's index in the schedule.
+    package var stage: Int
     /// The index in the schedule's operations.
     package var operation: Int
     /// Seconds from the start.

@@ -119,11 +119,11 @@ private struct SimulatorRun {
     let end = schedule.starts[stage + 1]
     while next[stage] < end {
       let operation = schedule.operations[next[stage]]
-      switch operation.kind {
-      case .receive:
-        let time = arrival[Int(operation.message)]
+      switch operation {
+      case .receive(let message):
+        let time = arrival[message.number]
         if time < 0 {
-          arrival[Int(operation.message)] = Self.awaited
+          arrival[message.number] = Self.awaited
           return
         }
         if time > now {
@@ -131,63 +131,63 @@ private struct SimulatorRun {
           return
         }
         next[stage] += 1
-        if operation.payload == .sums {
-          heap.push(Event(time: now + take(operation), stage: stage))
+        if message.content.isSums {
+          heap.push(Event(time: now + take(message, at: stage), stage: stage))
           return
         }
-      case .send:
-        if operation.payload == .sums {
+      case .send(let message):
+        if message.content.isSums {
           hasWritten[stage].toggle()
           if hasWritten[stage] {
-            let seconds = costs[stage].sum.copy * Double(operation.bytes)
+            let seconds = costs[stage].sum.copy * Double(message.bytes)
             heap.push(Event(time: now + seconds, stage: stage))
             return
           }
         }
-        let handedOver = send(operation, now)
+        let handedOver = send(message, from: schedule.stages[stage].device, now)
         next[stage] += 1
         if !overlaps, handedOver > now {
           heap.push(Event(time: handedOver, stage: stage))
           return
         }
-      case .forward, .backward, .update:
-        let seconds =
-          switch operation.kind {
-          case .forward: costs[stage].forward[Int(operation.pass)]
-          case .backward: costs[stage].backward
-          default: costs[stage].update
-          }
-        result.busy[stage] += seconds
-        if stage == marked { result.ends[Int(operation.step)] = now + seconds }
-        if detailed {
-          result.spans.append(Simulation.Span(operation: next[stage], start: now, end: now + seconds))
-        }
-        next[stage] += 1
-        heap.push(Event(time: now + seconds, stage: stage))
-        return
+      case .forward(let unit):
+        return compute(stage, costs[stage].forward[unit.pass], step: unit.step, now)
+      case .backward(let unit):
+        return compute(stage, costs[stage].backward, step: unit.step, now)
+      case .update(let step):
+        return compute(stage, costs[stage].update, step: step, now)
       }
     }
   }
 
+  /// Computes for some seconds, after which the stage's list goes on.
+  private mutating func compute(_ stage: Int, _ seconds: Double, step: Int, _ now: Double) {
+    result.busy[stage] += seconds
+    if stage == marked { result.ends[step] = now + seconds }
+    if detailed {
+      result.spans.append(
+        Simulation.Span(stage: stage, operation: next[stage], start: now, end: now + seconds))
+    }
+    next[stage] += 1
+    heap.push(Event(time: now + seconds, stage: stage))
+  }
+
   /// Seconds to take replicas' gradients out of a message. Those from a replica farther from the root are
   /// added; those from a replica nearer to it are the final sum, which is copied.
-  private func take(_ operation: StageOperation) -> Double {
-    let own = Int(operation.stage)
-    let sum = costs[own].sum
-    let isSum = stageOf[Int(operation.peer)].map {
-      schedule.stages[$0].pipeline < schedule.stages[own].pipeline
+  private func take(_ message: StageOperation.Message, at stage: Int) -> Double {
+    let sum = costs[stage].sum
+    let isSum = stageOf[message.peer].map {
+      schedule.stages[$0].pipeline < schedule.stages[stage].pipeline
     }
-    return (isSum ?? false ? sum.copy : sum.add) * Double(operation.bytes)
+    return (isSum ?? false ? sum.copy : sum.add) * Double(message.bytes)
   }
 
   /// Occupies the route of a message. Returns when the last byte has left.
-  private mutating func send(_ operation: StageOperation, _ now: Double) -> Double {
-    let from = schedule.stages[Int(operation.stage)].device
-    let to = Int(operation.peer)
-    let id = Int(operation.message)
+  private mutating func send(_ message: StageOperation.Message, from: Int, _ now: Double) -> Double {
+    let (to, id) = (message.peer, message.number)
     var (left, arrives) = (Double.infinity, Double.infinity)
     if let route = routes.route(from, to) {
-      let seconds = Double(operation.bytes) / route.bandwidth
+      let seconds = Double(message.bytes) / route.bandwidth
       let (out, into) = (2 * from, 2 * to + 1)
       var start = max(now, free[out], free[into])
       if route.medium >= 0 {
@@ -203,7 +203,7 @@ private struct SimulatorRun {
       taken[out] += seconds
       taken[into] += seconds
     }
-    if detailed { bytes[from * schedule.deviceCount + to, default: 0] += operation.bytes }
+    if detailed { bytes[from * schedule.deviceCount + to, default: 0] += message.bytes }
     if arrival[id] == Self.awaited, let stage = stageOf[to] {
       heap.push(Event(time: arrives, stage: stage))
     }
