@@ -41,6 +41,9 @@ package struct FreezeDecision: Sendable, Equatable, Codable {
   package var freezes: [Int]
   /// Whether they freeze because the loss grew.
   package var isGuard: Bool
+
+  /// Whether the losses and products are finite, as they are unless training diverges.
+  var isFinite: Bool { loss.isFinite && lossAtStart.isFinite && innerProducts.values.allSatisfy(\.isFinite) }
 }
 
 /// Gradients by column.

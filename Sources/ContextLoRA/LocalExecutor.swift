@@ -70,6 +70,8 @@ package final class LocalExecutor: PhaseExecutor {
     let merges =
       !samples.usesPredictions && options.adaptiveFreezing == nil
       && (!validates || phase.refinedPrerequisites.isEmpty)
+    // Its memory must be free before the next phase's is taken.
+    defer { state = nil }
     return try stage.withMerged(phase.columnView, of: adapter, if: merges) { computed in
       let trainer = PhaseTrainer(
         stage, adapter: adapter, columns: phase.columnView, options: options, rows: rows, computed: computed)
@@ -107,12 +109,10 @@ package final class LocalExecutor: PhaseExecutor {
       }
       state.history.record(state.trainer)
       self.state = state
-      let result = try state.trainer.step(
+      var outcome = try state.trainer.step(
         sequences, learningRate: options.learningRate.rate(step: batch.step + 1, pace))
-      try report(
-        StepOutcome(
-          step: batch.step, loss: result.loss, gradientNorm: result.gradientNorm, tokens: result.tokens,
-          targets: result.targets, seconds: (ContinuousClock.now - start).inSeconds))
+      outcome.seconds = (ContinuousClock.now - start).inSeconds
+      try report(outcome)
     }
   }
 
@@ -200,6 +200,9 @@ package final class LocalExecutor: PhaseExecutor {
       AdaptiveFreezing.Evidence(
         stage: stage, schedule: schedule, adapter: current, child: sequences, heldBack: heldBack,
         microBatchTokens: options.microBatchTokens))
+    guard decisions.allSatisfy(\.isFinite) else {
+      throw TrainingError.diverged(task: phase.task, step: step)
+    }
     for decision in decisions { state.lossesAtStart[decision.prerequisite] = decision.lossAtStart }
     let freezes = decisions.flatMap(\.freezes)
     var frozen = phase
@@ -226,6 +229,8 @@ package final class LocalExecutor: PhaseExecutor {
       firstMoment: narrowed(old.firstMoment), secondMoment: narrowed(old.secondMoment), step: old.step)
     state.history.values = state.history.values.map(narrowed)
     state.trainer = narrow
+    // Some were predicted with columns of steps ago, and are not asked for again once nothing changes.
+    predicted?.removeAll()
   }
 }
 

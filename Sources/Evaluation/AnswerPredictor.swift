@@ -1,15 +1,10 @@
 import Datasets
+import Foundation
 import LanguageModels
 import Locking
 import Prompting
 import Synchronization
 import Workflows
-
-#if canImport(Glibc)
-  import Glibc
-#else
-  import Darwin
-#endif
 
 /// Predicts tasks' answers with the columns with which each task was trained. May be used by several threads
 /// at once.
@@ -119,7 +114,7 @@ package struct AnswerPredictor: Sendable {
       let sums = scores.map { $0.reduce(0) { $0 + Double($1) } }
       let text = self.prompts.tokenizer.decode(tokens, skipSpecial: true)
       return TaskAnswer(
-        text: String(text.trimmingWhitespace), probability: exponential(sums.max() ?? 0), choice: nil,
+        text: String(text.trimmingWhitespace), probability: exp(sums.max() ?? 0), choice: nil,
         isCut: tokens.count == room(after: request.prompt))
     }
   }
@@ -150,9 +145,6 @@ package struct AnswerPredictor: Sendable {
     return try prompts.indices.compactMap { try done[$0]?.get() }
   }
 }
-
-/// eˣ.
-func exponential(_ x: Double) -> Double { exp(x) }
 
 extension String {
   /// The text without leading and trailing white space.

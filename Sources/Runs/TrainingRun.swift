@@ -47,27 +47,28 @@ package struct TrainingRun {
   ) throws -> Bool {
     let start = ContinuousClock.now
     let preparation = try RunPreparation(workflow, models: models)
-    let checkpoint = try folder.admit(preparation, resume: resume)
+    let admission = try folder.admit(preparation, resume: resume)
     try preparation.examples.check()
     let loaded = try LoadedWorkflow(
       preparation.material, use: .forwardAndBackward, type: resume ? try folder.computeType() : nil)
     let recorder = try RunRecorder(
-      folder, preparation, precision: loaded.stage.device.computeType.rawValue, resume: resume,
-      checkpoint: checkpoint)
+      admission, preparation, precision: loaded.stage.device.computeType.rawValue)
     try onEvent(
       .loaded(
         model: loaded.modelPath, precision: loaded.stage.device.computeType,
         weightBytes: loaded.stage.weightBytes, workers: loaded.stage.device.workerCount,
         episodes: preparation.examples.sampleCount,
         seconds: (ContinuousClock.now - start).inSeconds))
-    if let checkpoint { try onEvent(.resumed(totalSteps: checkpoint.position.totalSteps)) }
+    if let checkpoint = admission.checkpoint {
+      try onEvent(.resumed(totalSteps: checkpoint.position.totalSteps))
+    }
 
     let trainer = WorkflowTrainer(
       loaded.stage, schedule: workflow.phaseSchedule, adapter: preparation.material.freshAdapter,
       samples: preparation.examples, answerer: ExampleAnswerer(preparation.examples, loaded.stage),
       options: workflow.trainingOptions)
     let done = try trainer.run(
-      from: checkpoint, to: preparation.destination(folder), shouldStop: shouldStop
+      from: admission.checkpoint, to: preparation.destination(folder), shouldStop: shouldStop
     ) { try onEvent(recorder.record($0)) }
     if done { try onEvent(recorder.finish(trainer.adapter)) }
     return done

@@ -26,8 +26,31 @@ final class WorkflowExamples: ChoiceSamples {
 
   /// Renders every sample of every task, to find errors before training starts.
   func check() throws {
-    for task in workflow.tasks { _ = try examples(task.name) }
+    for task in workflow.tasks {
+      _ = try examples(task.name)
+      if usesPredictions { try checkPredicted(task.name) }
+    }
     if workflow.training.validateEvery != nil { try questions.check() }
+  }
+
+  /// Renders every sample with its parents' longest answers, which may be predicted hours later.
+  private func checkPredicted(_ task: String) throws {
+    let parents = workflow.graph.parents(of: task)
+    for episode in episodes where !parents.isEmpty {
+      var answers = episode.goldAnswers(of: parents)
+      var generated = 0
+      for parent in parents {
+        guard let item = episode.tasks[parent] else { continue }
+        if item.options.isEmpty { generated += AnswerPredictor.defaultAnswerTokens }
+        answers[parent] = item.options.max { $0.utf8.count < $1.utf8.count } ?? ""
+      }
+      let example = try prompts.example(task: task, episode: episode, parentAnswers: answers)
+      let length = example.prompt.count + example.completion.count + generated
+      guard length <= prompts.contextLength else {
+        throw PromptError.tooLong(
+          task: task, episode: episode.id, length: length, limit: prompts.contextLength, at: episode.origin)
+      }
+    }
   }
 
   var sampleCount: Int { episodes.count }
