@@ -16,6 +16,8 @@ package final class TinyWorkflow: WorkflowSamples, TaskAnswerer {
   package let usesPredictions: Bool
   /// The adapters that tasks were answered with, in the order of the calls.
   package var predictedWith: [(task: String, adapter: LoRAAdapter)] = []
+  /// By task, the samples whose answers were predicted.
+  package var asked: [String: [Int]] = [:]
   /// What the validations of a task find, counted from 1; `nil` where nothing is validated.
   package var scores: ((_ task: String, _ validation: Int) -> ValidationScore)? {
     didSet { scripted = scores.map(ScriptedScores.init) }
@@ -79,6 +81,7 @@ package final class TinyWorkflow: WorkflowSamples, TaskAnswerer {
     _ task: String, samples: [Int], parentAnswers: [[String: String]], adapter: LoRAAdapter, columns: [Int]
   ) -> [String] {
     predictedWith.append((task, adapter))
+    asked[task, default: []] += samples
     return samples.map { _ in "" }
   }
 
