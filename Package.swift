@@ -70,7 +70,7 @@ let package = Package(
       "Runs", ["InputErrors", "SafeFiles", "Workflows", "ContextLoRA", "Evaluation", "PipelinedTraining"]),
 
     // Planning over unequal devices; knows neither tensors nor a transport.
-    library("ContextGear", ["InputErrors", "TaskGraph", .product(name: "Yams", package: "Yams")]),
+    library("ContextGear", ["InputErrors", "StrictYAML", "TaskGraph"]),
 
     // Several machines.
     library("Transport", ["InputErrors", "Locking"]),
@@ -145,7 +145,7 @@ let package = Package(
         "Checkpoint", "Datasets", "LanguageModels", "Prompting", "SeededRandom", "Tensor", "Tokenization",
         "Workflows",
       ]),
-    tests("ContextGear", ["SeededRandom"]),
+    tests("ContextGear", ["SeededRandom", "StrictYAML"]),
     tests("Runs", ["Workflows", "ContextLoRA", "Checkpoint", "ProjectFixtures", "Tensor"]),
     tests("Transport", ["SeededRandom"]),
     tests(

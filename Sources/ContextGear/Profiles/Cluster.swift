@@ -15,7 +15,7 @@ package struct Cluster: Codable, Hashable, Sendable {
   /// What a launcher needs besides the devices' addresses; `nil` for the defaults.
   package var launch: Launch?
 
-  /// Checks nothing; see `validate`.
+  /// Checks nothing; `init(_:)` does.
   package init(
     name: String, measured: Provenance? = nil, devices: [Device], links: [Link] = [],
     networks: [Network] = [], launch: Launch? = nil
@@ -30,7 +30,7 @@ package struct Cluster: Codable, Hashable, Sendable {
 }
 
 /// How a job's ranks are started and reach each other.
-package struct Launch: Codable, Hashable, Sendable {
+package struct Launch: Encodable, Hashable, Sendable {
   /// The network that messages use: an interface's name or `ADDRESS/BITS`.
   package var network: String?
   /// The program that starts a command on another host.
@@ -43,7 +43,7 @@ package struct Launch: Codable, Hashable, Sendable {
 }
 
 /// When, where and with what something was measured.
-package struct Provenance: Codable, Hashable, Sendable {
+package struct Provenance: Encodable, Hashable, Sendable {
   /// The time in ISO 8601.
   package var when: String
   /// The machine or the location.
@@ -77,7 +77,7 @@ package struct Provenance: Codable, Hashable, Sendable {
 }
 
 /// One device of a cluster.
-package struct Device: Codable, Hashable, Sendable {
+package struct Device: Encodable, Hashable, Sendable {
   /// Its name, unique in the cluster.
   package var name: String
   /// Its address, for the launcher.
@@ -119,7 +119,7 @@ package struct Device: Codable, Hashable, Sendable {
 /// Times of one layer (and of the head) for micro-batches of several sizes.
 package struct MeasuredTimes: Codable, Hashable, Sendable {
   /// The times for one size.
-  package struct Point: Codable, Hashable, Sendable {
+  package struct Point: Encodable, Hashable, Sendable {
     /// Rows of the micro-batch: tokens or, for the head, labelled tokens.
     package var tokens: Int
     /// Seconds of the forward pass.
@@ -183,7 +183,7 @@ package struct MeasuredTimes: Codable, Hashable, Sendable {
 }
 
 /// Seconds that a device needs to sum replicas' gradients, in addition to the time on the network.
-package struct SumTimes: Codable, Hashable, Sendable {
+package struct SumTimes: Encodable, Hashable, Sendable {
   /// To copy gradients into or out of a message.
   package var copy: Double
   /// To take gradients out of a message and add them.
@@ -196,7 +196,7 @@ package struct SumTimes: Codable, Hashable, Sendable {
 }
 
 /// A share of the time in each direction, in `0...1`.
-package struct Saving: Codable, Hashable, Sendable {
+package struct Saving: Encodable, Hashable, Sendable {
   /// The share of the forward pass.
   package var forward: Double
   /// The share of the backward pass.
@@ -209,7 +209,7 @@ package struct Saving: Codable, Hashable, Sendable {
 }
 
 /// Times of one layer with given numbers of rank columns.
-package struct ColumnTimes: Codable, Hashable, Sendable {
+package struct ColumnTimes: Encodable, Hashable, Sendable {
   /// Trained columns of each adapted matrix.
   package var trained: Int
   /// Frozen columns of each adapted matrix.
@@ -226,9 +226,9 @@ package struct ColumnTimes: Codable, Hashable, Sendable {
 
 /// How devices of one machine slow each other down: factors of at least 1 by which work takes longer while
 /// others compute. Memory-bound work slows down more than compute-bound work.
-package struct Contention: Codable, Hashable, Sendable {
+package struct Contention: Encodable, Hashable, Sendable {
   /// The slowdown of work of one size.
-  package struct Size: Codable, Hashable, Sendable {
+  package struct Size: Encodable, Hashable, Sendable {
     /// Rows of the micro-batch: tokens or, for the head, labelled tokens.
     package var tokens: Int
     /// The slowdown factor.
@@ -265,7 +265,7 @@ package struct Contention: Codable, Hashable, Sendable {
 /// A device that is described, not measured: each layer takes
 /// `max(FLOPs / (peak · efficiency), bytes / bandwidth) + overhead` (roofline; Williams, Waterman and
 /// Patterson, 2009).
-package struct DescribedRate: Codable, Hashable, Sendable {
+package struct DescribedRate: Encodable, Hashable, Sendable {
   /// The vendor's peak, FLOP/s.
   package var peak: Double
   /// The share of the peak that training reaches, in `0...1`.
@@ -284,7 +284,7 @@ package struct DescribedRate: Codable, Hashable, Sendable {
 }
 
 /// A link between two devices.
-package struct Link: Codable, Hashable, Sendable {
+package struct Link: Encodable, Hashable, Sendable {
   /// The device at one end; the sender if the link is directed.
   package var from: String
   /// The device at the other end.
@@ -312,7 +312,7 @@ package struct Link: Codable, Hashable, Sendable {
 }
 
 /// A network that connects several devices.
-package struct Network: Codable, Hashable, Sendable {
+package struct Network: Encodable, Hashable, Sendable {
   /// Its name.
   package var name: String
   /// The names of its devices; empty for all.
