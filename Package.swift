@@ -70,7 +70,7 @@ let package = Package(
       "Runs", ["InputErrors", "SafeFiles", "Workflows", "ContextLoRA", "Evaluation", "PipelinedTraining"]),
 
     // Planning over unequal devices; knows neither tensors nor a transport.
-    library("ContextGear", ["InputErrors", "StrictYAML", "TaskGraph"]),
+    library("ContextGear", ["InputErrors", "StrictYAML", "TaskGraph", "TextTables"]),
 
     // Several machines.
     library("Transport", ["InputErrors", "Locking"]),

@@ -138,6 +138,8 @@ import Testing
       "devices: [{name: a, memory: 5, measured: {layer: [{tokens: 1, forward: 1}], lastLayerSaves: {forward: 2, backward: 0}}}]",
       "devices.0.measured.lastLayerSaves.forward"
     ),
+    ("devices: [{name: a, memory: 5, described: {peak: 1, overhead: 1.0e305}}]", "described.overhead"),
+    ("devices: [{kind: orin-nx}]\nnetworks: [{name: n, latency: 0, bandwidth: 1.0e-300}]", "bandwidth"),
     ("devices: [{kind: orin-nx, memry: 5}]", "devices.0.memry"),
     ("devices: [{kind: orin-nx, count: 0}]", "devices.0.count"),
     ("devices: [{kind: orin-nx, workers: 0}]", "devices.0.workers"),

@@ -20,12 +20,8 @@ package struct Cluster: Codable, Hashable, Sendable {
     name: String, measured: Provenance? = nil, devices: [Device], links: [Link] = [],
     networks: [Network] = [], launch: Launch? = nil
   ) {
-    self.name = name
-    self.measured = measured
-    self.devices = devices
-    self.links = links
-    self.networks = networks
-    self.launch = launch
+    (self.name, self.measured, self.devices, self.links) = (name, measured, devices, links)
+    (self.networks, self.launch) = (networks, launch)
   }
 }
 
@@ -37,8 +33,7 @@ package struct Launch: Encodable, Hashable, Sendable {
   package var remoteShell: String?
 
   package init(network: String? = nil, remoteShell: String? = nil) {
-    self.network = network
-    self.remoteShell = remoteShell
+    (self.network, self.remoteShell) = (network, remoteShell)
   }
 }
 
@@ -54,10 +49,7 @@ package struct Provenance: Encodable, Hashable, Sendable {
   package var settings: String?
 
   package init(when: String, machine: String, model: String? = nil, settings: String? = nil) {
-    self.when = when
-    self.machine = machine
-    self.model = model
-    self.settings = settings
+    (self.when, self.machine, self.model, self.settings) = (when, machine, model, settings)
   }
 
   /// `measured 2026-01-02T03:04:05Z (3 days ago) on lab`.
@@ -106,13 +98,8 @@ package struct Device: Encodable, Hashable, Sendable {
     name: String, host: String? = nil, user: String? = nil, workers: Int? = nil, machine: Int? = nil,
     memory: Int, speed: Speed
   ) {
-    self.name = name
-    self.host = host
-    self.user = user
-    self.workers = workers
-    self.machine = machine
-    self.memory = memory
-    self.speed = speed
+    (self.name, self.host, self.user, self.workers) = (name, host, user, workers)
+    (self.machine, self.memory, self.speed) = (machine, memory, speed)
   }
 }
 
@@ -128,9 +115,7 @@ package struct MeasuredTimes: Codable, Hashable, Sendable {
     package var backward: Double
 
     package init(tokens: Int, forward: Double, backward: Double) {
-      self.tokens = tokens
-      self.forward = forward
-      self.backward = backward
+      (self.tokens, self.forward, self.backward) = (tokens, forward, backward)
     }
   }
 
@@ -167,18 +152,10 @@ package struct MeasuredTimes: Codable, Hashable, Sendable {
     lastLayerSaves: Saving? = nil, mergesFrozen: Bool = false,
     valueBytes: Int? = nil, contention: Contention? = nil, measured: Provenance? = nil
   ) {
-    self.layer = layer
-    self.head = head
-    self.embedding = embedding
-    self.updatePerLayer = updatePerLayer
-    self.sumPerLayer = sumPerLayer
-    self.rank = rank
-    self.columns = columns
-    self.lastLayerSaves = lastLayerSaves
-    self.mergesFrozen = mergesFrozen
-    self.valueBytes = valueBytes
-    self.contention = contention
-    self.measured = measured
+    (self.layer, self.head, self.embedding) = (layer, head, embedding)
+    (self.updatePerLayer, self.sumPerLayer, self.rank) = (updatePerLayer, sumPerLayer, rank)
+    (self.columns, self.lastLayerSaves, self.mergesFrozen) = (columns, lastLayerSaves, mergesFrozen)
+    (self.valueBytes, self.contention, self.measured) = (valueBytes, contention, measured)
   }
 }
 
@@ -190,8 +167,7 @@ package struct SumTimes: Encodable, Hashable, Sendable {
   package var add: Double
 
   package init(copy: Double, add: Double) {
-    self.copy = copy
-    self.add = add
+    (self.copy, self.add) = (copy, add)
   }
 }
 
@@ -203,8 +179,7 @@ package struct Saving: Encodable, Hashable, Sendable {
   package var backward: Double
 
   package init(forward: Double, backward: Double) {
-    self.forward = forward
-    self.backward = backward
+    (self.forward, self.backward) = (forward, backward)
   }
 }
 
@@ -218,9 +193,7 @@ package struct ColumnTimes: Encodable, Hashable, Sendable {
   package var layer: [MeasuredTimes.Point]
 
   package init(trained: Int, frozen: Int, layer: [MeasuredTimes.Point]) {
-    self.trained = trained
-    self.frozen = frozen
-    self.layer = layer
+    (self.trained, self.frozen, self.layer) = (trained, frozen, layer)
   }
 }
 
@@ -235,8 +208,7 @@ package struct Contention: Encodable, Hashable, Sendable {
     package var factor: Double
 
     package init(tokens: Int, factor: Double) {
-      self.tokens = tokens
-      self.factor = factor
+      (self.tokens, self.factor) = (tokens, factor)
     }
   }
 
@@ -253,12 +225,8 @@ package struct Contention: Encodable, Hashable, Sendable {
     factor: Double, others: Int, layer: [Size] = [], head: [Size] = [], update: Double? = nil,
     sum: Double? = nil
   ) {
-    self.factor = factor
-    self.others = others
-    self.layer = layer
-    self.head = head
-    self.update = update
-    self.sum = sum
+    (self.factor, self.others, self.layer, self.head) = (factor, others, layer, head)
+    (self.update, self.sum) = (update, sum)
   }
 }
 
@@ -276,9 +244,7 @@ package struct DescribedRate: Encodable, Hashable, Sendable {
   package var overhead: Double
 
   package init(peak: Double, efficiency: Double, memoryBandwidth: Double, overhead: Double) {
-    self.peak = peak
-    self.efficiency = efficiency
-    self.memoryBandwidth = memoryBandwidth
+    (self.peak, self.efficiency, self.memoryBandwidth) = (peak, efficiency, memoryBandwidth)
     self.overhead = overhead
   }
 }
@@ -302,12 +268,8 @@ package struct Link: Encodable, Hashable, Sendable {
     from: String, to: String, directed: Bool = false, latency: Double, bandwidth: Double,
     residual: Double? = nil
   ) {
-    self.from = from
-    self.to = to
-    self.directed = directed
-    self.latency = latency
-    self.bandwidth = bandwidth
-    self.residual = residual
+    (self.from, self.to, self.directed, self.latency) = (from, to, directed, latency)
+    (self.bandwidth, self.residual) = (bandwidth, residual)
   }
 }
 
@@ -328,10 +290,7 @@ package struct Network: Encodable, Hashable, Sendable {
   package init(
     name: String, devices: [String] = [], shared: Bool, latency: Double, bandwidth: Double
   ) {
-    self.name = name
-    self.devices = devices
-    self.shared = shared
-    self.latency = latency
+    (self.name, self.devices, self.shared, self.latency) = (name, devices, shared, latency)
     self.bandwidth = bandwidth
   }
 }

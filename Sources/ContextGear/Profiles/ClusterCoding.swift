@@ -213,8 +213,8 @@ extension DescribedRate {
     let fields = try StrictFields(field, known: ["peak", "efficiency", "memoryBandwidth", "overhead"])
     peak = try fields.required("peak", "give FLOP/s").rate()
     efficiency =
-      try fields["efficiency"]?.number("not above 0 and at most 1", "give a share of the peak") {
-        $0 > 0 && $0 <= 1
+      try fields["efficiency"]?.number("outside 1e-6...1", "give a share of the peak") {
+        (1e-6...1).contains($0)
       } ?? BuiltIn.efficiency
     memoryBandwidth = try fields["memoryBandwidth"]?.rate() ?? 1e11
     overhead = try fields["overhead"]?.seconds() ?? BuiltIn.overhead
@@ -282,11 +282,12 @@ extension StrictFields {
   }
 }
 
+/// Within the limits of these numbers, sums and products of times stay finite.
 extension Field {
   fileprivate static let slowdown = "give the factor by which it takes longer beside others"
 
   fileprivate func slowdown() throws(FieldError) -> Double {
-    try number("below 1", Self.slowdown) { $0 >= 1 }
+    try number("outside 1...1e6", Self.slowdown) { (1...1e6).contains($0) }
   }
 
   fileprivate static let deviceRemedy = "name one of the devices"
@@ -298,11 +299,11 @@ extension Field {
   }
 
   fileprivate func seconds() throws(FieldError) -> Double {
-    try number("below 0", "give a finite number of at least 0") { $0 >= 0 }
+    try number("outside 0...1e9", "give seconds") { (0...1e9).contains($0) }
   }
 
   fileprivate func rate() throws(FieldError) -> Double {
-    try number("not above 0", "give a finite number above 0") { $0 > 0 }
+    try number("outside 1e-3...1e30", "give a rate per second") { (1e-3...1e30).contains($0) }
   }
 
   fileprivate func times() throws(FieldError) -> [MeasuredTimes.Point] {

@@ -32,17 +32,10 @@ package struct ModelShape: Codable, StrictlyDecodable, Hashable, Sendable {
     vocabulary: Int, tiedHead: Bool = true, valueBytes: Int = 2, trainingCopies: Int = 2, rank: Int = 16,
     firstAdapted: Int = 0
   ) {
-    self.layers = layers
-    self.hidden = hidden
-    self.heads = heads
-    self.keyValueHeads = keyValueHeads
-    self.headDimension = headDimension
-    self.feedForward = feedForward
-    self.vocabulary = vocabulary
-    self.tiedHead = tiedHead
-    self.valueBytes = valueBytes
-    self.trainingCopies = trainingCopies
-    self.rank = rank
+    (self.layers, self.hidden, self.heads) = (layers, hidden, heads)
+    (self.keyValueHeads, self.headDimension) = (keyValueHeads, headDimension)
+    (self.feedForward, self.vocabulary, self.tiedHead) = (feedForward, vocabulary, tiedHead)
+    (self.valueBytes, self.trainingCopies, self.rank) = (valueBytes, trainingCopies, rank)
     self.firstAdapted = firstAdapted
   }
 
