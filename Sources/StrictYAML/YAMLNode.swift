@@ -57,14 +57,14 @@ extension YAMLNode: Decodable {
     let value = try decoder.singleValueContainer()
     if value.decodeNil() {
       content = .scalar("", quoted: false)
-    } else if let truth = try? value.decode(Bool.self) {
-      content = .scalar("\(truth)", quoted: false)
+    } else if let text = try? value.decode(String.self) {
+      content = .scalar(text, quoted: true)
     } else if let number = try? value.decode(Int.self) {
       content = .scalar("\(number)", quoted: false)
     } else if let number = try? value.decode(Double.self) {
       content = .scalar("\(number)", quoted: false)
-    } else if let text = try? value.decode(String.self) {
-      content = .scalar(text, quoted: true)
+    } else if let truth = try? value.decode(Bool.self) {
+      content = .scalar("\(truth)", quoted: false)
     } else if let items = try? value.decode([YAMLNode].self) {
       content = .list(items)
     } else {

@@ -1,4 +1,3 @@
-import Foundation
 import Yams
 
 /// A value as YAML.
@@ -9,7 +8,11 @@ package func yamlText(of value: some Encodable) throws -> String {
   encoder.options.width = 110
   // Small numbers come with 17 digits, as in 2.8019999999999999e-05. The shortest form that reads back is
   // clearer.
-  return try encoder.encode(value).replacing(/\d\.\d{12,}(e[-+]?\d+)?$/.anchorsMatchLineEndings()) { match in
-    Double(match.0).map { "\($0)" } ?? String(match.0)
-  }
+  let lines = try encoder.encode(value).split(separator: "\n", omittingEmptySubsequences: false)
+  return lines.map { line in
+    let start = line.lastIndex(of: " ").map(line.index(after:)) ?? line.startIndex
+    let word = line[start...]
+    guard word.utf8.count > 13, word.contains("."), let number = Double(word) else { return line }
+    return line[..<start] + "\(number)"
+  }.joined(separator: "\n")
 }
