@@ -65,7 +65,7 @@ let package = Package(
     library(
       "ContextLoRA",
       ["InputErrors", "SafeFiles", "TaskGraph", "Datasets", "LanguageModels", "Checkpoint", "StrictJSON"]),
-    library("Evaluation", ["Prompting", "TextTables", "LanguageModels", "Locking"]),
+    library("Evaluation", ["Prompting", "TextTables", "LanguageModels"]),
     library(
       "Runs", ["InputErrors", "SafeFiles", "Workflows", "ContextLoRA", "Evaluation", "PipelinedTraining"]),
 

@@ -6,7 +6,7 @@ import Tensor
 package final class PhaseTrainer {
   /// The columns the phase computes with, and those it trains.
   package let columns: ColumnView
-  private let stage: LlamaStage
+  private let model: LlamaModel
   /// The columns computed beside the weights; frozen columns merged into the weights are not included.
   let view: DeviceAdapter
   private let optimizer: ColumnOptimizer
@@ -19,17 +19,16 @@ package final class PhaseTrainer {
   ///     larger one.
   ///   - computed: the columns that are not merged into the weights; `nil` for all.
   package init(
-    _ stage: LlamaStage, adapter: LoRAAdapter, columns: ColumnView, options: TrainingOptions, rows: Int,
+    _ model: LlamaModel, adapter: LoRAAdapter, columns: ColumnView, options: TrainingOptions, rows: Int,
     computed: ColumnView? = nil
   ) {
-    self.stage = stage
+    self.model = model
     self.columns = columns
     self.options = options
     self.rows = rows
-    view = DeviceAdapter(
-      adapter, columns: computed ?? columns, configuration: stage.configuration, device: stage.device)
-    optimizer = ColumnOptimizer(adapter, view: view, settings: options.adamW, device: stage.device)
-    engine = GradientAccumulator(stage, adapter: view, rows: rows)
+    view = model.view(of: adapter, computed ?? columns)
+    optimizer = ColumnOptimizer(adapter, view: view, settings: options.adamW, device: model.device)
+    engine = GradientAccumulator(model, adapter: view, rows: rows)
   }
 
   /// Bytes of activations, gradients, moments and the compact adapter.
@@ -48,7 +47,7 @@ package final class PhaseTrainer {
     let widest = batches.map(\.rowCount).max() ?? 0
     if widest > rows {
       rows = widest
-      engine = GradientAccumulator(stage, adapter: view, rows: rows)
+      engine = GradientAccumulator(model, adapter: view, rows: rows)
     }
     let sum = try engine.step(batches, scale: 1 / Float(max(targets, 1)))
     let norm = optimizer.squaredNorms(engine.gradients).reduce(0, +).squareRoot()

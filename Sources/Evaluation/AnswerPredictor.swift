@@ -1,15 +1,13 @@
 import Datasets
 import Foundation
 import LanguageModels
-import Locking
 import Prompting
-import Synchronization
 import Workflows
 
 /// Predicts tasks' answers with the columns with which each task was trained. May be used by several threads
 /// at once.
 package struct AnswerPredictor: Sendable {
-  private let stage: LlamaStage
+  private let model: LlamaModel
   private let prompts: PromptRenderer
   private let scorer: Scorer
   /// The limit on the tokens of a free-text answer.
@@ -17,17 +15,17 @@ package struct AnswerPredictor: Sendable {
   /// The default of ``maximumAnswerTokens``.
   package static let defaultAnswerTokens = 64
 
-  /// - Precondition: the stage is a whole model, whose context is at least as long as that of `prompts`.
+  /// - Precondition: the context of the model is at least as long as that of `prompts`.
   package init(
-    _ stage: LlamaStage, prompts: PromptRenderer,
+    _ model: LlamaModel, prompts: PromptRenderer,
     maximumAnswerTokens: Int = AnswerPredictor.defaultAnswerTokens
   ) {
-    precondition(prompts.contextLength <= stage.contextLength, "AnswerPredictor: prompts beyond the context")
+    precondition(prompts.contextLength <= model.contextLength, "AnswerPredictor: prompts beyond the context")
     precondition(maximumAnswerTokens > 0, "AnswerPredictor: no room for an answer")
-    self.stage = stage
+    self.model = model
     self.prompts = prompts
     self.maximumAnswerTokens = maximumAnswerTokens
-    scorer = Scorer(stage)
+    scorer = Scorer(model)
   }
 
   /// Predicts the answers to one task for some episodes, in their order.
@@ -127,22 +125,11 @@ package struct AnswerPredictor: Sendable {
   private func tokens(
     after prompts: [[Int32]], _ stops: Set<Int32>, _ view: DeviceAdapter?
   ) throws -> [[Int32]] {
-    let next = Atomic<Int>(0)
-    let results = Locked<[Int: Result<[Int32], any Error>]>([:])
-    stage.device.onEachWorker { _ in
-      while true {
-        let index = next.add(1, ordering: .relaxed).oldValue
-        guard index < prompts.count else { return }
-        let (prompt, room) = (prompts[index], room(after: prompts[index]))
-        let result = Result {
-          try TextGenerator(stage, adapter: view, capacity: prompt.count + room)
-            .greedy(prompt, maximumTokens: room, stops: stops)
-        }
-        results.withLock { $0[index] = result }
-      }
+    try model.device.mapItems(prompts.count) { index, _ in
+      let (prompt, room) = (prompts[index], room(after: prompts[index]))
+      return try TextGenerator(model, adapter: view, capacity: prompt.count + room)
+        .greedy(prompt, maximumTokens: room, stops: stops)
     }
-    let done = results.withLock { $0 }
-    return try prompts.indices.compactMap { try done[$0]?.get() }
   }
 }
 

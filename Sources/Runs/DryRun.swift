@@ -46,12 +46,12 @@ package struct DryRun {
     let examples = preparation.examples
     try examples.check()
     let loaded = try LoadedWorkflow(preparation.material, use: .forwardAndBackward)
-    let answerer = TimedAnswerer(ExampleAnswerer(examples, loaded.stage))
+    let answerer = TimedAnswerer(ExampleAnswerer(examples, loaded.model))
     let loadSeconds = (ContinuousClock.now - start).inSeconds
 
     let schedule = try workflow.phaseSchedule.firstRound
     let trainer = WorkflowTrainer(
-      loaded.stage, schedule: schedule, adapter: preparation.material.freshAdapter, samples: examples,
+      loaded.model, schedule: schedule, adapter: preparation.material.freshAdapter, samples: examples,
       answerer: answerer, options: try options(schedule, samples: examples.sampleCount))
     var destination = preparation.destination(RunFolder(scratch.path))
     destination.url = scratch.appendingPathComponent("checkpoint.safetensors")
@@ -109,8 +109,8 @@ package struct DryRun {
         seconds: measured.seconds(work))
     }
     return TrainingEstimate(
-      model: loaded.modelPath, precision: loaded.stage.device.computeType.rawValue,
-      weightBytes: loaded.stage.weightBytes, workers: loaded.stage.device.workerCount,
+      model: loaded.modelPath, precision: loaded.model.device.computeType.rawValue,
+      weightBytes: loaded.model.stage.weightBytes, workers: loaded.model.device.workerCount,
       episodes: examples.sampleCount, measuredSteps: steps, phases: phases, loadSeconds: loadSeconds,
       endSeconds: endSeconds, peakBytes: try ProcessMemory.peak())
   }

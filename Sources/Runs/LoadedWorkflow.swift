@@ -7,7 +7,7 @@ import Workflows
 package struct LoadedWorkflow: Sendable {
   /// The workflow with its model's files.
   package let material: WorkflowMaterial
-  package let stage: LlamaStage
+  package let model: LlamaModel
 
   /// Loads the model of a workflow.
   ///
@@ -33,7 +33,7 @@ package struct LoadedWorkflow: Sendable {
     _ material: WorkflowMaterial, use: PackedUse, workers: Int? = nil, type: ElementType? = nil
   ) throws {
     self.material = material
-    stage = try material.stage(on: material.device(workers: workers, type: type), use: use)
+    model = try material.model(on: material.device(workers: workers, type: type), use: use)
   }
 
   package var workflow: Workflow { material.workflow }

@@ -66,9 +66,7 @@ package struct TrainedWorkflow: Sendable {
   package func view(_ task: String) -> DeviceAdapter? {
     guard let block = file.blocks.first(where: { $0.task == task }) else { return nil }
     return views.view(task) {
-      DeviceAdapter(
-        file.adapter, columns: .inference(block.sees), configuration: loaded.stage.configuration,
-        device: loaded.stage.device)
+      loaded.model.view(of: file.adapter, .inference(block.sees))
     }
   }
 
@@ -84,7 +82,7 @@ package struct TrainedWorkflow: Sendable {
   /// Evaluates and answers with the trained columns, or as the base model without them.
   package func evaluator(base: Bool = false) -> WorkflowEvaluator {
     WorkflowEvaluator(
-      workflow: loaded.workflow, predictor: AnswerPredictor(loaded.stage, prompts: loaded.prompts),
+      workflow: loaded.workflow, predictor: AnswerPredictor(loaded.model, prompts: loaded.prompts),
       view: { task in base ? nil : view(task) })
   }
 

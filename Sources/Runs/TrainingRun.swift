@@ -52,11 +52,11 @@ package struct TrainingRun {
     let loaded = try LoadedWorkflow(
       preparation.material, use: .forwardAndBackward, type: resume ? try folder.computeType() : nil)
     let recorder = try RunRecorder(
-      admission, preparation, precision: loaded.stage.device.computeType.rawValue)
+      admission, preparation, precision: loaded.model.device.computeType.rawValue)
     try onEvent(
       .loaded(
-        model: loaded.modelPath, precision: loaded.stage.device.computeType,
-        weightBytes: loaded.stage.weightBytes, workers: loaded.stage.device.workerCount,
+        model: loaded.modelPath, precision: loaded.model.device.computeType,
+        weightBytes: loaded.model.stage.weightBytes, workers: loaded.model.device.workerCount,
         episodes: preparation.examples.sampleCount,
         seconds: (ContinuousClock.now - start).inSeconds))
     if let checkpoint = admission.checkpoint {
@@ -64,8 +64,8 @@ package struct TrainingRun {
     }
 
     let trainer = WorkflowTrainer(
-      loaded.stage, schedule: workflow.phaseSchedule, adapter: preparation.material.freshAdapter,
-      samples: preparation.examples, answerer: ExampleAnswerer(preparation.examples, loaded.stage),
+      loaded.model, schedule: workflow.phaseSchedule, adapter: preparation.material.freshAdapter,
+      samples: preparation.examples, answerer: ExampleAnswerer(preparation.examples, loaded.model),
       options: workflow.trainingOptions)
     let done = try trainer.run(
       from: admission.checkpoint, to: preparation.destination(folder), shouldStop: shouldStop

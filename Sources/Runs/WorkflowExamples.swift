@@ -155,21 +155,19 @@ final class WorkflowExamples: ChoiceSamples {
 final class ExampleAnswerer: TaskAnswerer {
   private let examples: WorkflowExamples
   private let predictor: AnswerPredictor
-  private let stage: LlamaStage
+  private let model: LlamaModel
 
-  init(_ examples: WorkflowExamples, _ stage: LlamaStage) {
-    (self.examples, self.stage) = (examples, stage)
-    predictor = AnswerPredictor(stage, prompts: examples.prompts)
+  init(_ examples: WorkflowExamples, _ model: LlamaModel) {
+    (self.examples, self.model) = (examples, model)
+    predictor = AnswerPredictor(model, prompts: examples.prompts)
   }
 
   func answers(
     _ task: String, samples: [Int], parentAnswers: [[String: String]], adapter: LoRAAdapter, columns: [Int]
   ) throws -> [String] {
-    let view = DeviceAdapter(
-      adapter, columns: .inference(columns), configuration: stage.configuration, device: stage.device)
-    return try predictor.answers(
-      task: task, episodes: samples.map { examples.episodes[$0] }, parentAnswers: parentAnswers, view: view,
-      repliesOnly: true
+    try predictor.answers(
+      task: task, episodes: samples.map { examples.episodes[$0] }, parentAnswers: parentAnswers,
+      view: model.view(of: adapter, .inference(columns)), repliesOnly: true
     ).map(\.text)
   }
 }

@@ -59,7 +59,7 @@ struct AdaptiveFreezingTests {
     let (active, columns) = ([0, 1, 2, 3], [0, 1])
     func gradients(_ task: String, _ samples: Range<Int>, _ adapter: LoRAAdapter) throws -> ColumnGradients {
       try ColumnGradients(
-        tiny.stage, adapter: adapter, active: active, columns: columns,
+        tiny.model, adapter: adapter, active: active, columns: columns,
         sequences: samples.map { tiny.sequence(task, sample: $0, parentAnswers: nil) }, microBatchTokens: 64)
     }
     let start = tiny.adapterWithValues

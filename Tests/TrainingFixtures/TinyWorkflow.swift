@@ -9,6 +9,8 @@ import TestSupport
 
 /// A tiny random Llama, a diamond of four tasks and random sequences.
 package final class TinyWorkflow: WorkflowSamples, TaskAnswerer {
+  package let model: LlamaModel
+  /// Some of the model's layers, with which the adapter goes; all unless told otherwise.
   package let stage: LlamaStage
   package let schedule: PhaseSchedule
   package let adapter: LoRAAdapter
@@ -30,9 +32,13 @@ package final class TinyWorkflow: WorkflowSamples, TaskAnswerer {
     usesPredictions: Bool = false, layers: Range<Int>? = nil, firstLayer: Int = 0
   ) throws {
     let weights = try ModelFiles.open(Fixtures.url("training/models/grouped").path).weights
-    stage = try LlamaStage(
-      weights, layers: layers, device: CPUDevice(computeType: .float32, workers: workers),
-      firstAdapted: firstLayer)
+    let device = CPUDevice(computeType: .float32, workers: workers)
+    let model = try LlamaModel(weights, device: device, firstAdapted: firstLayer)
+    self.model = model
+    stage =
+      try layers.map {
+        try LlamaStage(weights, layers: $0, device: device, firstAdapted: firstLayer)
+      } ?? model.stage
     let graph = try TaskDependencyGraph([
       (name: "a", parents: []), (name: "b", parents: ["a"]), (name: "c", parents: ["a"]),
       (name: "d", parents: ["b", "c"]),
@@ -68,7 +74,7 @@ package final class TinyWorkflow: WorkflowSamples, TaskAnswerer {
   package func sequence(_ task: String, sample: Int, parentAnswers: [String: String]?) -> TokenSequence {
     let stream = UInt64(schedule.phase(of: task).index) + 1
     var generator = SeededGenerator(seed: UInt64(sample), stream: stream)
-    let vocabulary = stage.configuration.vocabularySize
+    let vocabulary = model.configuration.vocabularySize
     func tokens(_ count: Int) -> [Int32] { (0..<count).map { _ in Int32(generator.below(vocabulary)) } }
     return TokenSequence(prompt: tokens(3 + generator.below(8)), completion: tokens(1 + generator.below(3)))
   }
@@ -87,7 +93,7 @@ package final class TinyWorkflow: WorkflowSamples, TaskAnswerer {
 
   package func trainer(options: TrainingOptions? = nil) -> WorkflowTrainer {
     WorkflowTrainer(
-      stage, schedule: schedule, adapter: adapter, samples: self, answerer: self,
+      model, schedule: schedule, adapter: adapter, samples: self, answerer: self,
       options: options ?? self.options)
   }
 }

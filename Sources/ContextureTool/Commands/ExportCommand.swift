@@ -57,7 +57,7 @@ struct ExportCommand: ParsableCommand {
         }
         let adapter = GGUFAdapter(
           modules: modules, alpha: Float(alpha), name: "\(trained.loaded.workflow.name)-\(task)",
-          configuration: trained.loaded.stage.configuration)
+          configuration: trained.loaded.model.configuration)
         try AtomicFolder.leavingNothing(at: out) {
           try AtomicFolder.make(url.deletingLastPathComponent())
           try adapter.write(to: url)
