@@ -7,6 +7,7 @@ import Workflows
 package struct LoadedWorkflow: Sendable {
   /// The workflow with its model's files.
   package let material: WorkflowMaterial
+  /// The model with its weights packed.
   package let model: LlamaModel
 
   /// Loads the model of a workflow.

@@ -33,8 +33,6 @@ package struct RunFolder: Sendable {
   package var decisions: URL { url.appendingPathComponent("decisions.jsonl") }
   package var warnings: URL { url.appendingPathComponent("warnings.jsonl") }
   package var checkpoint: URL { url.appendingPathComponent("checkpoint.safetensors") }
-  /// Whether there is a checkpoint to resume from.
-  package var hasCheckpoint: Bool { FileManager.default.fileExists(atPath: checkpoint.path) }
   /// Whether a run has begun here.
   package var hasBegun: Bool { FileManager.default.fileExists(atPath: manifest.path) }
   package var adapter: URL { url.appendingPathComponent("adapter.safetensors") }

@@ -26,6 +26,7 @@ package struct ScoreRequest: Sendable, Equatable {
 package struct Scorer: Sendable {
   private let model: LlamaModel
 
+  /// Scores with all layers of `model`.
   package init(_ model: LlamaModel) { self.model = model }
 
   /// The log-probability of each token, per request and continuation, with `adapter` or, if it is `nil`, the

@@ -80,14 +80,10 @@ struct OutputHead: Sendable {
   }
 
   private struct Buffers {
-    /// The wanted rows, `[rows, hidden]` float32.
-    let x: Matrix
-    /// Their norm, `[rows, hidden]`.
-    let y: Matrix
-    let rstd: Matrix
+    /// The wanted rows, `[rows, hidden]` float32; the same normalised; 1 / root mean square.
+    let x, y, rstd: Matrix
     /// The gradients of y and x, `[rows, hidden]` float32, zero at first; without rows if not wanted.
-    let dy: Matrix
-    let dx: Matrix
+    let dy, dx: Matrix
   }
 
   private func normed<Result>(
