@@ -58,7 +58,7 @@ package struct TrainingRun {
         model: loaded.modelPath, precision: loaded.model.device.computeType,
         weightBytes: loaded.model.stage.weightBytes, workers: loaded.model.device.workerCount,
         episodes: preparation.examples.sampleCount,
-        seconds: (ContinuousClock.now - start).inSeconds))
+        seconds: (ContinuousClock.now - start) / .seconds(1)))
     if let checkpoint = admission.checkpoint {
       try onEvent(.resumed(totalSteps: checkpoint.position.totalSteps))
     }
