@@ -34,7 +34,7 @@ test: setup model build example lint kernels-aarch64 ## everything that must pas
 test-all: setup model build example lint kernels-aarch64 ## the same and the slow checks
 	CONTEXTURE_BENCHMARK=1 CONTEXTURE_SLOW=1 $(EXAMPLE) $(TEST)
 
-SWIFT_FILES = Sources Tests Package.swift Examples/answers/Package.swift Examples/answers/Sources
+SWIFT_FILES = Sources Tools Tests Package.swift Examples/answers/Package.swift Examples/answers/Sources
 lint: ## checks the code's form
 	swift-format lint --strict --recursive $(SWIFT_FILES)
 

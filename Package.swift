@@ -77,9 +77,6 @@ let package = Package(
     library("MPITransport", ["Transport", "COpenMPI", "Locking"]),
     library("ClusterLaunch", ["InputErrors", "StrictYAML", "Transport"]),
     library("ClusterEmulation", ["InputErrors", "SafeFiles", "StrictYAML", "ClusterLaunch", "Transport"]),
-    .executableTarget(
-      name: "transport-probe", dependencies: ["Transport", "MPITransport", "ClusterLaunch"],
-      swiftSettings: strict),
     library(
       "PipelinedTraining",
       ["InputErrors", "ContextGear", "ContextLoRA", "Datasets", "LanguageModels", "Transport"]),
@@ -89,9 +86,6 @@ let package = Package(
         "InputErrors", "SafeFiles", "TextTables", "ContextGear", "LanguageModels", "ClusterLaunch",
         "Transport",
       ]),
-
-    // Numbers of a training from given token ids, to compare with another implementation.
-    library("ReferenceReplay", ["ContextLoRA", "StrictJSON"]),
 
     // What another package imports.
     library(
@@ -113,11 +107,19 @@ let package = Package(
         "ClusterLaunch", "ClusterEmulation", "DeviceProfiling", "JinjaTemplates",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: strict),
+
+    // For those who develop this package: comparisons with another implementation, and checks of the message layer.
     .executableTarget(
       name: "parity",
       dependencies: [
         "ContextLoRA", "ReferenceReplay", .product(name: "ArgumentParser", package: "swift-argument-parser"),
-      ], swiftSettings: strict),
+      ], path: "Tools/parity", swiftSettings: strict),
+    .target(
+      name: "ReferenceReplay", dependencies: ["ContextLoRA", "StrictJSON"], path: "Tools/ReferenceReplay",
+      swiftSettings: strict),
+    .executableTarget(
+      name: "transport-probe", dependencies: ["Transport", "MPITransport", "ClusterLaunch"],
+      path: "Tools/transport-probe", swiftSettings: strict),
 
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
     .target(
