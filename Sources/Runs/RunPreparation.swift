@@ -128,16 +128,6 @@ extension RunFolder {
     return " (first difference: '\(words(there))' in the run, '\(words(here))' now)"
   }
 
-  /// The bytes of an optional file of the run.
-  ///
-  /// - Throws: `Refusal` if it exists but cannot be read.
-  static func contents(_ url: URL) throws -> Data {
-    guard FileManager.default.fileExists(atPath: url.path) else { return Data() }
-    do { return try Data(contentsOf: url) } catch {
-      throw Refusal(url.path, "cannot be read", "check the permissions of the run folder")
-    }
-  }
-
   /// Removes the partial files of a run that was killed while writing.
   private func removeLeftovers() {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: url.path)) ?? []
@@ -158,15 +148,6 @@ extension RunFolder {
       try AtomicFile.write(preparation.workflow.canonicalYAML(), to: folder.workflow)
       try folder.write(manifest)
     }
-  }
-
-  /// Appends decisions to `decisions.jsonl`; a resumed run may repeat those after its checkpoint.
-  func log(_ made: [FreezeDecision]) throws {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys]
-    var data = try Self.contents(decisions)
-    for decision in made { data += try encoder.encode(decision) + Data([10]) }
-    try AtomicFile.write(data, to: decisions)
   }
 }
 

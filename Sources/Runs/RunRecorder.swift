@@ -7,7 +7,7 @@ import Workflows
 final class RunRecorder {
   private let folder: RunFolder
   private let preparation: RunPreparation
-  private let metrics: MetricsFile
+  private let metrics, warnings, decisions: JSONLines
   /// Optimiser steps planned for the phases after the current one.
   private var laterSteps = 0
 
@@ -20,24 +20,39 @@ final class RunRecorder {
     checkpoint: TrainingCheckpoint?
   ) throws {
     (self.folder, self.preparation) = (folder, preparation)
+    metrics = JSONLines(folder.metrics)
+    warnings = JSONLines(folder.warnings)
+    decisions = JSONLines(folder.decisions)
     if !resume { try folder.create(preparation, precision: precision) }
     let steps = checkpoint?.position.totalSteps ?? 0
-    metrics = try MetricsFile(folder.metrics, keeping: steps)
-    try folder.keepWarnings(upTo: steps)
+    try metrics.keep(upTo: steps)
+    try warnings.keep(upTo: steps)
+    try decisions.keep()
   }
 
   /// - Returns: the event with the number of optimiser steps planned for later phases.
-  /// - Throws: `Refusal` if a file cannot be written.
+  /// - Throws: an error with the file that cannot be written, and the reason.
   func record(_ event: TrainingEvent) throws -> TrainingRun.Event {
     switch event {
     case .phaseStarted(let phase, _, _, _): laterSteps = preparation.steps(after: phase)
-    case .step(let record): try metrics.append(record)
-    case .warning(let warning, let step): try folder.log(warning, totalStep: step)
-    case .decided(let decisions, _): try folder.log(decisions)
-    case .checkpointDue: try metrics.synchronize()
+    case .step(let record): try log(record)
+    case .warning(let warning, let step):
+      try warnings.append([
+        LoggedWarning(totalStep: step, kind: warning.name, task: warning.task, text: warning.text)
+      ])
+    case .decided(let made, _): try decisions.append(made)
+    case .checkpointDue: for file in [metrics, warnings, decisions] { try file.synchronize() }
     case .phaseFinished, .checkpoint: break
     }
     return .training(event, laterSteps: laterSteps)
+  }
+
+  private func log(_ record: StepRecord) throws {
+    // JSON has no infinities. A step that diverged is reported by the error that follows.
+    guard record.loss.isFinite, record.gradientNorm.isFinite else { return }
+    var record = record
+    if record.validation?.score.loss.isFinite == false { record.validation = nil }
+    try metrics.append([record])
   }
 
   /// Writes the adapter of a completed training.
