@@ -45,13 +45,14 @@ package struct DryRun {
     if let out { _ = try RunFolder(out).admit(preparation, resume: false) }
     let examples = preparation.examples
     try examples.check()
-    let loaded = try LoadedWorkflow(preparation.material, use: .forwardAndBackward)
-    let answerer = TimedAnswerer(ExampleAnswerer(examples, loaded.stage))
+    let material = preparation.material
+    let stage = try material.stage(on: material.device(), use: .forwardAndBackward)
+    let answerer = TimedAnswerer(ExampleAnswerer(examples, stage))
     let loadSeconds = (ContinuousClock.now - start).inSeconds
 
     let schedule = try workflow.phaseSchedule.firstRound
     let trainer = WorkflowTrainer(
-      loaded.stage, schedule: schedule, adapter: preparation.material.freshAdapter, samples: examples,
+      stage, schedule: schedule, adapter: material.freshAdapter, samples: examples,
       answerer: answerer, options: try options(schedule, samples: examples.sampleCount))
     var destination = preparation.destination(RunFolder(scratch.path))
     destination.url = scratch.appendingPathComponent("checkpoint.safetensors")
@@ -109,8 +110,8 @@ package struct DryRun {
         seconds: measured.seconds(work))
     }
     return TrainingEstimate(
-      model: loaded.modelPath, precision: loaded.stage.device.computeType.rawValue,
-      weightBytes: loaded.stage.weightBytes, workers: loaded.stage.device.workerCount,
+      model: material.modelPath, precision: stage.device.computeType.rawValue,
+      weightBytes: stage.weightBytes, workers: stage.device.workerCount,
       episodes: examples.sampleCount, measuredSteps: steps, phases: phases, loadSeconds: loadSeconds,
       endSeconds: endSeconds, peakBytes: try ProcessMemory.peak())
   }

@@ -38,15 +38,12 @@ struct RunPreparation {
         throw Refusal(file, "is missing, but training validates on it", remedy)
       }
       validation = try data.read(.valid, schema: workflow.episodeSchema)
-      guard !validation.isEmpty else {
-        throw Refusal(file, "has no episodes, but training validates on them", remedy)
-      }
       validationIdentity = try FileChecksum.sha256(of: URL(fileURLWithPath: file))
     } else {
       validationIdentity = nil
     }
     dataIdentity = try FileChecksum.sha256(of: URL(fileURLWithPath: data.file(.train)))
-    material = try WorkflowMaterial(workflow, models: models, base: nil)
+    material = try WorkflowMaterial(workflow, models: models)
     examples = WorkflowExamples(
       workflow: workflow, episodes: episodes, validation: validation, prompts: material.prompts)
   }
@@ -83,7 +80,7 @@ extension RunFolder {
       throw Refusal(
         url.path,
         "is a run of another workflow, or with other settings" + difference(from: preparation.workflow),
-        "resume it with its original workflow file and flags, or give --out a new folder")
+        "resume it with its original workflow file and settings, or choose a new folder")
     }
     guard manifest.dataIdentity == preparation.dataIdentity else {
       throw Refusal(
@@ -96,18 +93,14 @@ extension RunFolder {
         preparation.data.file(.valid), "is not the validation data this run was started with",
         "restore it, or train into a new folder")
     }
-    guard manifest.modelIdentity == preparation.material.modelIdentity else {
+    guard try preparation.material.isModel(manifest.modelIdentity) else {
       throw Refusal(
         preparation.material.modelPath, "is not the model this run was started with (\(manifest.modelPath))",
         "restore that model, or train into a new folder")
     }
     removeLeftovers()
-    guard FileManager.default.fileExists(atPath: checkpoint.path) else { return nil }
-    let found = try TrainingCheckpoint(checkpoint, sites: preparation.material.sites)
-    guard found.position.workflow == preparation.workflowIdentity,
-      found.position.model == preparation.material.modelIdentity
-    else {
-      throw Refusal(checkpoint.path, "belongs to another workflow or model", "train again into a new folder")
+    guard let found = try readCheckpoint(preparation.material, workflow: preparation.workflowIdentity) else {
+      return nil
     }
     if let contradiction = found.contradiction(
       schedule: preparation.workflow.phaseSchedule, options: preparation.workflow.trainingOptions,

@@ -49,22 +49,22 @@ package struct TrainingRun {
     let preparation = try RunPreparation(workflow, models: models)
     let checkpoint = try folder.admit(preparation, resume: resume)
     try preparation.examples.check()
-    let loaded = try LoadedWorkflow(
-      preparation.material, use: .forwardAndBackward, type: resume ? try folder.computeType() : nil)
+    let material = preparation.material
+    let device = material.device(type: resume ? try folder.computeType() : nil)
+    let stage = try material.stage(on: device, use: .forwardAndBackward)
     let recorder = try RunRecorder(
-      folder, preparation, precision: loaded.stage.device.computeType.rawValue, resume: resume,
+      folder, preparation, precision: device.computeType.rawValue, resume: resume,
       checkpoint: checkpoint)
     try onEvent(
       .loaded(
-        model: loaded.modelPath, precision: loaded.stage.device.computeType,
-        weightBytes: loaded.stage.weightBytes, workers: loaded.stage.device.workerCount,
-        episodes: preparation.examples.sampleCount,
+        model: material.modelPath, precision: device.computeType, weightBytes: stage.weightBytes,
+        workers: device.workerCount, episodes: preparation.examples.sampleCount,
         seconds: (ContinuousClock.now - start).inSeconds))
     if let checkpoint { try onEvent(.resumed(totalSteps: checkpoint.position.totalSteps)) }
 
     let trainer = WorkflowTrainer(
-      loaded.stage, schedule: workflow.phaseSchedule, adapter: preparation.material.freshAdapter,
-      samples: preparation.examples, answerer: ExampleAnswerer(preparation.examples, loaded.stage),
+      stage, schedule: workflow.phaseSchedule, adapter: material.freshAdapter,
+      samples: preparation.examples, answerer: ExampleAnswerer(preparation.examples, stage),
       options: workflow.trainingOptions)
     let done = try trainer.run(
       from: checkpoint, to: preparation.destination(folder), shouldStop: shouldStop

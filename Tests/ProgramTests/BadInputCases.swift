@@ -107,10 +107,10 @@ enum BadInputCases {
     Case(
       name: "an output folder that is not empty", arguments: ["data", "make", "iov", "--out", "full"],
       files: ["full/a": "x"],
-      expected: ["contexture: full: is not empty (it holds a); give --out a new or empty folder"]),
+      expected: ["contexture: full: is not empty (it holds a); choose a new or empty folder"]),
     Case(
       name: "an output folder that is a file", arguments: ["data", "make", "iov", "--out", "a"],
-      files: ["a": "x"], expected: ["contexture: a: is a file, not a folder; give --out another folder"]),
+      files: ["a": "x"], expected: ["contexture: a: is a file, not a folder; choose another folder"]),
     Case(
       name: "too few episodes", arguments: ["data", "make", "iov", "--episodes", "3", "--out", "new"],
       expected: ["contexture: episodes: 3 cannot be made; use a number from 10 to 10000"]),

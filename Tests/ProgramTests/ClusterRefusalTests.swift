@@ -180,7 +180,7 @@ extension ClusterJobs {
         try here.write("mine", to: "run/notes")
         _ = try refuse(
           here,
-          Case(name: "", expected: ["/run: is not empty (it holds notes); give --out a new or empty folder"]))
+          Case(name: "", expected: ["/run: is not empty (it holds notes); choose a new or empty folder"]))
         #expect(try FileManager.default.contentsOfDirectory(atPath: here.path("run")) == ["notes"])
       }
     }

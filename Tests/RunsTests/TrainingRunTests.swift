@@ -123,7 +123,7 @@ struct TrainingRunTests {
       }
       #expect(try train(project, project.workflow()))
       let again = message { _ = try train(project, project.workflow()) }
-      #expect(again.contains("is not empty") && again.contains("--resume"))
+      #expect(again.contains("is not empty") && again.contains("resume it, or choose a new folder"))
       let other = message { _ = try train(project, project.workflow("lora.alpha=7"), resume: true) }
       #expect(other.contains("another workflow"))
       #expect(other.contains("(first difference: 'alpha: 12.0' in the run, 'alpha: 7.0' now)"), "\(other)")

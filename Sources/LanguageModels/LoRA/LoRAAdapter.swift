@@ -48,9 +48,6 @@ package struct LoRAAdapter: Sendable, Equatable {
       })
   }
 
-  /// The number of parameters.
-  package var parameterCount: Int { pairs.reduce(0) { $0 + $1.a.count + $1.b.count } }
-
   /// Rank column importances `‖B_c‖ · ‖A_c‖` summed over the target modules, by column.
   package func columnImportances() -> [Double] {
     var sums = [Double](repeating: 0, count: rank)
