@@ -107,10 +107,10 @@ enum BadInputCases {
     Case(
       name: "an output folder that is not empty", arguments: ["data", "make", "iov", "--out", "full"],
       files: ["full/a": "x"],
-      expected: ["contexture: full: is not empty (it holds a); choose a new or empty folder"]),
+      expected: ["contexture: full: is not empty (it holds a); give --out a new or empty folder"]),
     Case(
       name: "an output folder that is a file", arguments: ["data", "make", "iov", "--out", "a"],
-      files: ["a": "x"], expected: ["contexture: a: is a file, not a folder; choose another folder"]),
+      files: ["a": "x"], expected: ["contexture: a: is a file, not a folder; give --out another folder"]),
     Case(
       name: "too few episodes", arguments: ["data", "make", "iov", "--episodes", "3", "--out", "new"],
       expected: ["contexture: episodes: 3 cannot be made; use a number from 10 to 10000"]),
@@ -159,7 +159,7 @@ enum BadInputCases {
     Case(
       name: "\(command) of a folder that is no run",
       arguments: [command, "none"] + (command == "export" ? ["--task", "see"] : []),
-      expected: ["none: is not a run: it has no run.json; give a folder that 'contexture train --out'"])
+      expected: ["none: is not a run: it has no run.json; give the folder of a training"])
   }
 
   private static let clusters: [Case] = [
