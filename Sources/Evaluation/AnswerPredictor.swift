@@ -130,8 +130,9 @@ package struct AnswerPredictor: Sendable {
     let stops = Set([self.prompts.stopToken, self.prompts.tokenizer.endOfSequence].compactMap { $0 })
     var generated: [[Int32]] = []
     while generated.count < prompts.count {
-      generated += try tokens(
-        after: Array(prompts[generated.count...].prefix(stage.device.workerCount)), stops, view)
+      // Few enough to be checked often, enough to keep every worker busy.
+      let next = prompts[generated.count...].prefix(4 * stage.device.workerCount)
+      generated += try tokens(after: Array(next), stops, view)
       try check()
     }
     // If the answer is not cut off, its probability includes the stop token: the more probable one, if there

@@ -60,7 +60,7 @@ package struct RunFolder: Sendable {
     package var precision: String
   }
 
-  /// - Throws: `Refusal` if the folder is not a run.
+  /// - Throws: an error if the folder is not a run, or cannot be read.
   package func readManifest() throws -> Manifest {
     guard let data = try MappedFile.contents(of: manifest) else {
       throw Refusal(url.path, "is not a run: it has no run.json", "give the folder of a training")

@@ -38,9 +38,13 @@ package struct TrainedWorkflow: Sendable {
       throw Refusal(
         folder.workflow.path, "is not the workflow this run was trained with", "restore it, or train again")
     }
-    let place = FileManager.default.fileExists(atPath: manifest.modelPath) ? manifest.modelPath : nil
-    if let place { try ModelLocation.verify(manifest.model, at: place) }
-    material = try WorkflowMaterial(workflow, models: models, modelPath: place)
+    let isThere = FileManager.default.fileExists(atPath: manifest.modelPath)
+    if isThere { try ModelLocation.verify(manifest.model, at: manifest.modelPath) }
+    material = try WorkflowMaterial(
+      workflow, models: models,
+      modelPath: isThere
+        ? manifest.modelPath
+        : ModelLocation(manifest.model, models: models, resolved: manifest.modelPath).path)
     guard try material.isModel(manifest.modelIdentity) else {
       throw Refusal(
         material.modelPath, "is not the model this run was trained with", "restore it, or train again")

@@ -128,7 +128,7 @@ extension ClusterJobs {
       ),
       Case(
         name: "a run that is not there", options: ClusterProject.exact + ["--resume"],
-        expected: ["/run: is not a run: it has no run.json; give a folder"]),
+        expected: ["/run: is not a run: it has no run.json; give the folder"]),
       Case(
         name: "no mpirun", shell: "PATH=/nowhere", expected: ["mpirun is not in PATH; install Open MPI"]),
       Case(

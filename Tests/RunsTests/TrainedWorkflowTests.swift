@@ -83,6 +83,8 @@ struct TrainedWorkflowTests {
       _ = try TrainingRun(workflow, out: project.out, models: project.folder.path).run(resume: false) { _ in }
       let trained = try TrainedWorkflow(run: project.out, models: project.folder.path)
       #expect(trained.material.modelPath.hasSuffix("/\(name)") && trained.isComplete)
+      try FileManager.default.removeItem(at: project.folder.appendingPathComponent(name))
+      #expect(refusal(project).contains("\(project.folder.path)/\(name): no such model, file or folder"))
     }
   }
 
