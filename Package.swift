@@ -65,12 +65,12 @@ let package = Package(
     library(
       "ContextLoRA",
       ["InputErrors", "SafeFiles", "TaskGraph", "Datasets", "LanguageModels", "Checkpoint", "StrictJSON"]),
-    library("Evaluation", ["Prompting", "TextTables", "LanguageModels", "Locking"]),
+    library("Evaluation", ["Prompting", "TextTables", "LanguageModels"]),
     library(
       "Runs", ["InputErrors", "SafeFiles", "Workflows", "ContextLoRA", "Evaluation", "PipelinedTraining"]),
 
     // Planning over unequal devices; knows neither tensors nor a transport.
-    library("ContextGear", ["InputErrors", "TaskGraph", .product(name: "Yams", package: "Yams")]),
+    library("ContextGear", ["InputErrors", "StrictYAML", "TaskGraph", "TextTables"]),
 
     // Several machines.
     library("Transport", ["InputErrors", "Locking"]),
@@ -145,7 +145,7 @@ let package = Package(
         "Checkpoint", "Datasets", "LanguageModels", "Prompting", "SeededRandom", "Tensor", "Tokenization",
         "Workflows",
       ]),
-    tests("ContextGear", ["SeededRandom"]),
+    tests("ContextGear", ["SeededRandom", "StrictYAML"]),
     tests("Runs", ["Workflows", "ContextLoRA", "Checkpoint", "ProjectFixtures", "Tensor"]),
     tests("Transport", ["SeededRandom"]),
     tests(

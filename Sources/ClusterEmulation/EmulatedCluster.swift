@@ -12,7 +12,7 @@ import StrictYAML
 ///
 /// Each host is connected to a switch by one link, as devices are to an access point. A message from one host
 /// to another passes both links: the lower bandwidth applies, delays add up.
-package struct EmulatedCluster: Sendable, Hashable {
+package struct EmulatedCluster: StrictlyDecodable, Sendable, Hashable {
   /// A host's link to the switch, the same in both directions.
   package struct Link: Sendable, Hashable {
     /// Megabits per second each way; `nil` for no limit.
@@ -45,12 +45,12 @@ package struct EmulatedCluster: Sendable, Hashable {
 
   /// Reads a file.
   package init(contentsOf path: String) throws(FieldError) {
-    try self.init(yaml: StrictFields.text(ofFile: path, called: "an emulated cluster in YAML"), file: path)
+    try self.init(contentsOf: path, called: "an emulated cluster in YAML")
   }
 
-  /// Reads the text of a file; `file` is its name in messages.
-  package init(yaml: String, file: String) throws(FieldError) {
-    let root = try StrictFields(yaml: yaml, file: file, known: ["link", "hosts", "subnet"])
+  /// Reads the root of a file.
+  package init(_ field: Field) throws(FieldError) {
+    let root = try StrictFields(field, known: ["link", "hosts", "subnet"])
     let common = try Self.link(root, or: Link(bandwidth: nil, delay: 0, loss: 0))
     let example = "hosts: [{name: a}, {name: b, cpu: 0.5}]"
     let list = try root.required("hosts", "write a list, as in \(example)")

@@ -12,7 +12,7 @@ import StrictYAML
 /// ```
 ///
 /// Ranks are assigned in file order: first the first host's slots, then the second's.
-package struct Hosts: Sendable, Hashable {
+package struct Hosts: StrictlyDecodable, Sendable, Hashable {
   /// One machine.
   package struct Host: Sendable, Hashable {
     /// Its name, for messages. Required.
@@ -55,12 +55,12 @@ package struct Hosts: Sendable, Hashable {
 
   /// Reads a hosts file.
   package init(contentsOf path: String) throws(FieldError) {
-    try self.init(yaml: StrictFields.text(ofFile: path, called: "a hosts file in YAML"), file: path)
+    try self.init(contentsOf: path, called: "a hosts file in YAML")
   }
 
-  /// Reads the text of a hosts file; `file` is its name in messages.
-  package init(yaml: String, file: String) throws(FieldError) {
-    let root = try StrictFields(yaml: yaml, file: file, known: ["hosts", "network", "remoteShell"])
+  /// Reads the root of a hosts file.
+  package init(_ field: Field) throws(FieldError) {
+    let root = try StrictFields(field, known: ["hosts", "network", "remoteShell"])
     let example = "hosts: [{name: a, address: 10.0.0.1}]"
     let list = try root.required("hosts", "write a list, as in \(example)")
     var hosts: [Host] = []

@@ -12,15 +12,12 @@ package struct JobFailure: Error, Sendable, Equatable, CustomStringConvertible {
   package let reason: String
   /// The exit code of mpirun.
   package let exitCode: Int32
-  /// mpirun's messages about the failure, line by line.
-  package let details: [String]
 
   package init(
-    rank: Int? = nil, suspect: Int? = nil, host: String? = nil, reason: String, exitCode: Int32,
-    details: [String] = []
+    rank: Int? = nil, suspect: Int? = nil, host: String? = nil, reason: String, exitCode: Int32
   ) {
     (self.rank, self.suspect, self.host, self.reason) = (rank, suspect, host, reason)
-    (self.exitCode, self.details) = (exitCode, details)
+    self.exitCode = exitCode
   }
 
   package var description: String {
@@ -45,6 +42,7 @@ package struct MPIRunReport {
   /// The first host whose remote shell ended with an error. This is the reason if nothing else is known, and
   /// a consequence otherwise.
   private var unreached: (host: String, code: String)?
+  /// The lines about the job that have been read.
   private var details: [String] = []
   private var isInBlock = false
   /// The rank that the preceding lines named.
@@ -62,10 +60,7 @@ package struct MPIRunReport {
   /// Reads a line of output. Returns whether it was about the job, not printed by a rank.
   package mutating func take(_ line: String, isError: Bool) -> Bool {
     guard isError else { return false }
-    // A line may begin with output that another rank was printing at that moment.
-    if let match = line.firstMatch(of: /rank \d+ ended the job(?: because of rank \d+)?: .*/),
-      let notice = AbortNotice(line: String(match.0))
-    {
+    if let notice = AbortNotice(line: line) {
       found(.rank(notice.rank, suspect: notice.suspect ?? notice.rank, notice.message))
     } else if let end = RemoteShellScript.ended(line) {
       unreached = unreached ?? end
@@ -92,15 +87,12 @@ package struct MPIRunReport {
     switch cause ?? aborted.map({ .rank($0, suspect: $0, "ended the job") }) ?? shell {
     case .rank(let rank, let suspect, let reason):
       let host = rank < hosts.slots ? hosts.host(ofRank: rank).name : nil
-      return JobFailure(
-        rank: rank, suspect: suspect, host: host, reason: reason, exitCode: exitCode, details: details)
+      return JobFailure(rank: rank, suspect: suspect, host: host, reason: reason, exitCode: exitCode)
     case .host(let address, let reason):
       let host = hosts.hosts.first { $0.address == address }?.name ?? address
-      return JobFailure(
-        host: host, reason: reason, exitCode: exitCode, details: details)
+      return JobFailure(host: host, reason: reason, exitCode: exitCode)
     case nil:
-      return JobFailure(
-        reason: reason(exitCode), exitCode: exitCode, details: details)
+      return JobFailure(reason: reason(exitCode), exitCode: exitCode)
     }
   }
 

@@ -50,6 +50,11 @@ package struct Supervisor: Sendable {
     self.environment["OMPI_ALLOW_RUN_AS_ROOT_CONFIRM"] = "1"
   }
 
+  /// Whether a process is a rank that a supervisor started, and should print what a supervisor reads.
+  ///
+  /// - Parameter environment: the process's environment variables.
+  package static func hasStarted(_ environment: [String: String]) -> Bool { environment[jobVariable] != nil }
+
   /// Runs the job.
   ///
   /// - Parameters:

@@ -41,6 +41,9 @@ package struct FreezeDecision: Sendable, Equatable, Codable {
   package var freezes: [Int]
   /// Whether they freeze because the loss grew.
   package var isGuard: Bool
+
+  /// Whether the losses and products are finite, as they are unless training diverges.
+  var isFinite: Bool { loss.isFinite && lossAtStart.isFinite && innerProducts.values.allSatisfy(\.isFinite) }
 }
 
 /// Gradients by column.
@@ -53,26 +56,20 @@ package struct ColumnGradients {
 
   /// The gradient of the mean loss of `sequences` on `columns`, computed with all `active` columns.
   package init(
-    _ stage: LlamaStage, adapter: LoRAAdapter, active: [Int], columns: [Int], sequences: [TokenSequence],
+    _ model: LlamaModel, adapter: LoRAAdapter, active: [Int], columns: [Int], sequences: [TokenSequence],
     microBatchTokens: Int
   ) throws {
-    let view = DeviceAdapter(
-      adapter, columns: ColumnView(frozen: active.filter { !columns.contains($0) }, trainable: columns),
-      configuration: stage.configuration, device: stage.device)
+    let view = model.view(
+      of: adapter, ColumnView(frozen: active.filter { !columns.contains($0) }, trainable: columns))
     let batches = MicroBatching.pack(sequences, tokens: microBatchTokens)
-    let engine = GradientAccumulator(stage, adapter: view, rows: batches.map(\.rowCount).max() ?? 0)
+    let engine = GradientAccumulator(model, adapter: view, rows: batches.map(\.rowCount).max() ?? 0)
     let targets = sequences.reduce(0) { $0 + $1.targetCount }
     loss = try engine.step(batches, scale: 1 / Float(max(targets, 1))) / Double(max(targets, 1))
     self.columns = view.columns.trainable
     let layout = view.layout
     self.layout = layout
     scale = Double(adapter.scale)
-    flat = [Float](unsafeUninitializedCapacity: layout.count) { buffer, filled in
-      if let base = buffer.baseAddress {
-        stage.device.makeOperations(threads: 1).read(engine.gradients.flat, into: base)
-      }
-      filled = layout.count
-    }
+    flat = model.device.makeOperations(threads: 1).values(engine.gradients.flat)
   }
 
   /// The inner product of two gradients on one column.
@@ -103,7 +100,7 @@ package struct ColumnGradients {
 extension AdaptiveFreezing {
   /// The input of a decision.
   struct Evidence {
-    let stage: LlamaStage
+    let model: LlamaModel
     let schedule: PhaseSchedule
     /// The current columns.
     let adapter: LoRAAdapter
@@ -124,12 +121,12 @@ extension AdaptiveFreezing {
     let candidates = phase.prerequisites.filter { !$0.trainable.isEmpty }
     guard !candidates.isEmpty else { return [] }
     let child = try ColumnGradients(
-      evidence.stage, adapter: evidence.adapter, active: phase.active,
+      evidence.model, adapter: evidence.adapter, active: phase.active,
       columns: candidates.flatMap(\.trainable), sequences: evidence.child,
       microBatchTokens: evidence.microBatchTokens)
     return try candidates.map { prerequisite in
       let own = try ColumnGradients(
-        evidence.stage, adapter: evidence.adapter,
+        evidence.model, adapter: evidence.adapter,
         active: evidence.schedule.viewColumns(of: prerequisite.task),
         columns: prerequisite.trainable, sequences: evidence.heldBack[prerequisite.task] ?? [],
         microBatchTokens: evidence.microBatchTokens)

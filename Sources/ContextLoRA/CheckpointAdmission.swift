@@ -36,7 +36,8 @@ extension TrainingCheckpoint {
     else { return "has moments or earlier values that do not match its phase's trained columns" }
     if let best {
       let columns = position.bestColumns ?? position.trainable
-      guard columns.sorted() == columns, Set(columns).count == columns.count,
+      guard position.bestColumns == nil || options.adaptiveFreezing != nil, columns.sorted() == columns,
+        Set(columns).count == columns.count,
         Set(position.trainable).isSubset(of: columns),
         Set(columns).isSubset(of: phase.trainable + phase.frozen), has(best, columns)
       else { return "has a best state that does not match its phase's columns" }
@@ -44,7 +45,9 @@ extension TrainingCheckpoint {
     if let progress = position.progress {
       let known = Set(phase.prerequisites.map(\.task))
       guard progress.pace.planned == options.stepCount(task: phase.task, samples: samples),
-        position.step <= progress.pace.end, progress.pace.best.map({ $0.step <= position.step }) ?? true,
+        position.step <= progress.pace.end,
+        progress.pace.end <= options.stepLimit(task: phase.task, planned: progress.pace.planned),
+        progress.pace.best.map({ $0.step <= position.step }) ?? true,
         progress.prerequisites.keys.allSatisfy(known.contains)
       else { return "has progress that its phase cannot have" }
     }

@@ -6,7 +6,7 @@ import Tensor
 
 /// Runs optimiser steps in this process, with all layers.
 package final class LocalExecutor: PhaseExecutor {
-  private let stage: LlamaStage
+  private let model: LlamaModel
   private let schedule: PhaseSchedule
   private let samples: any WorkflowSamples
   private let options: TrainingOptions
@@ -29,13 +29,12 @@ package final class LocalExecutor: PhaseExecutor {
   }
 
   /// - Parameter answerer: predicts parents' answers; `nil` if the samples never use predicted ones.
-  /// - Precondition: the stage is a whole model.
   package init(
-    _ stage: LlamaStage, schedule: PhaseSchedule, adapter: LoRAAdapter, samples: any WorkflowSamples,
+    _ model: LlamaModel, schedule: PhaseSchedule, adapter: LoRAAdapter, samples: any WorkflowSamples,
     answerer: (any TaskAnswerer)?, options: TrainingOptions
   ) {
     precondition(!samples.usesPredictions || answerer != nil, "LocalExecutor: nothing predicts answers")
-    (self.stage, self.schedule, self.adapter) = (stage, schedule, adapter)
+    (self.model, self.schedule, self.adapter) = (model, schedule, adapter)
     (self.samples, self.options) = (samples, options)
     predicted = samples.usesPredictions ? answerer.map { PredictedAnswers(samples, $0, schedule) } : nil
   }
@@ -70,9 +69,11 @@ package final class LocalExecutor: PhaseExecutor {
     let merges =
       !samples.usesPredictions && options.adaptiveFreezing == nil
       && (!validates || phase.refinedPrerequisites.isEmpty)
-    return try stage.withMerged(phase.columnView, of: adapter, if: merges) { computed in
+    // Its memory must be free before the next phase's is taken.
+    defer { state = nil }
+    return try model.stage.withMerged(phase.columnView, of: adapter, if: merges) { computed in
       let trainer = PhaseTrainer(
-        stage, adapter: adapter, columns: phase.columnView, options: options, rows: rows, computed: computed)
+        model, adapter: adapter, columns: phase.columnView, options: options, rows: rows, computed: computed)
       begin(phase, trainer, rows: rows, from: checkpoint)
       return try body(trainer.byteCount)
     }
@@ -107,12 +108,10 @@ package final class LocalExecutor: PhaseExecutor {
       }
       state.history.record(state.trainer)
       self.state = state
-      let result = try state.trainer.step(
+      var outcome = try state.trainer.step(
         sequences, learningRate: options.learningRate.rate(step: batch.step + 1, pace))
-      try report(
-        StepOutcome(
-          step: batch.step, loss: result.loss, gradientNorm: result.gradientNorm, tokens: result.tokens,
-          targets: result.targets, seconds: (ContinuousClock.now - start).inSeconds))
+      outcome.seconds = (ContinuousClock.now - start).inSeconds
+      try report(outcome)
     }
   }
 
@@ -145,10 +144,8 @@ package final class LocalExecutor: PhaseExecutor {
   package func scores(of tasks: [String]) throws -> [String: ValidationScore] {
     var scores: [String: ValidationScore] = [:]
     for task in tasks {
-      let view = DeviceAdapter(
-        adapter, columns: .inference(schedule.viewColumns(of: task)), configuration: stage.configuration,
-        device: stage.device)
-      scores[task] = try score(task, view)
+      scores[task] = try score(
+        task, model.view(of: adapter, .inference(schedule.viewColumns(of: task))))
     }
     return scores
   }
@@ -156,7 +153,7 @@ package final class LocalExecutor: PhaseExecutor {
   private func score(_ task: String, _ view: DeviceAdapter) throws -> ValidationScore? {
     guard let validation = samples.validation else { return nil }
     return validation.score(
-      task: task, try Scorer(stage).tokenScores(validation.questions(task: task), adapter: view))
+      task: task, try Scorer(model).tokenScores(validation.questions(task: task), adapter: view))
   }
 
   package func keepBest() {
@@ -198,8 +195,11 @@ package final class LocalExecutor: PhaseExecutor {
     let decisions = try adaptive.decide(
       phase, step: step, start: state.lossesAtStart,
       AdaptiveFreezing.Evidence(
-        stage: stage, schedule: schedule, adapter: current, child: sequences, heldBack: heldBack,
+        model: model, schedule: schedule, adapter: current, child: sequences, heldBack: heldBack,
         microBatchTokens: options.microBatchTokens))
+    guard decisions.allSatisfy(\.isFinite) else {
+      throw TrainingError.diverged(task: phase.task, step: step)
+    }
     for decision in decisions { state.lossesAtStart[decision.prerequisite] = decision.lossAtStart }
     let freezes = decisions.flatMap(\.freezes)
     var frozen = phase
@@ -217,7 +217,7 @@ package final class LocalExecutor: PhaseExecutor {
     wide.commit(to: &adapter)
     let columns = phase.columnView
     let narrow = PhaseTrainer(
-      stage, adapter: adapter, columns: columns, options: options, rows: state.rows)
+      model, adapter: adapter, columns: columns, options: options, rows: state.rows)
     func narrowed(_ values: [Float]) -> [Float] {
       wide.layout.narrowed(values, from: wide.columns.trainable, to: columns.trainable)
     }
@@ -226,20 +226,20 @@ package final class LocalExecutor: PhaseExecutor {
       firstMoment: narrowed(old.firstMoment), secondMoment: narrowed(old.secondMoment), step: old.step)
     state.history.values = state.history.values.map(narrowed)
     state.trainer = narrow
+    // Some were predicted with columns of steps ago, and are not asked for again once nothing changes.
+    predicted?.removeAll()
   }
 }
 
 extension WorkflowTrainer {
   /// A trainer in this process.
-  ///
-  /// - Precondition: the stage is a whole model.
   package convenience init(
-    _ stage: LlamaStage, schedule: PhaseSchedule, adapter: LoRAAdapter, samples: any WorkflowSamples,
+    _ model: LlamaModel, schedule: PhaseSchedule, adapter: LoRAAdapter, samples: any WorkflowSamples,
     answerer: (any TaskAnswerer)?, options: TrainingOptions
   ) {
     self.init(
       LocalExecutor(
-        stage, schedule: schedule, adapter: adapter, samples: samples, answerer: answerer, options: options),
+        model, schedule: schedule, adapter: adapter, samples: samples, answerer: answerer, options: options),
       schedule: schedule, options: options)
   }
 }

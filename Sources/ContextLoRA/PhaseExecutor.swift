@@ -108,7 +108,7 @@ package struct StepOutcome: Sendable, Equatable {
   package var gradientNorm: Double
   /// The number of tokens of the samples.
   package var tokens: Int
-  /// The number of labels.
+  /// The number of tokens that carry loss.
   package var targets: Int
   /// Wall time, including the prediction of parents' answers.
   package var seconds: Double

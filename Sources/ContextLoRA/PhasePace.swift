@@ -12,7 +12,7 @@
 package struct PhasePace: Sendable, Equatable, Codable {
   /// The state with the best score so far.
   package struct Best: Sendable, Equatable, Codable {
-    /// The optimiser step at which it was reached.
+    /// The optimiser step at which it was reached; 0 for the state that the phase started from.
     package var step: Int
     /// Its score.
     package var score: ValidationScore
@@ -67,7 +67,13 @@ package struct PhasePace: Sendable, Equatable, Codable {
     return (1...most).contains(planned) && (0...most).contains(end) && (0...end).contains(stableEnd)
       && (0...stableEnd).contains(cycleStart) && (0...end).contains(restarts)
       && (0...most).contains(misses) && (0...most).contains(tokens) && seconds.isFinite && seconds >= 0
-      && best.map { (1...most).contains($0.step) && $0.score.isSound } ?? true && reference?.isSound ?? true
+      && best.map { (0...most).contains($0.step) && $0.score.isSound } ?? true && reference?.isSound ?? true
+  }
+
+  /// Takes the score of the state that the phase starts from as the best so far.
+  mutating func start(from score: ValidationScore) {
+    best = Best(step: 0, score: score)
+    reference = score
   }
 
   /// Adds the cost of a step.

@@ -29,6 +29,12 @@ package struct PhaseProgress: Sendable, Equatable, Codable {
       && lowestLoss?.isFinite ?? true && prerequisites.values.allSatisfy(\.isSound)
   }
 
+  /// Takes the score of the state that the phase starts from as the best so far.
+  mutating func start(from score: ValidationScore) {
+    pace.start(from: score)
+    lowestLoss = score.loss
+  }
+
   /// Adds the cost of a step.
   package mutating func spend(tokens: Int, seconds: Double, _ options: TrainingOptions) {
     pace.spend(tokens: tokens, seconds: seconds, options.validation)
@@ -70,7 +76,8 @@ package struct PhaseProgress: Sendable, Equatable, Codable {
     task: String, values: [Float], majority: Double, prerequisites after: [String: ValidationScore]
   ) -> [TrainingWarning] {
     var warnings: [TrainingWarning] = []
-    if abs(Self.norm(values) - startNorm) <= Self.leastMovement * startNorm {
+    // A phase of a later round may end as it began, because nothing was better.
+    if pace.best?.step != 0, abs(Self.norm(values) - startNorm) <= Self.leastMovement * startNorm {
       warnings.append(.columnsDidNotMove(task: task))
     }
     // Without a best state, no loss was finite.

@@ -2,24 +2,11 @@ import LanguageModels
 import TaskGraph
 import Tensor
 
-/// The result of one optimiser step.
-package struct StepResult: Sendable, Equatable {
-  /// Mean cross-entropy over the batch's answer tokens, in nats.
-  package var loss: Double
-  /// The Euclidean norm of the gradient before clipping.
-  package var gradientNorm: Double
-  /// The number of tokens of the samples. The prefix shared by a micro-batch is computed once but counted for
-  /// each sample.
-  package var tokens: Int
-  /// The number of tokens that carry loss.
-  package var targets: Int
-}
-
 /// Trains the columns of one phase.
 package final class PhaseTrainer {
   /// The columns the phase computes with, and those it trains.
   package let columns: ColumnView
-  private let stage: LlamaStage
+  private let model: LlamaModel
   /// The columns computed beside the weights; frozen columns merged into the weights are not included.
   let view: DeviceAdapter
   private let optimizer: ColumnOptimizer
@@ -32,29 +19,27 @@ package final class PhaseTrainer {
   ///     larger one.
   ///   - computed: the columns that are not merged into the weights; `nil` for all.
   package init(
-    _ stage: LlamaStage, adapter: LoRAAdapter, columns: ColumnView, options: TrainingOptions, rows: Int,
+    _ model: LlamaModel, adapter: LoRAAdapter, columns: ColumnView, options: TrainingOptions, rows: Int,
     computed: ColumnView? = nil
   ) {
-    self.stage = stage
+    self.model = model
     self.columns = columns
     self.options = options
     self.rows = rows
-    view = DeviceAdapter(
-      adapter, columns: computed ?? columns, configuration: stage.configuration, device: stage.device)
-    optimizer = ColumnOptimizer(adapter, view: view, settings: options.adamW, device: stage.device)
-    engine = GradientAccumulator(stage, adapter: view, rows: rows)
+    view = model.view(of: adapter, computed ?? columns)
+    optimizer = ColumnOptimizer(adapter, view: view, settings: options.adamW, device: model.device)
+    engine = GradientAccumulator(model, adapter: view, rows: rows)
   }
 
   /// Bytes of activations, gradients, moments and the compact adapter.
   package var byteCount: Int { engine.byteCount + optimizer.byteCount + view.byteCount }
 
-  /// Optimiser steps taken.
-  package var stepCount: Int { optimizer.step }
-
-  /// Takes one optimiser step.
+  /// Takes one optimiser step. The tokens of a prefix that a micro-batch's samples share are computed once but
+  /// counted for each sample.
   ///
   /// - Throws: the weight source's error if embeddings cannot be read.
-  package func step(_ sequences: [TokenSequence], learningRate: Double) throws -> StepResult {
+  package func step(_ sequences: [TokenSequence], learningRate: Double) throws -> StepOutcome {
+    let (step, start) = (optimizer.step, ContinuousClock.now)
     let targets = sequences.reduce(0) { $0 + $1.targetCount }
     let batches =
       options.microBatchSamples.map { MicroBatching.pack(sequences, samples: $0) }
@@ -62,15 +47,16 @@ package final class PhaseTrainer {
     let widest = batches.map(\.rowCount).max() ?? 0
     if widest > rows {
       rows = widest
-      engine = GradientAccumulator(stage, adapter: view, rows: rows)
+      engine = GradientAccumulator(model, adapter: view, rows: rows)
     }
     let sum = try engine.step(batches, scale: 1 / Float(max(targets, 1)))
     let norm = optimizer.squaredNorms(engine.gradients).reduce(0, +).squareRoot()
     optimizer.update(
       engine.gradients, factor: options.clipFactor(norm: norm), learningRate: Float(learningRate), view: view)
-    return StepResult(
-      loss: sum / Double(max(targets, 1)), gradientNorm: norm,
-      tokens: sequences.reduce(0) { $0 + $1.tokens.count }, targets: targets)
+    return StepOutcome(
+      step: step, loss: sum / Double(max(targets, 1)), gradientNorm: norm,
+      tokens: sequences.reduce(0) { $0 + $1.tokens.count }, targets: targets,
+      seconds: (ContinuousClock.now - start).inSeconds)
   }
 
   /// Writes the trained columns back; the adapter's other values are unchanged.

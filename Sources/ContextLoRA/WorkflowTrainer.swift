@@ -102,7 +102,7 @@ private struct PhaseRun {
     bytes: Int, isLast: Bool, resume: TrainingCheckpoint?, shouldStop: () -> Bool,
     onEvent: (TrainingEvent) throws -> Void
   ) throws -> Bool {
-    if resume == nil, validation != nil { progress.prerequisites = try executor.scores(of: refined) }
+    if resume == nil, validation != nil { try validateStart() }
     if executor.leads {
       try onEvent(.phaseStarted(phase, step: step, steps: progress.pace.end, bytes: bytes))
     }
@@ -121,6 +121,16 @@ private struct PhaseRun {
       }
       try executor.distribute(checkpoint, step: step)
     }
+  }
+
+  /// Scores what the phase starts from: the prerequisites that it refines, and its own columns if an earlier
+  /// round has trained them. They are the best state until a later one is better.
+  private mutating func validateStart() throws {
+    progress.prerequisites = try executor.scores(of: refined).filter(\.value.loss.isFinite)
+    guard phase.round > 1 else { return }
+    if let score = try executor.score(), score.loss.isFinite { progress.start(from: score) }
+    progress = try executor.share(progress)
+    if progress.pace.best != nil { executor.keepBest() }
   }
 
   /// Takes the steps up to the next validation or checkpoint, and validates if that is due.
@@ -154,6 +164,7 @@ private struct PhaseRun {
     if isDue, let validation {
       let start = ContinuousClock.now
       if let score = try executor.score() {
+        guard score.loss.isFinite else { throw TrainingError.diverged(task: phase.task, step: step) }
         let (report, warnings) = progress.record(
           score, task: phase.task, step: step, majority: validation.majority(task: phase.task),
           seconds: (ContinuousClock.now - start).inSeconds, options)

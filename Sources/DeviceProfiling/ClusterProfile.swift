@@ -65,8 +65,8 @@ package struct ClusterProfile: Codable {
         machine: machines.prefix(3).joined(separator: ", ")
           + (machines.count > 3 ? " and \(machines.count - 3) more" : ""), model: model),
       devices: devices, links: links, launch: launch == Launch() ? nil : launch)
-    try cluster.validate()
-    return cluster
+    // Reading it checks it.
+    return try Cluster(yaml: cluster.yaml(), file: name)
   }
 
   /// Tables for people.

@@ -124,18 +124,13 @@ package struct DeviceProfiler: Sendable {
   /// The number of weights in the timed layers, each of which is stored for both directions.
   private static let valuesToTime = 24 << 20
 
-  private func stage(
-    _ weights: any WeightSource, _ layers: Range<Int>, _ device: any ComputeDevice
-  ) throws -> LlamaStage {
-    try LlamaStage(weights, layers: layers, device: device, contextLength: sequenceLength)
-  }
-
   private func measureLayers(
     _ weights: any WeightSource, _ device: any ComputeDevice, _ before: (Work) throws -> Void,
     _ inTurn: ((() throws -> [Double]) throws -> [Double])?, _ times: inout MeasuredTimes,
     _ contention: inout Contention
   ) throws {
-    let stage = try stage(weights, Self.layersToTime(of: weights.configuration), device)
+    let layers = Self.layersToTime(of: weights.configuration)
+    let stage = try LlamaStage(weights, layers: layers, device: device, contextLength: sequenceLength)
     let bench = StageBench(
       stage, rows: tokens.max() ?? 1, trained: rank, sequenceLength: sequenceLength, between: between)
     var runs = try tokens.map { Run(work: .layer(tokens: $0), try bench.layerRun(tokens: $0)) }
@@ -182,9 +177,11 @@ package struct DeviceProfiler: Sendable {
     _ contention: inout Contention
   ) throws {
     let count = weights.configuration.layerCount
+    let stage = try LlamaStage(
+      weights, layers: max(count - 2, 0)..<count, device: device, contextLength: sequenceLength)
     let bench = StageBench(
-      try stage(weights, max(count - 2, 0)..<count, device), rows: (labels + tokens).max() ?? 1,
-      trained: rank, sequenceLength: sequenceLength, between: between)
+      stage, rows: (labels + tokens).max() ?? 1, trained: rank, sequenceLength: sequenceLength,
+      between: between)
     var runs = [
       Run(work: lastLayer, try bench.lastLayerRun(tokens: lastLayerTokens, labels: lastLayerLabels))
     ]

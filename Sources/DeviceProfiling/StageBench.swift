@@ -101,27 +101,16 @@ final class StageBench {
   func sumRun() -> () throws -> [Double] {
     let operations = stage.device.makeOperations(threads: 1)
     let sites = view.layout.sites.indices
-    let message = MessageValues(count: own.count(sites))
+    let message = DeviceMemory(byteCount: own.count(sites) * 4)
     return { [self] in
-      let copying = try seconds { own.read(sites, into: message.values, operations) }
+      let values = message.address.assumingMemoryBound(to: Float.self)
+      let copying = try seconds { own.read(sites, into: values, operations) }
       let adding = try seconds {
-        own.write(message.values, sites, operations)
+        own.write(values, sites, operations)
         sum.add(own, sites, operations)
       }
       return [copying, adding]
     }
-  }
-
-  /// Memory of a message's size, zeroed so that it is allocated.
-  private final class MessageValues {
-    let values: UnsafeMutablePointer<Float>
-
-    init(count: Int) {
-      values = .allocate(capacity: count)
-      values.initialize(repeating: 0, count: count)
-    }
-
-    deinit { values.deallocate() }
   }
 
   /// Times the norm that clipping needs, and AdamW. Requires that gradients were computed.
@@ -165,10 +154,7 @@ final class StageBench {
   private func embedded(_ batch: PackedBatch) throws -> [Float] {
     let rows = activations.hidden.rows(0..<batch.paddedRowCount)
     try stage.embed(batch.tokens, into: rows, worker.operations)
-    return [Float](unsafeUninitializedCapacity: rows.rows * rows.columns) { buffer, count in
-      if let base = buffer.baseAddress { worker.operations.read(rows, into: base) }
-      count = rows.rows * rows.columns
-    }
+    return worker.operations.values(rows)
   }
 
   private func fill(_ matrix: Matrix, _ values: [Float], _ batch: PackedBatch) {

@@ -1,20 +1,13 @@
 import Datasets
+import Foundation
 import LanguageModels
-import Locking
 import Prompting
-import Synchronization
 import Workflows
-
-#if canImport(Glibc)
-  import Glibc
-#else
-  import Darwin
-#endif
 
 /// Predicts tasks' answers with the columns with which each task was trained. May be used by several threads
 /// at once.
 package struct AnswerPredictor: Sendable {
-  private let stage: LlamaStage
+  private let model: LlamaModel
   private let prompts: PromptRenderer
   private let scorer: Scorer
   /// The limit on the tokens of a prompt, beside that of the context.
@@ -24,17 +17,17 @@ package struct AnswerPredictor: Sendable {
   /// The default of ``maximumAnswerTokens``.
   package static let defaultAnswerTokens = 64
 
-  /// - Precondition: the stage is a whole model, whose context is at least as long as that of `prompts`.
+  /// - Precondition: the context of the model is at least as long as that of `prompts`.
   package init(
-    _ stage: LlamaStage, prompts: PromptRenderer, maximumPromptTokens: Int = .max,
+    _ model: LlamaModel, prompts: PromptRenderer, maximumPromptTokens: Int = .max,
     maximumAnswerTokens: Int = AnswerPredictor.defaultAnswerTokens
   ) {
-    precondition(prompts.contextLength <= stage.contextLength, "AnswerPredictor: prompts beyond the context")
+    precondition(prompts.contextLength <= model.contextLength, "AnswerPredictor: prompts beyond the context")
     precondition(maximumAnswerTokens > 0, "AnswerPredictor: no room for an answer")
-    self.stage = stage
+    self.model = model
     self.prompts = prompts
     (self.maximumPromptTokens, self.maximumAnswerTokens) = (maximumPromptTokens, maximumAnswerTokens)
-    scorer = Scorer(stage)
+    scorer = Scorer(model)
   }
 
   /// Predicts the answers to one task for some episodes, in their order.
@@ -131,7 +124,7 @@ package struct AnswerPredictor: Sendable {
     var generated: [[Int32]] = []
     while generated.count < prompts.count {
       // Few enough to be checked often, enough to keep every worker busy.
-      let next = prompts[generated.count...].prefix(4 * stage.device.workerCount)
+      let next = prompts[generated.count...].prefix(4 * model.device.workerCount)
       generated += try tokens(after: Array(next), stops, view)
       try check()
     }
@@ -148,7 +141,7 @@ package struct AnswerPredictor: Sendable {
       let sums = scores.map { $0.reduce(0) { $0 + Double($1) } }
       let text = self.prompts.tokenizer.decode(tokens, skipSpecial: true)
       return TaskAnswer(
-        text: String(text.trimmingWhitespace), probability: exponential(sums.max() ?? 0), choice: nil,
+        text: String(text.trimmingWhitespace), probability: exp(sums.max() ?? 0), choice: nil,
         isCut: tokens.count == room(after: request.prompt))
     }
   }
@@ -161,27 +154,13 @@ package struct AnswerPredictor: Sendable {
   private func tokens(
     after prompts: [[Int32]], _ stops: Set<Int32>, _ view: DeviceAdapter?
   ) throws -> [[Int32]] {
-    let next = Atomic<Int>(0)
-    let results = Locked<[Int: Result<[Int32], any Error>]>([:])
-    stage.device.onEachWorker { _ in
-      while true {
-        let index = next.add(1, ordering: .relaxed).oldValue
-        guard index < prompts.count else { return }
-        let (prompt, room) = (prompts[index], room(after: prompts[index]))
-        let result = Result {
-          try TextGenerator(stage, adapter: view, capacity: prompt.count + room)
-            .greedy(prompt, maximumTokens: room, stops: stops)
-        }
-        results.withLock { $0[index] = result }
-      }
+    try model.device.mapItems(prompts.count) { index, _ in
+      let (prompt, room) = (prompts[index], room(after: prompts[index]))
+      return try TextGenerator(model, adapter: view, capacity: prompt.count + room)
+        .greedy(prompt, maximumTokens: room, stops: stops)
     }
-    let done = results.withLock { $0 }
-    return try prompts.indices.compactMap { try done[$0]?.get() }
   }
 }
-
-/// eˣ.
-func exponential(_ x: Double) -> Double { exp(x) }
 
 extension String {
   /// The text without leading and trailing white space.

@@ -1,3 +1,5 @@
+import Foundation
+
 /// A model's answer to one task of one episode.
 package struct TaskAnswer: Sendable, Equatable, Codable {
   /// The answer as child tasks read it: an option's text, or the generated text.
@@ -67,7 +69,7 @@ package struct OptionScores: Sendable, Equatable, Codable {
   /// The model's probabilities of the options, normalised to a sum of 1.
   package var probabilities: [Double] {
     let top = logProbabilities[best]
-    let exponentials = logProbabilities.map { exponential($0 - top) }
+    let exponentials = logProbabilities.map { exp($0 - top) }
     let sum = exponentials.reduce(0, +)
     return exponentials.map { $0 / sum }
   }

@@ -20,9 +20,9 @@ final class CommunicationThread: Sendable {
   private let orders = Locked<[Order]>([])
   private let doorbell = DispatchSemaphore(value: 0)
   private let options: MPITransport.Options
-  private let report: @Sendable (String) -> Void
+  private let report: @Sendable (AbortNotice) -> Void
 
-  init(options: MPITransport.Options, report: @escaping @Sendable (String) -> Void) {
+  init(options: MPITransport.Options, report: @escaping @Sendable (AbortNotice) -> Void) {
     (self.options, self.report) = (options, report)
     let thread = Thread { self.run() }
     thread.name = "communication"
@@ -89,7 +89,7 @@ final class CommunicationThread: Sendable {
   }
 
   private func abort(_ notice: AbortNotice, _ code: Int32) {
-    report(notice.line)
+    report(notice)
     // Lets mpirun read the line before it learns of the abort.
     Thread.sleep(forTimeInterval: 0.1)
     cmpi_abort(code)

@@ -39,11 +39,12 @@ package final class MPITransport: Transport {
   /// - Parameters:
   ///   - expectedSize: the number of ranks that the launcher reports; `nil` if it reports none.
   ///   - options: deadlines and heartbeats.
-  ///   - report: receives the line to print before this rank ends the job; called on another thread.
+  ///   - report: receives what to print before this rank ends the job; called on another thread.
   /// - Throws: `TransportError.cannotStart` if MPI's implementation or version differs from the build, the
   ///   job does not have the expected size, or not all ranks start in time.
   package init(
-    expectedSize: Int? = nil, options: Options = Options(), report: @escaping @Sendable (String) -> Void
+    expectedSize: Int? = nil, options: Options = Options(),
+    report: @escaping @Sendable (AbortNotice) -> Void
   ) throws(TransportError) {
     try MPIMake.check()
     let thread = CommunicationThread(options: options, report: report)

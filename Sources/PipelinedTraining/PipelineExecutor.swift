@@ -22,6 +22,8 @@ package final class PipelineExecutor: PhaseExecutor {
   package private(set) var adapter: LoRAAdapter
   private var loaded: (stage: LlamaStage, use: PackedUse)?
   private var current: (work: PhaseWork, runner: StageRunner?)?
+  /// The steps of the last window.
+  private var windowSteps = 1
   /// Called after each window, on every rank that had work, with its figures.
   package var onWindow: (WindowFigures) throws -> Void = { _ in }
 
@@ -42,6 +44,9 @@ package final class PipelineExecutor: PhaseExecutor {
   }
 
   private var rank: Int { link.transport.rank }
+  /// Seconds to wait for what another rank sends after a window. A rank without a part in the phase waits for it
+  /// from the window's start.
+  private var deadline: Double { link.deadline * Double(windowSteps) }
   package var leads: Bool { rank == 0 }
   package var sampleCount: Int { samples.sampleCount }
   package var validation: (any ValidationEpisodes)? { samples.validation }
@@ -62,13 +67,13 @@ package final class PipelineExecutor: PhaseExecutor {
 
   package func share(_ progress: PhaseProgress) throws -> PhaseProgress {
     let own = leads ? Array(try JSONEncoder().encode(progress)) : []
-    let bytes = try link.transport.broadcast(own, seconds: link.deadline)
+    let bytes = try link.transport.broadcast(own, seconds: deadline)
     return try JSONDecoder().decode(PhaseProgress.self, from: Data(bytes))
   }
 
   package func stops(atCheckpoint isCheckpoint: Bool, _ shouldStop: () -> Bool) throws -> Bool {
     guard isCheckpoint else { return false }
-    return try link.transport.broadcast([leads && shouldStop() ? 1 : 0], seconds: link.deadline) == [1]
+    return try link.transport.broadcast([leads && shouldStop() ? 1 : 0], seconds: deadline) == [1]
   }
 
   // MARK: A phase
@@ -78,6 +83,8 @@ package final class PipelineExecutor: PhaseExecutor {
     _ body: (_ bytes: Int) throws -> Result
   ) throws -> Result {
     let work = try self.work(phase)
+    // Its memory must be free before the next phase's is taken.
+    defer { current = nil }
     guard let position = StagePosition(of: rank, in: work.plan) else {
       current = (work, nil)
       return try body(0)
@@ -100,6 +107,7 @@ package final class PipelineExecutor: PhaseExecutor {
     onEvent _: (TrainingEvent) throws -> Void
   ) throws {
     guard let (work, runner) = current else { preconditionFailure("PipelineExecutor: steps without a phase") }
+    windowSteps = window.count
     let leader = work.root.trained[0].device
     runner?.pace = pace
     var reports = leads && rank != leader ? StepReports(link, from: leader, count: window.count) : nil
@@ -217,11 +225,11 @@ package final class PipelineExecutor: PhaseExecutor {
     let last = work.root.trained[work.root.trained.count - 1].device
     if let own, rank != 0 {
       let values = [own.loss, Double(own.correct), Double(own.count)]
-      try link.transport.sendCounted(Plain.bytes(values), to: 0, tag: tag, seconds: link.deadline)
+      try link.transport.sendCounted(Plain.bytes(values), to: 0, tag: tag, seconds: deadline)
     }
     guard leads, last != 0 else { return leads ? own : nil }
     let values = Plain.values(
-      try link.transport.receiveCounted(from: last, tag: tag, seconds: link.deadline), as: Double.self)
+      try link.transport.receiveCounted(from: last, tag: tag, seconds: deadline), as: Double.self)
     guard values.count == 3, let correct = Int(exactly: values[1]), let count = Int(exactly: values[2]) else {
       throw TransportError.wrongLength(
         rank: rank, waitingFor: "the score of task '\(task)'", peer: last, detail: "what came is not a score")
@@ -275,13 +283,13 @@ package final class PipelineExecutor: PhaseExecutor {
     guard leads else {
       if let own {
         try link.transport.sendCounted(
-          try CheckpointMessage.bytes(own), to: 0, tag: tag, seconds: link.deadline)
+          try CheckpointMessage.bytes(own), to: 0, tag: tag, seconds: deadline)
       }
       return nil
     }
     let parts = try work.root.trained.map { stage in
       if stage.device == 0, let own { return own }
-      let bytes = try link.transport.receiveCounted(from: stage.device, tag: tag, seconds: link.deadline)
+      let bytes = try link.transport.receiveCounted(from: stage.device, tag: tag, seconds: deadline)
       let sites = adapter.sites.filter { stage.layers.contains($0.layer) }
       var part = try CheckpointMessage.checkpoint(bytes, sites: sites)
       part.position = position
@@ -301,7 +309,7 @@ package final class PipelineExecutor: PhaseExecutor {
       if let whole, stage.device != 0 {
         try link.transport.sendCounted(
           try CheckpointMessage.bytes(whole.part(of: sites).withoutMoments), to: stage.device, tag: tag,
-          seconds: link.deadline)
+          seconds: deadline)
       }
       guard stage.device == rank, let runner else { continue }
       let part: TrainingCheckpoint
@@ -309,7 +317,7 @@ package final class PipelineExecutor: PhaseExecutor {
         part = whole.part(of: sites)
       } else {
         part = try CheckpointMessage.checkpoint(
-          try link.transport.receiveCounted(from: 0, tag: tag, seconds: link.deadline), sites: sites)
+          try link.transport.receiveCounted(from: 0, tag: tag, seconds: deadline), sites: sites)
       }
       recordColumns(runner, adapter: part.adapter, history: part.history, step: step)
     }
@@ -319,7 +327,7 @@ package final class PipelineExecutor: PhaseExecutor {
   private func shareAdapter(_ phase: Phase) throws {
     let layout = TrainableLayout(sites: adapter.sites, columns: phase.trainable.count)
     let own = leads ? Plain.bytes(layout.gather(adapter, columns: phase.trainable)) : []
-    let bytes = try link.transport.broadcast(own, seconds: link.deadline)
+    let bytes = try link.transport.broadcast(own, seconds: deadline)
     guard !leads else { return }
     guard bytes.count == layout.count * MemoryLayout<Float>.size else {
       throw TransportError.wrongLength(

@@ -62,7 +62,7 @@ package struct ReferenceReplay {
   ///
   /// - Throws: the errors of the model's file, and `FileError` if the training diverges.
   package func run() throws -> Outcome {
-    let stage = try LlamaStage(weights, device: device)
+    let model = try LlamaModel(weights, device: device)
     var options = TrainingOptions()
     options.adamW = specification.adamW
     options.clipNorm = specification.clipNorm
@@ -71,9 +71,9 @@ package struct ReferenceReplay {
     var outcome = Outcome(adapter: initialAdapter, losses: [], logits: [:])
     for phase in schedule {
       guard let task = specification.tasks.first(where: { $0.name == phase.task }) else { continue }
-      try stage.withMerged(phase.columnView, of: outcome.adapter) { computed in
+      try model.stage.withMerged(phase.columnView, of: outcome.adapter) { computed in
         let trainer = PhaseTrainer(
-          stage, adapter: outcome.adapter, columns: phase.columnView, options: options, rows: 64,
+          model, adapter: outcome.adapter, columns: phase.columnView, options: options, rows: 64,
           computed: computed)
         for (index, batch) in task.batches.enumerated() {
           let result = try trainer.step(batch, learningRate: specification.learningRate)
@@ -90,10 +90,8 @@ package struct ReferenceReplay {
     }
     for task in specification.tasks {
       guard let first = task.batches.first?.first else { continue }
-      let view = DeviceAdapter(
-        outcome.adapter, columns: .inference(schedule.viewColumns(of: task.name)),
-        configuration: stage.configuration, device: device)
-      let logits = try stage.allLogits(first.tokens, adapter: view).last ?? []
+      let view = model.view(of: outcome.adapter, .inference(schedule.viewColumns(of: task.name)))
+      let logits = try model.allLogits(first.tokens, adapter: view).last ?? []
       guard logits.allSatisfy(\.isFinite) else { throw diverged("a logit of task '\(task.name)'") }
       outcome.logits[task.name] = logits
     }

@@ -65,7 +65,9 @@ package struct ClusterTrainingRun {
   ) throws -> Bool {
     let start = ContinuousClock.now
     let prepared = try agree { try prepare(resume: resume, makePlan) }
-    let (preparation, checkpoint, own) = (prepared.preparation, prepared.checkpoint, prepared.plan)
+    let (preparation, checkpoint, own) = (
+      prepared.preparation, prepared.admission?.checkpoint, prepared.plan
+    )
     let type = try agreedType(prepared)
     let bytes = try transport.broadcast(Array(own), seconds: options.deadline)
     let plan = try JSONDecoder().decode(WorkflowPlan.self, from: Data(bytes))
@@ -73,9 +75,8 @@ package struct ClusterTrainingRun {
     let device = preparation.material.device(
       workers: options.workers ?? plan.cluster.devices[transport.rank].workers ?? options.share, type: type)
     var recorder: RunRecorder?
-    if transport.rank == 0 {
-      recorder = try RunRecorder(
-        folder, preparation, precision: device.computeType.rawValue, resume: resume, checkpoint: checkpoint)
+    if let admission = prepared.admission {
+      recorder = try RunRecorder(admission, preparation, precision: device.computeType.rawValue)
       try AtomicFile.write(own, to: folder.plan)
       try onEvent(
         .joined(
@@ -102,8 +103,8 @@ package struct ClusterTrainingRun {
     }
     let figures = try gather(windows)
     if transport.rank == 0 {
-      try onEnd(figures, plan)
       if done, let event = try recorder?.finish(trainer.adapter) { try onEvent(event) }
+      try onEnd(figures, plan)
     }
     return done
   }
@@ -118,7 +119,8 @@ package struct ClusterTrainingRun {
 
   private struct Prepared {
     let preparation: RunPreparation
-    var checkpoint: TrainingCheckpoint?
+    /// Only on rank 0.
+    var admission: RunAdmission?
     /// The number format with which a resumed run began.
     var begun: ElementType?
     var plan = Data()
@@ -127,14 +129,14 @@ package struct ClusterTrainingRun {
   private func prepare(resume: Bool, _ makePlan: () throws -> WorkflowPlan) throws -> Prepared {
     let preparation = try RunPreparation(workflow, models: models)
     if let refusal = workflow.needsOneProcess(preparation.examples.episodes) { throw refusal }
-    let checkpoint = transport.rank == 0 ? try folder.admit(preparation, resume: resume) : nil
+    let admission = transport.rank == 0 ? try folder.admit(preparation, resume: resume) : nil
     let begun = transport.rank == 0 && resume ? try folder.computeType() : nil
     try preparation.examples.check()
     guard transport.rank == 0 else { return Prepared(preparation: preparation) }
     let plan = try makePlan()
     try plan.check(preparation, ranks: transport.size)
     return Prepared(
-      preparation: preparation, checkpoint: checkpoint, begun: begun, plan: try plan.json())
+      preparation: preparation, admission: admission, begun: begun, plan: try plan.json())
   }
 
   /// The number format of all ranks. A resumed run keeps the one it began with; in a new run, all ranks must
@@ -157,7 +159,7 @@ package struct ClusterTrainingRun {
     let prepared: Prepared
     do {
       prepared = try prepare()
-    } catch {
+    } catch let error as any InputError {
       try JobAgreement(host: host, problem: "\(error)").confirm(over: transport, seconds: options.deadline)
       throw error
     }

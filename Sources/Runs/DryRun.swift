@@ -46,13 +46,13 @@ package struct DryRun {
     let examples = preparation.examples
     try examples.check()
     let material = preparation.material
-    let stage = try material.stage(on: material.device(), use: .forwardAndBackward)
-    let answerer = TimedAnswerer(ExampleAnswerer(examples, stage))
+    let model = try material.model(on: material.device(), use: .forwardAndBackward)
+    let answerer = TimedAnswerer(ExampleAnswerer(examples, model))
     let loadSeconds = (ContinuousClock.now - start).inSeconds
 
     let schedule = try workflow.phaseSchedule.firstRound
     let trainer = WorkflowTrainer(
-      stage, schedule: schedule, adapter: material.freshAdapter, samples: examples,
+      model, schedule: schedule, adapter: material.freshAdapter, samples: examples,
       answerer: answerer, options: try options(schedule, samples: examples.sampleCount))
     var destination = preparation.destination(RunFolder(scratch.path))
     destination.url = scratch.appendingPathComponent("checkpoint.safetensors")
@@ -110,8 +110,8 @@ package struct DryRun {
         seconds: measured.seconds(work))
     }
     return TrainingEstimate(
-      model: material.modelPath, precision: stage.device.computeType.rawValue,
-      weightBytes: stage.weightBytes, workers: stage.device.workerCount,
+      model: material.modelPath, precision: model.device.computeType.rawValue,
+      weightBytes: model.stage.weightBytes, workers: model.device.workerCount,
       episodes: examples.sampleCount, measuredSteps: steps, phases: phases, loadSeconds: loadSeconds,
       endSeconds: endSeconds, peakBytes: try ProcessMemory.peak())
   }

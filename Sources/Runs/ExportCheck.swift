@@ -123,7 +123,7 @@ extension TrainedWorkflow {
   package func check(export folder: URL, named name: String, task: String, _ prompts: CheckPrompts) throws
     -> ExportCheck
   {
-    precondition(stage.device.computeType == .float32, "check(export:): the run is not loaded in float32")
+    precondition(model.device.computeType == .float32, "check(export:): the run is not loaded in float32")
     func failure(_ reason: ExportCheckError.Reason) -> ExportCheckError {
       ExportCheckError(folder: name, reason: reason)
     }
@@ -131,23 +131,21 @@ extension TrainedWorkflow {
     do {
       exported =
         Self.isFolder(folder)
-        ? try PEFTFolder(folder) : try GGUFAdapterFile(folder, configuration: stage.configuration)
+        ? try PEFTFolder(folder) : try GGUFAdapterFile(folder, configuration: model.configuration)
     } catch let error as FileError {
       throw failure(.unreadable(error.naming(name, for: folder.path).description))
     }
     let own = try modules(task: task).modules
-    let problem = exported.firstDifference(from: own, configuration: stage.configuration)
-    guard let run = view(task), let adapter = exported.adapter(stage.configuration) else {
+    let problem = exported.firstDifference(from: own, configuration: model.configuration)
+    guard let run = view(task), let adapter = exported.adapter(model.configuration) else {
       throw failure(.differs(problem ?? "it is for another model"))
     }
-    let other = DeviceAdapter(
-      adapter, columns: .inference(Array(0..<adapter.rank)), configuration: stage.configuration,
-      device: stage.device)
+    let other = model.view(of: adapter, .inference(Array(0..<adapter.rank)))
     var comparison = LogitsComparison()
     for prompt in prompts.prompts {
       comparison.add(
-        try stage.logits(prompt.tokens, after: prompt.positions, adapter: run),
-        try stage.logits(prompt.tokens, after: prompt.positions, adapter: other))
+        try model.logits(prompt.tokens, after: prompt.positions, adapter: run),
+        try model.logits(prompt.tokens, after: prompt.positions, adapter: other))
     }
     guard comparison.isFirstFinite else { throw failure(.runNotFinite) }
     let tolerance = ExportCheck.tolerance(scale: file.adapter.scale, exported: Float(exported.scale))

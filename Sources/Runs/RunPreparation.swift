@@ -52,10 +52,15 @@ struct RunPreparation {
 
   /// The planned optimiser steps of all phases after `phase`.
   func steps(after phase: Phase) -> Int {
-    let options = workflow.trainingOptions
-    return workflow.phaseSchedule.dropFirst(phase.index + 1).reduce(0) {
-      $0 + options.stepCount(task: $1.task, samples: examples.episodes.count)
+    let (options, schedule) = (workflow.trainingOptions, workflow.phaseSchedule)
+    let size = workflow.tasks.count
+    let round = schedule.prefix(size).map {
+      options.stepCount(task: $0.task, samples: examples.episodes.count)
     }
+    let laterRounds = schedule.count / size - 1 - phase.index / size
+    let (steps, overflows) = round.reduce(0, +).multipliedReportingOverflow(by: laterRounds)
+    let rest = round.dropFirst(phase.index % size + 1).reduce(0, +)
+    return overflows || steps > .max - rest ? .max : steps + rest
   }
 
   /// Where checkpoints are written and which run they belong to.
@@ -65,17 +70,26 @@ struct RunPreparation {
   }
 }
 
+/// Leave to train in a run folder.
+struct RunAdmission {
+  let folder: RunFolder
+  /// Keeps other processes from training the run to be resumed; `nil` to start one.
+  let lock: FileLock?
+  /// Where to resume; `nil` to train from the start.
+  let checkpoint: TrainingCheckpoint?
+}
+
 extension RunFolder {
   /// Checks that a run may start or resume here.
   ///
-  /// - Returns: the checkpoint to resume from; `nil` to start.
   /// - Throws: an error with the obstacle and the fix.
-  func admit(_ preparation: RunPreparation, resume: Bool) throws -> TrainingCheckpoint? {
+  func admit(_ preparation: RunPreparation, resume: Bool) throws -> RunAdmission {
     guard resume else {
       try refuseContents()
-      return nil
+      return RunAdmission(folder: self, lock: nil, checkpoint: nil)
     }
     let manifest = try readManifest()
+    let lock = try FileLock(self.manifest)
     guard manifest.workflowIdentity == preparation.workflowIdentity else {
       throw Refusal(
         url.path,
@@ -98,9 +112,8 @@ extension RunFolder {
         preparation.material.modelPath, "is not the model this run was started with (\(manifest.modelPath))",
         "restore that model, or train into a new folder")
     }
-    removeLeftovers()
     guard let found = try readCheckpoint(preparation.material, workflow: preparation.workflowIdentity) else {
-      return nil
+      return RunAdmission(folder: self, lock: lock, checkpoint: nil)
     }
     if let contradiction = found.contradiction(
       schedule: preparation.workflow.phaseSchedule, options: preparation.workflow.trainingOptions,
@@ -109,7 +122,7 @@ extension RunFolder {
       throw Refusal(
         checkpoint.path, contradiction, "restore it from a copy, or train again into a new folder")
     }
-    return found
+    return RunAdmission(folder: self, lock: lock, checkpoint: found)
   }
 
   /// Describes the first setting that differs from `other`.
@@ -122,7 +135,7 @@ extension RunFolder {
   }
 
   /// Removes the partial files of a run that was killed while writing.
-  private func removeLeftovers() {
+  func removeLeftovers() {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: url.path)) ?? []
     for name in names where name.hasPrefix(".") && name.hasSuffix(".tmp") {
       try? FileManager.default.removeItem(at: url.appendingPathComponent(name))

@@ -1,6 +1,7 @@
 import ContextLoRA
 import Foundation
 import LanguageModels
+import SafeFiles
 import Workflows
 
 /// Writes the events of a training into its run folder.
@@ -8,6 +9,8 @@ final class RunRecorder {
   private let folder: RunFolder
   private let preparation: RunPreparation
   private let metrics, warnings, decisions: JSONLines
+  /// No other process may write into the folder meanwhile.
+  private let lock: FileLock
   /// Optimiser steps planned for the phases after the current one.
   private var laterSteps = 0
 
@@ -15,16 +18,15 @@ final class RunRecorder {
   ///
   /// - Parameter precision: float32 or bfloat16.
   /// - Throws: an error with the file and what is wrong with it.
-  init(
-    _ folder: RunFolder, _ preparation: RunPreparation, precision: String, resume: Bool,
-    checkpoint: TrainingCheckpoint?
-  ) throws {
-    (self.folder, self.preparation) = (folder, preparation)
+  init(_ admission: RunAdmission, _ preparation: RunPreparation, precision: String) throws {
+    (folder, self.preparation) = (admission.folder, preparation)
     metrics = JSONLines(folder.metrics)
     warnings = JSONLines(folder.warnings)
     decisions = JSONLines(folder.decisions)
-    if !resume { try folder.create(preparation, precision: precision) }
-    let steps = checkpoint?.position.totalSteps ?? 0
+    if admission.lock == nil { try folder.create(preparation, precision: precision) }
+    lock = try admission.lock ?? FileLock(folder.manifest)
+    folder.removeLeftovers()
+    let steps = admission.checkpoint?.position.totalSteps ?? 0
     try metrics.keep(upTo: steps)
     try warnings.keep(upTo: steps)
     try decisions.keep()

@@ -16,7 +16,7 @@ package struct TrainedWorkflow: Sendable {
   /// The workflow with its model's files.
   package let material: WorkflowMaterial
   /// The whole model.
-  package let stage: LlamaStage
+  package let model: LlamaModel
   /// The trained columns, or those of the last checkpoint.
   package let file: AdapterFile
   /// Whether training is done.
@@ -63,7 +63,7 @@ package struct TrainedWorkflow: Sendable {
     } else {
       throw Refusal(folder.url.path, "has no checkpoint yet", "resume its training")
     }
-    stage = try material.stage(on: material.device(type: type), use: .forward)
+    model = try material.model(on: material.device(type: type), use: .forward)
   }
 
   package var workflow: Workflow { material.workflow }
@@ -72,9 +72,7 @@ package struct TrainedWorkflow: Sendable {
   package func view(_ task: String) -> DeviceAdapter? {
     guard let block = file.blocks.first(where: { $0.task == task }) else { return nil }
     return views.view(task) {
-      DeviceAdapter(
-        file.adapter, columns: .inference(block.sees), configuration: stage.configuration,
-        device: stage.device)
+      model.view(of: file.adapter, .inference(block.sees))
     }
   }
 
@@ -90,7 +88,7 @@ package struct TrainedWorkflow: Sendable {
     WorkflowEvaluator(
       workflow: workflow,
       predictor: AnswerPredictor(
-        stage, prompts: material.prompts, maximumPromptTokens: maximumPromptTokens,
+        model, prompts: material.prompts, maximumPromptTokens: maximumPromptTokens,
         maximumAnswerTokens: maximumAnswerTokens),
       view: { task in base ? nil : view(task) })
   }

@@ -47,27 +47,28 @@ package struct TrainingRun {
   ) throws -> Bool {
     let start = ContinuousClock.now
     let preparation = try RunPreparation(workflow, models: models)
-    let checkpoint = try folder.admit(preparation, resume: resume)
+    let admission = try folder.admit(preparation, resume: resume)
     try preparation.examples.check()
     let material = preparation.material
     let device = material.device(type: resume ? try folder.computeType() : nil)
-    let stage = try material.stage(on: device, use: .forwardAndBackward)
+    let model = try material.model(on: device, use: .forwardAndBackward)
     let recorder = try RunRecorder(
-      folder, preparation, precision: device.computeType.rawValue, resume: resume,
-      checkpoint: checkpoint)
+      admission, preparation, precision: device.computeType.rawValue)
     try onEvent(
       .loaded(
-        model: material.modelPath, precision: device.computeType, weightBytes: stage.weightBytes,
+        model: material.modelPath, precision: device.computeType, weightBytes: model.stage.weightBytes,
         workers: device.workerCount, episodes: preparation.examples.sampleCount,
         seconds: (ContinuousClock.now - start).inSeconds))
-    if let checkpoint { try onEvent(.resumed(totalSteps: checkpoint.position.totalSteps)) }
+    if let checkpoint = admission.checkpoint {
+      try onEvent(.resumed(totalSteps: checkpoint.position.totalSteps))
+    }
 
     let trainer = WorkflowTrainer(
-      stage, schedule: workflow.phaseSchedule, adapter: material.freshAdapter,
-      samples: preparation.examples, answerer: ExampleAnswerer(preparation.examples, stage),
+      model, schedule: workflow.phaseSchedule, adapter: material.freshAdapter,
+      samples: preparation.examples, answerer: ExampleAnswerer(preparation.examples, model),
       options: workflow.trainingOptions)
     let done = try trainer.run(
-      from: checkpoint, to: preparation.destination(folder), shouldStop: shouldStop
+      from: admission.checkpoint, to: preparation.destination(folder), shouldStop: shouldStop
     ) { try onEvent(recorder.record($0)) }
     if done { try onEvent(recorder.finish(trainer.adapter)) }
     return done

@@ -26,8 +26,31 @@ final class WorkflowExamples: ChoiceSamples {
 
   /// Renders every sample of every task, to find errors before training starts.
   func check() throws {
-    for task in workflow.tasks { _ = try examples(task.name) }
+    for task in workflow.tasks {
+      _ = try examples(task.name)
+      if usesPredictions { try checkPredicted(task.name) }
+    }
     if workflow.training.validateEvery != nil { try questions.check() }
+  }
+
+  /// Renders every sample with its parents' longest answers, which may be predicted hours later.
+  private func checkPredicted(_ task: String) throws {
+    let parents = workflow.graph.parents(of: task)
+    for episode in episodes where !parents.isEmpty {
+      var answers = episode.goldAnswers(of: parents)
+      var generated = 0
+      for parent in parents {
+        guard let item = episode.tasks[parent] else { continue }
+        if item.options.isEmpty { generated += AnswerPredictor.defaultAnswerTokens }
+        answers[parent] = item.options.max { $0.utf8.count < $1.utf8.count } ?? ""
+      }
+      let example = try prompts.example(task: task, episode: episode, parentAnswers: answers)
+      let length = example.prompt.count + example.completion.count + generated
+      guard length <= prompts.contextLength else {
+        throw PromptError.tooLong(
+          task: task, episode: episode.id, length: length, limit: prompts.contextLength, at: episode.origin)
+      }
+    }
   }
 
   var sampleCount: Int { episodes.count }
@@ -132,21 +155,19 @@ final class WorkflowExamples: ChoiceSamples {
 final class ExampleAnswerer: TaskAnswerer {
   private let examples: WorkflowExamples
   private let predictor: AnswerPredictor
-  private let stage: LlamaStage
+  private let model: LlamaModel
 
-  init(_ examples: WorkflowExamples, _ stage: LlamaStage) {
-    (self.examples, self.stage) = (examples, stage)
-    predictor = AnswerPredictor(stage, prompts: examples.prompts)
+  init(_ examples: WorkflowExamples, _ model: LlamaModel) {
+    (self.examples, self.model) = (examples, model)
+    predictor = AnswerPredictor(model, prompts: examples.prompts)
   }
 
   func answers(
     _ task: String, samples: [Int], parentAnswers: [[String: String]], adapter: LoRAAdapter, columns: [Int]
   ) throws -> [String] {
-    let view = DeviceAdapter(
-      adapter, columns: .inference(columns), configuration: stage.configuration, device: stage.device)
-    return try predictor.answers(
-      task: task, episodes: samples.map { examples.episodes[$0] }, parentAnswers: parentAnswers, view: view,
-      repliesOnly: true
+    try predictor.answers(
+      task: task, episodes: samples.map { examples.episodes[$0] }, parentAnswers: parentAnswers,
+      view: model.view(of: adapter, .inference(columns)), repliesOnly: true
     ).map(\.text)
   }
 }

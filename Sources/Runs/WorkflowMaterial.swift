@@ -70,11 +70,18 @@ package struct WorkflowMaterial: Sendable {
     CPUDevice(computeType: type ?? workflow.training.precision.computeType, workers: workers)
   }
 
-  /// Loads a range of layers; all if it is `nil`.
+  /// Loads the whole model.
+  ///
+  /// - Throws: an error with the missing or damaged tensor.
+  package func model(on device: any ComputeDevice, use: PackedUse) throws -> LlamaModel {
+    try LlamaModel(weights, device: device, use: use, firstAdapted: workflow.lora.firstLayer)
+  }
+
+  /// Loads a range of layers.
   ///
   /// - Throws: an error with the missing or damaged tensor.
   package func stage(
-    _ layers: Range<Int>? = nil, on device: any ComputeDevice, use: PackedUse
+    _ layers: Range<Int>, on device: any ComputeDevice, use: PackedUse
   ) throws -> LlamaStage {
     try LlamaStage(
       weights, layers: layers, device: device, use: use, firstAdapted: workflow.lora.firstLayer)

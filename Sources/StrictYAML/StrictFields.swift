@@ -5,7 +5,7 @@ package struct StrictFields {
   package let file: String
   /// The dotted path of the mapping; empty for the root.
   package let path: String
-  package let origin: YAMLNode.Origin
+  package let origin: YAMLNode.Origin?
   private let entries: [YAMLNode.Entry]
 
   /// Checks the keys of a mapping; null counts as a mapping without fields.

@@ -2,7 +2,7 @@ import Foundation
 
 extension StrictFields {
   /// The size limit of a YAML file, in bytes.
-  package static let maximumFileSize = 4 << 20
+  package static let maximumFileSize = 16 << 20
 
   /// Reads the text of a YAML file.
   ///
@@ -38,16 +38,16 @@ extension StrictFields {
     }
     return text
   }
+}
 
-  /// The fields at the root of a YAML document; an empty document has no fields.
+extension Field {
+  /// The root of a YAML document; an empty document is a mapping without fields.
   ///
   /// - Parameters:
   ///   - yaml: the text.
   ///   - file: the file's name, for error messages.
-  ///   - known: the permitted fields.
-  package init(yaml: String, file: String, known: [String]) throws(FieldError) {
+  package init(yaml: String, file: String) throws(FieldError) {
     let empty = YAMLNode(content: .mapping([]), origin: .line(1))
-    let root = try YAMLNode.parse(yaml, file: file) ?? empty
-    try self.init(Field(file: file, path: "", node: root), known: known)
+    self.init(file: file, path: "", node: try YAMLNode.parse(yaml, file: file) ?? empty)
   }
 }

@@ -12,7 +12,7 @@ package struct YAMLNode: Sendable {
 
   package struct Entry: Sendable {
     package let key: String
-    package let keyOrigin: Origin
+    package let keyOrigin: Origin?
     package var value: YAMLNode
   }
 
@@ -24,7 +24,8 @@ package struct YAMLNode: Sendable {
   }
 
   package var content: Content
-  package var origin: Origin
+  /// `nil` for a value that does not come from YAML.
+  package var origin: Origin?
 
   /// Whether this is a plain scalar that means null: empty, `~` or `null`.
   package var isNull: Bool {
@@ -50,10 +51,33 @@ package struct YAMLNode: Sendable {
   }
 }
 
+extension YAMLNode: Decodable {
+  /// Takes a value of another format, such as JSON.
+  package init(from decoder: any Decoder) throws {
+    let value = try decoder.singleValueContainer()
+    if value.decodeNil() {
+      content = .scalar("", quoted: false)
+    } else if let text = try? value.decode(String.self) {
+      content = .scalar(text, quoted: true)
+    } else if let number = try? value.decode(Int.self) {
+      content = .scalar("\(number)", quoted: false)
+    } else if let number = try? value.decode(Double.self) {
+      content = .scalar("\(number)", quoted: false)
+    } else if let truth = try? value.decode(Bool.self) {
+      content = .scalar("\(truth)", quoted: false)
+    } else if let items = try? value.decode([YAMLNode].self) {
+      content = .list(items)
+    } else {
+      let entries = try value.decode([String: YAMLNode].self)
+      content = .mapping(entries.map { Entry(key: $0, keyOrigin: nil, value: $1) })
+    }
+  }
+}
+
 extension YAMLNode {
-  /// A limit that no workflow reaches. It guards against small files whose nested aliases expand to far more
-  /// values.
-  package static let maximumNodes = 100_000
+  /// The number of values that aliases may add to. A text without aliases has fewer values than bytes, so the
+  /// limit grows with its length: only small files whose nested aliases expand to far more are refused.
+  private static func maximumNodes(_ yaml: String) -> Int { max(100_000, yaml.utf8.count) }
 
   /// Parses one YAML document.
   ///
@@ -66,7 +90,7 @@ extension YAMLNode {
   package static func parse(_ yaml: String, file: String, override: String? = nil) throws(FieldError)
     -> YAMLNode?
   {
-    var left = maximumNodes
+    var left = maximumNodes(yaml)
     do {
       guard let root = try Yams.Parser(yaml: yaml, encoding: .utf8).singleRoot() else { return nil }
       return try convert(root, file: file, override: override, left: &left)
@@ -92,7 +116,7 @@ extension YAMLNode {
     }
     left -= 1
     guard left >= 0 else {
-      throw refused(node, "more than \(maximumNodes) values with aliases expanded", "write the values out")
+      throw refused(node, "the aliases expand to too many values", "write the values out")
     }
     switch node {
     case .scalar(let scalar):
@@ -131,7 +155,7 @@ extension YAMLNode {
     case .scanner(_, let text, let mark, _), .parser(_, let text, let mark, _):
       (line, problem, remedy) = (mark.line, "not valid YAML: \(text)", syntax)
     case .composer(_, "but found another document", let mark, _):
-      (line, problem, remedy) = (mark.line, "a second YAML document", "keep one workflow in one file")
+      (line, problem, remedy) = (mark.line, "a second YAML document", "keep one in a file")
     case .composer(_, let text, let mark, _):
       (line, problem, remedy) = (mark.line, "not valid YAML: \(text)", "define the anchor before the alias")
     case .reader(let text, let offset, _, let yaml):

@@ -42,3 +42,17 @@ package struct ArenaPlanner {
   nonisolated(unsafe) private static let unusable = UnsafeMutableRawPointer.allocate(
     byteCount: 64, alignment: 64)
 }
+
+extension ComputeDevice {
+  /// Allocates one block of memory for all matrices of `plan`, which runs twice: first to compute the size,
+  /// then to make the matrices. They are valid as long as the memory is kept.
+  package func allocate<Buffers>(
+    _ plan: (inout ArenaPlanner) -> Buffers
+  ) -> (memory: DeviceMemory, buffers: Buffers) {
+    var counter = ArenaPlanner()
+    _ = plan(&counter)
+    let memory = allocate(byteCount: counter.byteCount)
+    var planner = ArenaPlanner(memory: memory)
+    return (memory, plan(&planner))
+  }
+}

@@ -61,4 +61,11 @@ package struct Matrix: @unchecked Sendable {
     precondition(isDense && rows * columns == count, "Matrix: cannot reshape")
     return Matrix(address, rows: rows, columns: columns, type: type)
   }
+  /// A dense view of the first elements with another shape.
+  ///
+  /// - Precondition: the matrix is dense and has at least `rows * columns` elements.
+  package func leading(rows: Int, columns: Int) -> Matrix {
+    precondition(isDense && rows * columns <= count, "Matrix: too small")
+    return Matrix(address, rows: rows, columns: columns, type: type)
+  }
 }

@@ -271,3 +271,13 @@ package protocol TensorOperations: AnyObject {
   func crossEntropy(_ x: Matrix, head: [any PackedMatrix], tokens: [Int32], scale: Float, dx: Matrix)
     -> Double
 }
+
+extension TensorOperations {
+  /// The values of `matrix` `[rows, columns]`, row-major.
+  package func values(_ matrix: Matrix) -> [Float] {
+    [Float](unsafeUninitializedCapacity: matrix.count) { buffer, count in
+      if let base = buffer.baseAddress { read(matrix, into: base) }
+      count = matrix.count
+    }
+  }
+}

@@ -1,3 +1,4 @@
+import Foundation
 import InputErrors
 
 /// Why a message was not delivered.
@@ -21,7 +22,7 @@ package enum TransportError: InputError, Equatable {
     case .peerLost(let rank, let what, let peer, let reason):
       "rank \(rank) waited for \(what); rank \(peer) is gone: \(reason)"
     case .aborted(let rank, let message):
-      AbortNotice(rank: rank, message: message).line
+      AbortNotice(rank: rank, message: message).description
     case .wrongLength(let rank, let what, _, let detail):
       "rank \(rank) waited for \(what); \(detail)"
     case .cannotStart(let problem, let remedy):
@@ -42,8 +43,8 @@ package enum TransportError: InputError, Equatable {
   }
 }
 
-/// The line that a rank prints when it ends the job, in a form that the job's supervisor can parse.
-package struct AbortNotice: Sendable, Equatable {
+/// What a rank says when it ends the job: to its supervisor if it has one, otherwise to people.
+package struct AbortNotice: Codable, Sendable, Equatable, CustomStringConvertible {
   /// The rank that ended the job.
   package let rank: Int
   /// The rank to blame, if it is another one.
@@ -51,9 +52,7 @@ package struct AbortNotice: Sendable, Equatable {
   /// Why.
   package let message: String
 
-  private static var form: Regex<(Substring, Substring, Substring?, Substring)> {
-    /rank (\d+) ended the job(?: because of rank (\d+))?: (.*)/
-  }
+  private static let mark = "@abort "
 
   /// Line breaks in the message become spaces.
   package init(rank: Int, suspect: Int? = nil, message: String) {
@@ -61,14 +60,24 @@ package struct AbortNotice: Sendable, Equatable {
     self.message = message.split(whereSeparator: \.isNewline).joined(separator: " ")
   }
 
-  /// Parses a notice's line; `nil` for other lines.
+  /// Parses a line of `line(forSupervisor:)`, which may begin with output that another rank was printing at
+  /// that moment; `nil` for other lines.
   package init?(line: String) {
-    guard let match = line.wholeMatch(of: Self.form), let rank = Int(match.1) else { return nil }
-    self.init(rank: rank, suspect: match.2.flatMap { Int($0) }, message: String(match.3))
+    guard let mark = line.firstRange(of: Self.mark),
+      let notice = try? JSONDecoder().decode(Self.self, from: Data(line[mark.upperBound...].utf8)),
+      min(notice.rank, notice.suspect ?? 0) >= 0
+    else { return nil }
+    self.init(rank: notice.rank, suspect: notice.suspect, message: notice.message)
+  }
+
+  /// The line to print: a mark and JSON for a supervisor, `description` for people.
+  package func line(forSupervisor: Bool) -> String {
+    guard forSupervisor, let json = try? JSONEncoder().encode(self) else { return description }
+    return Self.mark + String(decoding: json, as: UTF8.self)
   }
 
   /// `rank 2 ended the job: MESSAGE`, or `rank 2 ended the job because of rank 1: MESSAGE`.
-  package var line: String {
+  package var description: String {
     "rank \(rank) ended the job" + (suspect.map { " because of rank \($0)" } ?? "") + ": \(message)"
   }
 }

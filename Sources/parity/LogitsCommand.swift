@@ -29,9 +29,9 @@ struct LogitsCommand: ParsableCommand {
         "--tokens: give 1 to \(configuration.maximumPositions) ids below \(configuration.vocabularySize)")
     }
     precision.noteEmulation()
-    let stage = try LlamaStage(
+    let llama = try LlamaModel(
       weights, device: CPUDevice(computeType: precision), contextLength: ids.count, use: .forward)
-    let logits = try stage.allLogits(ids).last ?? []
+    let logits = try llama.allLogits(ids).last ?? []
     print(String(decoding: try JSONEncoder().encode(logits), as: UTF8.self))
   }
 }

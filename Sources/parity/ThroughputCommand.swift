@@ -64,18 +64,19 @@ struct ThroughputCommand: ParsableCommand {
       throw ValidationError(
         "--length: \(length) tokens do not fit the context of \(context); give a smaller number")
     }
-    let stage = try LlamaStage(weights, device: device, contextLength: length)
-    let sites = TargetModule.all(stage.configuration, layers: stage.layers, targets: Set(Projection.allCases))
+    let llama = try LlamaModel(weights, device: device, contextLength: length)
+    let sites = TargetModule.all(
+      llama.configuration, layers: llama.stage.layers, targets: Set(Projection.allCases))
     let adapter = LoRAAdapter(sites: sites, rank: rank, scale: 2, seed: seed)
     var options = TrainingOptions()
     options.microBatchTokens = microBatch
     let trainer = PhaseTrainer(
-      stage, adapter: adapter, columns: ColumnView(frozen: [], trainable: Array(0..<rank)), options: options,
+      llama, adapter: adapter, columns: ColumnView(frozen: [], trainable: Array(0..<rank)), options: options,
       rows: microBatch)
     var state = seed &+ 1
     func token() -> Int32 {
       state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-      return Int32((state >> 33) % UInt64(stage.configuration.vocabularySize))
+      return Int32((state >> 33) % UInt64(llama.configuration.vocabularySize))
     }
     var seconds: [Double] = []
     var losses: [Double] = []
@@ -99,7 +100,8 @@ struct ThroughputCommand: ParsableCommand {
     let report = Report(
       tokensPerSecond: Double(batch * length) / sorted[sorted.count / 2], stepSeconds: seconds,
       startToFirstStepSeconds: first, peakRSSMegabytes: Double(usage.ru_maxrss) / 1024,
-      plannedMegabytes: Double(trainer.byteCount) / 1e6, weightMegabytes: Double(stage.weightBytes) / 1e6,
+      plannedMegabytes: Double(trainer.byteCount) / 1e6,
+      weightMegabytes: Double(llama.stage.weightBytes) / 1e6,
       precision: device.computeType.rawValue, instructionSet: CPUDevice.instructionSet,
       matmuls: device.matmulImplementations.sorted(), losses: losses)
     let encoder = JSONEncoder()

@@ -51,7 +51,9 @@ struct TransportProbe {
     guard let mode = words.first else { throw ProbeError(description: usage) }
     let environment = ProcessInfo.processInfo.environment
     let job = try JobEnvironment.detect(environment)
-    let transport = try MPITransport(expectedSize: job?.size, options: options) { say($0, isError: true) }
+    let transport = try MPITransport(expectedSize: job?.size, options: options) {
+      say($0.line(forSupervisor: Supervisor.hasStarted(environment)), isError: true)
+    }
     // Links that the ranks of an emulated cluster emulate because its kernel does not.
     let links = try environment[LinkTable.variable].map { try LinkTable(contentsOf: $0) }
     let shaped = links.map { ShapedTransport(transport, links: $0.outgoing(from: transport.rank)) }

@@ -88,7 +88,9 @@ import Testing
       """
     #expect(try failure(abort).failure == "rank 0 on host 'a': ended the job")
     #expect(
-      try failure(abort + "\nrank 0 ended the job: no\nrank 1 ended the job: too").failure
+      try failure(
+        abort + #"\#nhalf a line@abort {"rank":0,"message":"no"}\#n@abort {"rank":1,"message":"too"}"#
+      ).failure
         == "rank 0 on host 'a': no")
   }
 

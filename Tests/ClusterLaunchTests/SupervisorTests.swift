@@ -48,7 +48,10 @@ import Testing
 
   @Test func theFirstRankThatGivesUpIsBelieved() throws {
     let (lines, failure) = try run(
-      "[ $OMPI_COMM_WORLD_RANK = 1 ] && { echo rank 1 ended the job: no memory >&2; exit 4; }; sleep 60")
+      #"""
+      [ $OMPI_COMM_WORLD_RANK = 1 ] && { echo '@abort {"rank":1,"message":"no memory"}' >&2; exit 4; }
+      sleep 60
+      """#)
     #expect(failure?.description == "rank 1 on host 'here': no memory")
     #expect(lines == [])
   }
@@ -58,7 +61,11 @@ import Testing
     let clock = ContinuousClock()
     let start = clock.now
     let (_, failure) = try run(
-      "trap '' TERM; echo rank 0 ended the job: done for >&2; while :; do sleep 1; done")
+      #"""
+      trap '' TERM
+      echo '@abort {"rank":0,"message":"done for"}' >&2
+      while :; do sleep 1; done
+      """#)
     #expect(failure?.description == "rank 0 on host 'here': done for")
     #expect(clock.now - start < .seconds(10))
   }

@@ -1,6 +1,6 @@
 import ContextGear
 import Foundation
-import InputErrors
+import StrictYAML
 import TestSupport
 import Testing
 
@@ -138,6 +138,8 @@ import Testing
       "devices: [{name: a, memory: 5, measured: {layer: [{tokens: 1, forward: 1}], lastLayerSaves: {forward: 2, backward: 0}}}]",
       "devices.0.measured.lastLayerSaves.forward"
     ),
+    ("devices: [{name: a, memory: 5, described: {peak: 1, overhead: 1.0e305}}]", "described.overhead"),
+    ("devices: [{kind: orin-nx}]\nnetworks: [{name: n, latency: 0, bandwidth: 1.0e-300}]", "bandwidth"),
     ("devices: [{kind: orin-nx, memry: 5}]", "devices.0.memry"),
     ("devices: [{kind: orin-nx, count: 0}]", "devices.0.count"),
     ("devices: [{kind: orin-nx, workers: 0}]", "devices.0.workers"),
@@ -154,17 +156,17 @@ import Testing
 
   @Test(arguments: wrong.indices) func saysWhatIsWrong(index: Int) throws {
     let (text, place) = Self.wrong[index]
-    let error = #expect(throws: Refusal.self) { try Cluster(yaml: text, file: "c.yaml") }
+    let error = #expect(throws: FieldError.self) { try Cluster(yaml: text, file: "c.yaml") }
     let message = try #require(error).description
     #expect(message.hasPrefix("c.yaml") && message.contains(place), "\(message)")
     #expect(!message.contains("\n") && !message.contains("DecodingError"), "\(message)")
   }
 
   @Test func suggestsTheFieldThatWasMeant() throws {
-    let error = #expect(throws: Refusal.self) {
+    let error = #expect(throws: FieldError.self) {
       try Cluster(yaml: "devices: [{kind: orin-nx, memry: 5}]", file: "c.yaml")
     }
-    #expect(try #require(error).remedy == "did you mean 'memory'?")
+    #expect(try #require(error).remedy == "did you mean 'devices.0.memory'?")
   }
 
   @Test(arguments: [
@@ -175,7 +177,7 @@ import Testing
     try Fixtures.withTemporaryDirectory { folder in
       let file = folder.appendingPathComponent("shape.yaml")
       try Data(text.utf8).write(to: file)
-      let error = #expect(throws: Refusal.self) { try ModelShape(contentsOf: file.path) }
+      let error = #expect(throws: FieldError.self) { try ModelShape(contentsOf: file.path) }
       #expect(error?.description.contains("is outside 1...") == true)
     }
   }
@@ -193,8 +195,52 @@ import Testing
     #expect(bytes > 0)
   }
 
+  @Test func theLineOfAMistakeIsNamed() throws {
+    let error = #expect(throws: FieldError.self) {
+      try Cluster(yaml: "name: lab\ndevices:\n  - kind: orin-nx\n    count: 1e9\n", file: "c.yaml")
+    }
+    #expect(
+      try #require(error).description
+        == "c.yaml:4: field 'devices.0.count': expected a whole number, found '1e9'; use a whole number in "
+        + "1...100000")
+  }
+
+  /// Aliases may be used, and expand to as many values as the text is long.
+  @Test func filesMadeToOverwhelm() throws {
+    var bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n"
+    for level in 1...12 {
+      let aliases = [String](repeating: "*a\(level - 1)", count: 10).joined(separator: ", ")
+      bomb += "a\(level): &a\(level) [\(aliases)]\n"
+    }
+    let links = (0..<20_000).map { _ in "{from: a, to: b, latency: 0, bandwidth: 1, residual: 0}" }
+    for text in [
+      bomb, String(repeating: "[", count: 100_000), "devices: []\ndevices: []", "devices: *none", "[]", "",
+    ] {
+      #expect(throws: FieldError.self) { try Cluster(yaml: text, file: "c.yaml") }
+    }
+    let long =
+      "devices: [{name: a, memory: 5, described: &x {peak: 1}}, {name: b, memory: 5, described: *x}]\n"
+      + "links: [\(links.joined(separator: ", "))]"
+    #expect(try Cluster(yaml: long, file: "c.yaml").links.count == 20_000)
+  }
+
+  /// The plan file and the launcher pass clusters on in JSON.
+  @Test func jsonIsReadWithTheSameChecks() throws {
+    var cluster = try Cluster(yaml: Self.whole, file: "c.yaml")
+    for (index, name) in ["null", "12", "a: b # c", "true"].enumerated() {
+      cluster.devices[index].name = name
+    }
+    cluster.links = []
+    cluster.networks = []
+    #expect(try Cluster(yaml: cluster.yaml(), file: "again.yaml") == cluster)
+    #expect(try JSONDecoder().decode(Cluster.self, from: JSONEncoder().encode(cluster)) == cluster)
+    cluster.devices[1].name = "null"
+    let json = try JSONEncoder().encode(cluster)
+    #expect(throws: FieldError.self) { try JSONDecoder().decode(Cluster.self, from: json) }
+  }
+
   @Test func filesThatCannotBeRead() {
-    #expect(throws: Refusal.self) { try Cluster(contentsOf: "/nowhere/c.yaml") }
-    #expect(throws: Refusal.self) { try Cluster(contentsOf: "/tmp") }
+    #expect(throws: FieldError.self) { try Cluster(contentsOf: "/nowhere/c.yaml") }
+    #expect(throws: FieldError.self) { try Cluster(contentsOf: "/tmp") }
   }
 }

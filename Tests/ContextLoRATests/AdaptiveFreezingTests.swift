@@ -59,7 +59,7 @@ struct AdaptiveFreezingTests {
     let (active, columns) = ([0, 1, 2, 3], [0, 1])
     func gradients(_ task: String, _ samples: Range<Int>, _ adapter: LoRAAdapter) throws -> ColumnGradients {
       try ColumnGradients(
-        tiny.stage, adapter: adapter, active: active, columns: columns,
+        tiny.model, adapter: adapter, active: active, columns: columns,
         sequences: samples.map { tiny.sequence(task, sample: $0, parentAnswers: nil) }, microBatchTokens: 64)
     }
     let start = tiny.adapterWithValues
@@ -100,6 +100,21 @@ struct AdaptiveFreezingTests {
         #expect(phase.trainable == Array(phase.block))
       }
     }
+  }
+
+  @Test("answers predicted before columns froze are predicted again")
+  func predictedBefore() throws {
+    let tiny = try TinyWorkflow(frozenRatio: 0, usesPredictions: true)
+    var options = tiny.options
+    options.adaptiveFreezing = AdaptiveFreezing(tolerance: -2)
+    var last: StepRecord?
+    let trainer = tiny.trainer(options: options)
+    _ = try trainer.run(to: nil, shouldStop: { last?.totalStep == 12 }) {
+      if case .step(let record) = $0 { last = record }
+    }
+    try #require(last?.task == "b" && last?.step == 6)
+    // Everything froze in the first step. Its four samples are asked again in the second epoch, the others not.
+    #expect(tiny.asked["a"]?.count == 4 + 6 + 4)
   }
 
   @Test("the best state comes back, with the columns that have frozen since")

@@ -48,8 +48,8 @@ struct ColumnIsolationTests {
     let seen = tiny.schedule.viewColumns(of: "b")
     #expect(seen == [0, 1, 2, 3])
     let view = DeviceAdapter(
-      adapter, columns: .inference(seen), configuration: tiny.stage.configuration, device: tiny.stage.device)
-    let logits = try tiny.stage.allLogits([1, 2, 3], adapter: view)
+      adapter, columns: .inference(seen), configuration: tiny.model.configuration, device: tiny.model.device)
+    let logits = try tiny.model.allLogits([1, 2, 3], adapter: view)
     #expect(logits.allSatisfy { $0.allSatisfy(\.isFinite) })
   }
 

@@ -21,21 +21,21 @@ struct MergedColumnsTests {
   func restores() throws {
     let tiny = try TinyWorkflow(frozenRatio: 1)
     let tokens: [Int32] = [3, 9, 27, 4]
-    let before = try tiny.stage.allLogits(tokens)
+    let before = try tiny.model.allLogits(tokens)
     struct Stopped: Error {}
     for fails in [false, true] {
-      _ = try? tiny.stage.withMerged(
+      _ = try? tiny.model.stage.withMerged(
         ColumnView(frozen: [0, 1], trainable: [2]), of: tiny.adapterWithValues
       ) { computed in
         #expect(computed == ColumnView(frozen: [], trainable: [2]))
-        #expect(try tiny.stage.allLogits(tokens) != before)
+        #expect(try tiny.model.allLogits(tokens) != before)
         if fails { throw Stopped() }
       }
-      #expect(try tiny.stage.allLogits(tokens) == before)
+      #expect(try tiny.model.allLogits(tokens) == before)
     }
     let trainer = tiny.trainer()
     _ = try trainer.run(to: nil) { _ in }
-    #expect(try tiny.stage.allLogits(tokens) == before)
+    #expect(try tiny.model.allLogits(tokens) == before)
   }
 
   private struct Outcome {
@@ -49,9 +49,9 @@ struct MergedColumnsTests {
     let tiny = try TinyWorkflow(frozenRatio: 1)
     let columns = ColumnView(frozen: [0, 1, 2], trainable: [3, 4])
     var outcome = Outcome()
-    try tiny.stage.withMerged(columns, of: tiny.adapterWithValues, if: merges) { computed in
+    try tiny.model.stage.withMerged(columns, of: tiny.adapterWithValues, if: merges) { computed in
       let trainer = PhaseTrainer(
-        tiny.stage, adapter: tiny.adapterWithValues, columns: columns, options: tiny.options, rows: 64,
+        tiny.model, adapter: tiny.adapterWithValues, columns: columns, options: tiny.options, rows: 64,
         computed: computed)
       for step in 0..<4 {
         let sequences = (step..<step + 4).map { tiny.sequence("b", sample: $0, parentAnswers: nil) }

@@ -97,6 +97,26 @@ struct ResumeTests {
     }
   }
 
+  @Test("a phase of a later round does not end worse than it began")
+  func laterRounds() throws {
+    var ended: [[UInt32]] = []
+    for rounds in 1...2 {
+      let tiny = try TinyWorkflow(frozenRatio: 1, rounds: rounds)
+      // Three validations in the first round, then one of the start of the second.
+      tiny.scores = { ValidationScore(loss: 1, correct: $1 <= 4 ? 10 : 5, count: 10) }
+      var options = tiny.options
+      options.validation = TrainingOptions.Validation(
+        every: 2, budget: TrainingOptions.Budget(steps: options.stepCount(task: "a", samples: 10)))
+      let trainer = tiny.trainer(options: options)
+      var warnings: [String] = []
+      #expect(
+        try trainer.run(to: nil) { if case .warning(let warning, _) = $0 { warnings.append(warning.name) } })
+      #expect(warnings.isEmpty)
+      ended.append(trainer.adapter.bits(of: Array(0..<8)))
+    }
+    #expect(ended[0] == ended[1])
+  }
+
   @Test("a checkpoint that cannot be of the training is refused, though its checksum fits")
   func contradictions() throws {
     try TestFolder.with { folder in
@@ -113,16 +133,16 @@ struct ResumeTests {
       let url = destination(folder).url
       let good = try TrainingCheckpoint(url, sites: tiny.adapter.sites)
       try #require(good.position.phase == 1 && good.best != nil && !good.history.isEmpty)
-      func contradiction(_ change: (inout TrainingCheckpoint) -> Void) throws -> String? {
+      func contradiction(_ change: (inout TrainingCheckpoint) throws -> Void) throws -> String? {
         var bad = good
-        change(&bad)
+        try change(&bad)
         // As from a file: the checksum is made for what is in it.
         try bad.write(to: url)
         return try TrainingCheckpoint(url, sites: tiny.adapter.sites).contradiction(
           schedule: tiny.schedule, options: options, samples: tiny.sampleCount, fresh: tiny.adapter)
       }
       #expect(try contradiction { _ in } == nil)
-      let changes: [(String, (inout TrainingCheckpoint) -> Void)] = [
+      let changes: [(String, (inout TrainingCheckpoint) throws -> Void)] = [
         ("a negative phase", { $0.position.phase = -1 }), ("a phase too many", { $0.position.phase = 5 }),
         ("an ended run in a phase", { $0.position.phase = 4 }),
         ("negative steps", { $0.position.totalSteps = -1 }),
@@ -138,6 +158,22 @@ struct ResumeTests {
         ("a short history", { $0.history[0].removeLast() }),
         ("a long history", { $0.history += $0.history }), ("a short best state", { $0.best?.removeLast() }),
         ("a best state of other columns", { $0.position.bestColumns = [6, 7] }),
+        (
+          "a best state of frozen columns",
+          {
+            let columns = ($0.position.trainable + $0.position.frozen).sorted()
+            let layout = TrainableLayout(sites: $0.adapter.sites, columns: columns.count)
+            ($0.position.bestColumns, $0.best) = (columns, [Float](repeating: 0, count: layout.count))
+          }
+        ),
+        (
+          "an end beyond the budget",
+          {
+            let text = String(decoding: try JSONEncoder().encode($0.position.progress), as: UTF8.self)
+            let later = text.replacing(/"end":\d+/, with: "\"end\":1000000")
+            $0.position.progress = try JSONDecoder().decode(PhaseProgress.self, from: Data(later.utf8))
+          }
+        ),
         (
           "another scale",
           { $0.adapter = LoRAAdapter(sites: $0.adapter.sites, rank: 8, scale: 3, pairs: $0.adapter.pairs) }

@@ -8,7 +8,7 @@ import Testing
 /// Predictions agree with the model's plain logits.
 struct AnswerPredictorTests {
   private func logProbability(_ tiny: TinyModel, _ prompt: [Int32], _ completion: [Int32]) throws -> Double {
-    let logits = try tiny.stage.allLogits(prompt + completion)
+    let logits = try tiny.model.allLogits(prompt + completion)
     return completion.enumerated().reduce(0) { sum, token in
       let row = logits[prompt.count - 1 + token.offset].map(Double.init)
       let top = row.max() ?? 0
@@ -104,7 +104,7 @@ struct AnswerPredictorTests {
       let prompt = try tiny.prompts.prompt(task: "f", episode: episode, parentAnswers: ["a": "no"])
       var tokens: [Int32] = []
       while tokens.count < 4, tokens.last != 0 {
-        let logits = try #require(try tiny.stage.allLogits(prompt + tokens).last)
+        let logits = try #require(try tiny.model.allLogits(prompt + tokens).last)
         tokens.append(Int32(try #require(logits.indices.max { logits[$0] < logits[$1] })))
       }
       let text = tiny.prompts.tokenizer.decode(tokens, skipSpecial: true)
@@ -119,12 +119,12 @@ struct AnswerPredictorTests {
     var episode = TinyModel.episodes(1)[0]
     episode.inputs["s"] = String(repeating: "x", count: 30)
     let prompt = try tiny.prompts.prompt(task: "a", episode: episode, parentAnswers: [:])
-    #expect(prompt.count < tiny.stage.contextLength)
+    #expect(prompt.count < tiny.model.contextLength)
     do {
       _ = try tiny.predictor().answers(task: "a", episodes: [episode], parentAnswers: [[:]], view: nil)
       Issue.record("accepted \(prompt.count) tokens and the options")
     } catch PromptError.tooLong(let task, let id, let length, let limit, _) {
-      #expect(task == "a" && id == "e0" && length > limit && limit == tiny.stage.contextLength)
+      #expect(task == "a" && id == "e0" && length > limit && limit == tiny.model.contextLength)
     }
   }
 

@@ -83,7 +83,7 @@ struct ChainTests {
       let item = try #require(episode.tasks["a"])
       return try tiny.prompts.replyQuestion(task: "a", episode: episode, item: item, parentAnswers: [:])
     }
-    let whole = try Scorer(tiny.stage).score(requests, adapter: nil).map { score in
+    let whole = try Scorer(tiny.model).score(requests, adapter: nil).map { score in
       OptionScores(score.map { $0.reduce(0) { $0 + Double($1) } })
     }
     let none = [[String: String]](repeating: [:], count: episodes.count)

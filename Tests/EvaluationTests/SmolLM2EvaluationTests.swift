@@ -15,15 +15,15 @@ struct SmolLM2EvaluationTests {
     .enabled(if: Fixtures.baseModel != nil, "the base model is not there: make model fetches it"))
   func zeroShot() throws {
     let files = try ModelFiles.open(#require(Fixtures.baseModel).path)
-    let stage = try LlamaStage(files.weights, device: CPUDevice(), contextLength: 512, use: .forward)
+    let model = try LlamaModel(files.weights, device: CPUDevice(), contextLength: 512, use: .forward)
     let workflow = try Workflow(
       contentsOf: Fixtures.packageRoot.appendingPathComponent("Examples/iov.yaml").path)
     let material = try ModelPrompts(files)
     let prompts = try PromptRenderer(
       workflow: workflow, tokenizer: material.tokenizer, template: material.template,
-      specialTokens: material.specialTokens, contextLength: stage.contextLength)
+      specialTokens: material.specialTokens, contextLength: model.contextLength)
     let evaluator = WorkflowEvaluator(
-      workflow: workflow, predictor: AnswerPredictor(stage, prompts: prompts), view: { _ in nil })
+      workflow: workflow, predictor: AnswerPredictor(model, prompts: prompts), view: { _ in nil })
     let episodes = try IoVWorld.generate(episodes: 8, seed: 7)
     let report = try evaluator.evaluate(episodes) { _, _, _, _ in }
     #expect(report.tasks.map(\.task) == ["perceive", "predict", "decide", "route"])

@@ -12,12 +12,12 @@ import Workflows
 /// A random Llama with 101 tokens for single ASCII characters, and a workflow of short words for it: `a`
 /// feeds `b`, both feed `c`; `f` answers in free text and reads `a`.
 struct TinyModel {
-  let stage: LlamaStage
+  let model: LlamaModel
   let workflow: Workflow
   let prompts: PromptRenderer
 
   init(answerForm: String = "letterText") throws {
-    stage = try LlamaStage(
+    model = try LlamaModel(
       ModelFiles.open(Fixtures.url("logits/gqa-untied").path).weights,
       device: CPUDevice(computeType: .float32))
     workflow = try Workflow(
@@ -46,16 +46,17 @@ struct TinyModel {
       template: ChatTemplate(
         source: "{% for m in messages %}{{ m.content }}<e>{% endfor %}"
           + "{% if add_generation_prompt %}>{% endif %}"), specialTokens: [:],
-      contextLength: stage.contextLength)
+      contextLength: model.contextLength)
   }
 
   func predictor(maximumAnswerTokens: Int = 6) -> AnswerPredictor {
-    AnswerPredictor(stage, prompts: prompts, maximumAnswerTokens: maximumAnswerTokens)
+    AnswerPredictor(model, prompts: prompts, maximumAnswerTokens: maximumAnswerTokens)
   }
 
   /// An adapter that changes the model's answers; each task of the workflow owns two of its columns.
   func adapter() -> LoRAAdapter {
-    let sites = TargetModule.all(stage.configuration, layers: stage.layers, targets: Set(Projection.allCases))
+    let sites = TargetModule.all(
+      model.configuration, layers: model.stage.layers, targets: Set(Projection.allCases))
     var adapter = LoRAAdapter(sites: sites, rank: 8, scale: 1, seed: 3)
     var generator = SeededGenerator(seed: 11)
     for site in adapter.pairs.indices {
@@ -68,7 +69,7 @@ struct TinyModel {
 
   func view(_ adapter: LoRAAdapter, _ columns: [Int]) -> DeviceAdapter {
     DeviceAdapter(
-      adapter, columns: .inference(columns), configuration: stage.configuration, device: stage.device)
+      adapter, columns: .inference(columns), configuration: model.configuration, device: model.device)
   }
 
   /// Episodes of random letters; the gold answers are the first options.

@@ -18,8 +18,9 @@ struct EmulatedModelTests {
   ]
 
   private func pass(_ device: CPUDevice) throws -> Pass {
-    let stage = try LlamaStage(ModelFiles.open(Fixtures.url("logits/gqa-tied").path).weights, device: device)
-    let sites = TargetModule.all(stage.configuration, layers: stage.layers, targets: Set(Projection.allCases))
+    let model = try LlamaModel(ModelFiles.open(Fixtures.url("logits/gqa-tied").path).weights, device: device)
+    let sites = TargetModule.all(
+      model.configuration, layers: model.stage.layers, targets: Set(Projection.allCases))
     var adapter = LoRAAdapter(sites: sites, rank: 4, scale: 1.5, seed: 4)
     for site in adapter.pairs.indices {
       for index in adapter.pairs[site].b.indices {
@@ -27,16 +28,11 @@ struct EmulatedModelTests {
       }
     }
     let view = DeviceAdapter(
-      adapter, columns: ColumnView(frozen: [0], trainable: [1, 3]), configuration: stage.configuration,
+      adapter, columns: ColumnView(frozen: [0], trainable: [1, 3]), configuration: model.configuration,
       device: device)
-    let engine = GradientAccumulator(stage, adapter: view, rows: 16)
+    let engine = GradientAccumulator(model, adapter: view, rows: 16)
     let loss = try engine.step([PackedBatch(sequences)], scale: 1)
-    var gradient = [Float](repeating: 0, count: view.layout.count)
-    gradient.withUnsafeMutableBufferPointer {
-      if let base = $0.baseAddress {
-        device.makeOperations(threads: 1).read(engine.gradients.flat, into: base)
-      }
-    }
+    let gradient = device.makeOperations(threads: 1).values(engine.gradients.flat)
     return Pass(loss: loss, gradient: gradient)
   }
 

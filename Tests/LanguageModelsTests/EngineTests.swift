@@ -7,13 +7,14 @@ import Testing
 
 /// The engine's different paths through a model agree.
 struct EngineTests {
-  private func stage(_ type: ElementType = .float32) throws -> LlamaStage {
-    try LlamaStage(
+  private func model(_ type: ElementType = .float32) throws -> LlamaModel {
+    try LlamaModel(
       ModelFiles.open(Fixtures.url("logits/gqa-tied").path).weights, device: CPUDevice(computeType: type))
   }
 
-  private func adapter(_ stage: LlamaStage) -> LoRAAdapter {
-    let sites = TargetModule.all(stage.configuration, layers: stage.layers, targets: Set(Projection.allCases))
+  private func adapter(_ model: LlamaModel) -> LoRAAdapter {
+    let sites = TargetModule.all(
+      model.configuration, layers: model.stage.layers, targets: Set(Projection.allCases))
     var adapter = LoRAAdapter(sites: sites, rank: 6, scale: 1.5, seed: 4)
     var generator = SeededGenerator(seed: 9)
     for site in adapter.pairs.indices {
@@ -32,9 +33,9 @@ struct EngineTests {
 
   @Test("many requests a pass give what each gives alone, and what plain logits give")
   func scorer() throws {
-    let stage = try stage()
+    let model = try model()
     let view = DeviceAdapter(
-      adapter(stage), columns: .inference([0, 2, 5]), configuration: stage.configuration, device: stage.device
+      adapter(model), columns: .inference([0, 2, 5]), configuration: model.configuration, device: model.device
     )
     var generator = SeededGenerator(seed: 1)
     func tokens(_ count: Int) -> [Int32] { (0..<count).map { _ in Int32(generator.below(96)) } }
@@ -43,11 +44,11 @@ struct EngineTests {
         prompt: tokens(1 + index % 9),
         continuations: (0..<index % 4).map { tokens(1 + ($0 + index) % 3) })
     }
-    let scores = try Scorer(stage).score(requests, adapter: view)
+    let scores = try Scorer(model).score(requests, adapter: view)
     for (request, score) in zip(requests, scores) {
       #expect(score.count == request.continuations.count)
       for (continuation, values) in zip(request.continuations, score) {
-        let logits = try stage.allLogits(request.prompt + continuation, adapter: view)
+        let logits = try model.allLogits(request.prompt + continuation, adapter: view)
         for (offset, token) in continuation.enumerated() {
           let expected = logSoftmax(logits[request.prompt.count - 1 + offset], token)
           #expect(abs(Double(values[offset]) - expected) < 2e-5)
@@ -58,12 +59,12 @@ struct EngineTests {
 
   @Test("token by token with a cache gives the logits of the whole sequence")
   func generator() throws {
-    let stage = try stage()
+    let model = try model()
     let view = DeviceAdapter(
-      adapter(stage), columns: .inference([1, 3]), configuration: stage.configuration, device: stage.device)
+      adapter(model), columns: .inference([1, 3]), configuration: model.configuration, device: model.device)
     let tokens: [Int32] = [4, 90, 17, 17, 3, 66, 21]
-    let whole = try stage.allLogits(tokens, adapter: view)
-    let cached = TextGenerator(stage, adapter: view, capacity: 16)
+    let whole = try model.allLogits(tokens, adapter: view)
+    let cached = TextGenerator(model, adapter: view, capacity: 16)
     var last = try cached.feed(Array(tokens.prefix(3)))
     for (index, token) in tokens.enumerated().dropFirst(3) {
       let difference = zip(last, whole[index - 1]).map { abs($0 - $1) }.max() ?? .infinity
@@ -75,27 +76,24 @@ struct EngineTests {
 
   @Test("the gradient of every trainable column agrees with central differences of the loss")
   func gradient() throws {
-    let stage = try stage()
+    let model = try model()
     let columns = ColumnView(frozen: [0, 3], trainable: [1, 4])
-    let base = adapter(stage)
+    let base = adapter(model)
     let sequences = [
       TokenSequence(prompt: [5, 9, 40, 2], completion: [7, 30]),
       TokenSequence(prompt: [81, 3], completion: [1, 1, 60]),
     ]
     func loss(_ adapter: LoRAAdapter) throws -> Double {
       let view = DeviceAdapter(
-        adapter, columns: columns, configuration: stage.configuration, device: stage.device)
-      return try GradientAccumulator(stage, adapter: view, rows: 16).step([PackedBatch(sequences)], scale: 1)
+        adapter, columns: columns, configuration: model.configuration, device: model.device)
+      return try GradientAccumulator(model, adapter: view, rows: 16).step([PackedBatch(sequences)], scale: 1)
     }
-    let view = DeviceAdapter(base, columns: columns, configuration: stage.configuration, device: stage.device)
-    let engine = GradientAccumulator(stage, adapter: view, rows: 16)
+    let view = DeviceAdapter(base, columns: columns, configuration: model.configuration, device: model.device)
+    let engine = GradientAccumulator(model, adapter: view, rows: 16)
     _ = try engine.step(sequences.map { PackedBatch([$0]) }, scale: 1)
     let layout = view.layout
-    let operations = stage.device.makeOperations(threads: 1)
-    var gradient = [Float](repeating: 0, count: layout.count)
-    gradient.withUnsafeMutableBufferPointer {
-      if let base = $0.baseAddress { operations.read(engine.gradients.flat, into: base) }
-    }
+    let operations = model.device.makeOperations(threads: 1)
+    let gradient = operations.values(engine.gradients.flat)
     let values = layout.gather(base, columns: columns.trainable)
     var generator = SeededGenerator(seed: 2)
     // In float32 the difference quotient itself is accurate to about 1e-3: a step of 1e-2 balances rounding

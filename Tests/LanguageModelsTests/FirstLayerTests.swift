@@ -8,13 +8,13 @@ import Testing
 struct FirstLayerTests {
   @Test("gradients are those of an adapter whose lower layers do nothing")
   func gradient() throws {
-    let stage = try LlamaStage(
+    let model = try LlamaModel(
       ModelFiles.open(Fixtures.url("logits/gqa-tied").path).weights, device: CPUDevice(computeType: .float32))
-    let layers = stage.configuration.layerCount
+    let layers = model.configuration.layerCount
     for first in 1..<layers {
       func adapter(_ range: Range<Int>) -> LoRAAdapter {
         let sites = TargetModule.all(
-          stage.configuration, layers: range, targets: Set(Projection.allCases))
+          model.configuration, layers: range, targets: Set(Projection.allCases))
         var adapter = LoRAAdapter(sites: sites, rank: 4, scale: 1.5, seed: 4)
         for (place, site) in sites.enumerated() where site.layer >= first {
           for index in adapter.pairs[place].b.indices {
@@ -23,8 +23,8 @@ struct FirstLayerTests {
         }
         return adapter
       }
-      let all = try gradients(stage, adapter(0..<layers))
-      let upper = try gradients(stage, adapter(first..<layers))
+      let all = try gradients(model, adapter(0..<layers))
+      let upper = try gradients(model, adapter(first..<layers))
       #expect(abs(all.loss - upper.loss) < 1e-6 * all.loss)
       for (site, values) in upper.bySite {
         let expected = try #require(all.bySite[site])
@@ -36,24 +36,19 @@ struct FirstLayerTests {
     }
   }
 
-  private func gradients(_ stage: LlamaStage, _ adapter: LoRAAdapter) throws
+  private func gradients(_ model: LlamaModel, _ adapter: LoRAAdapter) throws
     -> (loss: Double, bySite: [TargetModule: [Float]])
   {
     let view = DeviceAdapter(
-      adapter, columns: ColumnView(frozen: [0], trainable: [1, 3]), configuration: stage.configuration,
-      device: stage.device)
+      adapter, columns: ColumnView(frozen: [0], trainable: [1, 3]), configuration: model.configuration,
+      device: model.device)
     let batch = PackedBatch([
       TokenSequence(prompt: [5, 9, 40, 2], completion: [7, 30]),
       TokenSequence(prompt: [81, 3], completion: [1, 1, 60]),
     ])
-    let engine = GradientAccumulator(stage, adapter: view, rows: 16)
+    let engine = GradientAccumulator(model, adapter: view, rows: 16)
     let loss = try engine.step([batch], scale: 1)
-    var flat = [Float](repeating: 0, count: view.layout.count)
-    flat.withUnsafeMutableBufferPointer {
-      if let base = $0.baseAddress {
-        stage.device.makeOperations(threads: 1).read(engine.gradients.flat, into: base)
-      }
-    }
+    let flat = model.device.makeOperations(threads: 1).values(engine.gradients.flat)
     let layout = view.layout
     return (
       loss,

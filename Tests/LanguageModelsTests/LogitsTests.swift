@@ -18,13 +18,13 @@ struct LogitsTests {
   func tinyModel(name: String) throws {
     let folder = Fixtures.url("logits/\(name)")
     let files = try ModelFiles.open(folder.path)
-    let stage = try LlamaStage(files.weights, device: CPUDevice(computeType: .float32))
+    let model = try LlamaModel(files.weights, device: CPUDevice(computeType: .float32))
     let sequences = try JSONDecoder().decode(
       Sequences.self, from: Data(contentsOf: folder.appendingPathComponent("sequences.json"))
     ).sequences
     let expected = try SafetensorsFile(folder.appendingPathComponent("expected.safetensors"))
     for (index, tokens) in sequences.enumerated() {
-      let logits = try stage.allLogits(tokens).joined()
+      let logits = try model.allLogits(tokens).joined()
       let reference = try expected.float32("logits.\(index)")
       #expect(logits.count == reference.count)
       let difference = zip(logits, reference).map { abs($0 - $1) }.max() ?? .infinity
@@ -36,7 +36,7 @@ struct LogitsTests {
   func stages(cuts: [Int]) throws {
     let files = try ModelFiles.open(Fixtures.url("logits/gqa-tied").path)
     let device = CPUDevice(computeType: .float32)
-    let whole = try LlamaStage(files.weights, device: device)
+    let whole = try LlamaModel(files.weights, device: device).stage
     let tokens: [Int32] = [83, 48, 52, 70, 43, 29, 66]
     let batch = PackedBatch([TokenSequence(prompt: tokens, completion: [5, 9])])
     let bounds = [0] + cuts + [files.weights.configuration.layerCount]

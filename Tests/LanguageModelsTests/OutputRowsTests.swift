@@ -10,8 +10,9 @@ struct OutputRowsTests {
     "loss and gradients are those of a pass that computes all rows",
     arguments: [ElementType.float32, .bfloat16])
   func gradient(type: ElementType) throws {
-    let stage = try LlamaStage(
-      ModelFiles.open(Fixtures.url("logits/gqa-tied").path).weights, device: CPUDevice(computeType: type))
+    let stage = try LlamaModel(
+      ModelFiles.open(Fixtures.url("logits/gqa-tied").path).weights, device: CPUDevice(computeType: type)
+    ).stage
     let sites = TargetModule.all(stage.configuration, layers: stage.layers, targets: Set(Projection.allCases))
     var adapter = LoRAAdapter(sites: sites, rank: 4, scale: 1.5, seed: 4)
     for site in adapter.pairs.indices {
@@ -48,10 +49,7 @@ struct OutputRowsTests {
     let loss = stage.loss(batch, activations, scale: 1, worker)
     stage.backward(
       batch, activations, outputRows: outputRows, adapter: view, gradients: gradients, worker)
-    var values = [Float](repeating: 0, count: view.layout.count)
-    values.withUnsafeMutableBufferPointer {
-      if let base = $0.baseAddress { worker.operations.read(gradients.flat, into: base) }
-    }
+    let values = worker.operations.values(gradients.flat)
     return (loss, values)
   }
 }

@@ -54,9 +54,10 @@ struct SharedPrefixTests {
 
   @Test("loss and gradient of a batch are the sums of its sequences', each alone")
   func gradient() throws {
-    let stage = try LlamaStage(
+    let model = try LlamaModel(
       ModelFiles.open(Fixtures.url("logits/gqa-tied").path).weights, device: CPUDevice(computeType: .float32))
-    let sites = TargetModule.all(stage.configuration, layers: stage.layers, targets: Set(Projection.allCases))
+    let sites = TargetModule.all(
+      model.configuration, layers: model.stage.layers, targets: Set(Projection.allCases))
     var adapter = LoRAAdapter(sites: sites, rank: 4, scale: 1.5, seed: 4)
     var generator = SeededGenerator(seed: 9)
     for site in adapter.pairs.indices {
@@ -65,20 +66,15 @@ struct SharedPrefixTests {
       }
     }
     let view = DeviceAdapter(
-      adapter, columns: ColumnView(frozen: [0], trainable: [1, 3]), configuration: stage.configuration,
-      device: stage.device)
+      adapter, columns: ColumnView(frozen: [0], trainable: [1, 3]), configuration: model.configuration,
+      device: model.device)
     let sequences = [[11, 12], [13], [11, 12, 14], [80, 81, 82, 83, 84, 85]].map {
       TokenSequence(prompt: Self.instruction + $0, completion: [60, 61, 62])
     }
     func run(_ batches: [PackedBatch]) throws -> (loss: Double, gradient: [Float]) {
-      let engine = GradientAccumulator(stage, adapter: view, rows: 96)
+      let engine = GradientAccumulator(model, adapter: view, rows: 96)
       let loss = try engine.step(batches, scale: 1)
-      var gradient = [Float](repeating: 0, count: view.layout.count)
-      gradient.withUnsafeMutableBufferPointer {
-        if let base = $0.baseAddress {
-          stage.device.makeOperations(threads: 1).read(engine.gradients.flat, into: base)
-        }
-      }
+      let gradient = model.device.makeOperations(threads: 1).values(engine.gradients.flat)
       return (loss, gradient)
     }
     let together = try run([PackedBatch(sequences)])
@@ -91,16 +87,16 @@ struct SharedPrefixTests {
 
   @Test("scores of prompts with a common beginning are those of each prompt alone")
   func scores() throws {
-    let stage = try LlamaStage(
+    let model = try LlamaModel(
       ModelFiles.open(Fixtures.url("logits/gqa-tied").path).weights, device: CPUDevice(computeType: .float32))
     let requests = [[11, 12], [], [13]].map {
       ScoreRequest(prompt: Self.instruction + $0, continuations: [[60], [61, 62], [63, 64, 65]])
     }
     let batch = PackedBatch(requests)
     #expect(batch.rowCount == 9 + 3 * (1 + 3) + 3)
-    let together = try Scorer(stage).score(requests, adapter: nil)
+    let together = try Scorer(model).score(requests, adapter: nil)
     for (request, scores) in zip(requests, together) {
-      let alone = try Scorer(stage).score([request], adapter: nil)[0]
+      let alone = try Scorer(model).score([request], adapter: nil)[0]
       for (a, b) in zip(scores.joined(), alone.joined()) { #expect(abs(a - b) < 1e-4) }
     }
   }

@@ -33,8 +33,8 @@ struct SmolLM2Tests {
     try JSONDecoder().decode(T.self, from: Data(contentsOf: Fixtures.url("smollm2/\(name)")))
   }
 
-  private static func stage(_ model: URL, _ type: ElementType) throws -> LlamaStage {
-    try LlamaStage(
+  private static func model(_ model: URL, _ type: ElementType) throws -> LlamaModel {
+    try LlamaModel(
       ModelFiles.open(model.path).weights, device: CPUDevice(computeType: type), contextLength: 512,
       use: .forward)
   }
@@ -43,12 +43,12 @@ struct SmolLM2Tests {
     "20 prompts in float32: logits within 2e-3 and the same argmax",
     .enabled(if: Fixtures.baseModel != nil, "the base model is not there: make model fetches it"))
   func float32() throws {
-    let stage = try Self.stage(#require(Fixtures.baseModel), .float32)
+    let model = try Self.model(#require(Fixtures.baseModel), .float32)
     let prompts = try Self.decode("prompts.json", as: [Prompt].self)
     let golden = try Self.decode("logits.json", as: Golden.self)
     #expect(prompts.count == 20)
     for (prompt, entry) in zip(prompts, golden.prompts) {
-      let logits = try #require(try stage.allLogits(prompt.ids).last)
+      let logits = try #require(try model.allLogits(prompt.ids).last)
       #expect(logits.indices.max { logits[$0] < logits[$1] } == entry.argmax, "\(entry.name)")
       let expected =
         zip(entry.topIds, entry.topLogits).map { ($0, $1) }
@@ -62,11 +62,11 @@ struct SmolLM2Tests {
     "20 prompts in bfloat16: the same argmax wherever float32 is sure of it",
     .enabled(if: Fixtures.baseModel != nil, "the base model is not there: make model fetches it"))
   func bfloat16() throws {
-    let stage = try Self.stage(#require(Fixtures.baseModel), .bfloat16)
+    let model = try Self.model(#require(Fixtures.baseModel), .bfloat16)
     let prompts = try Self.decode("prompts.json", as: [Prompt].self)
     let golden = try Self.decode("logits.json", as: Golden.self)
     for (prompt, entry) in zip(prompts, golden.prompts) where entry.margin > 0.5 {
-      let logits = try #require(try stage.allLogits(prompt.ids).last)
+      let logits = try #require(try model.allLogits(prompt.ids).last)
       #expect(logits.indices.max { logits[$0] < logits[$1] } == entry.argmax, "\(entry.name)")
     }
   }
@@ -75,10 +75,10 @@ struct SmolLM2Tests {
     "log-probabilities of completions, several a pass",
     .enabled(if: Fixtures.baseModel != nil, "the base model is not there: make model fetches it"))
   func scores() throws {
-    let stage = try Self.stage(#require(Fixtures.baseModel), .float32)
+    let model = try Self.model(#require(Fixtures.baseModel), .float32)
     let golden = try Self.decode("scores.json", as: [Score].self)
     let requests = golden.map { ScoreRequest(prompt: $0.promptIds, continuations: [$0.completionIds]) }
-    let scores = try Scorer(stage).score(requests, adapter: nil)
+    let scores = try Scorer(model).score(requests, adapter: nil)
     for (score, entry) in zip(scores, golden) {
       for (ours, theirs) in zip(score[0], entry.logProbabilities) { #expect(abs(ours - theirs) < 2e-3) }
     }

@@ -163,7 +163,7 @@ private struct Outcome: Equatable, Sendable {
     let base = try workflow(frozenRatio, shape, rule)
     let samples = TinyChoices(base, share: share, wholeModel: true)
     let trainer = WorkflowTrainer(
-      base.stage, schedule: base.schedule, adapter: base.adapter, samples: samples, answerer: samples,
+      base.model, schedule: base.schedule, adapter: base.adapter, samples: samples, answerer: samples,
       options: options(base, shape, staleness: staleness, validates: validates))
     let file = folder.appendingPathComponent("single.safetensors")
     var outcome = Outcome()

@@ -22,7 +22,7 @@ final class TinyChoices: ChoiceSamples, TaskAnswerer, ValidationEpisodes {
   init(_ base: TinyWorkflow, share: Double, wholeModel: Bool) {
     self.base = base
     self.share = share
-    scorer = wholeModel ? Scorer(base.stage) : nil
+    scorer = wholeModel ? Scorer(base.model) : nil
   }
 
   private var graph: TaskDependencyGraph { base.schedule.graph }

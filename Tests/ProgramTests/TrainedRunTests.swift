@@ -39,6 +39,16 @@ import Testing
     }
   }
 
+  @Test func aTrainingGoesOnIfNobodyReadsItsProgress() throws {
+    try TinyProject.with { project in
+      let outcome = try Program.run(
+        ["train", "workflow.yaml", "--out", "run"], in: project.folder,
+        under: ["/bin/bash", "-c", #"set -o pipefail; "$@" | true"#, "bash"])
+      #expect(outcome.status == 0, "\(outcome)")
+      #expect(exists(project, "run/adapter.safetensors"))
+    }
+  }
+
   @Test func anEpisodeCanBeJustItsInputs() throws {
     try TinyProject.with { project in
       let text = try String(contentsOfFile: project.workflowFile, encoding: .utf8)

@@ -103,6 +103,52 @@ struct TrainingRunTests {
     }
   }
 
+  @Test("a run is trained by one process at a time")
+  func inUse() throws {
+    try TinyProject.with { project in
+      let workflow = try project.workflow()
+      #expect(throws: Killed.self) { try train(project, workflow, killAfter: 3) }
+      let manifest = URL(fileURLWithPath: project.out + "/run.json")
+      let error = try withExtendedLifetime(FileLock(manifest)) {
+        #expect(throws: FileError.self) { try train(project, workflow, resume: true) }
+      }
+      #expect(error?.description.contains("run.json: is in use by another process") == true)
+      #expect(try train(project, workflow, resume: true))
+    }
+  }
+
+  @Test("predicted answers that could exceed the model's context are refused before training")
+  func longPredictions() throws {
+    try TinyProject.with { project in
+      let text = try String(contentsOfFile: project.workflowFile, encoding: .utf8)
+        .replacing("parents: [colour, mood]}", with: "}")
+        .replacing("inputs: [scene], parents: [colour]", with: "parents: [note]")
+      try text.write(toFile: project.workflowFile, atomically: true, encoding: .utf8)
+      let file = project.folder.appendingPathComponent("model/config.json")
+      let configuration = try String(contentsOf: file, encoding: .utf8)
+      func outcome(_ parentAnswers: String) throws -> String {
+        let workflow = try project.workflow(
+          "training.parentAnswers=\(parentAnswers)", "training.maxSteps=1")
+        let out = project.folder.appendingPathComponent(UUID().uuidString).path
+        do { return try train(project, workflow, out: out) ? "trained" : "stopped" } catch {
+          return "\(error)"
+        }
+      }
+      // The shortest context, within 16 tokens, in which the gold answers fit; a predicted note may have 64.
+      for context in stride(from: 32, through: 256, by: 16) {
+        try configuration.replacing("256", with: "\(context)").write(
+          to: file, atomically: true, encoding: .utf8)
+        guard try outcome("gold") == "trained" else { continue }
+        let refusal = try outcome("predicted")
+        #expect(refusal.contains("tokens exceed the context of \(context)"), "\(refusal)")
+        try configuration.write(to: file, atomically: true, encoding: .utf8)
+        #expect(try outcome("predicted") == "trained")
+        return
+      }
+      Issue.record("the gold answers never fitted")
+    }
+  }
+
   @Test("training learns: the last losses are well below the first")
   func learns() throws {
     try TinyProject.with { project in

@@ -9,6 +9,8 @@ import TestSupport
 
 /// A tiny random Llama, a diamond of four tasks and random sequences.
 package final class TinyWorkflow: WorkflowSamples, TaskAnswerer {
+  package let model: LlamaModel
+  /// Some of the model's layers, with which the adapter goes; all unless told otherwise.
   package let stage: LlamaStage
   package let schedule: PhaseSchedule
   package let adapter: LoRAAdapter
@@ -16,6 +18,8 @@ package final class TinyWorkflow: WorkflowSamples, TaskAnswerer {
   package let usesPredictions: Bool
   /// The adapters that tasks were answered with, in the order of the calls.
   package var predictedWith: [(task: String, adapter: LoRAAdapter)] = []
+  /// By task, the samples whose answers were predicted.
+  package var asked: [String: [Int]] = [:]
   /// What the validations of a task find, counted from 1; `nil` where nothing is validated.
   package var scores: ((_ task: String, _ validation: Int) -> ValidationScore)? {
     didSet { scripted = scores.map(ScriptedScores.init) }
@@ -28,9 +32,13 @@ package final class TinyWorkflow: WorkflowSamples, TaskAnswerer {
     usesPredictions: Bool = false, layers: Range<Int>? = nil, firstLayer: Int = 0
   ) throws {
     let weights = try ModelFiles.open(Fixtures.url("training/models/grouped").path).weights
-    stage = try LlamaStage(
-      weights, layers: layers, device: CPUDevice(computeType: .float32, workers: workers),
-      firstAdapted: firstLayer)
+    let device = CPUDevice(computeType: .float32, workers: workers)
+    let model = try LlamaModel(weights, device: device, firstAdapted: firstLayer)
+    self.model = model
+    stage =
+      try layers.map {
+        try LlamaStage(weights, layers: $0, device: device, firstAdapted: firstLayer)
+      } ?? model.stage
     let graph = try TaskDependencyGraph([
       (name: "a", parents: []), (name: "b", parents: ["a"]), (name: "c", parents: ["a"]),
       (name: "d", parents: ["b", "c"]),
@@ -66,7 +74,7 @@ package final class TinyWorkflow: WorkflowSamples, TaskAnswerer {
   package func sequence(_ task: String, sample: Int, parentAnswers: [String: String]?) -> TokenSequence {
     let stream = UInt64(schedule.phase(of: task).index) + 1
     var generator = SeededGenerator(seed: UInt64(sample), stream: stream)
-    let vocabulary = stage.configuration.vocabularySize
+    let vocabulary = model.configuration.vocabularySize
     func tokens(_ count: Int) -> [Int32] { (0..<count).map { _ in Int32(generator.below(vocabulary)) } }
     return TokenSequence(prompt: tokens(3 + generator.below(8)), completion: tokens(1 + generator.below(3)))
   }
@@ -79,12 +87,13 @@ package final class TinyWorkflow: WorkflowSamples, TaskAnswerer {
     _ task: String, samples: [Int], parentAnswers: [[String: String]], adapter: LoRAAdapter, columns: [Int]
   ) -> [String] {
     predictedWith.append((task, adapter))
+    asked[task, default: []] += samples
     return samples.map { _ in "" }
   }
 
   package func trainer(options: TrainingOptions? = nil) -> WorkflowTrainer {
     WorkflowTrainer(
-      stage, schedule: schedule, adapter: adapter, samples: self, answerer: self,
+      model, schedule: schedule, adapter: adapter, samples: self, answerer: self,
       options: options ?? self.options)
   }
 }

@@ -59,14 +59,17 @@ import Transport
     }
   }
 
-  @Test func anAbortsLineCanBeReadBack() {
-    let notice = AbortNotice(rank: 12, message: "two\nlines ended the job: twice")
-    #expect(notice.line == "rank 12 ended the job: two lines ended the job: twice")
-    #expect(AbortNotice(line: notice.line) == notice)
+  @Test func aSupervisorReadsAnAbortBack() {
+    let notice = AbortNotice(rank: 12, message: "two\nlines @abort \"twice\"")
+    #expect(notice.line(forSupervisor: false) == "rank 12 ended the job: two lines @abort \"twice\"")
     let blame = AbortNotice(rank: 2, suspect: 1, message: "rank 1 is gone")
-    #expect(blame.line == "rank 2 ended the job because of rank 1: rank 1 is gone")
-    #expect(AbortNotice(line: blame.line) == blame)
-    for line in ["", "rank ended the job: x", "rank x ended the job: y", "a rank 1 ended the job: x"] {
+    #expect(blame.line(forSupervisor: false) == "rank 2 ended the job because of rank 1: rank 1 is gone")
+    for notice in [notice, blame] {
+      #expect(AbortNotice(line: notice.line(forSupervisor: true)) == notice)
+      #expect(AbortNotice(line: "step 3 of" + notice.line(forSupervisor: true)) == notice)
+      #expect(AbortNotice(line: notice.description) == nil)
+    }
+    for line in ["", "@abort ", "@abort {}", #"@abort {"rank":-1,"message":"no"}"#] {
       #expect(AbortNotice(line: line) == nil)
     }
   }

@@ -15,35 +15,30 @@ package struct Cluster: Codable, Hashable, Sendable {
   /// What a launcher needs besides the devices' addresses; `nil` for the defaults.
   package var launch: Launch?
 
-  /// Checks nothing; see `validate`.
+  /// Checks nothing; `init(_:)` does.
   package init(
     name: String, measured: Provenance? = nil, devices: [Device], links: [Link] = [],
     networks: [Network] = [], launch: Launch? = nil
   ) {
-    self.name = name
-    self.measured = measured
-    self.devices = devices
-    self.links = links
-    self.networks = networks
-    self.launch = launch
+    (self.name, self.measured, self.devices, self.links) = (name, measured, devices, links)
+    (self.networks, self.launch) = (networks, launch)
   }
 }
 
 /// How a job's ranks are started and reach each other.
-package struct Launch: Codable, Hashable, Sendable {
+package struct Launch: Encodable, Hashable, Sendable {
   /// The network that messages use: an interface's name or `ADDRESS/BITS`.
   package var network: String?
   /// The program that starts a command on another host.
   package var remoteShell: String?
 
   package init(network: String? = nil, remoteShell: String? = nil) {
-    self.network = network
-    self.remoteShell = remoteShell
+    (self.network, self.remoteShell) = (network, remoteShell)
   }
 }
 
 /// When, where and with what something was measured.
-package struct Provenance: Codable, Hashable, Sendable {
+package struct Provenance: Encodable, Hashable, Sendable {
   /// The time in ISO 8601.
   package var when: String
   /// The machine or the location.
@@ -54,10 +49,7 @@ package struct Provenance: Codable, Hashable, Sendable {
   package var settings: String?
 
   package init(when: String, machine: String, model: String? = nil, settings: String? = nil) {
-    self.when = when
-    self.machine = machine
-    self.model = model
-    self.settings = settings
+    (self.when, self.machine, self.model, self.settings) = (when, machine, model, settings)
   }
 
   /// `measured 2026-01-02T03:04:05Z (3 days ago) on lab`.
@@ -77,7 +69,7 @@ package struct Provenance: Codable, Hashable, Sendable {
 }
 
 /// One device of a cluster.
-package struct Device: Codable, Hashable, Sendable {
+package struct Device: Encodable, Hashable, Sendable {
   /// Its name, unique in the cluster.
   package var name: String
   /// Its address, for the launcher.
@@ -106,20 +98,15 @@ package struct Device: Codable, Hashable, Sendable {
     name: String, host: String? = nil, user: String? = nil, workers: Int? = nil, machine: Int? = nil,
     memory: Int, speed: Speed
   ) {
-    self.name = name
-    self.host = host
-    self.user = user
-    self.workers = workers
-    self.machine = machine
-    self.memory = memory
-    self.speed = speed
+    (self.name, self.host, self.user, self.workers) = (name, host, user, workers)
+    (self.machine, self.memory, self.speed) = (machine, memory, speed)
   }
 }
 
 /// Times of one layer (and of the head) for micro-batches of several sizes.
 package struct MeasuredTimes: Codable, Hashable, Sendable {
   /// The times for one size.
-  package struct Point: Codable, Hashable, Sendable {
+  package struct Point: Encodable, Hashable, Sendable {
     /// Rows of the micro-batch: tokens or, for the head, labelled tokens.
     package var tokens: Int
     /// Seconds of the forward pass.
@@ -128,9 +115,7 @@ package struct MeasuredTimes: Codable, Hashable, Sendable {
     package var backward: Double
 
     package init(tokens: Int, forward: Double, backward: Double) {
-      self.tokens = tokens
-      self.forward = forward
-      self.backward = backward
+      (self.tokens, self.forward, self.backward) = (tokens, forward, backward)
     }
   }
 
@@ -167,49 +152,39 @@ package struct MeasuredTimes: Codable, Hashable, Sendable {
     lastLayerSaves: Saving? = nil, mergesFrozen: Bool = false,
     valueBytes: Int? = nil, contention: Contention? = nil, measured: Provenance? = nil
   ) {
-    self.layer = layer
-    self.head = head
-    self.embedding = embedding
-    self.updatePerLayer = updatePerLayer
-    self.sumPerLayer = sumPerLayer
-    self.rank = rank
-    self.columns = columns
-    self.lastLayerSaves = lastLayerSaves
-    self.mergesFrozen = mergesFrozen
-    self.valueBytes = valueBytes
-    self.contention = contention
-    self.measured = measured
+    (self.layer, self.head, self.embedding) = (layer, head, embedding)
+    (self.updatePerLayer, self.sumPerLayer, self.rank) = (updatePerLayer, sumPerLayer, rank)
+    (self.columns, self.lastLayerSaves, self.mergesFrozen) = (columns, lastLayerSaves, mergesFrozen)
+    (self.valueBytes, self.contention, self.measured) = (valueBytes, contention, measured)
   }
 }
 
 /// Seconds that a device needs to sum replicas' gradients, in addition to the time on the network.
-package struct SumTimes: Codable, Hashable, Sendable {
+package struct SumTimes: Encodable, Hashable, Sendable {
   /// To copy gradients into or out of a message.
   package var copy: Double
   /// To take gradients out of a message and add them.
   package var add: Double
 
   package init(copy: Double, add: Double) {
-    self.copy = copy
-    self.add = add
+    (self.copy, self.add) = (copy, add)
   }
 }
 
 /// A share of the time in each direction, in `0...1`.
-package struct Saving: Codable, Hashable, Sendable {
+package struct Saving: Encodable, Hashable, Sendable {
   /// The share of the forward pass.
   package var forward: Double
   /// The share of the backward pass.
   package var backward: Double
 
   package init(forward: Double, backward: Double) {
-    self.forward = forward
-    self.backward = backward
+    (self.forward, self.backward) = (forward, backward)
   }
 }
 
 /// Times of one layer with given numbers of rank columns.
-package struct ColumnTimes: Codable, Hashable, Sendable {
+package struct ColumnTimes: Encodable, Hashable, Sendable {
   /// Trained columns of each adapted matrix.
   package var trained: Int
   /// Frozen columns of each adapted matrix.
@@ -218,25 +193,22 @@ package struct ColumnTimes: Codable, Hashable, Sendable {
   package var layer: [MeasuredTimes.Point]
 
   package init(trained: Int, frozen: Int, layer: [MeasuredTimes.Point]) {
-    self.trained = trained
-    self.frozen = frozen
-    self.layer = layer
+    (self.trained, self.frozen, self.layer) = (trained, frozen, layer)
   }
 }
 
 /// How devices of one machine slow each other down: factors of at least 1 by which work takes longer while
 /// others compute. Memory-bound work slows down more than compute-bound work.
-package struct Contention: Codable, Hashable, Sendable {
+package struct Contention: Encodable, Hashable, Sendable {
   /// The slowdown of work of one size.
-  package struct Size: Codable, Hashable, Sendable {
+  package struct Size: Encodable, Hashable, Sendable {
     /// Rows of the micro-batch: tokens or, for the head, labelled tokens.
     package var tokens: Int
     /// The slowdown factor.
     package var factor: Double
 
     package init(tokens: Int, factor: Double) {
-      self.tokens = tokens
-      self.factor = factor
+      (self.tokens, self.factor) = (tokens, factor)
     }
   }
 
@@ -253,19 +225,15 @@ package struct Contention: Codable, Hashable, Sendable {
     factor: Double, others: Int, layer: [Size] = [], head: [Size] = [], update: Double? = nil,
     sum: Double? = nil
   ) {
-    self.factor = factor
-    self.others = others
-    self.layer = layer
-    self.head = head
-    self.update = update
-    self.sum = sum
+    (self.factor, self.others, self.layer, self.head) = (factor, others, layer, head)
+    (self.update, self.sum) = (update, sum)
   }
 }
 
 /// A device that is described, not measured: each layer takes
 /// `max(FLOPs / (peak · efficiency), bytes / bandwidth) + overhead` (roofline; Williams, Waterman and
 /// Patterson, 2009).
-package struct DescribedRate: Codable, Hashable, Sendable {
+package struct DescribedRate: Encodable, Hashable, Sendable {
   /// The vendor's peak, FLOP/s.
   package var peak: Double
   /// The share of the peak that training reaches, in `0...1`.
@@ -276,15 +244,13 @@ package struct DescribedRate: Codable, Hashable, Sendable {
   package var overhead: Double
 
   package init(peak: Double, efficiency: Double, memoryBandwidth: Double, overhead: Double) {
-    self.peak = peak
-    self.efficiency = efficiency
-    self.memoryBandwidth = memoryBandwidth
+    (self.peak, self.efficiency, self.memoryBandwidth) = (peak, efficiency, memoryBandwidth)
     self.overhead = overhead
   }
 }
 
 /// A link between two devices.
-package struct Link: Codable, Hashable, Sendable {
+package struct Link: Encodable, Hashable, Sendable {
   /// The device at one end; the sender if the link is directed.
   package var from: String
   /// The device at the other end.
@@ -302,17 +268,13 @@ package struct Link: Codable, Hashable, Sendable {
     from: String, to: String, directed: Bool = false, latency: Double, bandwidth: Double,
     residual: Double? = nil
   ) {
-    self.from = from
-    self.to = to
-    self.directed = directed
-    self.latency = latency
-    self.bandwidth = bandwidth
-    self.residual = residual
+    (self.from, self.to, self.directed, self.latency) = (from, to, directed, latency)
+    (self.bandwidth, self.residual) = (bandwidth, residual)
   }
 }
 
 /// A network that connects several devices.
-package struct Network: Codable, Hashable, Sendable {
+package struct Network: Encodable, Hashable, Sendable {
   /// Its name.
   package var name: String
   /// The names of its devices; empty for all.
@@ -328,10 +290,7 @@ package struct Network: Codable, Hashable, Sendable {
   package init(
     name: String, devices: [String] = [], shared: Bool, latency: Double, bandwidth: Double
   ) {
-    self.name = name
-    self.devices = devices
-    self.shared = shared
-    self.latency = latency
+    (self.name, self.devices, self.shared, self.latency) = (name, devices, shared, latency)
     self.bandwidth = bandwidth
   }
 }

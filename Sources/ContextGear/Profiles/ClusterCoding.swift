@@ -1,133 +1,87 @@
-import InputErrors
+import StrictYAML
 
-extension Cluster {
-  enum CodingKeys: String, CodingKey, CaseIterable { case name, measured, devices, links, networks, launch }
-
-  /// Rejects unknown fields. An entry with `count` becomes that many devices.
-  package init(from decoder: any Decoder) throws {
-    let fields = try decoder.fields(CodingKeys.self)
-    name = try fields.decodeIfPresent(String.self, forKey: .name) ?? "cluster"
-    measured = try fields.decodeIfPresent(Provenance.self, forKey: .measured)
-    let entries = try fields.decode([DeviceEntry].self, forKey: .devices)
-    // Checked before copies are made: a short file can ask for more devices than memory holds.
-    try Self.check(deviceCount: entries.reduce(0) { $0 + ($1.count ?? 1) })
-    devices = entries.flatMap(\.devices)
-    links = try fields.decodeIfPresent([Link].self, forKey: .links) ?? []
-    networks = try fields.decodeIfPresent([Network].self, forKey: .networks) ?? []
-    launch = try fields.decodeIfPresent(Launch.self, forKey: .launch)
-    try validate()
-  }
-
+extension Cluster: StrictlyDecodable {
   /// The maximum number of devices in a file.
   package static let maximumDevices = 100_000
 
-  private static func check(deviceCount count: Int) throws(Refusal) {
-    guard (1...maximumDevices).contains(count) else {
-      throw Refusal("devices", "there are \(count)", "give between 1 and \(maximumDevices) devices")
+  /// Reads a cluster. An entry with `count` becomes that many devices.
+  package init(_ field: Field) throws(FieldError) {
+    let fields = try StrictFields(
+      field, known: ["name", "measured", "devices", "links", "networks", "launch"])
+    name = try fields["name"]?.anyText("give the cluster a name") ?? "cluster"
+    measured = try fields["measured"].map(Provenance.init(_:))
+    launch = try fields["launch"].map(Launch.init(_:))
+    let example = "[{kind: orin-nano, count: 4}]"
+    let list = try fields.required("devices", "write a list, as in \(example)")
+    var entries: [(fields: StrictFields, device: Device, count: Int?)] = []
+    for item in try list.list(example) {
+      let fields = try StrictFields(item, known: Device.fields)
+      let count = try fields["count"]?.integer(1...Self.maximumDevices)
+      entries.append((fields, try Device(item, fields), count))
     }
-  }
-
-  /// Checks the names of devices and the ends of links.
-  ///
-  /// - Throws: `Refusal` if a name is duplicated or a link names no device.
-  package func validate() throws(Refusal) {
-    try Self.check(deviceCount: devices.count)
+    // Checked before copies are made: a short file can ask for more devices than memory holds.
+    let total = entries.reduce(0) { $0 + ($1.count ?? 1) }
+    guard (1...Self.maximumDevices).contains(total) else {
+      throw list.error("there are \(total)", "give between 1 and \(Self.maximumDevices) devices")
+    }
     var names: Set<String> = []
-    for (index, device) in devices.enumerated() where !names.insert(device.name).inserted {
-      throw Refusal(
-        "devices.\(index).name", "the name '\(device.name)' is duplicated", "give each device its own")
-    }
-    func check(_ name: String, _ place: String) throws(Refusal) {
-      guard names.contains(name) else {
-        throw Refusal(place, "there is no device '\(name)'", "name one of the devices")
+    devices = []
+    for (fields, device, count) in entries {
+      for number in 1...(count ?? 1) {
+        var copy = device
+        if count != nil { copy.name += "-\(number)" }
+        guard names.insert(copy.name).inserted else {
+          throw fields.error("name", "the name '\(copy.name)' is duplicated", "give each device its own")
+        }
+        devices.append(copy)
       }
     }
-    for (index, link) in links.enumerated() {
-      try check(link.from, "links.\(index).from")
-      try check(link.to, "links.\(index).to")
-      guard link.from != link.to else {
-        throw Refusal("links.\(index)", "joins '\(link.from)' with itself", "name two devices")
-      }
+    (links, networks) = ([], [])
+    for field in try fields["links"]?.list("[{from: a, to: b, latency: 0.001, bandwidth: 1.0e8}]") ?? [] {
+      links.append(try Link(field, names))
     }
-    for (index, network) in networks.enumerated() {
-      for name in network.devices { try check(name, "networks.\(index).devices") }
-    }
-  }
-}
-
-/// A device of a cluster file, or several identical ones.
-private struct DeviceEntry: Decodable {
-  private var device: Device
-  /// The number of copies, each a device of its own; `nil` for the device itself.
-  var count: Int?
-
-  var devices: [Device] {
-    guard let count else { return [device] }
-    return (1...count).map { number in
-      var copy = device
-      copy.name = "\(device.name)-\(number)"
-      return copy
-    }
-  }
-
-  enum CodingKeys: String, CodingKey, CaseIterable {
-    case name, host, user, workers, machine, kind, count, memory, measured, described
-  }
-
-  init(from decoder: any Decoder) throws {
-    let fields = try decoder.fields(CodingKeys.self)
-    let kind = try fields.decodeIfPresent(String.self, forKey: .kind)
-    let name = try fields.decodeIfPresent(String.self, forKey: .name) ?? kind
-    func refusal(_ key: CodingKeys?, _ problem: String, _ remedy: String) -> Refusal {
-      decoder.refusal(decoder.codingPath + (key.map { [$0] } ?? []), problem, remedy)
-    }
-    guard let name, !name.isEmpty else { throw refusal(.name, "is missing", "give the device a name") }
-    var device = kind.flatMap { BuiltIn.device(name, kind: $0) }
-    if let kind, device == nil {
-      let known = BuiltIn.modules.map(\.kind).joined(separator: ", ")
-      throw refusal(.kind, "'\(kind)' is not known", "use one of \(known), or describe the device")
-    }
-    let memory = try fields.decodeIfPresent(Int.self, forKey: .memory) ?? device?.memory
-    guard let memory, memory > 0 else {
-      throw refusal(
-        .memory, memory.map { "\($0) is not valid" } ?? "is missing", "give the bytes for training")
-    }
-    if let times = try fields.decodeIfPresent(MeasuredTimes.self, forKey: .measured) {
-      device = Device(name: name, memory: memory, speed: .measured(times))
-    } else if let rate = try fields.decodeIfPresent(DescribedRate.self, forKey: .described) {
-      device = Device(name: name, memory: memory, speed: .described(rate))
-    }
-    guard var device else {
-      throw refusal(nil, "does not specify its speed", "give one of kind, measured, described")
-    }
-    device.memory = memory
-    device.host = try fields.decodeIfPresent(String.self, forKey: .host)
-    device.user = try fields.decodeIfPresent(String.self, forKey: .user)
-    device.workers = try fields.decodeIfPresent(Int.self, forKey: .workers)
-    if let workers = device.workers, !(1...1024).contains(workers) {
-      throw refusal(.workers, "\(workers) is outside 1...1024", "use a number in that range")
-    }
-    device.machine = try fields.decodeIfPresent(Int.self, forKey: .machine)
-    count = try fields.decodeIfPresent(Int.self, forKey: .count)
-    self.device = device
-    if let count, !(1...Cluster.maximumDevices).contains(count) {
-      throw refusal(.count, "\(count) is outside 1...\(Cluster.maximumDevices)", "use a number in that range")
+    for field in try fields["networks"]?.list("[{kind: ethernet}]") ?? [] {
+      networks.append(try Network(field, names))
     }
   }
 }
 
 extension Device {
-  private enum CodingKeys: String, CodingKey {
-    case name, host, user, workers, machine, memory, measured, described
+  fileprivate static let fields = [
+    "name", "host", "user", "workers", "machine", "kind", "count", "memory", "measured", "described",
+  ]
+
+  fileprivate init(_ field: Field, _ fields: StrictFields) throws(FieldError) {
+    let kind = try fields["kind"]?.anyText("name the kind of device")
+    let remedy = "give the device a name"
+    let given = try fields["name"]?.text(remedy) ?? kind
+    guard let given else { throw fields.error("name", "is missing", remedy) }
+    name = given
+    let base = kind.flatMap { BuiltIn.device("", kind: $0) }
+    if let kind, base == nil {
+      let known = BuiltIn.modules.map(\.kind).joined(separator: ", ")
+      throw fields.error("kind", "'\(kind)' is not known", "use one of \(known), or describe the device")
+    }
+    let bytes = try fields["memory"]?.integer(1...1 << 60) ?? base?.memory
+    guard let bytes else { throw fields.error("memory", "is missing", "give the bytes for training") }
+    memory = bytes
+    if let measured = fields["measured"] {
+      speed = .measured(try MeasuredTimes(measured))
+    } else if let described = fields["described"] {
+      speed = .described(try DescribedRate(described))
+    } else if let base {
+      speed = base.speed
+    } else {
+      throw field.error("does not specify its speed", "give one of kind, measured, described")
+    }
+    host = try fields["host"]?.anyText("give the device's address")
+    user = try fields["user"]?.anyText("give the user to log in as")
+    workers = try fields["workers"]?.integer(1...1024)
+    machine = try fields["machine"]?.integer(0...Cluster.maximumDevices)
   }
 
-  /// Refuses an entry that is several devices.
-  package init(from decoder: any Decoder) throws {
-    let entry = try DeviceEntry(from: decoder)
-    guard entry.devices.count == 1 else {
-      throw decoder.refusal(decoder.codingPath, "describes several devices", "leave count out")
-    }
-    self = entry.devices[0]
+  private enum CodingKeys: String, CodingKey {
+    case name, host, user, workers, machine, memory, measured, described
   }
 
   package func encode(to encoder: any Encoder) throws {
@@ -146,278 +100,224 @@ extension Device {
 }
 
 extension Launch {
-  enum CodingKeys: String, CodingKey, CaseIterable { case network, remoteShell }
-
-  package init(from decoder: any Decoder) throws {
-    let fields = try decoder.fields(CodingKeys.self)
-    network = try fields.decodeIfPresent(String.self, forKey: .network)
-    remoteShell = try fields.decodeIfPresent(String.self, forKey: .remoteShell)
+  fileprivate init(_ field: Field) throws(FieldError) {
+    let fields = try StrictFields(field, known: ["network", "remoteShell"])
+    network = try fields["network"]?.anyText("give an interface's name, or a network as in 10.0.0.0/24")
+    remoteShell = try fields["remoteShell"]?.anyText("name the program that starts a command on a host")
   }
 }
 
 extension Provenance {
-  enum CodingKeys: String, CodingKey, CaseIterable { case when, machine, model, settings }
-
-  package init(from decoder: any Decoder) throws {
-    let fields = try decoder.fields(CodingKeys.self)
-    when = try fields.decode(String.self, forKey: .when)
-    machine = try fields.decode(String.self, forKey: .machine)
-    model = try fields.decodeIfPresent(String.self, forKey: .model)
-    settings = try fields.decodeIfPresent(String.self, forKey: .settings)
+  fileprivate init(_ field: Field) throws(FieldError) {
+    let fields = try StrictFields(field, known: ["when", "machine", "model", "settings"])
+    when = try fields.text("when", "give the time of the measurement")
+    machine = try fields.text("machine", "name the machine or the location")
+    model = try fields["model"]?.anyText("give the model's sizes, as in 30x576x1536x49152")
+    settings = try fields["settings"]?.anyText("give the settings as text")
   }
 }
 
-extension MeasuredTimes {
-  enum CodingKeys: String, CodingKey, CaseIterable {
-    case layer, head, embedding, updatePerLayer, sumPerLayer, rank, columns, lastLayerSaves, mergesFrozen
-    case valueBytes, contention, measured
-  }
-
-  /// Rejects unknown fields; points must ascend by tokens.
-  package init(from decoder: any Decoder) throws {
-    let fields = try decoder.fields(CodingKeys.self)
-    layer = try fields.decode([Point].self, forKey: .layer)
-    head = try fields.decodeIfPresent([Point].self, forKey: .head) ?? []
-    embedding = try fields.decodeIfPresent([Point].self, forKey: .embedding) ?? []
-    updatePerLayer =
-      fields.contains(.updatePerLayer) ? try fields.positive(.updatePerLayer, orZero: true) : 0
-    sumPerLayer = try fields.decodeIfPresent(SumTimes.self, forKey: .sumPerLayer)
-    rank = try fields.decodeIfPresent(Int.self, forKey: .rank)
-    if let rank, !(1...4096).contains(rank) {
-      throw decoder.refusal(
-        decoder.codingPath + [CodingKeys.rank], "\(rank) is outside 1...4096", "use a number in that range")
-    }
-    columns = try fields.decodeIfPresent([ColumnTimes].self, forKey: .columns) ?? []
-    guard rank != nil || columns.isEmpty else {
-      throw decoder.refusal(
-        decoder.codingPath + [CodingKeys.columns], "there is no rank to compare them with",
-        "give the rank columns of layer as rank")
-    }
-    lastLayerSaves = try fields.decodeIfPresent(Saving.self, forKey: .lastLayerSaves)
-    mergesFrozen = try fields.decodeIfPresent(Bool.self, forKey: .mergesFrozen) ?? false
-    valueBytes = try fields.decodeIfPresent(Int.self, forKey: .valueBytes)
-    if let valueBytes, valueBytes != 2, valueBytes != 4 {
-      throw decoder.refusal(
-        decoder.codingPath + [CodingKeys.valueBytes], "\(valueBytes) is not valid",
-        "give 2 for bfloat16 or 4 for float32")
-    }
-    contention = try fields.decodeIfPresent(Contention.self, forKey: .contention)
-    measured = try fields.decodeIfPresent(Provenance.self, forKey: .measured)
-    guard !layer.isEmpty else {
-      throw decoder.refusal(
-        decoder.codingPath + [CodingKeys.layer], "has no times", "measure at least one micro-batch size")
-    }
+extension MeasuredTimes: StrictlyDecodable {
+  /// Reads a device's times; sizes must ascend by tokens.
+  package init(_ field: Field) throws(FieldError) {
+    let fields = try StrictFields(
+      field,
+      known: [
+        "layer", "head", "embedding", "updatePerLayer", "sumPerLayer", "rank", "columns", "lastLayerSaves",
+        "mergesFrozen", "valueBytes", "contention", "measured",
+      ])
+    layer = try fields.layerTimes()
     if let free = layer.first(where: { $0.forward == 0 }) {
-      throw decoder.refusal(
-        decoder.codingPath + [CodingKeys.layer], "\(free.tokens) tokens take no time",
-        "give seconds above 0")
+      throw fields.error("layer", "\(free.tokens) tokens take no time", "give seconds above 0")
     }
-    for (key, points) in [(CodingKeys.layer, layer), (.head, head), (.embedding, embedding)]
-    where !points.ascend {
-      throw decoder.refusal(
-        decoder.codingPath + [key], "the sizes are not in ascending order", "sort the points by tokens")
+    head = try fields["head"]?.times() ?? []
+    embedding = try fields["embedding"]?.times() ?? []
+    updatePerLayer = try fields["updatePerLayer"]?.seconds() ?? 0
+    sumPerLayer = try fields["sumPerLayer"].map(SumTimes.init(_:))
+    rank = try fields["rank"]?.integer(1...4096)
+    let example = "[{frozen: 48, layer: [{tokens: 64, forward: 0.005}]}]"
+    columns = try fields["columns"]?.list(example).map(ColumnTimes.init(_:)) ?? []
+    guard rank != nil || columns.isEmpty else {
+      throw fields.error(
+        "columns", "there is no rank to compare them with", "give the rank columns of layer as rank")
     }
-  }
-
-  /// Leaves out fields with default values.
-  package func encode(to encoder: any Encoder) throws {
-    var fields = encoder.container(keyedBy: CodingKeys.self)
-    try fields.encode(layer, forKey: .layer)
-    try fields.encode(head, forKey: .head)
-    try fields.encode(embedding, forKey: .embedding)
-    try fields.encode(updatePerLayer, forKey: .updatePerLayer)
-    try fields.encodeIfPresent(sumPerLayer, forKey: .sumPerLayer)
-    try fields.encodeIfPresent(rank, forKey: .rank)
-    if !columns.isEmpty { try fields.encode(columns, forKey: .columns) }
-    try fields.encodeIfPresent(lastLayerSaves, forKey: .lastLayerSaves)
-    if mergesFrozen { try fields.encode(true, forKey: .mergesFrozen) }
-    try fields.encodeIfPresent(valueBytes, forKey: .valueBytes)
-    try fields.encodeIfPresent(contention, forKey: .contention)
-    try fields.encodeIfPresent(measured, forKey: .measured)
-  }
-}
-
-extension [MeasuredTimes.Point] {
-  fileprivate var ascend: Bool { zip(self, dropFirst()).allSatisfy { $0.tokens < $1.tokens } }
-}
-
-extension SumTimes {
-  enum CodingKeys: String, CodingKey, CaseIterable { case copy, add }
-
-  package init(from decoder: any Decoder) throws {
-    let fields = try decoder.fields(CodingKeys.self)
-    copy = try fields.positive(.copy, orZero: true)
-    add = try fields.positive(.add, orZero: true)
-  }
-}
-
-extension Saving {
-  enum CodingKeys: String, CodingKey, CaseIterable { case forward, backward }
-
-  package init(from decoder: any Decoder) throws {
-    let fields = try decoder.fields(CodingKeys.self)
-    forward = try fields.positive(.forward, orZero: true)
-    backward = try fields.positive(.backward, orZero: true)
-    for (key, share) in [(CodingKeys.forward, forward), (.backward, backward)] where share > 1 {
-      throw decoder.refusal(decoder.codingPath + [key], "\(share) is above 1", "give a share of the time")
+    lastLayerSaves = try fields["lastLayerSaves"].map(Saving.init(_:))
+    mergesFrozen = try fields["mergesFrozen"]?.boolean() ?? false
+    valueBytes = try fields["valueBytes"]?.integer(2...4)
+    guard valueBytes != 3 else {
+      throw fields.error("valueBytes", "3 is not valid", "give 2 for bfloat16 or 4 for float32")
     }
-  }
-}
-
-extension ColumnTimes {
-  enum CodingKeys: String, CodingKey, CaseIterable { case trained, frozen, layer }
-
-  package init(from decoder: any Decoder) throws {
-    let fields = try decoder.fields(CodingKeys.self)
-    trained = try fields.decodeIfPresent(Int.self, forKey: .trained) ?? 0
-    frozen = try fields.decodeIfPresent(Int.self, forKey: .frozen) ?? 0
-    layer = try fields.decode([MeasuredTimes.Point].self, forKey: .layer)
-    for (key, count) in [(CodingKeys.trained, trained), (.frozen, frozen)] where !(0...4096).contains(count) {
-      throw decoder.refusal(
-        decoder.codingPath + [key], "\(count) is outside 0...4096", "use a number in that range")
-    }
-    guard !layer.isEmpty, layer.ascend else {
-      throw decoder.refusal(
-        decoder.codingPath + [CodingKeys.layer],
-        layer.isEmpty ? "has no times" : "the sizes are not in ascending order",
-        "give points sorted by tokens")
-    }
-  }
-}
-
-extension Contention {
-  enum CodingKeys: String, CodingKey, CaseIterable { case factor, others, layer, head, update, sum }
-
-  /// Rejects unknown fields; sizes must ascend by tokens.
-  package init(from decoder: any Decoder) throws {
-    let fields = try decoder.fields(CodingKeys.self)
-    factor = try decoder.slowdown(fields, .factor)
-    others = try fields.decode(Int.self, forKey: .others)
-    layer = try fields.decodeIfPresent([Size].self, forKey: .layer) ?? []
-    head = try fields.decodeIfPresent([Size].self, forKey: .head) ?? []
-    update = fields.contains(.update) ? try decoder.slowdown(fields, .update) : nil
-    sum = fields.contains(.sum) ? try decoder.slowdown(fields, .sum) : nil
-    for (key, sizes) in [(CodingKeys.layer, layer), (.head, head)]
-    where !zip(sizes, sizes.dropFirst()).allSatisfy({ $0.tokens < $1.tokens }) {
-      throw decoder.refusal(
-        decoder.codingPath + [key], "the sizes are not in ascending order", "sort the sizes by tokens")
-    }
-    guard others >= 1 else {
-      throw decoder.refusal(
-        decoder.codingPath + [CodingKeys.others], "\(others) is not valid",
-        "give at least 1, or leave contention out")
-    }
-  }
-}
-
-extension Contention.Size {
-  enum CodingKeys: String, CodingKey, CaseIterable { case tokens, factor }
-
-  package init(from decoder: any Decoder) throws {
-    let fields = try decoder.fields(CodingKeys.self)
-    tokens = try fields.decode(Int.self, forKey: .tokens)
-    guard tokens > 0 else {
-      throw decoder.refusal(
-        decoder.codingPath + [CodingKeys.tokens], "\(tokens) is not valid", "give at least 1")
-    }
-    factor = try decoder.slowdown(fields, .factor)
-  }
-}
-
-extension Decoder {
-  /// A slowdown factor, at least 1.
-  fileprivate func slowdown<Key: CodingKey>(
-    _ fields: KeyedDecodingContainer<Key>, _ key: Key
-  ) throws -> Double {
-    let factor = try fields.positive(key)
-    guard factor >= 1 else {
-      throw refusal(
-        codingPath + [key], "\(factor) is below 1", "give the factor by which it takes longer beside others")
-    }
-    return factor
+    contention = try fields["contention"].map(Contention.init(_:))
+    measured = try fields["measured"].map(Provenance.init(_:))
   }
 }
 
 extension MeasuredTimes.Point {
-  enum CodingKeys: String, CodingKey, CaseIterable { case tokens, forward, backward }
+  fileprivate init(_ field: Field) throws(FieldError) {
+    let fields = try StrictFields(field, known: ["tokens", "forward", "backward"])
+    tokens = try fields.tokens()
+    forward = try fields.seconds("forward")
+    backward = try fields["backward"]?.seconds() ?? 0
+  }
+}
 
-  package init(from decoder: any Decoder) throws {
-    let fields = try decoder.fields(CodingKeys.self)
-    tokens = try fields.decode(Int.self, forKey: .tokens)
-    guard tokens > 0 else {
-      throw decoder.refusal(
-        decoder.codingPath + [CodingKeys.tokens], "\(tokens) is not valid", "give at least 1")
-    }
-    forward = try fields.positive(.forward, orZero: true)
-    backward = fields.contains(.backward) ? try fields.positive(.backward, orZero: true) : 0
+extension SumTimes {
+  fileprivate init(_ field: Field) throws(FieldError) {
+    let fields = try StrictFields(field, known: ["copy", "add"])
+    (copy, add) = (try fields.seconds("copy"), try fields.seconds("add"))
+  }
+}
+
+extension Saving {
+  fileprivate init(_ field: Field) throws(FieldError) {
+    let fields = try StrictFields(field, known: ["forward", "backward"])
+    let remedy = "give a share of the time"
+    forward = try fields.required("forward", remedy).share(remedy)
+    backward = try fields.required("backward", remedy).share(remedy)
+  }
+}
+
+extension ColumnTimes {
+  fileprivate init(_ field: Field) throws(FieldError) {
+    let fields = try StrictFields(field, known: ["trained", "frozen", "layer"])
+    trained = try fields["trained"]?.integer(0...4096) ?? 0
+    frozen = try fields["frozen"]?.integer(0...4096) ?? 0
+    layer = try fields.layerTimes()
+  }
+}
+
+extension Contention {
+  fileprivate init(_ field: Field) throws(FieldError) {
+    let fields = try StrictFields(field, known: ["factor", "others", "layer", "head", "update", "sum"])
+    factor = try fields.required("factor", Field.slowdown).slowdown()
+    others = try fields.required("others", "give the number of other devices, or leave contention out")
+      .integer(1...Cluster.maximumDevices)
+    layer = try fields["layer"]?.ascending(Size.init(_:), \.tokens) ?? []
+    head = try fields["head"]?.ascending(Size.init(_:), \.tokens) ?? []
+    update = try fields["update"]?.slowdown()
+    sum = try fields["sum"]?.slowdown()
+  }
+}
+
+extension Contention.Size {
+  fileprivate init(_ field: Field) throws(FieldError) {
+    let fields = try StrictFields(field, known: ["tokens", "factor"])
+    tokens = try fields.tokens()
+    factor = try fields.required("factor", Field.slowdown).slowdown()
   }
 }
 
 extension DescribedRate {
-  enum CodingKeys: String, CodingKey, CaseIterable { case peak, efficiency, memoryBandwidth, overhead }
-
-  /// Rejects unknown fields; only `peak` has no default.
-  package init(from decoder: any Decoder) throws {
-    let fields = try decoder.fields(CodingKeys.self)
-    peak = try fields.positive(.peak)
-    efficiency = fields.contains(.efficiency) ? try fields.positive(.efficiency) : BuiltIn.efficiency
-    guard efficiency <= 1 else {
-      throw decoder.refusal(
-        decoder.codingPath + [CodingKeys.efficiency], "\(efficiency) is above 1", "give a share of the peak")
-    }
-    memoryBandwidth = fields.contains(.memoryBandwidth) ? try fields.positive(.memoryBandwidth) : 1e11
-    overhead = fields.contains(.overhead) ? try fields.positive(.overhead, orZero: true) : BuiltIn.overhead
+  /// Only `peak` has no default.
+  fileprivate init(_ field: Field) throws(FieldError) {
+    let fields = try StrictFields(field, known: ["peak", "efficiency", "memoryBandwidth", "overhead"])
+    peak = try fields.required("peak", "give FLOP/s").rate()
+    efficiency =
+      try fields["efficiency"]?.number("outside 1e-6...1", "give a share of the peak") {
+        (1e-6...1).contains($0)
+      } ?? BuiltIn.efficiency
+    memoryBandwidth = try fields["memoryBandwidth"]?.rate() ?? 1e11
+    overhead = try fields["overhead"]?.seconds() ?? BuiltIn.overhead
   }
 }
 
 extension Link {
-  enum CodingKeys: String, CodingKey, CaseIterable { case from, to, directed, latency, bandwidth, residual }
-
-  package init(from decoder: any Decoder) throws {
-    let fields = try decoder.fields(CodingKeys.self)
-    from = try fields.decode(String.self, forKey: .from)
-    to = try fields.decode(String.self, forKey: .to)
-    directed = try fields.decodeIfPresent(Bool.self, forKey: .directed) ?? false
-    latency = try fields.positive(.latency, orZero: true)
-    bandwidth = try fields.positive(.bandwidth)
-    residual = fields.contains(.residual) ? try fields.positive(.residual, orZero: true) : nil
+  fileprivate init(_ field: Field, _ names: Set<String>) throws(FieldError) {
+    let fields = try StrictFields(
+      field, known: ["from", "to", "directed", "latency", "bandwidth", "residual"])
+    from = try fields.required("from", Field.deviceRemedy).device(names)
+    to = try fields.required("to", Field.deviceRemedy).device(names)
+    guard from != to else { throw field.error("joins '\(from)' with itself", "name two devices") }
+    directed = try fields["directed"]?.boolean() ?? false
+    latency = try fields.seconds("latency")
+    bandwidth = try fields.required("bandwidth", "give bytes/s").rate()
+    residual = try fields["residual"]?.number("below 0", "give the relative residual of the fit") { $0 >= 0 }
   }
 }
 
 extension Network {
-  enum CodingKeys: String, CodingKey, CaseIterable { case name, kind, devices, shared, latency, bandwidth }
-
-  /// Rejects unknown fields; missing ones come from `kind`.
-  package init(from decoder: any Decoder) throws {
-    let fields = try decoder.fields(CodingKeys.self)
-    let kind = try fields.decodeIfPresent(String.self, forKey: .kind)
-    let base = kind.flatMap { BuiltIn.network($0) }
-    func refusal(_ key: CodingKeys, _ problem: String, _ remedy: String) -> Refusal {
-      decoder.refusal(decoder.codingPath + [key], problem, remedy)
-    }
+  /// Missing fields come from `kind`.
+  fileprivate init(_ field: Field, _ names: Set<String>) throws(FieldError) {
+    let fields = try StrictFields(
+      field, known: ["name", "kind", "devices", "shared", "latency", "bandwidth"])
+    let kind = try fields["kind"]?.anyText("name the kind of network")
+    let base = kind.flatMap(BuiltIn.network)
     if let kind, base == nil {
       let known = BuiltIn.media.map(\.kind).joined(separator: ", ")
-      throw refusal(.kind, "'\(kind)' is not known", "use one of \(known), or give latency and bandwidth")
+      throw fields.error(
+        "kind", "'\(kind)' is not known", "use one of \(known), or give latency and bandwidth")
     }
-    name = try fields.decodeIfPresent(String.self, forKey: .name) ?? kind ?? "network"
-    devices = try fields.decodeIfPresent([String].self, forKey: .devices) ?? []
-    shared = try fields.decodeIfPresent(Bool.self, forKey: .shared) ?? base?.shared ?? false
-    let latency =
-      fields.contains(.latency) ? try fields.positive(.latency, orZero: true) : base?.latency
-    let bandwidth = fields.contains(.bandwidth) ? try fields.positive(.bandwidth) : base?.bandwidth
-    guard let latency else { throw refusal(.latency, "is missing", "give seconds, or a kind") }
-    guard let bandwidth else { throw refusal(.bandwidth, "is missing", "give bytes/s, or a kind") }
-    self.latency = latency
-    self.bandwidth = bandwidth
+    name = try fields["name"]?.anyText("give the network a name") ?? kind ?? "network"
+    devices = []
+    for field in try fields["devices"]?.list("[a, b]") ?? [] { devices.append(try field.device(names)) }
+    shared = try fields["shared"]?.boolean() ?? base?.shared ?? false
+    let (latency, bandwidth) = (
+      try fields["latency"]?.seconds() ?? base?.latency, try fields["bandwidth"]?.rate() ?? base?.bandwidth
+    )
+    guard let latency else { throw fields.error("latency", "is missing", "give seconds, or a kind") }
+    guard let bandwidth else { throw fields.error("bandwidth", "is missing", "give bytes/s, or a kind") }
+    (self.latency, self.bandwidth) = (latency, bandwidth)
+  }
+}
+
+extension StrictFields {
+  fileprivate func text(_ key: String, _ remedy: String) throws(FieldError) -> String {
+    try required(key, remedy).anyText(remedy)
   }
 
-  /// Writes all figures, also those that came from `kind`.
-  package func encode(to encoder: any Encoder) throws {
-    var fields = encoder.container(keyedBy: CodingKeys.self)
-    try fields.encode(name, forKey: .name)
-    if !devices.isEmpty { try fields.encode(devices, forKey: .devices) }
-    try fields.encode(shared, forKey: .shared)
-    try fields.encode(latency, forKey: .latency)
-    try fields.encode(bandwidth, forKey: .bandwidth)
+  fileprivate func seconds(_ key: String) throws(FieldError) -> Double {
+    try required(key, "give seconds").seconds()
+  }
+
+  fileprivate func tokens() throws(FieldError) -> Int {
+    try required("tokens", "give the rows of the micro-batch").integer(1...1 << 40)
+  }
+
+  /// A layer's times for at least one size.
+  fileprivate func layerTimes() throws(FieldError) -> [MeasuredTimes.Point] {
+    let remedy = "measure at least one micro-batch size"
+    let points = try required("layer", remedy).times()
+    guard !points.isEmpty else { throw error("layer", "has no times", remedy) }
+    return points
+  }
+}
+
+/// Within the limits of these numbers, sums and products of times stay finite.
+extension Field {
+  fileprivate static let slowdown = "give the factor by which it takes longer beside others"
+
+  fileprivate func slowdown() throws(FieldError) -> Double {
+    try number("outside 1...1e6", Self.slowdown) { (1...1e6).contains($0) }
+  }
+
+  fileprivate static let deviceRemedy = "name one of the devices"
+
+  fileprivate func device(_ names: Set<String>) throws(FieldError) -> String {
+    let name = try anyText(Self.deviceRemedy)
+    guard names.contains(name) else { throw error("there is no device '\(name)'", Self.deviceRemedy) }
+    return name
+  }
+
+  fileprivate func seconds() throws(FieldError) -> Double {
+    try number("outside 0...1e9", "give seconds") { (0...1e9).contains($0) }
+  }
+
+  fileprivate func rate() throws(FieldError) -> Double {
+    try number("outside 1e-3...1e30", "give a rate per second") { (1e-3...1e30).contains($0) }
+  }
+
+  fileprivate func times() throws(FieldError) -> [MeasuredTimes.Point] {
+    try ascending(MeasuredTimes.Point.init(_:), \.tokens)
+  }
+
+  /// A list whose entries must ascend.
+  fileprivate func ascending<Entry>(
+    _ read: (Field) throws(FieldError) -> Entry, _ size: (Entry) -> Int
+  ) throws(FieldError) -> [Entry] {
+    let entries = try list("[{tokens: 64, forward: 0.004}]").map(read)
+    guard zip(entries, entries.dropFirst()).allSatisfy({ size($0) < size($1) }) else {
+      throw error("the sizes are not in ascending order", "sort them by tokens")
+    }
+    return entries
   }
 }

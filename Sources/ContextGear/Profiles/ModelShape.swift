@@ -1,5 +1,7 @@
+import StrictYAML
+
 /// The sizes of a model that determine its cost.
-package struct ModelShape: Codable, Hashable, Sendable {
+package struct ModelShape: Codable, StrictlyDecodable, Hashable, Sendable {
   /// Transformer layers.
   package var layers: Int
   /// Width of the residual stream.
@@ -30,54 +32,44 @@ package struct ModelShape: Codable, Hashable, Sendable {
     vocabulary: Int, tiedHead: Bool = true, valueBytes: Int = 2, trainingCopies: Int = 2, rank: Int = 16,
     firstAdapted: Int = 0
   ) {
-    self.layers = layers
-    self.hidden = hidden
-    self.heads = heads
-    self.keyValueHeads = keyValueHeads
-    self.headDimension = headDimension
-    self.feedForward = feedForward
-    self.vocabulary = vocabulary
-    self.tiedHead = tiedHead
-    self.valueBytes = valueBytes
-    self.trainingCopies = trainingCopies
-    self.rank = rank
+    (self.layers, self.hidden, self.heads) = (layers, hidden, heads)
+    (self.keyValueHeads, self.headDimension) = (keyValueHeads, headDimension)
+    (self.feedForward, self.vocabulary, self.tiedHead) = (feedForward, vocabulary, tiedHead)
+    (self.valueBytes, self.trainingCopies, self.rank) = (valueBytes, trainingCopies, rank)
     self.firstAdapted = firstAdapted
   }
 
-  enum CodingKeys: String, CodingKey, CaseIterable {
-    case layers, hidden, heads, keyValueHeads, headDimension, feedForward, vocabulary, tiedHead, valueBytes
-    case trainingCopies, rank, firstAdapted
-  }
-
-  package init(from decoder: any Decoder) throws {
-    let fields = try decoder.fields(CodingKeys.self)
-    // Within these limits no product of sizes overflows.
-    func size(_ key: CodingKeys, _ most: Int, default value: Int? = nil) throws -> Int {
-      let found = try value == nil || fields.contains(key) ? fields.decode(Int.self, forKey: key) : value ?? 1
-      guard (1...most).contains(found) else {
-        throw decoder.refusal(
-          decoder.codingPath + [key], "\(found) is outside 1...\(most)", "use a size in that range")
+  /// Reads a shape. The defaults of a file are those of a model whose head is not its embedding.
+  ///
+  /// - Throws: `FieldError` for a size beyond every model: within the limits, no product of sizes overflows.
+  package init(_ field: Field) throws(FieldError) {
+    let fields = try StrictFields(
+      field,
+      known: [
+        "layers", "hidden", "heads", "keyValueHeads", "headDimension", "feedForward", "vocabulary",
+        "tiedHead", "valueBytes", "trainingCopies", "rank", "firstAdapted",
+      ])
+    func size(_ key: String, _ most: Int, default value: Int? = nil) throws(FieldError) -> Int {
+      let given = try fields[key]?.integer(1...most) ?? value
+      guard let given, given <= most else {
+        let problem = given.map { "\($0) is outside 1...\(most)" } ?? "is missing"
+        throw fields.error(key, problem, "use a whole number in 1...\(most)")
       }
-      return found
+      return given
     }
     let widest = 1 << 20
-    layers = try size(.layers, 1024)
-    hidden = try size(.hidden, widest)
-    heads = try size(.heads, 1 << 12)
-    keyValueHeads = try size(.keyValueHeads, 1 << 12, default: heads)
-    headDimension = try size(.headDimension, 1 << 12, default: max(hidden / heads, 1))
-    feedForward = try size(.feedForward, widest)
-    vocabulary = try size(.vocabulary, 1 << 24)
-    tiedHead = try fields.decodeIfPresent(Bool.self, forKey: .tiedHead) ?? false
-    valueBytes = try size(.valueBytes, 8, default: 2)
-    trainingCopies = try size(.trainingCopies, 4, default: 2)
-    rank = try size(.rank, 1 << 16, default: 16)
-    firstAdapted = fields.contains(.firstAdapted) ? try fields.decode(Int.self, forKey: .firstAdapted) : 0
-    guard (0..<layers).contains(firstAdapted) else {
-      throw decoder.refusal(
-        decoder.codingPath + [CodingKeys.firstAdapted], "\(firstAdapted) is outside 0..<\(layers)",
-        "use the number of a layer, from 0")
-    }
+    layers = try size("layers", 1024)
+    hidden = try size("hidden", widest)
+    heads = try size("heads", 1 << 12)
+    keyValueHeads = try size("keyValueHeads", 1 << 12, default: heads)
+    headDimension = try size("headDimension", 1 << 12, default: max(hidden / heads, 1))
+    feedForward = try size("feedForward", widest)
+    vocabulary = try size("vocabulary", 1 << 24)
+    tiedHead = try fields["tiedHead"]?.boolean() ?? false
+    valueBytes = try size("valueBytes", 8, default: 2)
+    trainingCopies = try size("trainingCopies", 4, default: 2)
+    rank = try size("rank", 1 << 16, default: 16)
+    firstAdapted = try fields["firstAdapted"]?.integer(0...layers - 1) ?? 0
   }
 
   /// Identifies a shape, as in `30x576x1536x49152`. Measured times are valid for one shape.

@@ -17,10 +17,7 @@ package struct Workload: Codable, Hashable, Sendable {
     package init(
       task: String, tokens: Double, shared: Double = 0, labels: Double, columns: Columns? = nil
     ) {
-      self.columns = columns
-      self.task = task
-      self.tokens = tokens
-      self.shared = shared
+      (self.columns, self.task, self.tokens, self.shared) = (columns, task, tokens, shared)
       self.labels = labels
     }
 
@@ -40,9 +37,7 @@ package struct Workload: Codable, Hashable, Sendable {
     package var mayMerge: Bool
 
     package init(trained: Int, frozen: Int, mayMerge: Bool) {
-      self.trained = trained
-      self.frozen = frozen
-      self.mayMerge = mayMerge
+      (self.trained, self.frozen, self.mayMerge) = (trained, frozen, mayMerge)
     }
   }
 
@@ -67,14 +62,9 @@ package struct Workload: Codable, Hashable, Sendable {
     forwardOnly: [Pass], trained: Pass, samples: Int, trainedColumns: Int, refinedColumns: Int = 0,
     staleness: Int = 1, wireBytes: Int = 2, wireRowBytes: Int = 0
   ) {
-    self.forwardOnly = forwardOnly
-    self.trained = trained
-    self.samples = samples
-    self.trainedColumns = trainedColumns
-    self.refinedColumns = refinedColumns
-    self.staleness = staleness
-    self.wireBytes = wireBytes
-    self.wireRowBytes = wireRowBytes
+    (self.forwardOnly, self.trained, self.samples) = (forwardOnly, trained, samples)
+    (self.trainedColumns, self.refinedColumns) = (trainedColumns, refinedColumns)
+    (self.staleness, self.wireBytes, self.wireRowBytes) = (staleness, wireBytes, wireRowBytes)
   }
 
   /// Bytes of one token's activation or gradient on the wire.

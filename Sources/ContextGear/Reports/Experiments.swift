@@ -1,4 +1,5 @@
 import Foundation
+import TextTables
 
 /// Simulated experiments on described Jetson clusters.
 package enum GearExperiments {
@@ -103,8 +104,7 @@ package enum GearExperiments {
           } + [row.saving.map(Figures.percent) ?? "-"])
     }
     var lines = ["Seconds of one optimiser step (best k in brackets).", ""]
-    lines += Figures.table(table, right: Set(3...10))
-    lines.append("")
+    lines += [TextTable.aligned(table, right: Set(3...10)), ""]
     func summary(_ name: String, _ rows: [Row]) {
       let savings = rows.compactMap(\.saving)
       guard let median = median(savings), let least = savings.min(), let most = savings.max() else { return }
@@ -137,8 +137,7 @@ package enum GearExperiments {
           })
     }
     var lines = ["Seconds of one optimiser step, ContextGear's own plans.", ""]
-    lines += Figures.table(table, right: Set(3...7))
-    lines.append("")
+    lines += [TextTable.aligned(table, right: Set(3...7)), ""]
     for part in Ablation.allCases {
       let costs = rows.compactMap { row in
         row.ablations["full"].flatMap { full in row.ablations[part.rawValue].map { $0 / full - 1 } }

@@ -1,5 +1,6 @@
 import Foundation
 import InputErrors
+import TextTables
 
 /// The plans of all phases of a workflow; the content of `plan.json`.
 package struct WorkflowPlan: Codable, Hashable, Sendable {
@@ -20,12 +21,8 @@ package struct WorkflowPlan: Codable, Hashable, Sendable {
     workflow: String, identity: String, cluster: Cluster, shape: ModelShape, phases: [PlannedPhase],
     levels: [LevelPlan]
   ) {
-    self.workflow = workflow
-    self.identity = identity
-    self.cluster = cluster
-    self.shape = shape
-    self.phases = phases
-    self.levels = levels
+    (self.workflow, self.identity, self.cluster, self.shape) = (workflow, identity, cluster, shape)
+    (self.phases, self.levels) = (phases, levels)
   }
 
   /// Reads a `plan.json`.
@@ -108,7 +105,7 @@ extension PlannedPhase {
         "\(use.memory / 1_000_000)", "\(use.available / 1_000_000)",
       ])
     }
-    lines += Figures.table(rows, right: [3, 4, 5]).map { "  " + $0 }
+    lines += TextTable.aligned(rows, right: [3, 4, 5]).split(separator: "\n").map { "  " + $0 }
     if devices.count > 64 { lines.append("  and \(devices.count - 64) more devices") }
     let bytes = traffic.reduce(0) { $0 + $1.bytes }
     lines.append("  \(Figures.megabytes(bytes)) on the wire per step")
@@ -138,19 +135,4 @@ enum Figures {
   static func percent(_ share: Double) -> String { String(format: "%.1f", share * 100) }
 
   static func megabytes(_ bytes: Int) -> String { String(format: "%.2f MB", Double(bytes) / 1e6) }
-
-  /// Lines of cells, padded to equal widths.
-  static func table(_ rows: [[String]], right: Set<Int> = []) -> [String] {
-    let count = rows.map(\.count).max() ?? 0
-    let widths = (0..<count).map { column in
-      rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0
-    }
-    return rows.map { row in
-      row.enumerated().map { column, cell in
-        let space = String(repeating: " ", count: widths[column] - cell.count)
-        if right.contains(column) { return space + cell }
-        return column == row.count - 1 ? cell : cell + space
-      }.joined(separator: "  ")
-    }
-  }
 }

@@ -57,7 +57,7 @@ struct EvaluateCommand: ParsableCommand {
 
   func run() throws {
     let trained = try TrainedWorkflow(run: folder, models: models.models)
-    Console.noteEmulation(trained.stage.device.computeType)
+    Console.noteEmulation(trained.model.device.computeType)
     var episodes = try trained.episodes(split, data: data)
     if let limit { episodes = Array(episodes.prefix(limit)) }
     // Read this before the work is done, so that a missing file is reported at once.

@@ -57,7 +57,7 @@ struct ExportCommand: ParsableCommand {
         }
         let adapter = GGUFAdapter(
           modules: modules, alpha: Float(alpha), name: "\(trained.workflow.name)-\(task)",
-          configuration: trained.stage.configuration)
+          configuration: trained.model.configuration)
         try AtomicFolder.leavingNothing(at: out) {
           try AtomicFolder.make(url.deletingLastPathComponent())
           try adapter.write(to: url)

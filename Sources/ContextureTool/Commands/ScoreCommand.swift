@@ -72,9 +72,9 @@ struct ScoreCommand: ParsableCommand {
     let length = request.prompt.count + (request.continuations.map(\.count).max() ?? 0)
     let device = CPUDevice(computeType: precision.computeType)
     Console.noteEmulation(device.computeType)
-    let stage = try LlamaStage(files.weights, device: device, contextLength: length, use: .forward)
+    let llama = try LlamaModel(files.weights, device: device, contextLength: length, use: .forward)
     let report = try ScoreReport(
-      path: files.path, request: request, texts: completion, top: top, stage: stage, tokenizer: tokenizer)
+      path: files.path, request: request, texts: completion, top: top, model: llama, tokenizer: tokenizer)
     switch format {
     case .table: try Console.print(report.text)
     case .json: try Console.printJSON(report)

@@ -170,7 +170,7 @@ struct TrainCommand: ParsableCommand {
     } onEnd: { figures, plan in
       let compared = ClusterFigures(figures, plan: plan)
       try compared.append(to: RunFolder(out).figures)
-      try Console.print(compared.text)
+      try Console.report(compared.text)
     }
     guard transport.rank == 0 else { return }
     try end(done)
@@ -191,7 +191,7 @@ struct TrainCommand: ParsableCommand {
     var command = ["contexture", "train", source.workflow, "--out", out, "--resume"]
     command += source.overrides.flatMap { ["--set", $0] }
     command += input.words + job.words
-    try Console.print(
+    try Console.report(
       "Stopped at a checkpoint. To resume:\n  " + command.map(\.shellQuoted).joined(separator: " "))
     throw ExitCode(ExitStatus.interrupted)
   }

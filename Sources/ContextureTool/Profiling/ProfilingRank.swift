@@ -30,7 +30,7 @@ struct ProfilingRank {
       (profiler.computeType, profiler.workers) = (options.precision.computeType, options.workers)
       if transport.rank == 0 {
         Console.noteEmulation(options.precision.computeType ?? CPUDevice.fastestType)
-        profiler.report = { try Console.print($0) }
+        profiler.report = { try Console.report($0) }
       }
       let profile = try profiler.measure(
         weights, named: options.model, signature: ModelShape(weights.configuration).signature)

@@ -110,7 +110,7 @@ struct ClusterJob {
           isUp = true
           let report = RankReport(line: line)
           if let report { onReport(report) }
-          do { try Console.print(report?.text ?? line) } catch { outputError = outputError ?? error }
+          do { try Console.report(report?.text ?? line) } catch { outputError = outputError ?? error }
           return
         }
         hasComplained = hasComplained || line.hasPrefix("contexture: ")

@@ -51,6 +51,14 @@ struct ClusterRank {
   }
 }
 
+extension Console {
+  /// Prints why this rank ends its job.
+  static func complain(_ notice: AbortNotice) {
+    let isSupervised = Supervisor.hasStarted(ProcessInfo.processInfo.environment)
+    complain(notice.line(forSupervisor: isSupervised))
+  }
+}
+
 extension MPITransport.Options {
   /// A silent rank fails the job, whoever started it.
   static var ofAJob: MPITransport.Options {

@@ -26,6 +26,11 @@ enum Console {
     try write(text.hasSuffix("\n") ? text : text + "\n", to: STDOUT_FILENO)
   }
 
+  /// Writes about work that goes on, also if nobody reads about it any more.
+  static func report(_ text: String) throws(OutputError) {
+    do { try print(text) } catch .readerIsGone {}
+  }
+
   /// Writes a value as JSON with sorted keys to standard output.
   static func printJSON(_ value: some Encodable) throws {
     let encoder = JSONEncoder()

@@ -31,16 +31,17 @@ struct ScoreReport: Encodable {
   ///
   /// - Throws: the weight source's error for a damaged file.
   init(
-    path: String, request: ScoreRequest, texts: [String], top: Int, stage: LlamaStage, tokenizer: Tokenizer
+    path: String, request: ScoreRequest, texts: [String], top: Int, model llama: LlamaModel,
+    tokenizer: Tokenizer
   ) throws {
-    let scorer = Scorer(stage)
+    let scorer = Scorer(llama)
     func tokens(_ ids: [Int32], _ scores: [Float?]) -> [Token] {
       zip(ids, scores).map {
         Token(id: $0, text: tokenizer.decode([$0], skipSpecial: false), logProbability: $1)
       }
     }
     model = path
-    precision = stage.device.computeType == .bfloat16 ? "bfloat16" : "float32"
+    precision = llama.device.computeType == .bfloat16 ? "bfloat16" : "float32"
 
     let rest = Array(request.prompt.dropFirst())
     let promptScores =
@@ -57,7 +58,7 @@ struct ScoreReport: Encodable {
         text: text, tokens: tokens(scored.0, scored.1), logProbability: scored.1.reduce(0, +))
     }
 
-    let logits = try TextGenerator(stage, adapter: nil, capacity: request.prompt.count).feed(request.prompt)
+    let logits = try TextGenerator(llama, adapter: nil, capacity: request.prompt.count).feed(request.prompt)
     guard logits.allSatisfy(\.isFinite) else {
       throw Refusal(
         path, "its logits are not numbers: the weights are damaged",

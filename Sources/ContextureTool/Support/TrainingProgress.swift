@@ -42,24 +42,24 @@ final class TrainingProgress {
     switch event {
     case .loaded(let model, let precision, let bytes, let workers, let episodes, let seconds):
       unchecked = microBatchTokens.map { ($0, workers) }
-      try Console.print(
+      try Console.report(
         "Model \(model) in \(precision.rawValue), \(Self.megabytes(bytes)) of weights; \(episodes) training "
           + "episodes; ready after \(Self.number(seconds, 1)) s")
       Console.noteEmulation(precision)
     case .joined(let model, let precision, let ranks, let episodes, let seconds):
-      try Console.print(
+      try Console.report(
         "Model \(model) in \(precision.rawValue) over \(ranks) devices; \(episodes) training episodes; ready after "
           + "\(Self.number(seconds, 1)) s")
       Console.noteEmulation(precision)
     case .resumed(let steps):
       let report = RankReport(resumedAfterStep: steps)
-      try Console.print(hasLauncher ? report.line : report.text)
+      try Console.report(hasLauncher ? report.line : report.text)
     case .training(let training, let laterSteps):
       hasTrained = true
       try show(training, laterSteps)
     case .finished(let adapter):
-      if !hasTrained { try Console.print("All steps were already done: nothing was trained") }
-      try Console.print("Adapter written to \(adapter.relativePath)")
+      if !hasTrained { try Console.report("All steps were already done: nothing was trained") }
+      try Console.report("Adapter written to \(adapter.relativePath)")
     }
   }
 
@@ -70,7 +70,7 @@ final class TrainingProgress {
       validation = nil
       lossSum = 0
       lossCount = 0
-      try Console.print(
+      try Console.report(
         "Phase \(phase.index + 1)/\(phases) \(phase.task): \(phase.trainable.count) columns train, "
           + "\(phase.frozen.count) frozen, \(phase.masked.count) masked; "
           + "\(Self.megabytes(bytes)) for the step" + (step > 0 ? "; from step \(step)" : ""))
@@ -91,13 +91,13 @@ final class TrainingProgress {
         try write(line(record, laterSteps), ends: isLast || !isTerminal)
       }
       if let report = record.validation, let text = Self.text(report.change, record) {
-        try Console.print((isTerminal && !isLast ? "\n" : "") + text)
+        try Console.report((isTerminal && !isLast ? "\n" : "") + text)
       }
-    case .warning(let warning, _): try Console.print((isTerminal ? "\n" : "") + "  WARNING \(warning.text)")
+    case .warning(let warning, _): try Console.report((isTerminal ? "\n" : "") + "  WARNING \(warning.text)")
     case .decided(let decisions, let phase):
       for decision in decisions where !decision.freezes.isEmpty {
         let reason = decision.isGuard ? "its validation loss grew" : "their gradients conflict"
-        try Console.print(
+        try Console.report(
           "  columns \(columnRanges(decision.freezes)) of \(decision.prerequisite) freeze: \(reason); "
             + "\(phase.trainable.count) still train")
       }
@@ -110,7 +110,7 @@ final class TrainingProgress {
     guard let (tokens, workers) = unchecked else { return }
     unchecked = nil
     guard workers > 1, record.tokens <= tokens else { return }
-    try Console.print(
+    try Console.report(
       "  A step is one micro-batch, which only one of \(workers) threads works on; "
         + "--set training.microBatchTokens=\(max(record.tokens * 5 / (4 * workers), 1)) would split it")
   }
@@ -143,7 +143,7 @@ final class TrainingProgress {
   }
 
   private func write(_ line: String, ends: Bool) throws {
-    if !isTerminal { return try Console.print(line) }
+    if !isTerminal { return try Console.report(line) }
     try Console.write("\r\u{1B}[K" + line + (ends ? "\n" : ""))
   }
 

@@ -74,20 +74,11 @@ package final class ColumnOptimizer: @unchecked Sendable {
           settings: settings, learningRate: learningRate, step: step)
       }
     }
-    refresh(view)
-  }
-
-  private func refresh(_ view: DeviceAdapter) {
-    let values = parameters.address.assumingMemoryBound(to: Float.self)
-    let source = Shared(pointer: values)
-    let parts = workers.count
     device.onEachWorker { index in
-      view.refresh(source.pointer, part: index, of: parts, workers[index])
+      view.refresh(
+        parameters.address.assumingMemoryBound(to: Float.self), part: index, of: parts, workers[index])
     }
   }
-
-  /// A pointer shared by several workers.
-  private struct Shared: @unchecked Sendable { let pointer: UnsafeMutablePointer<Float> }
 
   /// Writes the trained columns back; the adapter's other values are unchanged.
   package func commit(to adapter: inout LoRAAdapter) {
@@ -112,20 +103,17 @@ package final class ColumnOptimizer: @unchecked Sendable {
   }
 
   /// The trainable parameters, flat in ``layout``.
-  package var currentParameters: [Float] { values(parameters) }
-
-  private func values(_ matrix: Matrix) -> [Float] {
-    [Float](unsafeUninitializedCapacity: layout.count) { buffer, filled in
-      if let base = buffer.baseAddress { workers[0].read(matrix, into: base) }
-      filled = layout.count
-    }
-  }
+  package var currentParameters: [Float] { workers[0].values(parameters) }
 
   /// The current state; can be set to resume.
   ///
   /// - Precondition: the vectors have the layout's size.
   package var state: State {
-    get { State(firstMoment: values(firstMoment), secondMoment: values(secondMoment), step: step) }
+    get {
+      State(
+        firstMoment: workers[0].values(firstMoment), secondMoment: workers[0].values(secondMoment), step: step
+      )
+    }
     set {
       precondition(
         newValue.firstMoment.count == layout.count && newValue.secondMoment.count == layout.count,

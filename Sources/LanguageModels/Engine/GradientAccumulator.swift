@@ -1,5 +1,3 @@
-import Locking
-import Synchronization
 import Tensor
 
 /// Computes the gradient of one optimiser step on one device. Each worker computes one micro-batch at a time.
@@ -8,38 +6,31 @@ import Tensor
 /// their order.
 package final class GradientAccumulator: @unchecked Sendable {
   // Unchecked: `step` is not called from two threads at once, and each worker has its own memory.
-  private let stage: LlamaStage
   private let adapter: DeviceAdapter
   private let contexts: [Context]
   /// The gradient of the last step.
   package let gradients: GradientBuffer
 
-  private struct Context {
-    let worker: StageWorker
-    let activations: StageActivations
+  private struct Context: Sendable {
+    let pass: LlamaContext
     let gradients: GradientBuffer
   }
 
   /// Allocates buffers for micro-batches of at most `rows` rows.
-  ///
-  /// - Precondition: the stage is a whole model.
-  package init(_ stage: LlamaStage, adapter: DeviceAdapter, rows: Int) {
-    precondition(stage.isFirst && stage.isLast, "GradientAccumulator: part of a model")
-    self.stage = stage
+  package init(_ model: LlamaModel, adapter: DeviceAdapter, rows: Int) {
     self.adapter = adapter
-    gradients = GradientBuffer(adapter.layout, device: stage.device)
-    contexts = (0..<stage.device.workerCount).map { _ in
+    gradients = GradientBuffer(adapter.layout, device: model.device)
+    contexts = (0..<model.device.workerCount).map { _ in
       Context(
-        worker: StageWorker(stage, rows: rows, adapter: adapter),
-        activations: StageActivations(stage, rows: rows, adapter: adapter),
-        gradients: GradientBuffer(adapter.layout, device: stage.device))
+        pass: LlamaContext(model, adapter: adapter, rows: rows, backward: true),
+        gradients: GradientBuffer(adapter.layout, device: model.device))
     }
   }
 
   /// Bytes of activations, scratch and gradients, planned and allocated once.
   package var byteCount: Int {
     contexts.reduce(gradients.flat.count * 4) {
-      $0 + $1.worker.byteCount + $1.activations.byteCount + $1.gradients.flat.count * 4
+      $0 + $1.pass.byteCount + $1.gradients.flat.count * 4
     }
   }
 
@@ -48,53 +39,30 @@ package final class GradientAccumulator: @unchecked Sendable {
   /// - Throws: the weight source's error if embeddings cannot be read.
   package func step(_ batches: [PackedBatch], scale: Float) throws -> Double {
     let gate = OrderedGate()
-    let next = Atomic<Int>(0)
-    let state = Locked<State>(State())
-    stage.device.onEachWorker { index in
-      let context = contexts[index]
-      while true {
-        let number = next.add(1, ordering: .relaxed).oldValue
-        guard number < batches.count else { return }
-        var outcome: Result<Double, any Error> = .success(0)
-        do {
-          outcome = .success(try run(batches[number], scale: scale, context))
-        } catch {
-          outcome = .failure(error)
-        }
-        gate.pass(number) {
-          switch outcome {
-          case .success(let loss):
-            state.withLock { $0.loss += loss }
-            if number == 0 {
-              context.worker.operations.copy(context.gradients.flat, into: gradients.flat)
-            } else {
-              context.worker.operations.add(context.gradients.flat, to: gradients.flat)
-            }
-          case .failure(let error):
-            state.withLock { $0.failure = $0.failure ?? error }
-          }
+    let losses = try contexts[0].pass.model.device.mapItems(batches.count) { number, worker in
+      let context = contexts[worker]
+      let loss = Result { try run(batches[number], scale: scale, context) }
+      gate.pass(number) {
+        guard case .success = loss else { return }
+        let operations = context.pass.worker.operations
+        if number == 0 {
+          operations.copy(context.gradients.flat, into: gradients.flat)
+        } else {
+          operations.add(context.gradients.flat, to: gradients.flat)
         }
       }
+      return try loss.get()
     }
-    let result = state.withLock { $0 }
-    if let failure = result.failure { throw failure }
-    return result.loss
-  }
-
-  private struct State {
-    var loss = 0.0
-    var failure: (any Error)?
+    return losses.reduce(0, +)
   }
 
   private func run(_ batch: PackedBatch, scale: Float, _ context: Context) throws -> Double {
-    let h = context.activations.hidden.rows(0..<batch.paddedRowCount)
-    try stage.embed(batch.tokens, into: h, context.worker.operations)
+    let (stage, pass) = (context.pass.model.stage, context.pass)
     let rows = batch.targetRows
-    stage.forward(batch, context.activations, outputRows: rows, adapter: adapter, context.worker)
-    let loss = stage.loss(batch, context.activations, scale: scale, context.worker)
+    _ = try pass.forward(batch, outputRows: rows)
+    let loss = stage.loss(batch, pass.activations, scale: scale, pass.worker)
     stage.backward(
-      batch, context.activations, outputRows: rows, adapter: adapter, gradients: context.gradients,
-      context.worker)
+      batch, pass.activations, outputRows: rows, adapter: adapter, gradients: context.gradients, pass.worker)
     return loss
   }
 }

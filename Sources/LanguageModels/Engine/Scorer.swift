@@ -1,5 +1,4 @@
 import Locking
-import Synchronization
 import Tensor
 
 /// A prompt and the continuations to score.
@@ -25,18 +24,10 @@ package struct ScoreRequest: Sendable, Equatable {
 ///
 /// It has no buffers of its own, so any number of threads may score at once.
 package struct Scorer: Sendable {
-  private let stage: LlamaStage
+  private let model: LlamaModel
 
-  private struct Context {
-    let worker: StageWorker
-    let activations: StageActivations
-  }
-
-  /// - Precondition: the stage is a whole model.
-  package init(_ stage: LlamaStage) {
-    precondition(stage.isFirst && stage.isLast, "Scorer: part of a model")
-    self.stage = stage
-  }
+  /// Scores with all layers of `model`.
+  package init(_ model: LlamaModel) { self.model = model }
 
   /// The log-probability of each token, per request and continuation, with `adapter` or, if it is `nil`, the
   /// base model.
@@ -52,55 +43,23 @@ package struct Scorer: Sendable {
   package func tokenScores(_ requests: [ScoreRequest], adapter: DeviceAdapter?) throws -> [[[TokenScore]]] {
     precondition(
       requests.allSatisfy { request in
-        request.continuations.allSatisfy { request.prompt.count + $0.count - 1 <= stage.contextLength }
+        request.continuations.allSatisfy { request.prompt.count + $0.count - 1 <= model.contextLength }
       }, "Scorer: a request longer than the context")
     let passes = ScoreRequest.passes(requests)
     let rows = passes.map { pass in pass.reduce(0) { $0 + requests[$1].rowCount } }.max() ?? 0
-    let next = Atomic<Int>(0)
-    let state = Locked<State>(State(scores: Array(repeating: [], count: requests.count)))
-    stage.device.onEachWorker { _ in
-      var context: Context?
-      while true {
-        let number = next.add(1, ordering: .relaxed).oldValue
-        guard number < passes.count else { return }
-        do {
-          let own = context ?? makeContext(rows: rows, adapter)
-          context = own
-          let scores = try run(passes[number].map { requests[$0] }, adapter, own)
-          state.withLock {
-            for (request, score) in zip(passes[number], scores) { $0.scores[request] = score }
-          }
-        } catch {
-          state.withLock { $0.failure = $0.failure ?? error }
-        }
-      }
+    // A worker makes buffers when it needs some and none are free.
+    let free = Locked<[LlamaContext]>([])
+    let scores = try model.device.mapItems(passes.count) { pass, _ in
+      let context =
+        free.withLock { $0.popLast() }
+        ?? LlamaContext(model, adapter: adapter, rows: rows, backward: false)
+      defer { free.withLock { $0.append(context) } }
+      let requests = passes[pass].map { requests[$0] }
+      let batch = PackedBatch(requests)
+      let h = try context.forward(batch, outputRows: batch.targetRows)
+      return ScoreRequest.split(model.stage.tokenScores(batch.targets, hidden: h, context.worker), requests)
     }
-    let result = state.withLock { $0 }
-    if let failure = result.failure { throw failure }
-    return result.scores
-  }
-
-  private struct State {
-    var scores: [[[TokenScore]]]
-    var failure: (any Error)?
-  }
-
-  /// One worker's buffers, planned for the adapter in use.
-  private func makeContext(rows: Int, _ adapter: DeviceAdapter?) -> Context {
-    Context(
-      worker: StageWorker(stage, rows: rows, adapter: adapter, backward: false),
-      activations: StageActivations(stage, rows: rows, adapter: adapter, keepsActivations: false))
-  }
-
-  private func run(_ requests: [ScoreRequest], _ adapter: DeviceAdapter?, _ context: Context) throws
-    -> [[[TokenScore]]]
-  {
-    let batch = PackedBatch(requests)
-    let h = context.activations.hidden.rows(0..<batch.paddedRowCount)
-    try stage.embed(batch.tokens, into: h, context.worker.operations)
-    stage.forward(
-      batch, context.activations, outputRows: batch.targetRows, adapter: adapter, context.worker)
-    return ScoreRequest.split(stage.tokenScores(batch.targets, hidden: h, context.worker), requests)
+    return scores.flatMap(\.self)
   }
 }
 

@@ -1,6 +1,4 @@
 import Checkpoint
-import Locking
-import Synchronization
 import Tensor
 
 /// A contiguous range of a Llama model's layers with its packed weights, on one device: the whole model, or
@@ -16,20 +14,14 @@ package final class LlamaStage: @unchecked Sendable {
   package let contextLength: Int
   /// The device of its weights.
   package let device: any ComputeDevice
-  /// Whether its weights are packed for backward passes too.
-  package let use: PackedUse
-  let blocks: [LlamaLayer]
-  let rotary: RotaryTable
-  let finalNorm: NormWeight?
-  /// The head in chunks of the vocabulary; empty except on the last stage.
-  let head: [any PackedMatrix]
-  private let source: any WeightSource
+  let source: any WeightSource
+  private let embedding: TokenEmbedding
+  private let rotary: RotaryTable
+  let blocks: [TransformerBlock]
+  /// `nil` except on the last stage.
+  private let head: OutputHead?
   /// The lowest layer with merged columns; `nil` if there is none.
-  private var lowestMerged: Int?
-
-  /// The number of vocabulary rows in one chunk of the head. The logits of a chunk for one shard stay in
-  /// cache.
-  static let headChunk = 2048
+  var lowestMerged: Int?
 
   /// Loads the weights of `layers`.
   ///
@@ -39,179 +31,149 @@ package final class LlamaStage: @unchecked Sendable {
   ///     packed for forward passes only.
   /// - Throws: the source's error for a missing or damaged tensor.
   package init(
-    _ source: any WeightSource, layers: Range<Int>? = nil, device: any ComputeDevice,
-    contextLength: Int? = nil, use: PackedUse = .forwardAndBackward, firstAdapted: Int = 0
+    _ source: any WeightSource, layers: Range<Int>, device: any ComputeDevice, contextLength: Int? = nil,
+    use: PackedUse = .forwardAndBackward, firstAdapted: Int = 0
   ) throws {
-    let configuration = source.configuration
-    let layers = layers ?? 0..<configuration.layerCount
+    configuration = source.configuration
     precondition(
       !layers.isEmpty && layers.lowerBound >= 0 && layers.upperBound <= configuration.layerCount,
       "LlamaStage: no such layers")
-    self.source = source
-    self.configuration = configuration
-    self.layers = layers
-    self.device = device
-    self.use = use
+    (self.source, self.layers, self.device) = (source, layers, device)
     self.contextLength = min(contextLength ?? configuration.maximumPositions, configuration.maximumPositions)
+    embedding = TokenEmbedding(source: source)
     rotary = RotaryTable(configuration, positions: self.contextLength, device: device)
 
+    // The workers load blocks and the head's chunks side by side.
+    enum Part { case block(TransformerBlock), chunk(any PackedMatrix) }
     let isLast = layers.upperBound == configuration.layerCount
-    let chunks: [Range<Int>] =
-      isLast
-      ? stride(from: 0, to: configuration.vocabularySize, by: Self.headChunk).map {
-        $0..<min($0 + Self.headChunk, configuration.vocabularySize)
-      } : []
-    let headName: WeightName =
-      configuration.tiedEmbeddings || !source.has(.head) ? .tokenEmbedding : .head
-    let loaded = Locked<Loaded>(Loaded())
-    let work = layers.count + chunks.count
-    let next = Atomic<Int>(0)
-    device.onEachWorker { _ in
-      while true {
-        let item = next.add(1, ordering: .relaxed).oldValue
-        guard item < work, loaded.withLock({ $0.failure == nil }) else { return }
-        do {
-          if item < layers.count {
-            let layer = layers.lowerBound + item
-            let block = try LlamaLayer(
-              source, index: layer, device: device, use: layer < firstAdapted ? .forward : use)
-            loaded.withLock { $0.blocks[layer] = block }
-          } else {
-            let rows = chunks[item - layers.count]
-            let matrix = try device.freeze(source, headName, rows: rows, use: use)
-            loaded.withLock { $0.head[rows.lowerBound] = matrix }
-          }
-        } catch {
-          loaded.withLock { $0.failure = $0.failure ?? error }
-        }
+    let chunks = isLast ? OutputHead.chunkRows(configuration) : []
+    let parts: [Part] = try device.mapItems(layers.count + chunks.count) { item, _ in
+      guard item < layers.count else {
+        return .chunk(
+          try OutputHead.loadChunk(source, rows: chunks[item - layers.count], device: device, use: use))
       }
+      let layer = layers.lowerBound + item
+      return .block(
+        try TransformerBlock(source, layer: layer, device: device, use: layer < firstAdapted ? .forward : use)
+      )
     }
-    let result = loaded.withLock { $0 }
-    if let failure = result.failure { throw failure }
-    blocks = layers.compactMap { result.blocks[$0] }
-    head = chunks.compactMap { result.head[$0.lowerBound] }
-    finalNorm = isLast ? try NormWeight(source, .finalNorm, device: device) : nil
+    blocks = parts.compactMap { if case .block(let block) = $0 { block } else { nil } }
+    let loaded = parts.compactMap { if case .chunk(let chunk) = $0 { chunk } else { nil } }
+    head = isLast ? try OutputHead(source, chunks: loaded, device: device) : nil
     // The device now has its own layout. The file is read again only for rows of the embedding, and for the
     // layers' weights when columns are merged.
-    source.forgetPages()
-  }
-
-  private struct Loaded {
-    var blocks: [Int: LlamaLayer] = [:]
-    var head: [Int: any PackedMatrix] = [:]
-    var failure: (any Error)?
-  }
-
-  /// Calls `body` while the frozen ones of `columns` are part of the weights, `W0 + s Σ B_j A_j`, so that
-  /// columns that do not change while others train cost nothing. Afterwards the weights are the model's own
-  /// again, bit for bit.
-  ///
-  /// - Parameters:
-  ///   - wanted: whether to merge. A device that does not store sums never does.
-  ///   - body: receives the columns that must still be computed beside the weights. Nothing else may compute
-  ///     with the stage meanwhile.
-  /// - Throws: the errors of `body`, and the source's error if the weights cannot be read again.
-  package func withMerged<Result>(
-    _ columns: ColumnView, of adapter: LoRAAdapter, if wanted: Bool = true,
-    _ body: (_ computed: ColumnView) throws -> Result
-  ) throws -> Result {
-    guard wanted, device.storesSums, !columns.frozen.isEmpty else { return try body(columns) }
-    let result: Result
-    do {
-      try merge(adapter, columns: columns.frozen)
-      result = try body(ColumnView(frozen: [], trainable: columns.trainable))
-    } catch {
-      try? merge(adapter, columns: [])
-      throw error
-    }
-    try merge(adapter, columns: [])
-    return result
-  }
-
-  /// Adds columns to the weights in the model's file; without columns, the weights become the model's own.
-  private func merge(_ adapter: LoRAAdapter, columns: [Int]) throws {
-    if columns.isEmpty, lowestMerged == nil { return }
-    let merged = MergedColumns(adapter, columns)
-    let lowest = min(adapter.sites.first?.layer ?? layers.upperBound, lowestMerged ?? layers.upperBound)
-    lowestMerged = lowest
-    let next = Atomic<Int>(0)
-    let failure = Locked<(any Error)?>(nil)
-    device.onEachWorker { _ in
-      while true {
-        let item = next.add(1, ordering: .relaxed).oldValue
-        guard item < blocks.count, failure.withLock({ $0 == nil }) else { return }
-        if blocks[item].index < lowest { continue }
-        do { try blocks[item].merge(merged, source, device: device) } catch {
-          failure.withLock { $0 = $0 ?? error }
-        }
-      }
-    }
-    if let failure = failure.withLock({ $0 }) { throw failure }
-    if columns.isEmpty { lowestMerged = nil }
     source.forgetPages()
   }
 
   /// Whether this is the first stage, which embeds the tokens.
   package var isFirst: Bool { layers.lowerBound == 0 }
   /// Whether this is the last stage, which computes the logits.
-  package var isLast: Bool { layers.upperBound == configuration.layerCount }
+  package var isLast: Bool { head != nil }
 
   /// Bytes of the packed weights.
   package var weightBytes: Int {
-    blocks.reduce(0) { $0 + $1.weightBytes } + head.reduce(0) { $0 + $1.byteCount }
+    blocks.flatMap(\.linears).reduce(head?.weightBytes ?? 0) { $0 + $1.weightBytes }
   }
+
+  // MARK: Forward
 
   /// Sets h `[rows, hidden]` float32 to the embeddings of `tokens`; rows beyond them become zero.
   ///
-  /// The table is not copied: its rows are read from the mapped file.
-  ///
   /// - Throws: the source's error for a damaged file.
   package func embed(_ tokens: [Int32], into h: Matrix, _ operations: any TensorOperations) throws {
-    let hidden = configuration.hiddenSize
-    let row = UnsafeMutablePointer<Float>.allocate(capacity: hidden)
-    defer { row.deallocate() }
-    for (index, token) in tokens.enumerated() {
-      precondition(
-        token >= 0 && token < configuration.vocabularySize, "token \(token) is outside the vocabulary")
-      try source.readFloat32(.tokenEmbedding, rows: Int(token)..<Int(token) + 1, into: row)
-      operations.write(row, scale: 1, into: h.rows(index..<index + 1))
-    }
-    operations.zero(h.rows(tokens.count..<h.rows))
+    try embedding.forward(tokens, into: h, operations)
   }
-}
 
-extension NormWeight {
-  convenience init(_ source: any WeightSource, _ name: WeightName, device: any ComputeDevice) throws {
-    self.init(try source.float32(name), device: device)
-  }
-}
-
-extension ComputeDevice {
-  /// Packs the weights of a fused projection, stacked.
-  func freeze(
-    _ source: any WeightSource, _ group: FusedProjection, layer: Int, use: PackedUse,
-    adding merged: MergedColumns?
-  ) throws -> any PackedMatrix {
-    let names = group.projections.map { $0.weight(layer: layer) }
-    let shapes = try names.map { try source.shape(of: $0) }
-    let inputs = shapes[0][1]
-    let outputs = shapes.reduce(0) { $0 + $1[0] }
-    return try freeze(outputs: outputs, inputs: inputs, use: use) { target in
-      var row = 0
-      for (projection, (name, shape)) in zip(group.projections, zip(names, shapes)) {
-        try source.readFloat32(name, rows: 0..<shape[0], into: target + row * inputs)
-        merged?.add(to: target + row * inputs, projection, layer: layer, self)
-        row += shape[0]
-      }
+  /// Runs this stage's layers over `activations.hidden`, which the caller has filled: with
+  /// ``embed(_:into:_:)`` on the first stage, with the previous stage's output on the others.
+  ///
+  /// Keys and values go to `stores`, one per layer, if given, so that later tokens can attend to them.
+  ///
+  /// `outputRows` are the wanted rows of the model's output, such as those with a label; `nil` for all. The
+  /// model's last block then computes only these, and the others are undefined.
+  package func forward(
+    _ batch: PackedBatch, _ activations: StageActivations, stores: [KeyValueStore]? = nil,
+    outputRows: [Int]? = nil, adapter: DeviceAdapter?, _ worker: StageWorker
+  ) {
+    let pass = layerPass(batch, adapter, worker)
+    let h = activations.hidden.rows(0..<batch.paddedRowCount)
+    for (place, block) in blocks.enumerated() {
+      let saved = activations.blocks[place]
+      block.forward(
+        h, saved, store: stores?[place] ?? saved.attention.store,
+        outputRows: isModelsLast(place) ? outputRows : nil, pass)
     }
   }
 
-  /// Packs some rows of one weight.
-  func freeze(_ source: any WeightSource, _ name: WeightName, rows: Range<Int>, use: PackedUse) throws
-    -> any PackedMatrix
+  // MARK: Backward
+
+  /// Runs the layers backward over `activations.hiddenGradient`, which must have the gradient of the stage's
+  /// output. With `inputGradient`, it then has the gradient of the stage's input; otherwise the pass ends at
+  /// the lowest adapted layer of the stage. Every trainable gradient of this stage is written once.
+  ///
+  /// - Parameter inputGradient: whether layers below this stage are adapted.
+  /// - Precondition: `outputRows` are those of the forward pass.
+  package func backward(
+    _ batch: PackedBatch, _ activations: StageActivations, outputRows: [Int]? = nil,
+    inputGradient: Bool = false, adapter: DeviceAdapter, gradients: GradientBuffer, _ worker: StageWorker
+  ) {
+    let pass = layerPass(batch, adapter, worker)
+    let dh = activations.hiddenGradient.rows(0..<batch.paddedRowCount)
+    let lowest = inputGradient ? layers.lowerBound : adapter.sites.first?.layer ?? layers.upperBound
+    for (place, block) in blocks.enumerated().reversed() where layers.lowerBound + place >= lowest {
+      block.backward(
+        dh, activations.blocks[place], gradients,
+        inputGradient: inputGradient || layers.lowerBound + place > lowest,
+        outputRows: isModelsLast(place) ? outputRows : nil, pass)
+    }
+  }
+
+  // MARK: Head
+
+  /// The sum of -log p over the batch's labels, from the stage's output; sets `activations.hiddenGradient` to
+  /// `scale` times its gradient. Only on the last stage.
+  package func loss(
+    _ batch: PackedBatch, _ activations: StageActivations, scale: Float, _ worker: StageWorker
+  ) -> Double {
+    outputHead.loss(
+      activations.hidden, batch.targets, scale: scale,
+      into: activations.hiddenGradient.rows(0..<batch.paddedRowCount), worker.operations)
+  }
+
+  /// The score of each label, from the stage's output h `[rows, hidden]`. Only on the last stage.
+  package func tokenScores(
+    _ targets: [TargetToken], hidden h: Matrix, _ worker: StageWorker
+  ) -> [TokenScore] {
+    outputHead.tokenScores(h, targets, worker.operations)
+  }
+
+  /// log p of each label, from the stage's output h `[rows, hidden]`. Only on the last stage.
+  package func logProbabilities(
+    _ targets: [TargetToken], hidden h: Matrix, _ worker: StageWorker
+  ) -> [Float] {
+    tokenScores(targets, hidden: h, worker).map(\.logProbability)
+  }
+
+  /// The logits `[rows.count, vocabulary]` at some rows of the stage's output. Only on the last stage.
+  package func logits(rows: [Int], hidden h: Matrix, _ worker: StageWorker) -> [Float] {
+    outputHead.logits(h, rows: rows, worker.operations)
+  }
+
+  // MARK: Helpers
+
+  private var outputHead: OutputHead {
+    guard let head else { preconditionFailure("LlamaStage: the head is on another stage") }
+    return head
+  }
+
+  private func isModelsLast(_ place: Int) -> Bool { isLast && place == blocks.count - 1 }
+
+  private func layerPass(_ batch: PackedBatch, _ adapter: DeviceAdapter?, _ worker: StageWorker) -> LayerPass
   {
-    try freeze(outputs: rows.count, inputs: source.configuration.hiddenSize, use: use) { target in
-      try source.readFloat32(name, rows: rows, into: target)
-    }
+    precondition(
+      batch.paddedRowCount <= worker.rows, "a batch of \(batch.rowCount) rows in a worker of \(worker.rows)")
+    return LayerPass(
+      rotary: rotary, segments: batch.segments, rowCount: batch.rowCount, adapter: adapter,
+      scratch: worker.scratch, operations: worker.operations)
   }
 }

@@ -15,10 +15,12 @@ struct RotaryTable: Sendable {
   /// says so.
   init(_ configuration: LlamaConfiguration, positions: Int, device: any ComputeDevice) {
     let half = configuration.headDimension / 2
-    memory = device.allocate(byteCount: 2 * (positions * half * 4 + 64))
-    var planner = ArenaPlanner(memory: memory)
-    cosine = planner.matrix(rows: positions, columns: half, type: .float32)
-    sine = planner.matrix(rows: positions, columns: half, type: .float32)
+    (memory, (cosine, sine)) = device.allocate { plan in
+      (
+        plan.matrix(rows: positions, columns: half, type: .float32),
+        plan.matrix(rows: positions, columns: half, type: .float32)
+      )
+    }
     let frequencies = Self.frequencies(configuration)
     var cosines = [Float](repeating: 0, count: positions * half)
     var sines = cosines

@@ -3,13 +3,8 @@ import Tensor
 
 /// Rank columns of an adapter that are merged into the weights instead of being computed beside them.
 struct MergedColumns: Sendable {
-  private let adapter: LoRAAdapter
-  private let columns: [Int]
-
-  init(_ adapter: LoRAAdapter, _ columns: [Int]) {
-    self.adapter = adapter
-    self.columns = columns
-  }
+  let adapter: LoRAAdapter
+  let columns: [Int]
 
   /// Without columns, the weights are the model's own.
   var isEmpty: Bool { columns.isEmpty }
@@ -33,6 +28,50 @@ struct MergedColumns: Sendable {
       columns.map { pair.b[row * adapter.rank + $0] * adapter.scale }
     }
     device.addProduct(b, a, rows: site.outputs, inner: columns.count, columns: site.inputs, to: weight)
+  }
+}
+
+extension LlamaStage {
+  /// Calls `body` while the frozen ones of `columns` are part of the weights, `W0 + s Σ B_j A_j`, so that
+  /// columns that do not change while others train cost nothing. Afterwards the weights are the model's own
+  /// again, bit for bit.
+  ///
+  /// - Parameters:
+  ///   - wanted: whether to merge. A device that does not store sums never does.
+  ///   - body: receives the columns that must still be computed beside the weights. Nothing else may compute
+  ///     with the stage meanwhile.
+  /// - Throws: the errors of `body`, and the source's error if the weights cannot be read again.
+  package func withMerged<Result>(
+    _ columns: ColumnView, of adapter: LoRAAdapter, if wanted: Bool = true,
+    _ body: (_ computed: ColumnView) throws -> Result
+  ) throws -> Result {
+    guard wanted, device.storesSums, !columns.frozen.isEmpty else { return try body(columns) }
+    let result: Result
+    do {
+      try merge(adapter, columns: columns.frozen)
+      result = try body(ColumnView(frozen: [], trainable: columns.trainable))
+    } catch {
+      try? merge(adapter, columns: [])
+      throw error
+    }
+    try merge(adapter, columns: [])
+    return result
+  }
+
+  /// Adds columns to the weights in the model's file; without columns, the weights become the model's own.
+  private func merge(_ adapter: LoRAAdapter, columns: [Int]) throws {
+    if columns.isEmpty, lowestMerged == nil { return }
+    let merged = MergedColumns(adapter: adapter, columns: columns)
+    let lowest = min(adapter.sites.first?.layer ?? layers.upperBound, lowestMerged ?? layers.upperBound)
+    lowestMerged = lowest
+    let blocks = blocks.suffix(layers.upperBound - max(lowest, layers.lowerBound))
+    _ = try device.mapItems(blocks.count) { item, _ in
+      for linear in blocks[blocks.startIndex + item].linears {
+        try linear.merge(merged, source, device: device)
+      }
+    }
+    if columns.isEmpty { lowestMerged = nil }
+    source.forgetPages()
   }
 }
 

@@ -27,6 +27,20 @@ package enum Projection: String, Sendable, CaseIterable, Codable, Hashable {
   }
 }
 
+/// Linear layers with the same input, with their A matrices stacked into one.
+enum FusedProjection: Int, CaseIterable {
+  case qkv, attentionOutput, gateUp, down
+
+  var projections: [Projection] {
+    switch self {
+    case .qkv: [.q_proj, .k_proj, .v_proj]
+    case .attentionOutput: [.o_proj]
+    case .gateUp: [.gate_proj, .up_proj]
+    case .down: [.down_proj]
+    }
+  }
+}
+
 /// One adapted linear layer of a model.
 package struct TargetModule: Sendable, Hashable, Codable {
   /// The transformer block, from 0.
