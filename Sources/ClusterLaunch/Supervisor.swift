@@ -10,7 +10,7 @@ import Transport
 package struct Supervisor: Sendable {
   private static let jobVariable = "CONTEXTURE_JOB"
   /// Seconds that mpirun is given after the first sign of a failure, and again after SIGTERM.
-  private static let grace = (failure: 2.5, termination: 1.5)
+  private static let grace = (failure: Duration.seconds(2.5), termination: Duration.seconds(1.5))
 
   private let command: MPIRunCommand
   private let mpirun: String
@@ -94,7 +94,7 @@ package struct Supervisor: Sendable {
     var child = try ChildProcess(words, environment: environment)
 
     var report = MPIRunReport()
-    var deadline: Double?
+    var deadline: ContinuousClock.Instant?
     var wasTold = false
     var wasCancelled = false
     var wasAsked = false
@@ -114,11 +114,11 @@ package struct Supervisor: Sendable {
         child.signal(SIGUSR1)
         wasAsked = true
       }
-      if !wasCancelled && isCancelled() { (wasCancelled, deadline) = (true, 0) }
-      if report.hasFailed && deadline == nil { deadline = Clock.now + Self.grace.failure }
-      if let end = deadline, Clock.now > end {
+      if !wasCancelled && isCancelled() { (wasCancelled, deadline) = (true, .now) }
+      if report.hasFailed && deadline == nil { deadline = .now + Self.grace.failure }
+      if let end = deadline, ContinuousClock.now > end {
         child.signal(wasTold ? SIGKILL : SIGTERM)
-        (wasTold, deadline) = (true, Clock.now + Self.grace.termination)
+        (wasTold, deadline) = (true, .now + Self.grace.termination)
       }
     }
     if let code = exitCode, code != 0 || report.hasFailed || wasCancelled {

@@ -110,7 +110,7 @@ package final class LocalExecutor: PhaseExecutor {
       self.state = state
       var outcome = try state.trainer.step(
         sequences, learningRate: options.learningRate.rate(step: batch.step + 1, pace))
-      outcome.seconds = (ContinuousClock.now - start).inSeconds
+      outcome.seconds = (ContinuousClock.now - start) / .seconds(1)
       try report(outcome)
     }
   }

@@ -56,7 +56,7 @@ package final class PhaseTrainer {
     return StepOutcome(
       step: step, loss: sum / Double(max(targets, 1)), gradientNorm: norm,
       tokens: sequences.reduce(0) { $0 + $1.tokens.count }, targets: targets,
-      seconds: (ContinuousClock.now - start).inSeconds)
+      seconds: (ContinuousClock.now - start) / .seconds(1))
   }
 
   /// Writes the trained columns back; the adapter's other values are unchanged.

@@ -74,10 +74,3 @@ package enum TrainingError: InputError, Equatable {
     }
   }
 }
-
-extension Duration {
-  /// The duration in seconds.
-  package var inSeconds: Double {
-    Double(components.seconds) + Double(components.attoseconds) * 1e-18
-  }
-}

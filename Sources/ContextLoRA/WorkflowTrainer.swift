@@ -167,7 +167,7 @@ private struct PhaseRun {
         guard score.loss.isFinite else { throw TrainingError.diverged(task: phase.task, step: step) }
         let (report, warnings) = progress.record(
           score, task: phase.task, step: step, majority: validation.majority(task: phase.task),
-          seconds: (ContinuousClock.now - start).inSeconds, options)
+          seconds: (ContinuousClock.now - start) / .seconds(1), options)
         for warning in warnings { try onEvent(.warning(warning, totalStep: totalSteps)) }
         held?.validation = report
       }

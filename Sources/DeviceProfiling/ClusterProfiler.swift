@@ -11,7 +11,7 @@ package struct ClusterProfiler {
   private let transport: any Transport
   private let host: String
   /// Seconds that a rank is waited for: it may load a model or time a slow layer meanwhile.
-  private let deadline: Double
+  private let timeout: Duration
   /// The rank columns of the timed adapter.
   package var rank = 16
   /// Seconds per piece of work.
@@ -23,8 +23,8 @@ package struct ClusterProfiler {
   /// Receives lines on the progress.
   package var report: (String) throws -> Void = { _ in }
 
-  package init(_ transport: any Transport, host: String, deadline: Double) {
-    (self.transport, self.host, self.deadline) = (transport, host, deadline)
+  package init(_ transport: any Transport, host: String, timeout: Duration) {
+    (self.transport, self.host, self.timeout) = (transport, host, timeout)
   }
 
   /// Measures every rank's device, beside the machine's other ranks and alone, and the links between them. Every rank
@@ -45,7 +45,7 @@ package struct ClusterProfiler {
     var profiler = DeviceProfiler()
     profiler.rank = rank
     if transport.size > 1 {
-      profiler.between = { [deadline, transport] in try Pending.exchange(transport, seconds: deadline) }
+      profiler.between = { [timeout, transport] in try Pending.exchange(transport, timeout: timeout) }
     }
     // A round has several periods of a processor quota.
     profiler.rounds = min(max(Int(seconds / 0.3), 3), 9)
@@ -62,10 +62,10 @@ package struct ClusterProfiler {
       before: { work in
         done += 1
         try report("  \(done)/\(total) \(work)")
-        try transport.barrier(seconds: deadline)
+        try transport.barrier(timeout: timeout)
       },
       others: all.count { $0.machine == own.machine } - 1, inTurn: inTurn(all.map(\.machine)))
-    try pending?.end(seconds: deadline)
+    try pending?.end(timeout: timeout)
     let profile = RankProfile(
       host: host, machine: own.machine, workers: device.workerCount, memory: share.memory,
       precision: device.computeType.rawValue + (device.emulatesBFloat16 ? " emulated" : ""),
@@ -82,13 +82,13 @@ package struct ClusterProfiler {
   ) -> ((() throws -> [Double]) throws -> [Double])? {
     let turns = machines.indices.map { rank in machines[..<rank].count { $0 == machines[rank] } }
     guard let last = turns.max(), last > 0 else { return nil }
-    return { [deadline, transport] body in
+    return { [timeout, transport] body in
       var result: [Double] = []
       for turn in 0...last {
-        try transport.barrier(seconds: deadline)
+        try transport.barrier(timeout: timeout)
         if turns[transport.rank] == turn { result = try body() }
       }
-      try transport.barrier(seconds: deadline)
+      try transport.barrier(timeout: timeout)
       return result
     }
   }
@@ -98,12 +98,12 @@ package struct ClusterProfiler {
     guard transport.size > 1 else { return [] }
     for attempt in 1...3 {
       try report(attempt == 1 ? "  the links" : "  the links again")
-      try transport.barrier(seconds: deadline)
+      try transport.barrier(timeout: timeout)
       var profiler = LinkProfiler()
-      profiler.deadline = deadline
+      profiler.timeout = timeout
       let links = try profiler.measure(over: transport)
       let isSound = links.allSatisfy { $0.fit != nil }
-      if try transport.broadcast([isSound ? 1 : 0], seconds: deadline) == [1] { return links }
+      if try transport.broadcast([isSound ? 1 : 0], timeout: timeout) == [1] { return links }
     }
     throw Refusal(
       "the links", "larger messages took no longer than small ones, in three attempts",
@@ -112,9 +112,9 @@ package struct ClusterProfiler {
 
   /// Every rank's value, on every rank.
   private func shared<Value: Codable>(_ own: Value) throws -> [Value] {
-    let all = try transport.gather(Array(JSONEncoder().encode(own)), seconds: deadline)
+    let all = try transport.gather(Array(JSONEncoder().encode(own)), timeout: timeout)
     let values = try all.map { try JSONDecoder().decode(Value.self, from: Data($0)) }
-    let bytes = try transport.broadcast(Array(JSONEncoder().encode(values)), seconds: deadline)
+    let bytes = try transport.broadcast(Array(JSONEncoder().encode(values)), timeout: timeout)
     return try JSONDecoder().decode([Value].self, from: Data(bytes))
   }
 }
@@ -136,19 +136,19 @@ private struct Pending {
   }
 
   /// A message to this rank itself: it is waited for, sent and received as any other.
-  static func exchange(_ transport: any Transport, seconds: Double) throws {
+  static func exchange(_ transport: any Transport, timeout: Duration) throws {
     let tag = Tag(2)
     let receive = transport.receive(into: MessageBuffer(count: 1), from: transport.rank, tag: tag)
     let send = transport.send(MessageBuffer(count: 1), to: transport.rank, tag: tag)
-    try receive.wait(seconds: seconds)
-    try send.wait(seconds: seconds)
+    try receive.wait(timeout: timeout)
+    try send.wait(timeout: timeout)
   }
 
   /// Sends it to the next rank, and takes the own one.
-  func end(seconds: Double) throws {
+  func end(timeout: Duration) throws {
     let send = transport.send(
       MessageBuffer(count: 1), to: (transport.rank + 1) % transport.size, tag: Self.tag)
-    try receive.wait(seconds: seconds)
-    try send.wait(seconds: seconds)
+    try receive.wait(timeout: timeout)
+    try send.wait(timeout: timeout)
   }
 }

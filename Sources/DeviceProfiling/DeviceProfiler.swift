@@ -253,7 +253,7 @@ package struct DeviceProfiler: Sendable {
       let seconds = try run.once()
       sums = sums.isEmpty ? seconds : zip(sums, seconds).map { $0 + $1 }
       count += 1
-    } while (ContinuousClock.now - start).seconds < seconds
+    } while (ContinuousClock.now - start) / .seconds(1) < seconds
     return sums.map { $0 / count }
   }
 }
@@ -272,8 +272,4 @@ extension MeasuredTimes {
       forward: share(seconds[0] - seconds[2], all.forward - labelled.forward),
       backward: share(seconds[1] - seconds[3], all.backward - labelled.backward))
   }
-}
-
-extension Duration {
-  var seconds: Double { self / .seconds(1) }
 }

@@ -134,7 +134,7 @@ final class StageBench {
       let start = ContinuousClock.now
       try stage.embed(
         batch.tokens, into: activations.hidden.rows(0..<batch.paddedRowCount), worker.operations)
-      return [(ContinuousClock.now - start).seconds]
+      return [(ContinuousClock.now - start) / .seconds(1)]
     }
   }
 
@@ -165,6 +165,6 @@ final class StageBench {
     try between()
     let start = ContinuousClock.now
     body()
-    return (ContinuousClock.now - start).seconds
+    return (ContinuousClock.now - start) / .seconds(1)
   }
 }

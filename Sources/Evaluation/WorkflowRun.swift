@@ -112,7 +112,7 @@ extension WorkflowEvaluator {
         task: name, episodes: [episode],
         parentAnswers: [Dictionary(parents.map { ($0.task, $0.text) }, uniquingKeysWith: { $1 })],
         view: view, repliesOnly: true)
-      let elapsed = (ContinuousClock.now - start).components
+      let elapsed = ContinuousClock.now - start
       guard let answer = answers.first, let item = episode.tasks[name] else {
         throw PromptError.missing(task: name, episode: episode.id, what: "task '\(name)'")
       }
@@ -121,8 +121,7 @@ extension WorkflowEvaluator {
       tasks.append(
         AnsweredTask(
           task: name, parents: parents, answer: answer, expected: isRight == nil ? nil : item.answerText,
-          isRight: isRight,
-          seconds: Double(elapsed.seconds) + Double(elapsed.attoseconds) * 1e-18))
+          isRight: isRight, seconds: elapsed / .seconds(1)))
     }
     return WorkflowRun(workflow: workflow.name, episode: episode.id, tasks: tasks)
   }

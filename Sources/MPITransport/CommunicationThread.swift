@@ -45,7 +45,7 @@ final class CommunicationThread: Sendable {
 
     var flight = Flight(largestPart: options.largestPart)
     var watch = HeartbeatWatch(rank: Int(rank), size: Int(size), options: options)
-    var lastEvent = Clock.now
+    var lastEvent = ContinuousClock.now
     var isFinishing = false
     while true {
       let news = orders.withLock { orders in
@@ -63,11 +63,12 @@ final class CommunicationThread: Sendable {
         }
       }
       let moved = flight.poll()
-      let now = Clock.now
+      let now = ContinuousClock.now
       if moved || !news.isEmpty { lastEvent = now }
-      if let seconds = watch.look(now: now) {
+      if let silence = watch.look(now: now) {
         let silent = (Int(rank) + Int(size) - 1) % Int(size)
-        let message = "rank \(silent) has been silent for \(Int(seconds)) s; it is stopped or cut off"
+        let message =
+          "rank \(silent) has been silent for \(silence.components.seconds) s; it is stopped or cut off"
         abort(AbortNotice(rank: Int(rank), suspect: silent, message: message), options.silenceExitCode)
       }
       if isFinishing && flight.isEmpty && watch.isOver { break }
@@ -80,11 +81,14 @@ final class CommunicationThread: Sendable {
   /// Keeps polling for 20 µs after the last event, then sleeps for 1/64 of the time since then, up to 0.5 ms:
   /// the short sleeps of a wait cost 2 ms of processor time in all, the long ones about 3 % of a core.
   /// With nothing in flight it sleeps until an order comes or a heartbeat is due.
-  private func pause(since event: Double, now: Double, isIdle: Bool, _ watch: borrowing HeartbeatWatch) {
+  private func pause(
+    since event: ContinuousClock.Instant, now: ContinuousClock.Instant, isIdle: Bool,
+    _ watch: borrowing HeartbeatWatch
+  ) {
     if isIdle {
-      if watch.isOver { doorbell.wait() } else { doorbell.wait(seconds: watch.period) }
-    } else if now - event > 20e-6 {
-      doorbell.wait(seconds: min(max((now - event) / 64, 5e-6), 5e-4))
+      if watch.isOver { doorbell.wait() } else { doorbell.wait(timeout: watch.period) }
+    } else if now - event > .microseconds(20) {
+      doorbell.wait(timeout: min(max((now - event) / 64, .microseconds(5)), .microseconds(500)))
     }
   }
 

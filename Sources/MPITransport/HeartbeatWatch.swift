@@ -4,8 +4,8 @@ import Transport
 /// Sends and receives the heartbeats: one receive posted, one send at a time. The last message is a goodbye:
 /// this rank leaves.
 struct HeartbeatWatch: ~Copyable {
-  /// Seconds between two checks.
-  let period: Double
+  /// The time between two checks.
+  let period: Duration
   private let next: Int32
   private let previous: Int32
   private let hasPeers: Bool
@@ -15,12 +15,13 @@ struct HeartbeatWatch: ~Copyable {
   private var isListening = false
   private var isLeaving = false
   private var mustSayGoodbye = false
-  private var nextLook: Double
+  /// `nil` to look at once.
+  private var nextLook: ContinuousClock.Instant?
   /// The bytes in transit: the incoming one, a beat, a goodbye.
   private let bytes = UnsafeMutablePointer<UInt8>.allocate(capacity: 3)
 
   init(rank: Int, size: Int, options: MPITransport.Options) {
-    let now = Clock.now
+    let now = ContinuousClock.now
     period = min(options.heartbeatInterval, options.heartbeatSilence) / 4
     (next, previous) = (Int32((rank + 1) % size), Int32((rank + size - 1) % size))
     heartbeat = Heartbeat(
@@ -38,14 +39,14 @@ struct HeartbeatWatch: ~Copyable {
 
   mutating func sayGoodbye() {
     (isLeaving, mustSayGoodbye) = (true, hasPeers)
-    nextLook = 0
+    nextLook = nil
   }
 
   /// Receives and sends what is due. Returns for how long the previous rank has been silent, if that is too
   /// long.
-  mutating func look(now: Double) -> Double? {
-    guard !isOver, now >= nextLook else { return nil }
-    nextLook = isLeaving ? 0 : now + period
+  mutating func look(now: ContinuousClock.Instant) -> Duration? {
+    guard !isOver, nextLook.map({ now >= $0 }) ?? true else { return nil }
+    nextLook = isLeaving ? nil : now + period
     var completion = cmpi_completion()
     if isListening && cmpi_test(&inbound, &completion) != 0 {
       isListening = false
@@ -58,7 +59,7 @@ struct HeartbeatWatch: ~Copyable {
       mustSayGoodbye = false
     }
     switch heartbeat.look(now: now) {
-    case .silence(let seconds) where isListening: return seconds
+    case .silence(let duration) where isListening: return duration
     case .beat where outbound == nil && !isLeaving: send(1)
     default: break
     }

@@ -20,14 +20,14 @@ package final class MPITransport: Transport {
 
   /// The settings of the transport.
   package struct Options: Sendable {
-    /// Seconds between the heartbeats that each rank sends to the next one. Default: 1.
-    package var heartbeatInterval = 1.0
-    /// A rank that is silent for this many seconds ends the job. Default: 5.
-    package var heartbeatSilence = 5.0
+    /// The time between the heartbeats that each rank sends to the next one. Default: 1 s.
+    package var heartbeatInterval = Duration.seconds(1)
+    /// A rank that is silent for this long ends the job. Default: 5 s.
+    package var heartbeatSilence = Duration.seconds(5)
     /// The exit code of this process if another rank was silent. Default: 1.
     package var silenceExitCode: Int32 = 1
-    /// The maximum time in seconds for all ranks to start. Default: 60.
-    package var startDeadline = 60.0
+    /// The maximum time for all ranks to start. Default: 60 s.
+    package var startTimeout = Duration.seconds(60)
     /// The maximum number of bytes in one MPI message. Default: 1 GiB.
     package var largestPart = 1 << 30
 
@@ -38,7 +38,7 @@ package final class MPITransport: Transport {
   ///
   /// - Parameters:
   ///   - expectedSize: the number of ranks that the launcher reports; `nil` if it reports none.
-  ///   - options: deadlines and heartbeats.
+  ///   - options: timeouts and heartbeats.
   ///   - report: receives what to print before this rank ends the job; called on another thread.
   /// - Throws: `TransportError.cannotStart` if MPI's implementation or version differs from the build, the
   ///   job does not have the expected size, or not all ranks start in time.
@@ -48,9 +48,9 @@ package final class MPITransport: Transport {
   ) throws(TransportError) {
     try MPIMake.check()
     let thread = CommunicationThread(options: options, report: report)
-    guard let joined = thread.joined.wait(seconds: options.startDeadline) else {
+    guard let joined = thread.joined.wait(timeout: options.startTimeout) else {
       throw .cannotStart(
-        problem: "MPI has not started within \(options.startDeadline) s",
+        problem: "MPI has not started within \(options.startTimeout)",
         remedy: "check that the hosts reach each other over the network given to mpirun")
     }
     (rank, size) = try joined.get()
@@ -67,18 +67,18 @@ package final class MPITransport: Transport {
   /// Ends the job on all ranks, including this process. Returns only if MPI has not done so within 5 s.
   package func abort(_ message: String, blaming suspect: Int?, code: Int32) {
     thread.order(.abort(AbortNotice(rank: rank, suspect: suspect, message: message), code))
-    _ = thread.finished.wait(seconds: 5)
+    _ = thread.finished.wait(timeout: .seconds(5))
   }
 
   /// Leaves the job once all ranks have called this. Cancels receives that have not met a message.
   ///
-  /// - Parameter seconds: the deadline for all ranks to call this.
-  package func close(seconds: Double) throws(TransportError) {
-    try barrier(seconds: seconds)
+  /// - Parameter timeout: that for all ranks to call this.
+  package func close(timeout: Duration) throws(TransportError) {
+    try barrier(timeout: timeout)
     thread.order(.finish)
-    guard thread.finished.wait(seconds: seconds) != nil else {
+    guard thread.finished.wait(timeout: timeout) != nil else {
       throw .cannotStart(
-        problem: "rank \(rank) could not leave MPI within \(seconds) s",
+        problem: "rank \(rank) could not leave MPI within \(timeout)",
         remedy: "see the messages of the other ranks")
     }
   }

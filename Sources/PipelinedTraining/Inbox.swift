@@ -46,7 +46,7 @@ package struct Inbox {
     let (expected, transfer, buffer) = posted.removeFirst()
     precondition(expected.number == message.number, "messages out of order")
     post()
-    let count = try transfer.wait(seconds: link.deadline)
+    let count = try transfer.wait(timeout: link.timeout)
     guard !message.content.hasOneLength || count == buffer.count else {
       throw TransportError.wrongLength(
         rank: link.transport.rank, waitingFor: transfer.description, peer: transfer.peer,

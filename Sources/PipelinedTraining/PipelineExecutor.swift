@@ -44,9 +44,9 @@ package final class PipelineExecutor: PhaseExecutor {
   }
 
   private var rank: Int { link.transport.rank }
-  /// Seconds to wait for what another rank sends after a window. A rank without a part in the phase waits for it
+  /// The timeout for what another rank sends after a window. A rank without a part in the phase waits for it
   /// from the window's start.
-  private var deadline: Double { link.deadline * Double(windowSteps) }
+  private var timeout: Duration { link.timeout * windowSteps }
   package var leads: Bool { rank == 0 }
   package var sampleCount: Int { samples.sampleCount }
   package var validation: (any ValidationEpisodes)? { samples.validation }
@@ -58,7 +58,7 @@ package final class PipelineExecutor: PhaseExecutor {
 
   package func share(_ checkpoint: TrainingCheckpoint?) throws -> TrainingCheckpoint? {
     let own = leads ? try checkpoint.map { try CheckpointMessage.bytes($0) } ?? [] : []
-    let bytes = try link.transport.broadcast(own, seconds: link.deadline)
+    let bytes = try link.transport.broadcast(own, timeout: link.timeout)
     guard !bytes.isEmpty else { return nil }
     let shared = try CheckpointMessage.checkpoint(bytes, sites: adapter.sites)
     adapter = shared.adapter
@@ -67,13 +67,13 @@ package final class PipelineExecutor: PhaseExecutor {
 
   package func share(_ progress: PhaseProgress) throws -> PhaseProgress {
     let own = leads ? Array(try JSONEncoder().encode(progress)) : []
-    let bytes = try link.transport.broadcast(own, seconds: deadline)
+    let bytes = try link.transport.broadcast(own, timeout: timeout)
     return try JSONDecoder().decode(PhaseProgress.self, from: Data(bytes))
   }
 
   package func stops(atCheckpoint isCheckpoint: Bool, _ shouldStop: () -> Bool) throws -> Bool {
     guard isCheckpoint else { return false }
-    return try link.transport.broadcast([leads && shouldStop() ? 1 : 0], seconds: deadline) == [1]
+    return try link.transport.broadcast([leads && shouldStop() ? 1 : 0], timeout: timeout) == [1]
   }
 
   // MARK: A phase
@@ -120,12 +120,12 @@ package final class PipelineExecutor: PhaseExecutor {
           guard rank == leader else { return }
           if leads { try report(outcome) } else { sends.append(StepReports.send(outcome, link)) }
         }
-        for send in sends { try send.wait(seconds: link.deadline) }
+        for send in sends { try send.wait(timeout: link.timeout) }
         try onWindow(
           WindowFigures(
             task: work.phase.task, trains: runner.position.trains, layers: runner.stage.layers,
             steps: window.count, bytes: runner.figures.bytes, computing: runner.figures.computing,
-            seconds: (ContinuousClock.now - start).inSeconds))
+            seconds: (ContinuousClock.now - start) / .seconds(1)))
       }
     }
     for outcome in try reports?.take(all: true) ?? [] { try report(outcome) }
@@ -225,11 +225,11 @@ package final class PipelineExecutor: PhaseExecutor {
     let last = work.root.trained[work.root.trained.count - 1].device
     if let own, rank != 0 {
       let values = [own.loss, Double(own.correct), Double(own.count)]
-      try link.transport.sendCounted(Plain.bytes(values), to: 0, tag: tag, seconds: deadline)
+      try link.transport.sendCounted(Plain.bytes(values), to: 0, tag: tag, timeout: timeout)
     }
     guard leads, last != 0 else { return leads ? own : nil }
     let values = Plain.values(
-      try link.transport.receiveCounted(from: last, tag: tag, seconds: deadline), as: Double.self)
+      try link.transport.receiveCounted(from: last, tag: tag, timeout: timeout), as: Double.self)
     guard values.count == 3, let correct = Int(exactly: values[1]), let count = Int(exactly: values[2]) else {
       throw TransportError.wrongLength(
         rank: rank, waitingFor: "the score of task '\(task)'", peer: last, detail: "what came is not a score")
@@ -283,13 +283,13 @@ package final class PipelineExecutor: PhaseExecutor {
     guard leads else {
       if let own {
         try link.transport.sendCounted(
-          try CheckpointMessage.bytes(own), to: 0, tag: tag, seconds: deadline)
+          try CheckpointMessage.bytes(own), to: 0, tag: tag, timeout: timeout)
       }
       return nil
     }
     let parts = try work.root.trained.map { stage in
       if stage.device == 0, let own { return own }
-      let bytes = try link.transport.receiveCounted(from: stage.device, tag: tag, seconds: deadline)
+      let bytes = try link.transport.receiveCounted(from: stage.device, tag: tag, timeout: timeout)
       let sites = adapter.sites.filter { stage.layers.contains($0.layer) }
       var part = try CheckpointMessage.checkpoint(bytes, sites: sites)
       part.position = position
@@ -309,7 +309,7 @@ package final class PipelineExecutor: PhaseExecutor {
       if let whole, stage.device != 0 {
         try link.transport.sendCounted(
           try CheckpointMessage.bytes(whole.part(of: sites).withoutMoments), to: stage.device, tag: tag,
-          seconds: deadline)
+          timeout: timeout)
       }
       guard stage.device == rank, let runner else { continue }
       let part: TrainingCheckpoint
@@ -317,7 +317,7 @@ package final class PipelineExecutor: PhaseExecutor {
         part = whole.part(of: sites)
       } else {
         part = try CheckpointMessage.checkpoint(
-          try link.transport.receiveCounted(from: 0, tag: tag, seconds: deadline), sites: sites)
+          try link.transport.receiveCounted(from: 0, tag: tag, timeout: timeout), sites: sites)
       }
       recordColumns(runner, adapter: part.adapter, history: part.history, step: step)
     }
@@ -327,7 +327,7 @@ package final class PipelineExecutor: PhaseExecutor {
   private func shareAdapter(_ phase: Phase) throws {
     let layout = TrainableLayout(sites: adapter.sites, columns: phase.trainable.count)
     let own = leads ? Plain.bytes(layout.gather(adapter, columns: phase.trainable)) : []
-    let bytes = try link.transport.broadcast(own, seconds: deadline)
+    let bytes = try link.transport.broadcast(own, timeout: timeout)
     guard !leads else { return }
     guard bytes.count == layout.count * MemoryLayout<Float>.size else {
       throw TransportError.wrongLength(

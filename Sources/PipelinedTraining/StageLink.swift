@@ -6,13 +6,13 @@ package struct StageLink: Sendable {
   package let transport: any Transport
   /// The number format of activations and gradients in messages.
   package let wire: WireFormat
-  /// Timeout of a message, in seconds.
-  package let deadline: Double
+  /// Timeout of a message.
+  package let timeout: Duration
 
-  package init(_ transport: any Transport, wire: WireFormat = .bfloat16, deadline: Double = 600) {
+  package init(_ transport: any Transport, wire: WireFormat = .bfloat16, timeout: Duration = .seconds(600)) {
     self.transport = transport
     self.wire = wire
-    self.deadline = deadline
+    self.timeout = timeout
   }
 
   /// Messages outside of any schedule: reports, checkpoints, decisions, validation.

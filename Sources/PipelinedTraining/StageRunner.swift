@@ -99,12 +99,12 @@ final class StageRunner {
         try onStep(
           StepOutcome(
             step: window[step].step, loss: total.loss / Double(max(targets, 1)), gradientNorm: total.norm,
-            tokens: training.tokens, targets: targets, seconds: (now - start).inSeconds))
+            tokens: training.tokens, targets: targets, seconds: (now - start) / .seconds(1)))
         (start, training.tokens) = (now, 0)
       }
     }
     for send in sends {
-      try send.wait(seconds: link.deadline)
+      try send.wait(timeout: link.timeout)
       messageMemory.giveBack(send.buffer)
     }
   }
@@ -112,7 +112,7 @@ final class StageRunner {
   private func timed(_ work: () throws -> Void) rethrows {
     let began = ContinuousClock.now
     try work()
-    figures.computing += (ContinuousClock.now - began).inSeconds
+    figures.computing += (ContinuousClock.now - began) / .seconds(1)
   }
 
   /// - Precondition: the stage belongs to `D_t`.
@@ -142,7 +142,7 @@ final class StageRunner {
   private func unfinished(_ sends: [Transfer]) throws -> [Transfer] {
     try sends.filter { send in
       guard send.isEnded else { return true }
-      try send.wait(seconds: 0)
+      try send.wait(timeout: .seconds(0))
       messageMemory.giveBack(send.buffer)
       return false
     }

@@ -34,7 +34,7 @@ extension StageRunner {
       } else {
         let buffer = MessageBuffer(count: message.byteCount(rows: batch.rowCount, options: 0))
         try link.transport.receive(into: buffer, from: neighbours[position.index - 1].device, tag: tag)
-          .wait(seconds: link.deadline)
+          .wait(timeout: link.timeout)
         message.decode(buffer, options: 0, batch: batch, into: h, worker.operations)
       }
       stage.forward(batch, activations, outputRows: batch.targetRows, adapter: view, worker)
@@ -45,7 +45,7 @@ extension StageRunner {
         sends.append(link.transport.send(buffer, to: neighbours[position.index + 1].device, tag: tag))
       }
     }
-    for send in sends { try send.wait(seconds: link.deadline) }
+    for send in sends { try send.wait(timeout: link.timeout) }
     return stage.isLast ? scores : nil
   }
 }

@@ -29,7 +29,7 @@ struct StepReports {
   mutating func take(all: Bool) throws -> [StepOutcome] {
     var outcomes: [StepOutcome] = []
     while let (transfer, buffer) = coming, all || transfer.isEnded {
-      try transfer.wait(seconds: link.deadline)
+      try transfer.wait(timeout: link.timeout)
       let values = Plain.values(buffer.bytes, as: Double.self)
       guard let step = Int(exactly: values[0]), let tokens = Int(exactly: values[3]),
         let targets = Int(exactly: values[4])

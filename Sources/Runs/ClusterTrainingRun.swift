@@ -17,8 +17,8 @@ package struct ClusterTrainingRun {
   package struct Options: Sendable {
     /// The number format of activations and gradients in messages.
     package var wire = WireFormat.bfloat16
-    /// Timeout of a message, in seconds.
-    package var deadline = 600.0
+    /// Timeout of a message.
+    package var timeout = Duration.seconds(600)
     /// Shards that this rank works on at once; `nil` uses the plan's value for its device.
     package var workers: Int?
     /// The fallback for `workers` if the plan has no value.
@@ -69,7 +69,7 @@ package struct ClusterTrainingRun {
       prepared.preparation, prepared.admission?.checkpoint, prepared.plan
     )
     let type = try agreedType(prepared)
-    let bytes = try transport.broadcast(Array(own), seconds: options.deadline)
+    let bytes = try transport.broadcast(Array(own), timeout: options.timeout)
     let plan = try JSONDecoder().decode(WorkflowPlan.self, from: Data(bytes))
 
     let device = preparation.material.device(
@@ -81,11 +81,12 @@ package struct ClusterTrainingRun {
       try onEvent(
         .joined(
           model: preparation.material.modelPath, precision: device.computeType, ranks: transport.size,
-          episodes: preparation.examples.episodes.count, seconds: (ContinuousClock.now - start).inSeconds))
+          episodes: preparation.examples.episodes.count, seconds: (ContinuousClock.now - start) / .seconds(1))
+      )
       if let checkpoint { try onEvent(.resumed(totalSteps: checkpoint.position.totalSteps)) }
     }
     let executor = PipelineExecutor(
-      StageLink(transport, wire: options.wire, deadline: options.deadline), schedule: workflow.phaseSchedule,
+      StageLink(transport, wire: options.wire, timeout: options.timeout), schedule: workflow.phaseSchedule,
       plans: Dictionary(
         plan.phases.map { ($0.workload.trained.task, $0.plan) }, uniquingKeysWith: { first, _ in first }),
       shape: plan.shape, adapter: preparation.material.freshAdapter,
@@ -111,7 +112,7 @@ package struct ClusterTrainingRun {
 
   private func gather(_ windows: [WindowFigures]) throws -> [RankFigures] {
     let own = try JSONEncoder().encode(windows)
-    return try transport.gather(Array(own), seconds: options.deadline).enumerated().map { rank, bytes in
+    return try transport.gather(Array(own), timeout: options.timeout).enumerated().map { rank, bytes in
       RankFigures(
         rank: rank, windows: try JSONDecoder().decode([WindowFigures].self, from: Data(bytes)))
     }
@@ -143,12 +144,12 @@ package struct ClusterTrainingRun {
   /// choose the same.
   private func agreedType(_ prepared: Prepared) throws -> ElementType {
     let begun = try transport.broadcast(
-      Array((prepared.begun?.rawValue ?? "").utf8), seconds: options.deadline)
+      Array((prepared.begun?.rawValue ?? "").utf8), timeout: options.timeout)
     if let type = ElementType(rawValue: String(decoding: begun, as: UTF8.self)) { return type }
     let type = prepared.preparation.workflow.training.precision.computeType ?? CPUDevice.fastestType
     let fact = JobAgreement.Fact(
       "the number format", type.rawValue, remedy: "set training.precision to float32 or bfloat16")
-    try JobAgreement(host: host, facts: [fact]).confirm(over: transport, seconds: options.deadline)
+    try JobAgreement(host: host, facts: [fact]).confirm(over: transport, timeout: options.timeout)
     return type
   }
 
@@ -160,11 +161,11 @@ package struct ClusterTrainingRun {
     do {
       prepared = try prepare()
     } catch let error as any InputError {
-      try JobAgreement(host: host, problem: "\(error)").confirm(over: transport, seconds: options.deadline)
+      try JobAgreement(host: host, problem: "\(error)").confirm(over: transport, timeout: options.timeout)
       throw error
     }
     try JobAgreement(host: host, facts: facts(prepared.preparation)).confirm(
-      over: transport, seconds: options.deadline)
+      over: transport, timeout: options.timeout)
     return prepared
   }
 

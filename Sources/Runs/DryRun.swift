@@ -48,7 +48,7 @@ package struct DryRun {
     let material = preparation.material
     let model = try material.model(on: material.device(), use: .forwardAndBackward)
     let answerer = TimedAnswerer(ExampleAnswerer(examples, model))
-    let loadSeconds = (ContinuousClock.now - start).inSeconds
+    let loadSeconds = (ContinuousClock.now - start) / .seconds(1)
 
     let schedule = try workflow.phaseSchedule.firstRound
     let trainer = WorkflowTrainer(
@@ -63,7 +63,7 @@ package struct DryRun {
     func lap() -> Double {
       let now = ContinuousClock.now
       defer { mark = now }
-      return (now - mark).inSeconds
+      return (now - mark) / .seconds(1)
     }
     let isDone = try trainer.run(to: destination, shouldStop: shouldStop) { event in
       let index = times.count - 1
@@ -216,7 +216,7 @@ private final class TimedAnswerer: TaskAnswerer {
     _ task: String, samples: [Int], parentAnswers: [[String: String]], adapter: LoRAAdapter, columns: [Int]
   ) throws -> [String] {
     let start = ContinuousClock.now
-    defer { seconds += (ContinuousClock.now - start).inSeconds }
+    defer { seconds += (ContinuousClock.now - start) / .seconds(1) }
     asked[task, default: 0] += samples.count
     return try answerer.answers(
       task, samples: samples, parentAnswers: parentAnswers, adapter: adapter, columns: columns)

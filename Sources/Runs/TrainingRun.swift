@@ -58,7 +58,7 @@ package struct TrainingRun {
       .loaded(
         model: material.modelPath, precision: device.computeType, weightBytes: model.stage.weightBytes,
         workers: device.workerCount, episodes: preparation.examples.sampleCount,
-        seconds: (ContinuousClock.now - start).inSeconds))
+        seconds: (ContinuousClock.now - start) / .seconds(1)))
     if let checkpoint = admission.checkpoint {
       try onEvent(.resumed(totalSteps: checkpoint.position.totalSteps))
     }

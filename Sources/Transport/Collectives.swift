@@ -4,16 +4,16 @@ extension Transport {
   ///
   /// Rank 0 waits for each rank and then releases all, so its error names the rank that did not arrive. The
   /// others wait twice as long, so that rank 0 reports the error before they blame rank 0.
-  package func barrier(seconds: Double) throws(TransportError) {
+  package func barrier(timeout: Duration) throws(TransportError) {
     let token = MessageBuffer(count: 0)
     if rank == 0 {
       let arrivals = others.map { receive(into: token, from: $0, tag: .barrier) }
-      for arrival in arrivals { try arrival.wait(seconds: seconds) }
+      for arrival in arrivals { try arrival.wait(timeout: timeout) }
       let releases = others.map { send(token, to: $0, tag: .release) }
-      for release in releases { try release.wait(seconds: seconds) }
+      for release in releases { try release.wait(timeout: timeout) }
     } else {
-      try send(token, to: 0, tag: .barrier).wait(seconds: seconds)
-      try receive(into: token, from: 0, tag: .release).wait(seconds: 2 * seconds)
+      try send(token, to: 0, tag: .barrier).wait(timeout: timeout)
+      try receive(into: token, from: 0, tag: .release).wait(timeout: timeout * 2)
     }
   }
 
@@ -22,10 +22,10 @@ extension Transport {
   /// - Parameters:
   ///   - payload: the bytes; used on the root only.
   ///   - root: the rank that has them.
-  ///   - seconds: the deadline of each wait.
+  ///   - timeout: that of each wait.
   /// - Returns: the root's bytes, on every rank.
   package func broadcast(
-    _ payload: [UInt8], from root: Int = 0, seconds: Double
+    _ payload: [UInt8], from root: Int = 0, timeout: Duration
   ) throws(TransportError) -> [UInt8] {
     // Ranks are counted from the root. A rank's parent is the rank without its lowest set bit; its children
     // have one more bit set, below that one.
@@ -35,7 +35,7 @@ extension Transport {
     while bit < size && place & bit == 0 { bit <<= 1 }
     if place != 0 {
       payload = try receiveCounted(
-        from: (place - bit + root) % size, tag: .broadcast, seconds: seconds)
+        from: (place - bit + root) % size, tag: .broadcast, timeout: timeout)
     }
     var sends: [Transfer] = []
     bit >>= 1
@@ -45,7 +45,7 @@ extension Transport {
       }
       bit >>= 1
     }
-    for transfer in sends { try transfer.wait(seconds: seconds) }
+    for transfer in sends { try transfer.wait(timeout: timeout) }
     return payload
   }
 
@@ -53,16 +53,16 @@ extension Transport {
   ///
   /// - Returns: on the root the payloads in rank order, on other ranks nothing.
   package func gather(
-    _ payload: [UInt8], to root: Int = 0, seconds: Double
+    _ payload: [UInt8], to root: Int = 0, timeout: Duration
   ) throws(TransportError) -> [[UInt8]] {
     guard rank == root else {
-      try sendCounted(payload, to: root, tag: .gather, seconds: seconds)
+      try sendCounted(payload, to: root, tag: .gather, timeout: timeout)
       return []
     }
     var payloads: [[UInt8]] = []
     for source in 0..<size {
       payloads.append(
-        source == rank ? payload : try receiveCounted(from: source, tag: .gather, seconds: seconds))
+        source == rank ? payload : try receiveCounted(from: source, tag: .gather, timeout: timeout))
     }
     return payloads
   }
@@ -72,9 +72,9 @@ extension Transport {
   /// Sends a message of a length that the receiver does not know: the length, then the bytes. Waits until
   /// both have been received.
   package func sendCounted(
-    _ payload: [UInt8], to destination: Int, tag: Tag, seconds: Double
+    _ payload: [UInt8], to destination: Int, tag: Tag, timeout: Duration
   ) throws(TransportError) {
-    for transfer in startCounted(payload, to: destination, tag: tag) { try transfer.wait(seconds: seconds) }
+    for transfer in startCounted(payload, to: destination, tag: tag) { try transfer.wait(timeout: timeout) }
   }
 
   private func startCounted(_ payload: [UInt8], to destination: Int, tag: Tag) -> [Transfer] {
@@ -87,12 +87,12 @@ extension Transport {
 
   /// Receives a message from `sendCounted`.
   package func receiveCounted(
-    from source: Int, tag: Tag, seconds: Double
+    from source: Int, tag: Tag, timeout: Duration
   ) throws(TransportError) -> [UInt8] {
     let length = MessageBuffer(count: 8)
-    try receive(into: length, from: source, tag: tag).wait(seconds: seconds)
+    try receive(into: length, from: source, tag: tag).wait(timeout: timeout)
     let buffer = MessageBuffer(count: Int(UInt64(littleEndian: length.bytes.load(as: UInt64.self))))
-    try receive(into: buffer, from: source, tag: tag).wait(seconds: seconds)
+    try receive(into: buffer, from: source, tag: tag).wait(timeout: timeout)
     return buffer.prefix(buffer.count)
   }
 }

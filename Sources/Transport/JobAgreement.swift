@@ -39,18 +39,18 @@ package struct JobAgreement: Sendable, Hashable, Codable {
   ///
   /// - Parameters:
   ///   - transport: connects the ranks.
-  ///   - seconds: the deadline of each wait.
+  ///   - timeout: that of each wait.
   /// - Throws: the same `JobRefusal` on every rank if a rank cannot take part or differs from rank 0; the
   ///   transport's errors.
-  package func confirm(over transport: any Transport, seconds: Double) throws {
-    let all = try transport.gather(Array(JSONEncoder().encode(self)), seconds: seconds)
+  package func confirm(over transport: any Transport, timeout: Duration) throws {
+    let all = try transport.gather(Array(JSONEncoder().encode(self)), timeout: timeout)
     var verdict: String?
     if transport.rank == 0 {
       verdict = Self.disagreement(
         try all.map { try JSONDecoder().decode(JobAgreement.self, from: Data($0)) })
     }
     let text = String(
-      decoding: try transport.broadcast(Array((verdict ?? "").utf8), seconds: seconds), as: UTF8.self)
+      decoding: try transport.broadcast(Array((verdict ?? "").utf8), timeout: timeout), as: UTF8.self)
     if !text.isEmpty { throw JobRefusal(description: text) }
   }
 

@@ -13,9 +13,8 @@ package struct LinkProfiler: Sendable {
   /// Once one size has taken this many seconds, its repetitions are cut and larger sizes are skipped, as long
   /// as there are two sizes. Default: 2.
   package var secondsPerSize = 2.0
-  /// The deadline of each wait in seconds; a rank waits at most this long for its turn at each link. Default:
-  /// 60.
-  package var deadline = 60.0
+  /// The timeout of each wait; a rank waits at most this long for its turn at each link. Default: 60 s.
+  package var timeout = Duration.seconds(60)
 
   package init() {}
 
@@ -34,10 +33,10 @@ package struct LinkProfiler: Sendable {
         } else if transport.rank == source {
           try answer(destination, transport)
         }
-        try transport.barrier(seconds: deadline)
+        try transport.barrier(timeout: timeout)
       }
     }
-    let all = try transport.gather(Array(JSONEncoder().encode(mine)), seconds: deadline)
+    let all = try transport.gather(Array(JSONEncoder().encode(mine)), timeout: timeout)
     guard transport.rank == 0 else { return mine }
     return try all.flatMap { try JSONDecoder().decode([LinkMeasurement].self, from: Data($0)) }
       .sorted { ($0.source, $0.destination) < ($1.source, $1.destination) }
@@ -48,10 +47,10 @@ package struct LinkProfiler: Sendable {
     let request = MessageBuffer(count: 8)
     let payload = MessageBuffer(count: sizes.max() ?? 0)
     while true {
-      try transport.receive(into: request, from: peer, tag: .profile).wait(seconds: deadline)
+      try transport.receive(into: request, from: peer, tag: .profile).wait(timeout: timeout)
       let size = Int(Int64(littleEndian: request.bytes.load(as: Int64.self)))
       if size < 0 { return }
-      try transport.send(payload, count: size, to: peer, tag: .profile).wait(seconds: deadline)
+      try transport.send(payload, count: size, to: peer, tag: .profile).wait(timeout: timeout)
     }
   }
 
@@ -61,14 +60,14 @@ package struct LinkProfiler: Sendable {
     let payload = MessageBuffer(count: sizes.max() ?? 0)
     func order(_ size: Int) throws(TransportError) {
       request.bytes.storeBytes(of: Int64(size).littleEndian, as: Int64.self)
-      try transport.send(request, to: peer, tag: .profile).wait(seconds: deadline)
+      try transport.send(request, to: peer, tag: .profile).wait(timeout: timeout)
     }
     func seconds(_ size: Int) throws(TransportError) -> Double {
-      let start = Clock.now
+      let start = ContinuousClock.now
       let message = transport.receive(into: payload, count: size, from: peer, tag: .profile)
       try order(size)
-      try message.wait(seconds: deadline)
-      return Clock.now - start
+      try message.wait(timeout: timeout)
+      return (ContinuousClock.now - start) / .seconds(1)
     }
     func median(_ size: Int) throws(TransportError) -> (median: Double, sum: Double) {
       var times: [Double] = []

@@ -21,29 +21,22 @@ package final class Promise<Value: Sendable>: Sendable {
   }
 
   /// The value, or `nil` if the time is over first.
-  package func wait(seconds: Double) -> Value? {
+  package func wait(timeout: Duration) -> Value? {
     // The semaphore is signalled a moment after the value is set: a caller that has seen `isKept` must not
     // time out.
     if let value = value.withLock({ $0 }) { return value }
-    guard kept.wait(seconds: seconds) else { return nil }
+    guard kept.wait(timeout: timeout) else { return nil }
     kept.signal()
     return value.withLock { $0 }
   }
 }
 
 extension DispatchSemaphore {
-  /// Waits at most `seconds`, and not at all if they are negative. Returns whether the semaphore was
-  /// signalled.
+  /// Returns whether the semaphore was signalled in time; a negative timeout has passed.
   @discardableResult
-  package func wait(seconds: Double) -> Bool {
+  package func wait(timeout: Duration) -> Bool {
     // About 30 years, in nanoseconds that Dispatch can represent.
-    let nanoseconds = Int(min(max(seconds, 0), 1e9) * 1e9)
+    let nanoseconds = Int(min(max(timeout / .nanoseconds(1), 0), 1e18))
     return wait(timeout: .now() + .nanoseconds(nanoseconds)) == .success
   }
-}
-
-/// A monotonic clock.
-package enum Clock {
-  /// Seconds since an arbitrary moment in the past.
-  package static var now: Double { Double(DispatchTime.now().uptimeNanoseconds) * 1e-9 }
 }

@@ -46,13 +46,16 @@ private final class HeldMessages: Sendable {
   }
 
   private let state: Locked<State>
+  private let start = ContinuousClock.now
+  /// Seconds since the start.
+  private var now: Double { (ContinuousClock.now - start) / .seconds(1) }
   private let changed = DispatchSemaphore(value: 0)
 
   init(_ links: OutgoingLinks) { state = Locked(State(links: links)) }
 
   func add(_ transfer: Transfer) {
     state.withLock { state in
-      let due = state.links.arrival(of: transfer.count, to: transfer.peer, now: Clock.now)
+      let due = state.links.arrival(of: transfer.count, to: transfer.peer, now: now)
       let place = state.messages.firstIndex { $0.due > due } ?? state.messages.endIndex
       state.messages.insert((due, transfer), at: place)
     }
@@ -68,14 +71,14 @@ private final class HeldMessages: Sendable {
   func run(_ letGo: (Transfer) -> Void) {
     while true {
       let (due, next, isStopped) = state.withLock { state -> ([Transfer], Double?, Bool) in
-        let now = Clock.now
+        let now = now
         let due = state.messages.prefix { $0.due <= now }.map(\.transfer)
         state.messages.removeFirst(due.count)
         return (due, state.messages.first?.due, state.isStopped)
       }
       due.forEach(letGo)
       if let next {
-        changed.wait(seconds: next - Clock.now)
+        changed.wait(timeout: .seconds(next - now))
       } else if isStopped {
         return
       } else {

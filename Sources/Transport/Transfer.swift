@@ -33,14 +33,14 @@ package final class Transfer: Sendable, CustomStringConvertible {
 
   /// Waits until the transfer has ended.
   ///
-  /// - Parameter seconds: the deadline from now. If it passes, the transfer stays in flight.
+  /// - Parameter timeout: from now. If it passes, the transfer stays in flight.
   /// - Returns: the message's length in bytes.
-  /// - Throws: `TransportError` if the deadline passes, the peer is gone or the job is aborted.
+  /// - Throws: `TransportError` if the timeout passes, the peer is gone or the job is aborted.
   @discardableResult
-  package func wait(seconds: Double) throws(TransportError) -> Int {
-    precondition(seconds >= 0, "a deadline of \(seconds) s")
-    guard let result = result.wait(seconds: seconds) else {
-      throw .deadline(rank: rank, waitingFor: description, peer: peer, seconds: seconds)
+  package func wait(timeout: Duration) throws(TransportError) -> Int {
+    precondition(timeout >= .zero, "a timeout of \(timeout)")
+    guard let result = result.wait(timeout: timeout) else {
+      throw .timeout(rank: rank, waitingFor: description, peer: peer, after: timeout)
     }
     return try result.get()
   }

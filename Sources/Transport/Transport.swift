@@ -2,7 +2,7 @@
 ///
 /// A message has a sender, a receiver and a tag. Messages with the same sender, receiver and tag arrive in
 /// the order in which they were sent, and match receives in the order in which those were posted. Only
-/// `Transfer.wait` blocks, always with a deadline.
+/// `Transfer.wait` blocks, always with a timeout.
 ///
 /// A conforming type implements `start` and `abort`; sending, receiving and the collective operations are
 /// built on those.

@@ -4,7 +4,7 @@ import InputErrors
 /// Why a message was not delivered.
 package enum TransportError: InputError, Equatable {
   /// A wait timed out. `peer` is the rank that was waited for.
-  case deadline(rank: Int, waitingFor: String, peer: Int, seconds: Double)
+  case timeout(rank: Int, waitingFor: String, peer: Int, after: Duration)
   /// The rank at the other end is gone.
   case peerLost(rank: Int, waitingFor: String, peer: Int, reason: String)
   /// A rank ended the job.
@@ -17,8 +17,8 @@ package enum TransportError: InputError, Equatable {
   /// One line: the rank, what it waited for and what is wrong.
   package var description: String {
     switch self {
-    case .deadline(let rank, let what, let peer, let seconds):
-      "rank \(rank) waited \(Self.text(seconds)) s for \(what); rank \(peer) is stopped, overloaded or cut off"
+    case .timeout(let rank, let what, let peer, let duration):
+      "rank \(rank) waited \(Self.text(duration / .seconds(1))) s for \(what); rank \(peer) is stopped, overloaded or cut off"
     case .peerLost(let rank, let what, let peer, let reason):
       "rank \(rank) waited for \(what); rank \(peer) is gone: \(reason)"
     case .aborted(let rank, let message):
@@ -33,7 +33,7 @@ package enum TransportError: InputError, Equatable {
   /// The rank at the other end, if it did not do its part.
   package var suspect: Int? {
     switch self {
-    case .deadline(_, _, let peer, _), .peerLost(_, _, let peer, _): peer
+    case .timeout(_, _, let peer, _), .peerLost(_, _, let peer, _): peer
     case .aborted, .wrongLength, .cannotStart: nil
     }
   }

@@ -87,8 +87,8 @@ struct ThroughputCommand: ParsableCommand {
       }
       let start = ContinuousClock.now
       let result = try trainer.step(sequences, learningRate: 1e-4)
-      if step == 0 { first = (start - started).inSeconds }
-      if step >= warmup { seconds.append((ContinuousClock.now - start).inSeconds) }
+      if step == 0 { first = (start - started) / .seconds(1) }
+      if step >= warmup { seconds.append((ContinuousClock.now - start) / .seconds(1)) }
       losses.append(result.loss)
     }
     guard let loss = losses.first, loss > 5, loss < 40 else {

@@ -5,7 +5,7 @@ import Transport
 /// The modes of the probe, as run on every rank.
 struct Probe {
   let transport: any Transport
-  let deadline: Double
+  let timeout: Duration
 
   private var rank: Int { transport.rank }
   private var peers: [Int] { (0..<transport.size).filter { $0 != rank } }
@@ -36,27 +36,27 @@ struct Probe {
       }
     }
     for (peer, tag, index, buffer, transfer) in receives.reversed() {
-      let length = try transfer.wait(seconds: deadline)
+      let length = try transfer.wait(timeout: timeout)
       let expected = MessageBuffer(count: sizes[index])
       fill(expected, from: peer, to: rank, tag: tag, index: index)
       guard length == sizes[index], buffer.bytes.elementsEqual(expected.bytes) else {
         throw ProbeError(description: "message \(index) of tag \(tag) from rank \(peer) arrived changed")
       }
     }
-    for transfer in sends { try transfer.wait(seconds: deadline) }
+    for transfer in sends { try transfer.wait(timeout: timeout) }
 
     for root in 0..<transport.size {
       let payload = rank == root ? [UInt8]("from \(root)".utf8) : []
       let text = String(
-        decoding: try transport.broadcast(payload, from: root, seconds: deadline), as: UTF8.self)
+        decoding: try transport.broadcast(payload, from: root, timeout: timeout), as: UTF8.self)
       guard text == "from \(root)" else { throw ProbeError(description: "broadcast gave '\(text)'") }
       let all = try transport.gather(
-        [UInt8](repeating: UInt8(rank), count: rank), to: root, seconds: deadline)
+        [UInt8](repeating: UInt8(rank), count: rank), to: root, timeout: timeout)
       guard rank != root || all == (0..<transport.size).map({ .init(repeating: UInt8($0), count: $0) }) else {
         throw ProbeError(description: "gather gave \(all)")
       }
     }
-    try transport.barrier(seconds: deadline)
+    try transport.barrier(timeout: timeout)
     say("rank \(rank) of \(transport.size): check passed, \(receives.count) messages")
   }
 
@@ -73,9 +73,9 @@ struct Probe {
     let places = stride(from: 0, to: bytes, by: 4099)
     if rank == 0 {
       for place in places { buffer.bytes[place] = UInt8(truncatingIfNeeded: place / 4099) }
-      try transport.send(buffer, to: 1, tag: Tag(1)).wait(seconds: deadline)
+      try transport.send(buffer, to: 1, tag: Tag(1)).wait(timeout: timeout)
     } else if rank == 1 {
-      let length = try transport.receive(into: buffer, from: 0, tag: Tag(1)).wait(seconds: deadline)
+      let length = try transport.receive(into: buffer, from: 0, tag: Tag(1)).wait(timeout: timeout)
       guard length == bytes,
         places.allSatisfy({ buffer.bytes[$0] == UInt8(truncatingIfNeeded: $0 / 4099) })
       else { throw ProbeError(description: "the message arrived changed") }
@@ -86,10 +86,10 @@ struct Probe {
   func fit(_ sizes: [Int]) throws {
     guard sizes.count == 2 else { throw ProbeError(description: TransportProbe.usage) }
     if rank == 0 {
-      try transport.send(MessageBuffer(count: sizes[0]), to: 1, tag: Tag(1)).wait(seconds: deadline)
+      try transport.send(MessageBuffer(count: sizes[0]), to: 1, tag: Tag(1)).wait(timeout: timeout)
     } else if rank == 1 {
       let receive = transport.receive(into: MessageBuffer(count: sizes[1]), from: 0, tag: Tag(1))
-      say("received \(try receive.wait(seconds: deadline)) bytes")
+      say("received \(try receive.wait(timeout: timeout)) bytes")
     }
   }
 
@@ -108,36 +108,36 @@ struct Probe {
     }
   }
 
-  func overlap(seconds: Double) throws {
+  func overlap(for time: Duration) throws {
     let buffer = MessageBuffer(count: 4_000_000)
     let receive = rank == 1 ? transport.receive(into: buffer, from: 0, tag: Tag(1)) : nil
-    try transport.barrier(seconds: deadline)
-    let start = Clock.now
+    try transport.barrier(timeout: timeout)
+    let start = ContinuousClock.now
     if rank == 0 {
       let send = transport.send(buffer, to: 1, tag: Tag(1))
       var sum = 0.0
-      while Clock.now < start + seconds { sum += 1 / (sum + 1) }
-      try send.wait(seconds: deadline)
+      while ContinuousClock.now < start + time { sum += 1 / (sum + 1) }
+      try send.wait(timeout: timeout)
     } else if let receive {
-      try receive.wait(seconds: deadline)
-      let taken = Clock.now - start
-      say(String(format: "received after %.4f s", taken))
-      guard taken < seconds / 2 else {
+      try receive.wait(timeout: timeout)
+      let taken = ContinuousClock.now - start
+      say(String(format: "received after %.4f s", taken / .seconds(1)))
+      guard taken < time / 2 else {
         throw ProbeError(description: "the message waited for the sender's computing")
       }
     }
   }
 
-  func idle(seconds: Double) throws {
+  func idle(for time: Duration) throws {
     let buffer = MessageBuffer(count: 8)
-    try transport.barrier(seconds: deadline)
+    try transport.barrier(timeout: timeout)
     if rank == 1 {
-      Thread.sleep(forTimeInterval: seconds)
-      try transport.send(buffer, to: 0, tag: Tag(1)).wait(seconds: deadline)
+      Thread.sleep(forTimeInterval: time / .seconds(1))
+      try transport.send(buffer, to: 0, tag: Tag(1)).wait(timeout: timeout)
     } else if rank == 0 {
       let before = processorSeconds()
-      try transport.receive(into: buffer, from: 1, tag: Tag(1)).wait(seconds: seconds + deadline)
-      let used = (processorSeconds() - before) / seconds
+      try transport.receive(into: buffer, from: 1, tag: Tag(1)).wait(timeout: time + timeout)
+      let used = (processorSeconds() - before) / (time / .seconds(1))
       say(String(format: "waiting took %.2f %% of a processor", used * 100))
       // MPI's own wait uses all of it.
       if used > 0.2 { throw ProbeError(description: "waiting took \(used * 100) % of a processor") }
@@ -159,14 +159,14 @@ struct Probe {
     while true {
       transport.send(buffer, to: next, tag: Tag(1))
       try transport.receive(into: MessageBuffer(count: 8), from: previous, tag: Tag(1))
-        .wait(seconds: deadline)
+        .wait(timeout: timeout)
       Thread.sleep(forTimeInterval: 0.1)
     }
   }
 
   func quit() throws {
     if rank == transport.size - 1 { exit(7) }
-    try transport.barrier(seconds: deadline)
+    try transport.barrier(timeout: timeout)
   }
 
   func watch() {

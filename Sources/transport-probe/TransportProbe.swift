@@ -22,6 +22,8 @@ struct TransportProbe {
     """
 
   static func main() {
+    // Otherwise a neighbour of a killed rank may die of it, and be named in its place.
+    signal(SIGPIPE, SIG_IGN)
     do {
       try run(Array(CommandLine.arguments.dropFirst()))
     } catch {
@@ -35,15 +37,15 @@ struct TransportProbe {
       exit(try launch(hosts: arguments[1], ranks: ranks, Array(arguments.dropFirst(3))))
     }
     var options = MPITransport.Options()
-    var deadline = 30.0
+    var timeout = Duration.seconds(30)
     var words = arguments[...]
     while let word = words.first, word.hasPrefix("--"), words.count > 1,
       let value = Double(words[words.startIndex + 1])
     {
       switch word {
       case "--part": options.largestPart = Int(value)
-      case "--deadline": deadline = value
-      case "--silence": options.heartbeatSilence = value
+      case "--deadline": timeout = .seconds(value)
+      case "--silence": options.heartbeatSilence = .seconds(value)
       default: throw ProbeError(description: "no option \(word)\n\(usage)")
       }
       words = words.dropFirst(2)
@@ -57,21 +59,21 @@ struct TransportProbe {
     // Links that the ranks of an emulated cluster emulate because its kernel does not.
     let links = try environment[LinkTable.variable].map { try LinkTable(contentsOf: $0) }
     let shaped = links.map { ShapedTransport(transport, links: $0.outgoing(from: transport.rank)) }
-    let probe = Probe(transport: shaped ?? transport, deadline: deadline)
+    let probe = Probe(transport: shaped ?? transport, timeout: timeout)
     do {
       switch mode {
       case "check": try probe.check(largestPart: options.largestPart)
       case "profile": try probe.profile()
       case "long": try probe.long(bytes: words.dropFirst().first.flatMap { Int($0) } ?? 1 << 20)
       case "fit": try probe.fit(words.dropFirst().compactMap { Int($0) })
-      case "overlap": try probe.overlap(seconds: words.dropFirst().first.flatMap(Double.init) ?? 2)
-      case "idle": try probe.idle(seconds: words.dropFirst().first.flatMap(Double.init) ?? 2)
+      case "overlap": try probe.overlap(for: .seconds(words.dropFirst().first.flatMap(Double.init) ?? 2))
+      case "idle": try probe.idle(for: .seconds(words.dropFirst().first.flatMap(Double.init) ?? 2))
       case "ring": try probe.ring()
       case "quit": try probe.quit()
       case "watch": probe.watch()
       default: throw ProbeError(description: "no mode '\(mode)'")
       }
-      try transport.close(seconds: deadline)
+      try transport.close(timeout: timeout)
     } catch {
       transport.abort("\(error)", code: 3)
       throw error

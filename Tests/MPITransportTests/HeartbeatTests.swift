@@ -3,27 +3,30 @@ import Testing
 import Transport
 
 @Suite struct HeartbeatTests {
+  private let start = ContinuousClock.now
+  private func at(_ seconds: Double) -> ContinuousClock.Instant { start + .seconds(seconds) }
+
   @Test func beatsAtItsInterval() {
-    var heartbeat = Heartbeat(interval: 1, silence: 5, now: 100)
-    #expect(heartbeat.look(now: 100) == .beat)
-    #expect(heartbeat.look(now: 100.5) == .nothing)
-    #expect(heartbeat.look(now: 101) == .beat)
+    var heartbeat = Heartbeat(interval: .seconds(1), silence: .seconds(5), now: at(100))
+    #expect(heartbeat.look(now: at(100)) == .beat)
+    #expect(heartbeat.look(now: at(100.5)) == .nothing)
+    #expect(heartbeat.look(now: at(101)) == .beat)
   }
 
   @Test func silenceIsReportedUnlessSomethingWasHeard() {
-    var heartbeat = Heartbeat(interval: 1, silence: 5, now: 0)
-    for second in 0...5 { #expect(heartbeat.look(now: Double(second)) == .beat) }
-    #expect(heartbeat.look(now: 5.5) == .silence(seconds: 5.5))
-    heartbeat.heard(now: 5.6)
-    #expect(heartbeat.look(now: 6) == .beat)
+    var heartbeat = Heartbeat(interval: .seconds(1), silence: .seconds(5), now: at(0))
+    for second in 0...5 { #expect(heartbeat.look(now: at(Double(second))) == .beat) }
+    #expect(heartbeat.look(now: at(5.5)) == .silence(.seconds(5.5)))
+    heartbeat.heard(now: at(5.6))
+    #expect(heartbeat.look(now: at(6)) == .beat)
   }
 
   @Test func aPauseOfItsOwnSaysNothingAboutOthers() {
-    var heartbeat = Heartbeat(interval: 1, silence: 5, now: 0)
-    #expect(heartbeat.look(now: 60) == .beat)
-    #expect(heartbeat.look(now: 62) == .beat)
-    #expect(heartbeat.look(now: 64) == .beat)
-    #expect(heartbeat.look(now: 66) == .silence(seconds: 6))
+    var heartbeat = Heartbeat(interval: .seconds(1), silence: .seconds(5), now: at(0))
+    #expect(heartbeat.look(now: at(60)) == .beat)
+    #expect(heartbeat.look(now: at(62)) == .beat)
+    #expect(heartbeat.look(now: at(64)) == .beat)
+    #expect(heartbeat.look(now: at(66)) == .silence(.seconds(6)))
   }
 }
 

@@ -46,7 +46,9 @@ import Transport
   /// What arrives of a message with so many bytes, where there is room for 64.
   private func receive(sums: Bool, bytes: Int) throws -> Int {
     let message = try received(sums: sums)
-    var inbox = Inbox(StageLink(ranks[0], deadline: 1), [.receive(message)]) { _ in MessageBuffer(count: 64) }
+    var inbox = Inbox(StageLink(ranks[0], timeout: .seconds(1)), [.receive(message)]) { _ in
+      MessageBuffer(count: 64)
+    }
     ranks[1].send(MessageBuffer(count: bytes), to: 0, tag: Tag(message.number))
     return try inbox.next(message).count
   }
@@ -62,7 +64,7 @@ import Transport
     let operations = [StageOperation](repeating: .receive(message), count: 4)
     var outstanding = 0
     var most = 0
-    var inbox = Inbox(StageLink(ranks[0], deadline: 1), operations[...]) { _ in
+    var inbox = Inbox(StageLink(ranks[0], timeout: .seconds(1)), operations[...]) { _ in
       outstanding += 1
       most = max(most, outstanding)
       return MessageBuffer(count: 64)

@@ -211,7 +211,7 @@ private struct Outcome: Equatable, Sendable {
     let plan = shape.plan
     let configuration = base.stage.configuration
     let executor = PipelineExecutor(
-      StageLink(endpoint, wire: wire, deadline: 20), schedule: base.schedule,
+      StageLink(endpoint, wire: wire, timeout: .seconds(20)), schedule: base.schedule,
       plans: Dictionary(uniqueKeysWithValues: base.schedule.graph.tasks.map { ($0, plan) }),
       shape: ModelShape(
         layers: configuration.layerCount, hidden: configuration.hiddenSize, heads: 1, keyValueHeads: 1,

@@ -7,7 +7,7 @@ import Transport
     let outcomes = onEveryRank(InProcessTransport.job(size: size)) { transport in
       try (0..<size).map { root in
         let mine = transport.rank == root ? Self.payload(root) : [99]
-        return try transport.broadcast(mine, from: root, seconds: 30)
+        return try transport.broadcast(mine, from: root, timeout: .seconds(30))
       }
     }
     for outcome in outcomes { #expect(try outcome.get() == (0..<size).map(Self.payload)) }
@@ -15,7 +15,7 @@ import Transport
 
   @Test(arguments: 1...5) func theRootGathersInTheRanksOrder(size: Int) throws {
     let outcomes = onEveryRank(InProcessTransport.job(size: size)) { transport in
-      try (0..<size).map { try transport.gather(Self.payload(transport.rank), to: $0, seconds: 30) }
+      try (0..<size).map { try transport.gather(Self.payload(transport.rank), to: $0, timeout: .seconds(30)) }
     }
     let all = (0..<size).map(Self.payload)
     for (rank, outcome) in outcomes.enumerated() {
@@ -25,7 +25,7 @@ import Transport
 
   @Test(arguments: 1...5) func barriersFollowOneAnother(size: Int) throws {
     let outcomes = onEveryRank(InProcessTransport.job(size: size)) { transport in
-      for _ in 0..<20 { try transport.barrier(seconds: 30) }
+      for _ in 0..<20 { try transport.barrier(timeout: .seconds(30)) }
     }
     for outcome in outcomes { try outcome.get() }
   }

@@ -8,24 +8,24 @@ import Transport
   @Test func aDeadlineNamesTheRankAndWhatWasWaitedFor() throws {
     let buffer = MessageBuffer(count: 4096)
     let receive = ranks[1].receive(into: buffer, from: 2, tag: Tag(7))
-    let error = #expect(throws: TransportError.self) { try receive.wait(seconds: 0.01) }
+    let error = #expect(throws: TransportError.self) { try receive.wait(timeout: .seconds(0.01)) }
     #expect(
       error?.description
         == "rank 1 waited 0.01 s for up to 4096 bytes from rank 2 (tag 7); "
         + "rank 2 is stopped, overloaded or cut off")
     let send = ranks[1].send(buffer, to: 2, tag: Tag(9))
     #expect(
-      throws: TransportError.deadline(
-        rank: 1, waitingFor: "4096 bytes to be taken by rank 2 (tag 9)", peer: 2, seconds: 0)
-    ) { try send.wait(seconds: 0) }
+      throws: TransportError.timeout(
+        rank: 1, waitingFor: "4096 bytes to be taken by rank 2 (tag 9)", peer: 2, after: .zero)
+    ) { try send.wait(timeout: .seconds(0)) }
   }
 
   @Test func aTransferStaysInFlightAfterItsDeadline() throws {
     let buffer = MessageBuffer(count: 4)
     let receive = ranks[1].receive(into: buffer, from: 0, tag: Tag(1))
-    #expect(throws: TransportError.self) { try receive.wait(seconds: 0) }
+    #expect(throws: TransportError.self) { try receive.wait(timeout: .seconds(0)) }
     ranks[0].send(MessageBuffer(text: "late"), to: 1, tag: Tag(1))
-    #expect(try receive.wait(seconds: 0) == 4)
+    #expect(try receive.wait(timeout: .seconds(0)) == 4)
     #expect(buffer.text(4) == "late")
   }
 
@@ -37,20 +37,20 @@ import Transport
     let own = ranks[2].send(MessageBuffer(count: 1), to: 0, tag: Tag(1))
     for transfer in [early, late, own] {
       #expect(transfer.isEnded)
-      #expect(throws: TransportError.self) { try transfer.wait(seconds: 0) }
+      #expect(throws: TransportError.self) { try transfer.wait(timeout: .seconds(0)) }
     }
-    let error = #expect(throws: TransportError.self) { try early.wait(seconds: 0) }
+    let error = #expect(throws: TransportError.self) { try early.wait(timeout: .seconds(0)) }
     #expect(
       error?.description
         == "rank 0 waited for up to 1 bytes from rank 2 (tag 1); rank 2 is gone: it was killed")
     ranks[1].send(MessageBuffer(count: 1), to: 0, tag: Tag(1))
-    #expect(try other.wait(seconds: 0) == 1)
+    #expect(try other.wait(timeout: .seconds(0)) == 1)
   }
 
   @Test func anAbortEndsEveryWait() throws {
     let outcomes = onEveryRank(ranks) { transport in
       if transport.rank == 1 { transport.abort("the loss is not a number", code: 1) }
-      try transport.barrier(seconds: 30)
+      try transport.barrier(timeout: .seconds(30))
     }
     for outcome in outcomes {
       #expect(throws: TransportError.aborted(byRank: 1, message: "the loss is not a number")) {
@@ -78,7 +78,7 @@ import Transport
     let outcomes = onEveryRank(InProcessTransport.job(size: 4)) { transport in
       guard transport.rank != 2 else { return }
       do throws(TransportError) {
-        try transport.barrier(seconds: 0.5)
+        try transport.barrier(timeout: .seconds(0.5))
       } catch {
         transport.abort("\(error)", code: 1)
         throw error

@@ -50,7 +50,7 @@ import Transport
   private func run(_ ranks: [JobAgreement]) throws -> [JobRefusal?] {
     try onEveryRank(InProcessTransport.job(size: ranks.count)) { transport -> JobRefusal? in
       do {
-        try ranks[transport.rank].confirm(over: transport, seconds: 10)
+        try ranks[transport.rank].confirm(over: transport, timeout: .seconds(10))
         return nil
       } catch let refusal as JobRefusal {
         return refusal

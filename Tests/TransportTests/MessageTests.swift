@@ -12,7 +12,7 @@ import Transport
     }
     let buffers = (0..<3).map { _ in MessageBuffer(count: 8) }
     let receives = buffers.map { ranks[1].receive(into: $0, from: 0, tag: Tag(5)) }
-    let texts = try zip(buffers, receives).map { $0.text(try $1.wait(seconds: 0)) }
+    let texts = try zip(buffers, receives).map { $0.text(try $1.wait(timeout: .seconds(0))) }
     #expect(texts == ["one", "two", "three"])
   }
 
@@ -26,7 +26,7 @@ import Transport
     ranks[2].send(MessageBuffer(text: "2, 1"), to: 1, tag: Tag(1))
     ranks[0].send(MessageBuffer(text: "0, 2"), to: 1, tag: Tag(2))
     ranks[0].send(MessageBuffer(text: "0, 1"), to: 1, tag: Tag(1))
-    let texts = try zip(buffers, receives).map { $0.text(try $1.wait(seconds: 0)) }
+    let texts = try zip(buffers, receives).map { $0.text(try $1.wait(timeout: .seconds(0))) }
     #expect(texts == ["0, 1", "0, 2", "2, 1"])
   }
 
@@ -35,9 +35,9 @@ import Transport
     #expect(!send.isEnded)
     let receive = ranks[1].receive(into: MessageBuffer(count: 1), from: 0, tag: Tag(0))
     #expect(send.isEnded && receive.isEnded)
-    #expect(try send.wait(seconds: 0) == 1)
+    #expect(try send.wait(timeout: .seconds(0)) == 1)
     // Waiting again has no effect.
-    #expect(try send.wait(seconds: 0) == 1)
+    #expect(try send.wait(timeout: .seconds(0)) == 1)
   }
 
   @Test func aMessageMayBeShorterThanItsReceiveButNotLonger() throws {
@@ -46,21 +46,21 @@ import Transport
     ranks[0].send(buffer, to: 1, tag: Tag(0))
     ranks[0].send(buffer, count: 0, to: 1, tag: Tag(0))
     let into = MessageBuffer(count: 4)
-    #expect(try ranks[1].receive(into: into, from: 0, tag: Tag(0)).wait(seconds: 0) == 2)
+    #expect(try ranks[1].receive(into: into, from: 0, tag: Tag(0)).wait(timeout: .seconds(0)) == 2)
     #expect(into.text(2) == "ab")
     let error = #expect(throws: TransportError.self) {
-      try ranks[1].receive(into: into, count: 3, from: 0, tag: Tag(0)).wait(seconds: 0)
+      try ranks[1].receive(into: into, count: 3, from: 0, tag: Tag(0)).wait(timeout: .seconds(0))
     }
     #expect(
       error?.description
         == "rank 1 waited for up to 3 bytes from rank 0 (tag 0); the message has 6 bytes")
-    #expect(try ranks[1].receive(into: into, from: 0, tag: Tag(0)).wait(seconds: 0) == 0)
+    #expect(try ranks[1].receive(into: into, from: 0, tag: Tag(0)).wait(timeout: .seconds(0)) == 0)
   }
 
   @Test func aRankMaySendToItself() throws {
     ranks[2].send(MessageBuffer(text: "me"), to: 2, tag: Tag(Tag.maximum))
     let buffer = MessageBuffer(count: 2)
-    try ranks[2].receive(into: buffer, from: 2, tag: Tag(Tag.maximum)).wait(seconds: 0)
+    try ranks[2].receive(into: buffer, from: 2, tag: Tag(Tag.maximum)).wait(timeout: .seconds(0))
     #expect(buffer.text(2) == "me")
   }
 
@@ -82,9 +82,9 @@ import Transport
         }
       }
       for (expected, buffer, transfer) in inbound.shuffled(seed: UInt64(transport.rank)) {
-        guard buffer.prefix(try transfer.wait(seconds: 30)) == expected else { return false }
+        guard buffer.prefix(try transfer.wait(timeout: .seconds(30))) == expected else { return false }
       }
-      for transfer in transfers { try transfer.wait(seconds: 30) }
+      for transfer in transfers { try transfer.wait(timeout: .seconds(30)) }
       return true
     }
     for sum in sums { #expect(try sum.get()) }

@@ -154,7 +154,7 @@ struct TrainCommand: ParsableCommand {
   ) throws {
     var options = ClusterTrainingRun.Options()
     options.wire = job.wire
-    options.deadline = job.deadline
+    options.timeout = .seconds(job.deadline)
     (options.workers, options.share) = (job.workers, share)
     options.program = try FileChecksum.sha256(of: URL(fileURLWithPath: "/proc/self/exe"))
     let progress = TrainingProgress(

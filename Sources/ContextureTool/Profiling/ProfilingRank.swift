@@ -16,8 +16,8 @@ import Transport
 struct ProfilingRank {
   let options: ClusterProfileCommand
   let job: JobEnvironment
-  /// Timeout for a rank, in seconds: it may load a model or time a slow layer meanwhile.
-  private let deadline = 600.0
+  /// Timeout for a rank: it may load a model or time a slow layer meanwhile.
+  private let timeout = Duration.seconds(600)
 
   /// Joins the job, compares, measures, and delivers the results.
   func run() throws {
@@ -25,7 +25,7 @@ struct ProfilingRank {
     let host = Self.hostName
     do {
       let weights = try agree(host, transport)
-      var profiler = ClusterProfiler(transport, host: host, deadline: deadline)
+      var profiler = ClusterProfiler(transport, host: host, timeout: timeout)
       (profiler.rank, profiler.seconds) = (options.loraRank, options.seconds)
       (profiler.computeType, profiler.workers) = (options.precision.computeType, options.workers)
       if transport.rank == 0 {
@@ -38,13 +38,13 @@ struct ProfilingRank {
     } catch let refusal as JobRefusal {
       // Every rank has this refusal; one reports it.
       if transport.rank == 0 { Console.complain("contexture: \(refusal)") }
-      try transport.close(seconds: deadline)
+      try transport.close(timeout: timeout)
       throw ExitCode(ExitStatus.wrongInput)
     } catch {
       transport.abort("\(error)", code: 4)
       throw error
     }
-    try transport.close(seconds: deadline)
+    try transport.close(timeout: timeout)
   }
 
   /// Opens the model, once all ranks have the same program and the same model.
@@ -64,7 +64,7 @@ struct ProfilingRank {
     } catch {
       agreement = JobAgreement(host: host, problem: "\(error)")
     }
-    try agreement.confirm(over: transport, seconds: deadline)
+    try agreement.confirm(over: transport, timeout: timeout)
     guard let weights else { preconditionFailure("a rank without a model agreed") }
     return weights
   }

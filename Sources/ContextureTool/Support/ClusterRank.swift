@@ -31,7 +31,7 @@ struct ClusterRank {
         // Every rank has this refusal; one reports it.
         end = base.rank == 0 ? refusal : ExitCode(ExitStatus.wrongInput)
       }
-      try base.close(seconds: 30)
+      try base.close(timeout: .seconds(30))
     } catch let error as TransportError {
       transport.abort("\(error)", blaming: error.suspect, code: ExitStatus.jobFailed)
       throw ExitCode(ExitStatus.jobFailed)
