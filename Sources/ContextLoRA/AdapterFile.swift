@@ -64,7 +64,7 @@ package struct AdapterFile: Sendable, Equatable {
         block.sees.allSatisfy({ (0..<rank).contains($0) }), Set(block.sees).count == block.sees.count
       else { throw refuse("metadata blocks", "has a block with columns that the adapter does not have") }
     }
-    guard try AdapterTensors.isIntact(file) else {
+    guard AdapterTensors.isIntact(file) else {
       throw refuse("metadata sha256", "is not the checksum of the file: it is damaged")
     }
     self.blocks = blocks
@@ -111,35 +111,35 @@ package enum AdapterTensors {
   }
 
   /// Whether the tensors and metadata match the checksum.
-  static func isIntact(_ file: SafetensorsFile) throws -> Bool {
-    let tensors = try file.tensors.map { tensor in
-      SafetensorsWriter.Tensor(
-        name: tensor.name, shape: tensor.shape, elements: .float32(try file.float32(tensor.name)))
-    }
+  static func isIntact(_ file: SafetensorsFile) -> Bool {
     var metadata = file.metadata
     let recorded = metadata.removeValue(forKey: "sha256")
-    return recorded == checksum(tensors, metadata)
+    var checksum = checksum(metadata)
+    for tensor in file.tensors.sorted(by: { $0.name < $1.name }) {
+      guard tensor.type == .float32 else { return false }
+      checksum.add("\(tensor.name) \(tensor.shape)")
+      withExtendedLifetime(file) { checksum.add(file.bytes(of: tensor)) }
+    }
+    return recorded == checksum.text
   }
 
-  /// The checksum of names, shapes and values, each preceded by its length, in the order of the names.
-  private static func checksum(
-    _ tensors: [SafetensorsWriter.Tensor], _ metadata: [String: String]
-  ) -> String {
-    var data = Data()
-    func append(_ text: String) {
-      withUnsafeBytes(of: UInt64(text.utf8.count).littleEndian) { data.append(contentsOf: $0) }
-      data.append(contentsOf: text.utf8)
-    }
-    for (key, value) in metadata.sorted(by: { $0.key < $1.key }) {
-      append(key)
-      append(value)
-    }
+  /// The checksum of names, shapes and values, each text preceded by its length, in the order of the names.
+  private static func checksum(_ tensors: [SafetensorsWriter.Tensor], _ metadata: [String: String]) -> String
+  {
+    var checksum = checksum(metadata)
     for tensor in tensors.sorted(by: { $0.name < $1.name }) {
-      append("\(tensor.name) \(tensor.shape)")
+      checksum.add("\(tensor.name) \(tensor.shape)")
       guard case .float32(let values) = tensor.elements else { continue }
-      values.withUnsafeBytes { data.append(contentsOf: $0) }
+      values.withUnsafeBytes { checksum.add($0) }
     }
-    return FileChecksum.sha256(of: data)
+    return checksum.text
+  }
+
+  private static func checksum(_ metadata: [String: String]) -> Checksum {
+    metadata.sorted { $0.key < $1.key }.reduce(into: Checksum()) { checksum, entry in
+      checksum.add(entry.key)
+      checksum.add(entry.value)
+    }
   }
 
   /// Reads A and B of every target module.

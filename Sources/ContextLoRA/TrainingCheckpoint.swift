@@ -125,7 +125,7 @@ package struct TrainingCheckpoint: Sendable, Equatable {
       scale.isFinite, let historyCount = file.metadata["history"].flatMap(Int.init),
       (0...file.tensors.count).contains(historyCount)
     else { throw refuse("is not a training checkpoint") }
-    guard try AdapterTensors.isIntact(file) else {
+    guard AdapterTensors.isIntact(file) else {
       throw refuse("its checksum is wrong: the file is damaged")
     }
     self.position = position

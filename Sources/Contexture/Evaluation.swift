@@ -1,9 +1,9 @@
 import Evaluation
 
 /// How often a workflow is right.
-public struct Evaluation: Sendable, Equatable {
+public struct Evaluation: Sendable, Equatable, Codable {
   /// One task's accuracies, 0...1.
-  public struct TaskScore: Sendable, Equatable {
+  public struct TaskScore: Sendable, Equatable, Codable {
     /// The task.
     public let name: String
     /// With the recorded answers of its parents.
@@ -12,6 +12,10 @@ public struct Evaluation: Sendable, Equatable {
     public let chainedAccuracy: Double
     /// The 95 % confidence interval of the chained accuracy.
     public let chainedInterval: ClosedRange<Double>
+    /// The accuracy of always giving the answer that is most frequent in training; `nil` without training data.
+    public let majorityAccuracy: Double?
+    /// Whether the accuracy with recorded answers is significantly above that; `nil` without training data.
+    public let isLearnt: Bool?
   }
 
   /// The episodes.
@@ -28,7 +32,7 @@ public struct Evaluation: Sendable, Equatable {
     tasks = report.tasks.map {
       TaskScore(
         name: $0.task, goldAccuracy: $0.gold.accuracy, chainedAccuracy: $0.chained.accuracy,
-        chainedInterval: $0.chained.interval)
+        chainedInterval: $0.chained.interval, majorityAccuracy: $0.majority, isLearnt: $0.isLearnt)
     }
     allRight = report.episodes == 0 ? 0 : Double(report.allRight) / Double(report.episodes)
     text = report.text

@@ -6,8 +6,8 @@ import Runs
 
 /// A trained workflow in memory, ready to answer.
 ///
-/// Any number of tasks may use it at once. Each answer is computed on one thread, and as many at once as the machine has
-/// processors; further ones wait for their turn.
+/// Any number of tasks may use it at once. Each answer is computed on one thread, and `concurrency` of them at once;
+/// further ones wait for their turn.
 ///
 /// ```swift
 /// let workflow = try await TrainedWorkflow(contentsOf: "runs/iov")
@@ -21,19 +21,42 @@ public final class TrainedWorkflow: Sendable {
 
   /// Loads a run folder that `TrainingRun` or `contexture train` has made.
   ///
+  /// Answers are computed in the number format of the workflow's `training.precision`. With `auto` that is the fastest on
+  /// this processor, which need not be the one of the training: probabilities may then differ by roundings.
+  ///
   /// - Parameters:
   ///   - path: the run folder. If its training has not ended, the last checkpoint answers.
   ///   - models: the folder of fetched models.
+  ///   - concurrency: how many answers are computed at once; `nil` for the number of processors.
+  ///   - maximumPromptTokens: a limit on the tokens of a task's prompt; `nil` for the model's context.
+  ///   - maximumAnswerTokens: where an answer in free text is cut off.
+  /// - Precondition: the numbers are above 0.
   /// - Throws: `InputError` that names the file and what is wrong with it.
-  public init(contentsOf path: String, models: String = "models") async throws {
-    let workers = Workers()
+  public init(
+    contentsOf path: String, models: String = "models", concurrency: Int? = nil,
+    maximumPromptTokens: Int? = nil, maximumAnswerTokens: Int = 64
+  ) async throws {
+    let workers = Workers(count: concurrency ?? ProcessInfo.processInfo.activeProcessorCount)
     let trained = try await workers.run { _ in try Runs.TrainedWorkflow(run: path, models: models) }
     (self.trained, self.workers) = (trained, workers)
-    evaluator = trained.evaluator()
+    evaluator = trained.evaluator(
+      maximumPromptTokens: maximumPromptTokens ?? .max, maximumAnswerTokens: maximumAnswerTokens)
   }
 
-  /// The workflow as it was trained.
-  public var workflow: Workflow { Workflow(trained.loaded.workflow) }
+  /// The same for the URL of a run folder.
+  public convenience init(
+    contentsOf url: URL, models: String = "models", concurrency: Int? = nil,
+    maximumPromptTokens: Int? = nil, maximumAnswerTokens: Int = 64
+  ) async throws {
+    try await self.init(
+      contentsOf: url.path, models: models, concurrency: concurrency,
+      maximumPromptTokens: maximumPromptTokens, maximumAnswerTokens: maximumAnswerTokens)
+  }
+
+  /// The workflow's name.
+  public var name: String { trained.workflow.name }
+  /// The workflow's tasks, parents before children.
+  public var tasks: [WorkflowTask] { trained.workflow.publicTasks }
   /// Whether training was done; otherwise the last checkpoint answers.
   public var isComplete: Bool { trained.isComplete }
 
@@ -42,9 +65,9 @@ public final class TrainedWorkflow: Sendable {
   /// - Parameters:
   ///   - inputs: by name. Every task that is asked in the workflow file needs no more.
   ///   - questions: the questions of single tasks, by task, in place of the workflow file's.
-  /// - Throws: `InputError` if an input or a question is missing or does not fit the model's context;
-  ///   `CancellationError` if the calling task was cancelled, which ends the work after the task of the workflow that is
-  ///   being answered.
+  /// - Throws: `RequestError` if an input or a question is missing or does not fit; another `InputError` if the model's
+  ///   file can no longer be read; `CancellationError` if the calling task was cancelled, which ends the work after the
+  ///   task of the workflow that is being answered.
   public func answer(_ inputs: [String: String], questions: [String: Question] = [:]) async throws -> Answers
   {
     try await answer(Episode(inputs: inputs, questions: questions))
@@ -52,12 +75,14 @@ public final class TrainedWorkflow: Sendable {
 
   /// The same for an episode.
   public func answer(_ episode: Episode) async throws -> Answers {
-    let asked = try trained.episode(
-      id: episode.id, inputs: episode.inputs,
-      questions: episode.questions.mapValues { EpisodeSchema.Question(text: $0.text, options: $0.options) })
+    let asked = try episode.asked(of: trained.workflow)
     let evaluator = evaluator
-    return try await workers.run { isCancelled in
-      Answers(try evaluator.run(asked) { if isCancelled() { throw CancellationError() } })
+    do {
+      return try await workers.run { isCancelled in
+        Answers(try evaluator.run(asked) { if isCancelled() { throw CancellationError() } })
+      }
+    } catch let error as PromptError {
+      throw RequestError(error) ?? error
     }
   }
 
@@ -66,15 +91,19 @@ public final class TrainedWorkflow: Sendable {
   /// - Parameters:
   ///   - data: a folder with `test.jsonl`; `nil` for the one that the run was trained with.
   ///   - limit: at most this many episodes.
-  /// - Throws: `InputError` that names file, line and what to do; `CancellationError` between two tasks.
+  /// - Throws: `InputError` that names file, line and what to do; `CancellationError` if the calling task was cancelled,
+  ///   which ends the work after some tens of episodes.
   public func evaluate(data: String? = nil, limit: Int? = nil) async throws -> Evaluation {
     let (trained, evaluator) = (trained, evaluator)
     return try await workers.run { isCancelled in
       var episodes = try trained.episodes(.test, data: data)
       if let limit { episodes = Array(episodes.prefix(max(0, limit))) }
-      return Evaluation(
-        try evaluator.evaluate(
-          episodes, onTask: { _, _, _, _ in if isCancelled() { throw CancellationError() } }))
+      var report = try evaluator.evaluate(episodes, check: { if isCancelled() { throw CancellationError() } })
+      // Another data folder may lack the training split.
+      if let train = try? trained.episodes(.train, data: data) {
+        report.addMajorities(train: train, test: episodes)
+      }
+      return Evaluation(report)
     }
   }
 }

@@ -21,9 +21,14 @@ public struct TrainingPlan: Sendable {
   /// - Parameters:
   ///   - cluster: the cluster file; `contexture cluster profile` writes one.
   ///   - models: the folder of fetched models.
-  /// - Throws: `InputError` that names the file and the field, or the device whose memory is too small.
-  public init(_ workflow: Workflow, cluster: String, models: String = "models") throws {
-    plan = try WorkflowPlanner(workflow.definition, models: models).plan(Cluster(contentsOf: cluster))
+  /// - Throws: `InputError` that names the file and the field, or the device whose memory is too small. The workflow's
+  ///   model and training data must be there.
+  public init(_ workflow: Workflow, cluster: String, models: String = "models") async throws {
+    plan = try await Workers(count: 1).run { _ in
+      var planner = WorkflowPlanner(workflow.definition, models: models)
+      planner.mayAssumeTokens = false
+      return try planner.plan(Cluster(contentsOf: cluster))
+    }
   }
 
   /// In the order of training.

@@ -6,6 +6,7 @@ final class Workers: Sendable {
   private let queue: OperationQueue
 
   init(count: Int = ProcessInfo.processInfo.activeProcessorCount) {
+    precondition(count > 0, "Workers: no worker")
     queue = OperationQueue()
     queue.maxConcurrentOperationCount = count
   }

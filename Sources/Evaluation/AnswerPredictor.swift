@@ -10,6 +10,8 @@ package struct AnswerPredictor: Sendable {
   private let model: LlamaModel
   private let prompts: PromptRenderer
   private let scorer: Scorer
+  /// The limit on the tokens of a prompt, beside that of the context.
+  private let maximumPromptTokens: Int
   /// The limit on the tokens of a free-text answer.
   package let maximumAnswerTokens: Int
   /// The default of ``maximumAnswerTokens``.
@@ -17,14 +19,14 @@ package struct AnswerPredictor: Sendable {
 
   /// - Precondition: the context of the model is at least as long as that of `prompts`.
   package init(
-    _ model: LlamaModel, prompts: PromptRenderer,
+    _ model: LlamaModel, prompts: PromptRenderer, maximumPromptTokens: Int = .max,
     maximumAnswerTokens: Int = AnswerPredictor.defaultAnswerTokens
   ) {
     precondition(prompts.contextLength <= model.contextLength, "AnswerPredictor: prompts beyond the context")
     precondition(maximumAnswerTokens > 0, "AnswerPredictor: no room for an answer")
     self.model = model
     self.prompts = prompts
-    self.maximumAnswerTokens = maximumAnswerTokens
+    (self.maximumPromptTokens, self.maximumAnswerTokens) = (maximumPromptTokens, maximumAnswerTokens)
     scorer = Scorer(model)
   }
 
@@ -34,10 +36,11 @@ package struct AnswerPredictor: Sendable {
   ///   - parentAnswers: for each episode, the text of each parent's answer, by the parent's name.
   ///   - view: the adapter's active columns; `nil` for the base model.
   ///   - repliesOnly: skips the ways of scoring options that do not decide the answer, which saves time.
+  ///   - check: called after every few episodes. An error that it throws ends the work.
   /// - Throws: `PromptError` if an episode cannot be rendered; any error of reading the model's file.
   package func answers(
     task: String, episodes: [Episode], parentAnswers: [[String: String]], view: DeviceAdapter?,
-    repliesOnly: Bool = false
+    repliesOnly: Bool = false, check: () throws -> Void = {}
   ) throws -> [TaskAnswer] {
     precondition(episodes.count == parentAnswers.count, "one dictionary of parents' answers an episode")
     var answers: [Int: TaskAnswer] = [:]
@@ -46,6 +49,11 @@ package struct AnswerPredictor: Sendable {
     var open: [(place: Int, prompt: [Int32])] = []
     for (index, episode) in episodes.enumerated() {
       let prompt = try prompts.prompt(task: task, episode: episode, parentAnswers: parentAnswers[index])
+      guard prompt.count <= maximumPromptTokens else {
+        throw PromptError.tooLong(
+          task: task, episode: episode.id, length: prompt.count, limit: maximumPromptTokens,
+          at: episode.origin)
+      }
       guard let item = episode.tasks[task] else {
         throw PromptError.missing(task: task, episode: episode.id, what: "task '\(task)'")
       }
@@ -59,17 +67,31 @@ package struct AnswerPredictor: Sendable {
         asked.append((index, item))
       }
     }
-    if !requests.isEmpty {
-      let scores = try scorer.score(requests, adapter: view)
-      for (question, score) in zip(asked, scores) {
-        let sums = score.map { $0.reduce(0) { $0 + Double($1) } }
-        answers[question.place] = answer(question.item, sums, repliesOnly)
-      }
+    for (question, score) in zip(asked, try scores(requests, view, check)) {
+      let sums = score.map { $0.reduce(0) { $0 + Double($1) } }
+      answers[question.place] = answer(question.item, sums, repliesOnly)
     }
-    for (question, answer) in zip(open, try generate(open.map(\.prompt), view)) {
+    for (question, answer) in zip(open, try generate(open.map(\.prompt), view, check)) {
       answers[question.place] = answer
     }
     return episodes.indices.compactMap { answers[$0] }
+  }
+
+  /// The number of requests, or more, between two checks.
+  private static let checkedRequests = 64
+
+  /// The scores of all requests. They are cut only between two passes, so that each request shares its pass with the same
+  /// others as without cuts.
+  private func scores(
+    _ requests: [ScoreRequest], _ view: DeviceAdapter?, _ check: () throws -> Void
+  ) throws -> [[[Float]]] {
+    var result: [[[Float]]] = []
+    for end in ScoreRequest.passes(requests).compactMap(\.last).map({ $0 + 1 })
+    where end - result.count >= Self.checkedRequests || end == requests.count {
+      result += try scorer.score(Array(requests[result.count..<end]), adapter: view)
+      try check()
+    }
+    return result
   }
 
   /// Builds an answer from log-probability sums in the order of `continuations`.
@@ -95,10 +117,17 @@ package struct AnswerPredictor: Sendable {
   }
 
   /// Generates greedily after each prompt, until the turn or the text ends.
-  private func generate(_ prompts: [[Int32]], _ view: DeviceAdapter?) throws -> [TaskAnswer] {
-    if prompts.isEmpty { return [] }
+  private func generate(
+    _ prompts: [[Int32]], _ view: DeviceAdapter?, _ check: () throws -> Void
+  ) throws -> [TaskAnswer] {
     let stops = Set([self.prompts.stopToken, self.prompts.tokenizer.endOfSequence].compactMap { $0 })
-    let generated = try tokens(after: prompts, stops, view)
+    var generated: [[Int32]] = []
+    while generated.count < prompts.count {
+      // Few enough to be checked often, enough to keep every worker busy.
+      let next = prompts[generated.count...].prefix(4 * model.device.workerCount)
+      generated += try tokens(after: Array(next), stops, view)
+      try check()
+    }
     // If the answer is not cut off, its probability includes the stop token: the more probable one, if there
     // are two.
     let requests = zip(prompts, generated).map { prompt, tokens in
@@ -106,7 +135,7 @@ package struct AnswerPredictor: Sendable {
         prompt: prompt,
         continuations: tokens.count == room(after: prompt) ? [tokens] : stops.sorted().map { tokens + [$0] })
     }
-    return zip(requests, zip(generated, try scorer.score(requests, adapter: view))).map {
+    return zip(requests, zip(generated, try scores(requests, view, check))).map {
       request, generated in
       let (tokens, scores) = generated
       let sums = scores.map { $0.reduce(0) { $0 + Double($1) } }

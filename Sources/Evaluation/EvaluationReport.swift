@@ -50,6 +50,17 @@ package struct EvaluationReport: Sendable, Equatable, Codable {
     self.tasks = tasks
   }
 
+  /// Compares every task with the answer that is most frequent in training.
+  ///
+  /// - Parameters:
+  ///   - train: the training episodes.
+  ///   - test: the evaluated episodes.
+  package mutating func addMajorities(train: [Episode], test: [Episode]) {
+    for index in tasks.indices {
+      tasks[index].majority = ShortcutBaselines.majority(task: tasks[index].task, train: train, test: test)
+    }
+  }
+
   /// A readable table, with shares in percent: one row per task, plus one with predicted parents' answers if
   /// it has parents.
   package var text: String {

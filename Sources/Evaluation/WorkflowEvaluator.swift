@@ -28,11 +28,14 @@ package struct WorkflowEvaluator: Sendable {
   ///   - onTask: called before each pass over the episodes with the task's name, whether its parents' answers
   ///     are the predicted ones, the number of completed passes and the number of all passes. An error that
   ///     it throws ends the evaluation.
+  ///   - check: called after every few episodes. An error that it throws ends the evaluation.
   ///   - onAnswers: called with each task's answers (one per episode) given gold and given predicted parents'
   ///     answers, and with the predicted answers that the latter read, by parent.
   /// - Throws: `PromptError` if an episode cannot be rendered; any error of reading the model's file.
   package func evaluate(
-    _ episodes: [Episode], onTask: (_ task: String, _ chained: Bool, _ done: Int, _ all: Int) throws -> Void,
+    _ episodes: [Episode],
+    onTask: (_ task: String, _ chained: Bool, _ done: Int, _ all: Int) throws -> Void = { _, _, _, _ in },
+    check: () throws -> Void = {},
     onAnswers: (_ task: String, _ gold: [TaskAnswer], _ chained: [TaskAnswer], _ read: [[String: String]])
       -> Void = { _, _, _, _ in }
   ) throws -> EvaluationReport {
@@ -48,7 +51,7 @@ package struct WorkflowEvaluator: Sendable {
       try onTask(name, false, done, passes)
       let goldTexts = episodes.map { $0.goldAnswers(of: parents) }
       let gold = try predictor.answers(
-        task: name, episodes: episodes, parentAnswers: goldTexts, view: taskView)
+        task: name, episodes: episodes, parentAnswers: goldTexts, view: taskView, check: check)
       done += 1
       let ownTexts = chainedTexts.map { texts in texts.filter { parents.contains($0.key) } }
       var chained = gold
@@ -57,7 +60,7 @@ package struct WorkflowEvaluator: Sendable {
         let others = episodes.indices.filter { ownTexts[$0] != goldTexts[$0] }
         let answers = try predictor.answers(
           task: name, episodes: others.map { episodes[$0] }, parentAnswers: others.map { ownTexts[$0] },
-          view: taskView)
+          view: taskView, check: check)
         for (place, answer) in zip(others, answers) { chained[place] = answer }
         done += 1
       }

@@ -1,11 +1,11 @@
 /// Why input was refused and what to do about it.
-public struct Refusal: InputError, Equatable {
+package struct Refusal: InputError, Equatable {
   /// The file, option, device or setting; `nil` if the problem names it.
-  public let place: String?
+  package let place: String?
   /// What is wrong.
-  public let problem: String
+  package let problem: String
   /// What to do about it.
-  public let remedy: String
+  package let remedy: String
 
   package init(_ place: String, _ problem: String, _ remedy: String) {
     (self.place, self.problem, self.remedy) = (place, problem, remedy)
@@ -22,5 +22,5 @@ public struct Refusal: InputError, Equatable {
   }
 
   /// One line with the place, the problem and the fix.
-  public var description: String { (place.map { "\($0): " } ?? "") + "\(problem); \(remedy)" }
+  package var description: String { (place.map { "\($0): " } ?? "") + "\(problem); \(remedy)" }
 }

@@ -45,13 +45,14 @@ package struct DryRun {
     if let out { _ = try RunFolder(out).admit(preparation, resume: false) }
     let examples = preparation.examples
     try examples.check()
-    let loaded = try LoadedWorkflow(preparation.material, use: .forwardAndBackward)
-    let answerer = TimedAnswerer(ExampleAnswerer(examples, loaded.model))
+    let material = preparation.material
+    let model = try material.model(on: material.device(), use: .forwardAndBackward)
+    let answerer = TimedAnswerer(ExampleAnswerer(examples, model))
     let loadSeconds = (ContinuousClock.now - start) / .seconds(1)
 
     let schedule = try workflow.phaseSchedule.firstRound
     let trainer = WorkflowTrainer(
-      loaded.model, schedule: schedule, adapter: preparation.material.freshAdapter, samples: examples,
+      model, schedule: schedule, adapter: material.freshAdapter, samples: examples,
       answerer: answerer, options: try options(schedule, samples: examples.sampleCount))
     var destination = preparation.destination(RunFolder(scratch.path))
     destination.url = scratch.appendingPathComponent("checkpoint.safetensors")
@@ -109,8 +110,8 @@ package struct DryRun {
         seconds: measured.seconds(work))
     }
     return TrainingEstimate(
-      model: loaded.modelPath, precision: loaded.model.device.computeType.rawValue,
-      weightBytes: loaded.model.stage.weightBytes, workers: loaded.model.device.workerCount,
+      model: material.modelPath, precision: model.device.computeType.rawValue,
+      weightBytes: model.stage.weightBytes, workers: model.device.workerCount,
       episodes: examples.sampleCount, measuredSteps: steps, phases: phases, loadSeconds: loadSeconds,
       endSeconds: endSeconds, peakBytes: try ProcessMemory.peak())
   }

@@ -93,14 +93,14 @@ extension TrainedWorkflow {
     _ = try modules(task: task)
     let splits: [DatasetFolder.Split] = [.test, .valid]
     guard let split = splits.first(where: { FileManager.default.fileExists(atPath: data().file($0)) }) else {
-      let tokens = try loaded.prompts.promptFormTokens(task: task)
+      let tokens = try material.prompts.promptFormTokens(task: task)
       return CheckPrompts(
         source: "the task's prompt form",
         prompts: [CheckPrompts.Prompt(tokens: tokens, positions: [tokens.count - 1])])
     }
-    let parents = loaded.workflow.graph.parents(of: task)
+    let parents = workflow.graph.parents(of: task)
     let prompts = try episodes(split).prefix(count).map { episode in
-      let example = try loaded.prompts.example(
+      let example = try material.prompts.example(
         task: task, episode: episode, parentAnswers: episode.goldAnswers(of: parents))
       // The last token of the reply is only predicted, never an input.
       let tokens = example.prompt + example.completion.dropLast()
@@ -123,7 +123,6 @@ extension TrainedWorkflow {
   package func check(export folder: URL, named name: String, task: String, _ prompts: CheckPrompts) throws
     -> ExportCheck
   {
-    let model = loaded.model
     precondition(model.device.computeType == .float32, "check(export:): the run is not loaded in float32")
     func failure(_ reason: ExportCheckError.Reason) -> ExportCheckError {
       ExportCheckError(folder: name, reason: reason)

@@ -9,7 +9,7 @@ extension WorkflowPlan {
     guard identity == preparation.workflowIdentity else {
       throw refuse(
         "the plan was made for another workflow, or with other settings",
-        "make it again with 'contexture plan' and the same --set")
+        "make it again with this workflow and these settings")
     }
     guard cluster.devices.count == ranks else {
       throw refuse(
@@ -21,7 +21,7 @@ extension WorkflowPlan {
       throw refuse(
         "the plan was made for a model of \(shape.layers) layers with \(shape.hidden) values per token, but "
           + "this one has \(configuration.layerCount) with \(configuration.hiddenSize)",
-        "make it again for this model, without --shape")
+        "make it again with the sizes of this model")
     }
     guard shape.heads == configuration.headCount, shape.keyValueHeads == configuration.keyValueHeadCount,
       shape.headDimension == configuration.headDimension,
@@ -30,11 +30,11 @@ extension WorkflowPlan {
     else {
       throw refuse(
         "the plan was made for a model of other sizes, or for another adapter",
-        "make it again for this model, without --shape")
+        "make it again with the sizes of this model")
     }
     for task in workflow.tasks {
       guard let plan = phases.first(where: { $0.workload.trained.task == task.name })?.plan else {
-        throw refuse("the plan has no task '\(task.name)'", "make it again with 'contexture plan'")
+        throw refuse("the plan has no task '\(task.name)'", "make it again")
       }
       let answers =
         workflow.training.parentAnswers != .gold && !workflow.forwardOnlyPasses(of: task.name).isEmpty
@@ -44,7 +44,7 @@ extension WorkflowPlan {
       else {
         throw refuse(
           "the plan of task '\(task.name)' does not assign each layer and each sample to one device",
-          "make it again with 'contexture plan'")
+          "make it again")
       }
     }
   }

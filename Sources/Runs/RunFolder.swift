@@ -1,4 +1,5 @@
 import Checkpoint
+import ContextLoRA
 import Foundation
 import InputErrors
 import SafeFiles
@@ -59,11 +60,10 @@ package struct RunFolder: Sendable {
     package var precision: String
   }
 
-  /// - Throws: `Refusal` if the folder is not a run.
+  /// - Throws: an error if the folder is not a run, or cannot be read.
   package func readManifest() throws -> Manifest {
-    guard let data = try? Data(contentsOf: manifest) else {
-      throw Refusal(
-        url.path, "is not a run: it has no run.json", "give a folder that 'contexture train --out' created")
+    guard let data = try MappedFile.contents(of: manifest) else {
+      throw Refusal(url.path, "is not a run: it has no run.json", "give the folder of a training")
     }
     guard let manifest = try? JSONDecoder().decode(Manifest.self, from: data), manifest.format == 1 else {
       throw Refusal(manifest.path, "is damaged or of another version", "train again into a new folder")
@@ -77,6 +77,20 @@ package struct RunFolder: Sendable {
   /// - Throws: `Refusal` if the folder is not a run.
   func computeType() throws -> ElementType? { ElementType(rawValue: try readManifest().precision) }
 
+  /// The checkpoint of a run; `nil` before the first one.
+  ///
+  /// - Parameter identity: the identity of the run's workflow.
+  /// - Throws: an error if the file is damaged, or is not of this workflow and model.
+  func readCheckpoint(_ material: WorkflowMaterial, workflow identity: String) throws -> TrainingCheckpoint? {
+    guard FileManager.default.fileExists(atPath: checkpoint.path) else { return nil }
+    let found = try TrainingCheckpoint(checkpoint, sites: material.sites)
+    guard found.position.workflow == identity, try material.isModel(found.position.model) else {
+      throw Refusal(checkpoint.path, "belongs to another workflow or model", "train again into a new folder")
+    }
+    try material.check(found.adapter, in: checkpoint)
+    return found
+  }
+
   func write(_ manifest: Manifest) throws {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
@@ -88,12 +102,12 @@ package struct RunFolder: Sendable {
     let contents = (try? FileManager.default.contentsOfDirectory(atPath: url.path)) ?? []
     var isFolder: ObjCBool = false
     if FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder), !isFolder.boolValue {
-      throw Refusal(url.path, "is a file, not a folder", "give --out another folder")
+      throw Refusal(url.path, "is a file, not a folder", "choose another folder")
     }
     guard let first = contents.min() else { return }
     let isRun = contents.contains("run.json")
     throw Refusal(
       url.path, "is not empty (it holds \(first))",
-      isRun ? "continue with --resume, or give --out a new folder" : "give --out a new or empty folder")
+      isRun ? "resume it, or choose a new folder" : "choose a new or empty folder")
   }
 }

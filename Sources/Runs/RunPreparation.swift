@@ -38,15 +38,12 @@ struct RunPreparation {
         throw Refusal(file, "is missing, but training validates on it", remedy)
       }
       validation = try data.read(.valid, schema: workflow.episodeSchema)
-      guard !validation.isEmpty else {
-        throw Refusal(file, "has no episodes, but training validates on them", remedy)
-      }
       validationIdentity = try FileChecksum.sha256(of: URL(fileURLWithPath: file))
     } else {
       validationIdentity = nil
     }
     dataIdentity = try FileChecksum.sha256(of: URL(fileURLWithPath: data.file(.train)))
-    material = try WorkflowMaterial(workflow, models: models, base: nil)
+    material = try WorkflowMaterial(workflow, models: models)
     examples = WorkflowExamples(
       workflow: workflow, episodes: episodes, validation: validation, prompts: material.prompts)
   }
@@ -97,7 +94,7 @@ extension RunFolder {
       throw Refusal(
         url.path,
         "is a run of another workflow, or with other settings" + difference(from: preparation.workflow),
-        "resume it with its original workflow file and flags, or give --out a new folder")
+        "resume it with its original workflow file and settings, or choose a new folder")
     }
     guard manifest.dataIdentity == preparation.dataIdentity else {
       throw Refusal(
@@ -110,19 +107,13 @@ extension RunFolder {
         preparation.data.file(.valid), "is not the validation data this run was started with",
         "restore it, or train into a new folder")
     }
-    guard manifest.modelIdentity == preparation.material.modelIdentity else {
+    guard try preparation.material.isModel(manifest.modelIdentity) else {
       throw Refusal(
         preparation.material.modelPath, "is not the model this run was started with (\(manifest.modelPath))",
         "restore that model, or train into a new folder")
     }
-    guard FileManager.default.fileExists(atPath: checkpoint.path) else {
+    guard let found = try readCheckpoint(preparation.material, workflow: preparation.workflowIdentity) else {
       return RunAdmission(folder: self, lock: lock, checkpoint: nil)
-    }
-    let found = try TrainingCheckpoint(checkpoint, sites: preparation.material.sites)
-    guard found.position.workflow == preparation.workflowIdentity,
-      found.position.model == preparation.material.modelIdentity
-    else {
-      throw Refusal(checkpoint.path, "belongs to another workflow or model", "train again into a new folder")
     }
     if let contradiction = found.contradiction(
       schedule: preparation.workflow.phaseSchedule, options: preparation.workflow.trainingOptions,
@@ -141,16 +132,6 @@ extension RunFolder {
     guard let (there, here) = lines.first(where: { $0 != $1 }) else { return "" }
     func words(_ line: Substring) -> String { line.drop(while: { $0 == " " || $0 == "-" }).description }
     return " (first difference: '\(words(there))' in the run, '\(words(here))' now)"
-  }
-
-  /// The bytes of an optional file of the run.
-  ///
-  /// - Throws: `Refusal` if it exists but cannot be read.
-  static func contents(_ url: URL) throws -> Data {
-    guard FileManager.default.fileExists(atPath: url.path) else { return Data() }
-    do { return try Data(contentsOf: url) } catch {
-      throw Refusal(url.path, "cannot be read", "check the permissions of the run folder")
-    }
   }
 
   /// Removes the partial files of a run that was killed while writing.
@@ -173,15 +154,6 @@ extension RunFolder {
       try AtomicFile.write(preparation.workflow.canonicalYAML(), to: folder.workflow)
       try folder.write(manifest)
     }
-  }
-
-  /// Appends decisions to `decisions.jsonl`; a resumed run may repeat those after its checkpoint.
-  func log(_ made: [FreezeDecision]) throws {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys]
-    var data = try Self.contents(decisions)
-    for decision in made { data += try encoder.encode(decision) + Data([10]) }
-    try AtomicFile.write(data, to: decisions)
   }
 }
 

@@ -8,7 +8,7 @@ import Workflows
 final class RunRecorder {
   private let folder: RunFolder
   private let preparation: RunPreparation
-  private let metrics: MetricsFile
+  private let metrics, warnings, decisions: JSONLines
   /// No other process may write into the folder meanwhile.
   private let lock: FileLock
   /// Optimiser steps planned for the phases after the current one.
@@ -20,26 +20,41 @@ final class RunRecorder {
   /// - Throws: an error with the file and what is wrong with it.
   init(_ admission: RunAdmission, _ preparation: RunPreparation, precision: String) throws {
     (folder, self.preparation) = (admission.folder, preparation)
+    metrics = JSONLines(folder.metrics)
+    warnings = JSONLines(folder.warnings)
+    decisions = JSONLines(folder.decisions)
     if admission.lock == nil { try folder.create(preparation, precision: precision) }
     lock = try admission.lock ?? FileLock(folder.manifest)
     folder.removeLeftovers()
     let steps = admission.checkpoint?.position.totalSteps ?? 0
-    metrics = try MetricsFile(folder.metrics, keeping: steps)
-    try folder.keepWarnings(upTo: steps)
+    try metrics.keep(upTo: steps)
+    try warnings.keep(upTo: steps)
+    try decisions.keep()
   }
 
   /// - Returns: the event with the number of optimiser steps planned for later phases.
-  /// - Throws: `Refusal` if a file cannot be written.
+  /// - Throws: an error with the file that cannot be written, and the reason.
   func record(_ event: TrainingEvent) throws -> TrainingRun.Event {
     switch event {
     case .phaseStarted(let phase, _, _, _): laterSteps = preparation.steps(after: phase)
-    case .step(let record): try metrics.append(record)
-    case .warning(let warning, let step): try folder.log(warning, totalStep: step)
-    case .decided(let decisions, _): try folder.log(decisions)
-    case .checkpointDue: try metrics.synchronize()
+    case .step(let record): try log(record)
+    case .warning(let warning, let step):
+      try warnings.append([
+        LoggedWarning(totalStep: step, kind: warning.name, task: warning.task, text: warning.text)
+      ])
+    case .decided(let made, _): try decisions.append(made)
+    case .checkpointDue: for file in [metrics, warnings, decisions] { try file.synchronize() }
     case .phaseFinished, .checkpoint: break
     }
     return .training(event, laterSteps: laterSteps)
+  }
+
+  private func log(_ record: StepRecord) throws {
+    // JSON has no infinities. A step that diverged is reported by the error that follows.
+    guard record.loss.isFinite, record.gradientNorm.isFinite else { return }
+    var record = record
+    if record.validation?.score.loss.isFinite == false { record.validation = nil }
+    try metrics.append([record])
   }
 
   /// Writes the adapter of a completed training.

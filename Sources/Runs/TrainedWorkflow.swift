@@ -13,8 +13,10 @@ import Workflows
 
 /// A trained workflow, ready for evaluation and for answering.
 package struct TrainedWorkflow: Sendable {
-  /// The workflow with its model.
-  package let loaded: LoadedWorkflow
+  /// The workflow with its model's files.
+  package let material: WorkflowMaterial
+  /// The whole model.
+  package let model: LlamaModel
   /// The trained columns, or those of the last checkpoint.
   package let file: AdapterFile
   /// Whether training is done.
@@ -36,53 +38,58 @@ package struct TrainedWorkflow: Sendable {
       throw Refusal(
         folder.workflow.path, "is not the workflow this run was trained with", "restore it, or train again")
     }
-    let place = FileManager.default.fileExists(atPath: manifest.modelPath) ? manifest.modelPath : nil
-    if let place { try ModelLocation.verify(manifest.model, at: place) }
-    loaded = try LoadedWorkflow(
-      place.map { try workflow.applying(overrides: ["model=\($0)"]) } ?? workflow, models: models, base: nil,
-      use: .forward, type: type)
-    guard loaded.modelIdentity == manifest.modelIdentity else {
+    let isThere = FileManager.default.fileExists(atPath: manifest.modelPath)
+    if isThere { try ModelLocation.verify(manifest.model, at: manifest.modelPath) }
+    material = try WorkflowMaterial(
+      workflow, models: models,
+      modelPath: isThere
+        ? manifest.modelPath
+        : ModelLocation(manifest.model, models: models, resolved: manifest.modelPath).path)
+    guard try material.isModel(manifest.modelIdentity) else {
       throw Refusal(
-        loaded.modelPath, "is not the model this run was trained with", "restore it, or train again")
+        material.modelPath, "is not the model this run was trained with", "restore it, or train again")
     }
     isComplete = FileManager.default.fileExists(atPath: folder.adapter.path)
     if isComplete {
-      file = try AdapterFile(folder.adapter, sites: loaded.sites)
+      file = try AdapterFile(folder.adapter, sites: material.sites)
       guard file.blocks == AdapterFile(adapter: file.adapter, schedule: workflow.phaseSchedule).blocks else {
         throw Refusal(
           folder.adapter.path, "does not have the columns that the workflow gives its tasks",
           "restore it, or train again")
       }
-    } else if FileManager.default.fileExists(atPath: folder.checkpoint.path) {
-      file = AdapterFile(
-        adapter: try TrainingCheckpoint(folder.checkpoint, sites: loaded.sites).adapter,
-        schedule: workflow.phaseSchedule)
+      try material.check(file.adapter, in: folder.adapter)
+    } else if let checkpoint = try folder.readCheckpoint(material, workflow: manifest.workflowIdentity) {
+      file = AdapterFile(adapter: checkpoint.adapter, schedule: workflow.phaseSchedule)
     } else {
-      throw Refusal(folder.url.path, "has no checkpoint yet", "resume its training with --resume")
+      throw Refusal(folder.url.path, "has no checkpoint yet", "resume its training")
     }
+    model = try material.model(on: material.device(type: type), use: .forward)
   }
+
+  package var workflow: Workflow { material.workflow }
 
   /// The columns a task sees, copied to the device once.
   package func view(_ task: String) -> DeviceAdapter? {
     guard let block = file.blocks.first(where: { $0.task == task }) else { return nil }
     return views.view(task) {
-      loaded.model.view(of: file.adapter, .inference(block.sees))
+      model.view(of: file.adapter, .inference(block.sees))
     }
   }
 
-  /// Makes an episode to be answered, from its inputs and the questions that the workflow file leaves open.
-  ///
-  /// - Throws: `Refusal` for a missing input or question, or invalid options.
-  package func episode(
-    id: String, inputs: [String: String], questions: [String: EpisodeSchema.Question] = [:]
-  ) throws(Refusal) -> Episode {
-    try loaded.workflow.episode(id: id, inputs: inputs, questions: questions)
-  }
-
   /// Evaluates and answers with the trained columns, or as the base model without them.
-  package func evaluator(base: Bool = false) -> WorkflowEvaluator {
+  ///
+  /// - Parameters:
+  ///   - maximumPromptTokens: a limit below that of the model's context.
+  ///   - maximumAnswerTokens: the limit on the tokens of a free-text answer.
+  package func evaluator(
+    base: Bool = false, maximumPromptTokens: Int = .max,
+    maximumAnswerTokens: Int = AnswerPredictor.defaultAnswerTokens
+  ) -> WorkflowEvaluator {
     WorkflowEvaluator(
-      workflow: loaded.workflow, predictor: AnswerPredictor(loaded.model, prompts: loaded.prompts),
+      workflow: workflow,
+      predictor: AnswerPredictor(
+        model, prompts: material.prompts, maximumPromptTokens: maximumPromptTokens,
+        maximumAnswerTokens: maximumAnswerTokens),
       view: { task in base ? nil : view(task) })
   }
 
@@ -93,14 +100,14 @@ package struct TrainedWorkflow: Sendable {
   ///
   /// - Throws: `EpisodeFileError` with the file, the line and the fix.
   package func episodes(_ split: DatasetFolder.Split, data path: String? = nil) throws -> [Episode] {
-    try data(path).read(split, schema: loaded.workflow.episodeSchema)
+    try data(path).read(split, schema: workflow.episodeSchema)
   }
 
   /// Reads one file of episodes, which may lack gold answers.
   ///
   /// - Throws: `EpisodeFileError` with the file, the line and the fix.
   package func episodes(file path: String) throws -> [Episode] {
-    try EpisodeFile.read(path, schema: loaded.workflow.episodeSchema.withoutAnswers)
+    try EpisodeFile.read(path, schema: workflow.episodeSchema.withoutAnswers)
   }
 
   /// The columns a task sees, as modules of an ordinary adapter without tasks.

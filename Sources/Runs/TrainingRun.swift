@@ -49,23 +49,23 @@ package struct TrainingRun {
     let preparation = try RunPreparation(workflow, models: models)
     let admission = try folder.admit(preparation, resume: resume)
     try preparation.examples.check()
-    let loaded = try LoadedWorkflow(
-      preparation.material, use: .forwardAndBackward, type: resume ? try folder.computeType() : nil)
+    let material = preparation.material
+    let device = material.device(type: resume ? try folder.computeType() : nil)
+    let model = try material.model(on: device, use: .forwardAndBackward)
     let recorder = try RunRecorder(
-      admission, preparation, precision: loaded.model.device.computeType.rawValue)
+      admission, preparation, precision: device.computeType.rawValue)
     try onEvent(
       .loaded(
-        model: loaded.modelPath, precision: loaded.model.device.computeType,
-        weightBytes: loaded.model.stage.weightBytes, workers: loaded.model.device.workerCount,
-        episodes: preparation.examples.sampleCount,
+        model: material.modelPath, precision: device.computeType, weightBytes: model.stage.weightBytes,
+        workers: device.workerCount, episodes: preparation.examples.sampleCount,
         seconds: (ContinuousClock.now - start) / .seconds(1)))
     if let checkpoint = admission.checkpoint {
       try onEvent(.resumed(totalSteps: checkpoint.position.totalSteps))
     }
 
     let trainer = WorkflowTrainer(
-      loaded.model, schedule: workflow.phaseSchedule, adapter: preparation.material.freshAdapter,
-      samples: preparation.examples, answerer: ExampleAnswerer(preparation.examples, loaded.model),
+      model, schedule: workflow.phaseSchedule, adapter: material.freshAdapter,
+      samples: preparation.examples, answerer: ExampleAnswerer(preparation.examples, model),
       options: workflow.trainingOptions)
     let done = try trainer.run(
       from: admission.checkpoint, to: preparation.destination(folder), shouldStop: shouldStop

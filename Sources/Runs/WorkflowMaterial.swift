@@ -1,4 +1,5 @@
 import Checkpoint
+import Foundation
 import InputErrors
 import LanguageModels
 import Prompting
@@ -20,24 +21,41 @@ package struct WorkflowMaterial: Sendable {
   ///
   /// - Parameters:
   ///   - models: the folder of fetched models.
-  ///   - base: the folder that the model's path is relative to.
+  ///   - modelPath: the model's files; `nil` finds what the workflow names.
   /// - Throws: an error with the file and what is wrong with it.
-  package init(_ workflow: Workflow, models: String, base: String?) throws {
+  package init(_ workflow: Workflow, models: String, modelPath: String? = nil) throws {
     self.workflow = workflow
-    modelPath = try ModelLocation(workflow.model, models: models, base: base).path
-    let files = try ModelFiles.open(modelPath)
+    self.modelPath = try modelPath ?? ModelLocation(workflow, models: models).path
+    let files = try ModelFiles.open(self.modelPath)
     weights = files.weights
     guard workflow.lora.firstLayer < weights.configuration.layerCount else {
       throw Refusal(
         workflow.file,
         "lora.firstLayer: \(workflow.lora.firstLayer) is outside the \(weights.configuration.layerCount) "
-          + "layers of " + modelPath, "use 0 to \(weights.configuration.layerCount - 1)")
+          + "layers of " + self.modelPath, "use 0 to \(weights.configuration.layerCount - 1)")
     }
     modelIdentity = try ModelIdentity.of(files.weights)
     let material = try ModelPrompts(files)
     prompts = try PromptRenderer(
       workflow: workflow, tokenizer: material.tokenizer, template: material.template,
       specialTokens: material.specialTokens, contextLength: weights.configuration.maximumPositions)
+  }
+
+  /// Whether a run with this identity of its model was made with this model.
+  func isModel(_ identity: String) throws -> Bool {
+    if identity == modelIdentity { return true }
+    return try identity == ModelIdentity.of(weights, version: 1)
+  }
+
+  /// Refuses an adapter that does not fit the workflow.
+  ///
+  /// - Parameter file: the adapter's file, for the message.
+  func check(_ adapter: LoRAAdapter, in file: URL) throws(Refusal) {
+    guard adapter.rank == workflow.rankBlocks.rank, adapter.scale == Float(workflow.lora.scale) else {
+      throw Refusal(
+        file.path, "has an adapter whose rank or scale is not the workflow's",
+        "restore it from a copy, or train again into a new folder")
+    }
   }
 
   /// The model's sizes.
@@ -81,6 +99,16 @@ package struct WorkflowMaterial: Sendable {
     LoRAAdapter(
       sites: sites, rank: workflow.rankBlocks.rank, scale: Float(workflow.lora.scale),
       seed: UInt64(workflow.training.seed))
+  }
+}
+
+extension ModelLocation {
+  /// Finds the model that a workflow names. A path is relative to the workflow file's folder or, if there is nothing,
+  /// to the current one.
+  ///
+  /// - Throws: `FileError` if there is no such model.
+  init(_ workflow: Workflow, models: String) throws {
+    try self.init(workflow.model, models: models, resolved: workflow.resolved(workflow.model))
   }
 }
 

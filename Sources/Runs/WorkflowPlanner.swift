@@ -22,8 +22,10 @@ package struct WorkflowPlanner {
   private let models: String
   /// A YAML file with the model's sizes, instead of the workflow's model.
   package var shape: String?
-  /// `TASK=TOKENS,LABELS` of a sample, instead of counting the data.
-  package var tokens: [String] = []
+  /// The tokens of a task's samples, by task, instead of counting the data.
+  package var tokens: [String: Workload.Pass] = [:]
+  /// Whether ``defaultTokens`` stand for tokens that cannot be counted because the data or the model is missing.
+  package var mayAssumeTokens = true
   /// The number format of activations in messages.
   package var wire = WireFormat.bfloat16
   /// Whether replicas of the model may share a batch.
@@ -81,7 +83,7 @@ package struct WorkflowPlanner {
     if let shape {
       found = try ModelShape(contentsOf: shape)
     } else {
-      let path = try ModelLocation(workflow.model, models: models, base: nil).path
+      let path = try ModelLocation(workflow, models: models).path
       found = ModelShape(try ModelFiles.open(path).weights.configuration)
     }
     found.rank = workflow.rankBlocks.rank
@@ -129,48 +131,25 @@ package struct WorkflowPlanner {
 
   /// Each task's tokens: given, counted, or the defaults.
   private func passes() throws -> ([String: TaskTokens], String) {
-    let given = try givenTokens()
-    var source = "tokens as given with --tokens"
+    var source = "tokens as given"
     var found: [String: TaskTokens] = [:]
-    if given.count < workflow.tasks.count {
+    if tokens.count < workflow.tasks.count {
       if let counted = try count() {
         found = counted
         source = "tokens counted in \(workflow.dataFolder)"
       } else {
         source =
           "tokens assumed: \(Int(Self.defaultTokens.tokens)) per sample, \(Int(Self.defaultTokens.labels)) "
-          + "of them labelled (the data or the model is missing; see --tokens)"
+          + "of them labelled (the data or the model is missing)"
       }
     }
     for task in workflow.tasks {
-      var pass = given[task.name] ?? found[task.name]?.trained ?? Self.defaultTokens
+      var pass = tokens[task.name] ?? found[task.name]?.trained ?? Self.defaultTokens
       pass.task = task.name
-      if given[task.name] == nil, found[task.name] != nil { continue }
+      if tokens[task.name] == nil, found[task.name] != nil { continue }
       found[task.name] = TaskTokens(forwardOnly: pass, trained: pass)
     }
     return (found, source)
-  }
-
-  private func givenTokens() throws(Refusal) -> [String: Workload.Pass] {
-    var passes: [String: Workload.Pass] = [:]
-    for text in tokens {
-      let parts = text.split(separator: "=", maxSplits: 1).map(String.init)
-      let numbers = (parts.last ?? "").split(separator: ",").map { Double($0) }
-      guard parts.count == 2, numbers.count == 2, let all = numbers[0], let labels = numbers[1],
-        (1...1e6).contains(all), (0...all).contains(labels)
-      else {
-        throw Refusal(
-          "--tokens \(text)", "is not a task with two numbers",
-          "write it as in --tokens decide=180,8")
-      }
-      guard workflow.task(parts[0]) != nil else {
-        throw Refusal(
-          "--tokens \(text)", "the workflow has no task '\(parts[0])'",
-          "name one of \(workflow.tasks.map(\.name).joined(separator: ", "))")
-      }
-      passes[parts[0]] = Workload.Pass(task: parts[0], tokens: all, labels: labels)
-    }
-    return passes
   }
 
   /// Mean rows that go through the model, over the first training episodes; `nil` if the data or the model is
@@ -178,16 +157,12 @@ package struct WorkflowPlanner {
   /// forward-only sample is the prompt and every option scored after it, each without its last token.
   private func count() throws -> [String: TaskTokens]? {
     let folder = DatasetFolder(path: workflow.dataFolder)
-    guard FileManager.default.fileExists(atPath: folder.file(.train)),
-      let location = try? ModelLocation(workflow.model, models: models, base: nil)
-    else { return nil }
-    let files = try ModelFiles.open(location.path)
-    let material = try ModelPrompts(files)
-    let prompts = try PromptRenderer(
-      workflow: workflow, tokenizer: material.tokenizer, template: material.template,
-      specialTokens: material.specialTokens, contextLength: files.weights.configuration.maximumPositions)
+    let isThere =
+      FileManager.default.fileExists(atPath: folder.file(.train))
+      && (try? ModelLocation(workflow, models: models)) != nil
+    guard isThere || !mayAssumeTokens else { return nil }
     let episodes = try folder.read(.train, schema: workflow.episodeSchema).prefix(Self.countedEpisodes)
-    guard !episodes.isEmpty else { return nil }
+    let prompts = try WorkflowMaterial(workflow, models: models).prompts
     var result: [String: TaskTokens] = [:]
     for task in workflow.tasks {
       var (rows, labels) = ((trained: 0, scored: 0), (trained: 0, scored: 0))

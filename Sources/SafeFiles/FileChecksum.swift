@@ -13,7 +13,7 @@ package enum FileChecksum {
     defer { close(descriptor) }
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 64)
     defer { buffer.deallocate() }
-    var hash = SHA256()
+    var checksum = Checksum()
     while true {
       let count = read(descriptor, buffer.baseAddress, buffer.count)
       if count < 0 {
@@ -21,21 +21,38 @@ package enum FileChecksum {
         throw SystemError.describe(errno, path: url.path, action: "read")
       }
       if count == 0 { break }
-      hash.update(bufferPointer: UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+      checksum.add(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
     }
-    return hexadecimal(hash.finalize())
+    return checksum.text
   }
 
   /// The SHA-256 of bytes in memory, in lower-case hexadecimal.
-  package static func sha256(of data: Data) -> String { hexadecimal(SHA256.hash(data: data)) }
+  package static func sha256(of data: Data) -> String {
+    var checksum = Checksum()
+    data.withUnsafeBytes { checksum.add($0) }
+    return checksum.text
+  }
+}
 
-  private static func hexadecimal(_ digest: SHA256.Digest) -> String {
+/// The SHA-256 of bytes that are given piece by piece.
+package struct Checksum {
+  private var hash = SHA256()
+
+  package init() {}
+
+  package mutating func add(_ bytes: UnsafeRawBufferPointer) { hash.update(bufferPointer: bytes) }
+
+  /// Adds a text in UTF-8, preceded by its length in 8 bytes.
+  package mutating func add(_ text: String) {
+    withUnsafeBytes(of: UInt64(text.utf8.count).littleEndian) { add($0) }
+    var text = text
+    text.withUTF8 { add(UnsafeRawBufferPointer($0)) }
+  }
+
+  /// The SHA-256 in lower-case hexadecimal.
+  package var text: String {
     let digits = Array("0123456789abcdef".utf8)
-    var text: [UInt8] = []
-    for byte in digest {
-      text.append(digits[Int(byte >> 4)])
-      text.append(digits[Int(byte & 15)])
-    }
-    return String(decoding: text, as: UTF8.self)
+    return String(
+      decoding: hash.finalize().flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
   }
 }

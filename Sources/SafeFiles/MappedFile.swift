@@ -55,6 +55,16 @@ package final class MappedFile: @unchecked Sendable {
     }
   }
 
+  /// The bytes of the file at `url`; `nil` if there is none.
+  ///
+  /// - Throws: `FileError` if it exists but cannot be read.
+  package static func contents(of url: URL) throws -> Data? {
+    do { return try MappedFile(url).withBytes { Data($0) } } catch let error as FileError {
+      guard error.kind == .missing else { throw error }
+      return nil
+    }
+  }
+
   /// Takes ownership of memory that is already mapped; `release` is called once, when it is no longer needed.
   package init(
     adopting bytes: UnsafeRawBufferPointer, path: String,

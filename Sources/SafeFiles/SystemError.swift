@@ -1,9 +1,9 @@
 import Glibc
 
 /// Turns an `errno` into an error with a readable description and a fix.
-enum SystemError {
+package enum SystemError {
   /// The error for `code`, which occurred while doing `action` to `path`.
-  static func describe(_ code: Int32, path: String, action: String) -> FileError {
+  package static func describe(_ code: Int32, path: String, action: String) -> FileError {
     let text = String(cString: strerror(code))
     return FileError(
       code == ENOENT ? .missing : .inputOutput, file: path,

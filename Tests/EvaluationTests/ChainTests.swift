@@ -62,6 +62,36 @@ struct ChainTests {
     #expect(report.tasks[3].gold.multipleChoice == 0 && report.tasks[3].gold.letterAccuracy == nil)
   }
 
+  @Test("an evaluation ends within a pass, and what it checks in between does not change its answers")
+  func interrupted() throws {
+    let tiny = try TinyModel()
+    let evaluator = WorkflowEvaluator(
+      workflow: tiny.workflow, predictor: tiny.predictor(), view: { _ in nil })
+    let episodes = TinyModel.episodes(150)
+    struct Enough: Error {}
+    var (passes, checks) = (0, 0)
+    #expect(throws: Enough.self) {
+      _ = try evaluator.evaluate(episodes, onTask: { _, _, _, _ in passes += 1 }) {
+        checks += 1
+        if checks == 2 { throw Enough() }
+      }
+    }
+    #expect(passes == 1)
+
+    // The same requests without a cut.
+    let requests = try episodes.map { episode in
+      let item = try #require(episode.tasks["a"])
+      return try tiny.prompts.replyQuestion(task: "a", episode: episode, item: item, parentAnswers: [:])
+    }
+    let whole = try Scorer(tiny.model).score(requests, adapter: nil).map { score in
+      OptionScores(score.map { $0.reduce(0) { $0 + Double($1) } })
+    }
+    let none = [[String: String]](repeating: [:], count: episodes.count)
+    let cut = try tiny.predictor().answers(
+      task: "a", episodes: episodes, parentAnswers: none, view: nil, repliesOnly: true)
+    #expect(cut.map { $0.choice?.reply } == whole)
+  }
+
   @Test("a run reads what its parents answered")
   func run() throws {
     let tiny = try TinyModel()

@@ -159,7 +159,7 @@ enum BadInputCases {
     Case(
       name: "\(command) of a folder that is no run",
       arguments: [command, "none"] + (command == "export" ? ["--task", "see"] : []),
-      expected: ["none: is not a run: it has no run.json; give a folder that 'contexture train --out'"])
+      expected: ["none: is not a run: it has no run.json; give the folder of a training"])
   }
 
   private static let clusters: [Case] = [

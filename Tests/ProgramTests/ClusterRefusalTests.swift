@@ -128,7 +128,7 @@ extension ClusterJobs {
       ),
       Case(
         name: "a run that is not there", options: ClusterProject.exact + ["--resume"],
-        expected: ["/run: is not a run: it has no run.json; give a folder"]),
+        expected: ["/run: is not a run: it has no run.json; give the folder"]),
       Case(
         name: "no mpirun", shell: "PATH=/nowhere", expected: ["mpirun is not in PATH; install Open MPI"]),
       Case(
@@ -180,7 +180,7 @@ extension ClusterJobs {
         try here.write("mine", to: "run/notes")
         _ = try refuse(
           here,
-          Case(name: "", expected: ["/run: is not empty (it holds notes); give --out a new or empty folder"]))
+          Case(name: "", expected: ["/run: is not empty (it holds notes); choose a new or empty folder"]))
         #expect(try FileManager.default.contentsOfDirectory(atPath: here.path("run")) == ["notes"])
       }
     }

@@ -37,7 +37,7 @@ import Testing
         #expect(outcome.status == 2 && outcome.output.isEmpty, "\(outcome)")
         #expect(outcome.errors.contains(problem), "\(outcome)")
       }
-      try refused(["--out", "data"], "is not empty (it holds test.jsonl); give --out a new or empty folder")
+      try refused(["--out", "data"], "is not empty (it holds test.jsonl); choose a new or empty folder")
       try refused(["--set", "lora.firstLayer=2"], "lora.firstLayer: 2 is outside the 2 layers of ")
       try refused(["--elastic"], "--elastic: needs several devices")
       let file = project.folder.appendingPathComponent("data/train.jsonl")

@@ -131,7 +131,7 @@ struct ExportCheckTests {
       }
       let file = folder.deletingLastPathComponent().appendingPathComponent("mood.gguf")
       try GGUFAdapter(
-        modules: modules, alpha: alpha, name: "mood", configuration: trained.loaded.model.configuration
+        modules: modules, alpha: alpha, name: "mood", configuration: trained.model.configuration
       ).write(to: file)
       if damage == "a cut file" { try Data(contentsOf: file).dropLast(100).write(to: file) }
       let found = try reason(trained, file)

@@ -22,12 +22,13 @@ package struct ModelLocation: Sendable, Equatable {
   /// - Parameters:
   ///   - name: a fetched model's name, a GGUF file, or a Hugging Face folder.
   ///   - models: the folder of fetched models.
-  ///   - base: the folder to which a relative path in `name` is relative; `nil` for the current folder.
+  ///   - resolved: the path that `name` is in the file that names it; `nil` for `name`, which is tried after it.
   /// - Throws: `FileError` if the path does not exist, or a fetched model does not match its pinned checksum.
-  package init(_ name: String, models: String = Self.defaultModels, base: String? = nil) throws {
+  package init(_ name: String, models: String = Self.defaultModels, resolved: String? = nil) throws {
     self.name = name
     let fetcher = ModelFetcher(models: URL(fileURLWithPath: models, isDirectory: true))
-    let direct = Self.join(name, base: base)
+    let paths = [resolved, name].compactMap(\.self)
+    let found = paths.first { !name.isEmpty && FileManager.default.fileExists(atPath: $0) }
     let isPath = name.contains("/") || name.hasSuffix(".gguf")
     if !isPath, let pinned = PinnedModel.all.first(where: { $0.name == name }) {
       let file = "\(models)/\(name)/\(fetcher.file(of: pinned).lastPathComponent)"
@@ -36,28 +37,23 @@ package struct ModelLocation: Sendable, Equatable {
         path = file
         return
       }
-      guard FileManager.default.fileExists(atPath: direct) else {
+      guard found != nil else {
         throw FileError(
           .missing, file: file, problem: "the model \(name) has not been fetched",
-          remedy: "run 'contexture model fetch \(name)', or give its folder with --models")
+          remedy: "run 'contexture model fetch \(name)', or name the folder of fetched models")
       }
     }
     let within = "\(models)/\(name)"
     if !isPath, !name.isEmpty, FileManager.default.fileExists(atPath: within) {
       path = within
-    } else if !name.isEmpty, FileManager.default.fileExists(atPath: direct) {
-      path = direct
+    } else if let found {
+      path = found
     } else {
       let known = PinnedModel.all.map(\.name).joined(separator: ", ")
       throw FileError(
-        .missing, file: name.isEmpty ? "model" : direct, problem: "no such model, file or folder",
+        .missing, file: name.isEmpty ? "model" : paths[0], problem: "no such model, file or folder",
         remedy: "give a GGUF file, the folder of a Hugging Face model, or a name to fetch (\(known))")
     }
-  }
-
-  private static func join(_ name: String, base: String?) -> String {
-    guard let base, !base.isEmpty, !name.hasPrefix("/") else { return name }
-    return base.hasSuffix("/") ? base + name : "\(base)/\(name)"
   }
 
   /// If `file` is the fetched model `name`, checks that it still matches its pinned checksum. Other models

@@ -57,7 +57,7 @@ struct EvaluateCommand: ParsableCommand {
 
   func run() throws {
     let trained = try TrainedWorkflow(run: folder, models: models.models)
-    Console.noteEmulation(trained.loaded.model.device.computeType)
+    Console.noteEmulation(trained.model.device.computeType)
     var episodes = try trained.episodes(split, data: data)
     if let limit { episodes = Array(episodes.prefix(limit)) }
     // Read this before the work is done, so that a missing file is reported at once.
@@ -65,7 +65,7 @@ struct EvaluateCommand: ParsableCommand {
     // Another data folder may lack the training split.
     let frequent = base ? nil : train ?? (try? trained.episodes(.train, data: data))
     if let predictions { try OutputFile.check(predictions, option: "--predictions") }
-    let graph = trained.loaded.workflow.graph
+    let graph = trained.workflow.graph
     var answers: [TaskPrediction] = []
     var report = try trained.evaluator(base: base).evaluate(episodes) { task, chained, done, all in
       Console.complain("[\(done + 1)/\(all)] \(task)\(chained ? ", chained" : "")")
@@ -74,13 +74,8 @@ struct EvaluateCommand: ParsableCommand {
         task: task, parents: graph.parents(of: task), episodes: episodes, gold: gold, chained: chained,
         read: read)
     }
-    if let frequent {
-      for index in report.tasks.indices {
-        report.tasks[index].majority = ShortcutBaselines.majority(
-          task: report.tasks[index].task, train: frequent, test: episodes)
-      }
-    }
-    let tasks = trained.loaded.workflow.datasetTasks
+    if let frequent { report.addMajorities(train: frequent, test: episodes) }
+    let tasks = trained.workflow.datasetTasks
     let baselines = train.map { ShortcutBaselines.measure(train: $0, test: episodes, tasks: tasks) }
     switch format {
     case .json: try Console.print(baselines.map { try Self.json(report, $0) } ?? report.json)

@@ -56,8 +56,8 @@ struct ExportCommand: ParsableCommand {
           throw Refusal(out, "already exists", "give --out another name")
         }
         let adapter = GGUFAdapter(
-          modules: modules, alpha: Float(alpha), name: "\(trained.loaded.workflow.name)-\(task)",
-          configuration: trained.loaded.model.configuration)
+          modules: modules, alpha: Float(alpha), name: "\(trained.workflow.name)-\(task)",
+          configuration: trained.model.configuration)
         try AtomicFolder.leavingNothing(at: out) {
           try AtomicFolder.make(url.deletingLastPathComponent())
           try adapter.write(to: url)
@@ -87,16 +87,16 @@ struct ExportCommand: ParsableCommand {
   private func peft(
     _ trained: TrainedWorkflow, _ modules: [AdapterModule], rank: Int, alpha: Double
   ) throws -> PEFTAdapter {
-    let base = try PretrainedModel(path: trained.loaded.modelPath)
+    let base = try PretrainedModel(path: trained.material.modelPath)
     var card =
-      "Task `\(task)` of the workflow `\(trained.loaded.workflow.name)`: \(rank) of "
+      "Task `\(task)` of the workflow `\(trained.workflow.name)`: \(rank) of "
       + "\(trained.file.adapter.rank) rank columns, its own and its prerequisites'."
     if let pinned = base.pinned {
       card += "\n\nTrained on \(pinned.summary). On weights stored in another format, its answers can differ."
     }
     card +=
       "\n\nIts prompts have this form; without options, a prompt ends with its question:\n\n```\n"
-      + (try trained.loaded.prompts.promptForm(task: task)) + "\n```"
+      + (try trained.material.prompts.promptForm(task: task)) + "\n```"
     return PEFTAdapter(
       modules: modules, rank: rank, alpha: alpha, baseModel: base.name, ggufFile: base.ggufFile, card: card)
   }

@@ -59,7 +59,7 @@ struct PlanCommand: ParsableCommand {
   func run() throws {
     let workflow = try source.read()
     let cluster = try Cluster(contentsOf: cluster)
-    let planner = input.planner(workflow)
+    let planner = try input.planner(workflow)
     let (steps, tokens) = try planner.workloads()
     let plan = try planner.plan(cluster, steps: steps, by: baseline)
     let chart = try plan.phases.last.map { Gantt($0, try planner.planner(cluster)) }

@@ -54,7 +54,7 @@ struct PromptCommand: ParsableCommand {
         "give a number from 1 to \(episodes.count)")
     }
     let chosen = episodes[number - 1]
-    let prompts = try WorkflowMaterial(workflow, models: models.models, base: nil).prompts
+    let prompts = try WorkflowMaterial(workflow, models: models.models).prompts
     let answers = chosen.goldAnswers(of: workflow.graph.parents(of: task))
     let example = try prompts.example(task: task, episode: chosen, parentAnswers: answers)
     let text = try prompts.renderedPrompt(task: task, episode: chosen, parentAnswers: answers)

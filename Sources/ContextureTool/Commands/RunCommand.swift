@@ -34,7 +34,7 @@ struct RunCommand: ParsableCommand {
 
   func run() throws {
     let trained = try TrainedWorkflow(run: folder, models: models.models)
-    Console.noteEmulation(trained.loaded.model.device.computeType)
+    Console.noteEmulation(trained.model.device.computeType)
     var episodes = try trained.episodes(file: episode)
     if let limit { episodes = Array(episodes.prefix(limit)) }
     let evaluator = trained.evaluator()

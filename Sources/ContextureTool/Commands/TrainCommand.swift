@@ -75,6 +75,8 @@ struct TrainCommand: ParsableCommand {
   )
   var resumeIfBegun = false
 
+  /// Whether to continue the run in the folder.
+  private var goesOn: Bool { resume || (resumeIfBegun && RunFolder(out).hasBegun) }
   /// The run folder; `validate()` ensures that it is given if one is created.
   private var out: String { givenOut ?? "" }
 
@@ -112,7 +114,7 @@ struct TrainCommand: ParsableCommand {
       let interrupts = Interrupts()
       let progress = TrainingProgress(workflow)
       let training = TrainingRun(workflow, out: out, models: input.models.models)
-      let done = try training.run(resume: resume, shouldStop: { interrupts.requested }) { event in
+      let done = try training.run(resume: goesOn, shouldStop: { interrupts.requested }) { event in
         try progress.show(event)
       }
       return try end(done)
@@ -159,7 +161,6 @@ struct TrainCommand: ParsableCommand {
       workflow, isRank: true, hasLauncher: HandedCluster.isThere(ProcessInfo.processInfo.environment))
     let training = ClusterTrainingRun(
       workflow, out: out, models: input.models.models, over: transport, options: options)
-    let goesOn = resume || (resumeIfBegun && RunFolder(out).hasBegun)
     let done = try training.run(resume: goesOn) {
       try job.workflowPlan(workflow, input)
     } shouldStop: {

@@ -1,8 +1,6 @@
-import Checkpoint
 import ContextGear
 import Foundation
 import Runs
-import SafeFiles
 import TextTables
 
 /// The figures of each rank of a job, compared with the plan.
@@ -42,11 +40,9 @@ struct ClusterFigures {
 
   /// Adds the rows to a file of JSON lines.
   func append(to url: URL) throws {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    var data = (try? Data(contentsOf: url)) ?? Data()
-    for row in rows { data += try encoder.encode(row) + Data([10]) }
-    try AtomicFile.write(data, to: url)
+    let file = JSONLines(url)
+    try file.keep()
+    try file.append(rows)
   }
 
   /// A table for people.

@@ -87,7 +87,7 @@ struct JobOptions: ParsableArguments {
       }
       return given
     }
-    var planner = input.planner(workflow)
+    var planner = try input.planner(workflow)
     planner.wire = wire
     return try planner.plan(machines, levels: false)
   }

@@ -1,5 +1,7 @@
 import ArgumentParser
 import Checkpoint
+import ContextGear
+import InputErrors
 import Runs
 import Workflows
 
@@ -34,9 +36,34 @@ struct PlanningInput: ParsableArguments {
   }
 
   /// The planner for a workflow with these options.
-  func planner(_ workflow: Workflow) -> WorkflowPlanner {
+  ///
+  /// - Throws: `Refusal` if --tokens is not valid.
+  func planner(_ workflow: Workflow) throws(Refusal) -> WorkflowPlanner {
     var planner = WorkflowPlanner(workflow, models: models.models)
-    (planner.shape, planner.tokens, planner.mayReplicate) = (shape, tokens, !onePipeline)
+    (planner.shape, planner.mayReplicate) = (shape, !onePipeline)
+    planner.tokens = try givenTokens(workflow)
     return planner
+  }
+
+  private func givenTokens(_ workflow: Workflow) throws(Refusal) -> [String: Workload.Pass] {
+    var passes: [String: Workload.Pass] = [:]
+    for text in tokens {
+      let parts = text.split(separator: "=", maxSplits: 1).map(String.init)
+      let numbers = (parts.last ?? "").split(separator: ",").map { Double($0) }
+      guard parts.count == 2, numbers.count == 2, let all = numbers[0], let labels = numbers[1],
+        (1...1e6).contains(all), (0...all).contains(labels)
+      else {
+        throw Refusal(
+          "--tokens \(text)", "is not a task with two numbers",
+          "write it as in --tokens decide=180,8")
+      }
+      guard workflow.task(parts[0]) != nil else {
+        throw Refusal(
+          "--tokens \(text)", "the workflow has no task '\(parts[0])'",
+          "name one of \(workflow.tasks.map(\.name).joined(separator: ", "))")
+      }
+      passes[parts[0]] = Workload.Pass(task: parts[0], tokens: all, labels: labels)
+    }
+    return passes
   }
 }

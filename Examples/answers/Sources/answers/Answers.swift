@@ -16,9 +16,11 @@ struct AnswersExample {
     for argument in arguments.dropFirst() {
       let parts = argument.split(separator: "=", maxSplits: 1).map(String.init)
       guard parts.count == 2 else { continue }
-      if workflow.workflow.tasks.contains(parts[0]) {
+      if workflow.tasks.contains(where: { $0.name == parts[0] }) {
         let texts = parts[1].split(separator: "|", omittingEmptySubsequences: false).map(String.init)
-        episode.questions[parts[0]] = Question(texts[0], options: Array(texts.dropFirst()))
+        // Without options, those of the workflow file.
+        episode.questions[parts[0]] = Question(
+          texts[0], options: texts.count > 1 ? Array(texts.dropFirst()) : nil)
       } else {
         episode.inputs[parts[0]] = parts[1]
       }
@@ -28,10 +30,14 @@ struct AnswersExample {
     let asked = episode
     async let first = workflow.answer(asked)
     async let second = workflow.answer(asked)
-    let (answers, others) = try await (first, second)
-    precondition(answers == others, "two requests with the same inputs have different answers")
-    for task in answers.tasks {
-      print("\(task): \(answers[task].text) (probability \(answers[task].probability))")
+    do {
+      let (answers, others) = try await (first, second)
+      precondition(answers == others, "two requests with the same inputs have different answers")
+      for answer in answers { print("\(answer.task): \(answer.text) (probability \(answer.probability))") }
+    } catch let error as RequestError {
+      // A server answers with status 400; any other error is its own, 500.
+      if case .missingInput(let name, _) = error.problem { print("Add \(name)=TEXT.") }
+      print("\(error)")
     }
   }
 }

@@ -1,0 +1,70 @@
+import Datasets
+import Prompting
+
+/// What is wrong with an episode that was to be answered.
+///
+/// Whoever sent it can correct it: a server answers with status 400. Any other error of ``TrainedWorkflow`` is about the
+/// model's files or a bug.
+public struct RequestError: InputError, Equatable {
+  /// What is wrong.
+  public enum Problem: Sendable, Equatable {
+    /// The episode lacks an input that the task reads.
+    case missingInput(String, task: String)
+    /// Neither the episode nor the workflow file has a question for the task.
+    case missingQuestion(task: String)
+    /// The options are not 2 to 26 different texts, nor none for an answer in free text.
+    case invalidOptions([String], task: String)
+    /// A question is for a task that the workflow does not have.
+    case unknownTask(String, known: [String])
+    /// The task's prompt, with its options, has more tokens than the limit or the model's context.
+    case promptTooLong(task: String, tokens: Int, limit: Int)
+    /// A text has a control token of the model, which its chat template cannot keep apart from its own.
+    case controlToken(task: String)
+  }
+
+  /// The episode's `id`.
+  public let episode: String
+  /// What is wrong with it.
+  public let problem: Problem
+
+  init(episode: String, problem: Problem) { (self.episode, self.problem) = (episode, problem) }
+
+  /// `nil` if the episode is not the cause.
+  init?(_ error: PromptError) {
+    switch error {
+    case .tooLong(let task, let episode, let length, let limit, _):
+      self.init(episode: episode, problem: .promptTooLong(task: task, tokens: length, limit: limit))
+    case .controlToken(let task, let episode, _):
+      self.init(episode: episode, problem: .controlToken(task: task))
+    default: return nil
+    }
+  }
+
+  /// One line: the episode, what is wrong and what to do.
+  public var description: String {
+    let (what, remedy) =
+      switch problem {
+      case .missingInput(let input, let task):
+        ("lacks the input '\(input)' that the task '\(task)' reads", "add it")
+      case .missingQuestion(let task):
+        (
+          "has no question for the task '\(task)'",
+          "give a question, or set tasks.\(task).question in the workflow file and train again"
+        )
+      case .invalidOptions(let options, let task):
+        (
+          "has \(options.count) options for the task '\(task)', or duplicate ones",
+          "give 2 to \(TaskItem.maximumOptions) different ones, or none for free text"
+        )
+      case .unknownTask(let task, let known):
+        (
+          "has a question for '\(task)', which is not a task", "name one of: \(known.joined(separator: ", "))"
+        )
+      case .promptTooLong(let task, let tokens, let limit):
+        ("has \(tokens) tokens for the task '\(task)', at most \(limit) are possible", "shorten its texts")
+      case .controlToken(let task):
+        ("contains one of the model's control tokens in a text of the task '\(task)'", "remove it")
+      }
+    return "episode '\(episode)': \(what); \(remedy)"
+  }
+}
