@@ -40,9 +40,9 @@ package struct Cgroups: Sendable, Hashable {
   package static func candidates(_ controller: Controller, mounts: String) -> [Cgroups] {
     let lines = mounts.split(separator: "\n").map { $0.split(separator: " ").map(String.init) }
     func parents(_ type: String, _ option: String?) -> [String] {
-      lines.filter { words in
-        words.count >= 4 && words[2] == type
-          && (option.map { words[3].split(separator: ",").map(String.init).contains($0) } ?? true)
+      lines.filter { fields in
+        fields.count >= 4 && fields[2] == type
+          && (option.map { fields[3].split(separator: ",").map(String.init).contains($0) } ?? true)
       }.map { $0[1] }
     }
     return parents("cgroup", controller.rawValue).map { .init(.v1, controller, $0) }

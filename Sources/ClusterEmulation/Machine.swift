@@ -40,14 +40,14 @@ package struct Machine: Sendable {
 
   /// Runs a program to its end. Returns its standard output.
   @discardableResult
-  func run(_ words: [String]) throws(Refusal) -> [String] {
-    guard let path = program(words[0]) else {
-      throw Refusal(words[0], "is not installed", "install it (on Debian: iproute2, util-linux)")
+  func run(_ command: [String]) throws(Refusal) -> [String] {
+    guard let path = program(command[0]) else {
+      throw Refusal(command[0], "is not installed", "install it (on Debian: iproute2, util-linux)")
     }
     var lines: [ChildProcess.Line] = []
     let code: Int32
     do throws(Refusal) {
-      var child = try ChildProcess([path] + words.dropFirst(), environment: environment)
+      var child = try ChildProcess([path] + command.dropFirst(), environment: environment)
       while true {
         let ended = child.exitCode()
         lines += child.lines(waiting: ended == nil ? 5 : 0)
@@ -57,12 +57,12 @@ package struct Machine: Sendable {
         }
       }
     } catch {
-      throw Refusal(words[0], error.problem, error.remedy)
+      throw Refusal(command[0], error.problem, error.remedy)
     }
     guard code == 0 else {
       let said = lines.map(\.text).joined(separator: " ").trimmingCharacters(in: .whitespaces)
       throw Refusal(
-        "'\(words.joined(separator: " "))'", said.isEmpty ? "ended with exit code \(code)" : said,
+        "'\(command.joined(separator: " "))'", said.isEmpty ? "ended with exit code \(code)" : said,
         "check that the kernel supports it and that this process may do it")
     }
     return lines.filter { !$0.isError }.map(\.text)
@@ -76,7 +76,7 @@ package struct Machine: Sendable {
       }
     }
     switch step {
-    case .run(let words): try run(words)
+    case .run(let command): try run(command)
     case .makeFolder(let path): try check(mkdir(path, 0o755) == 0 || errno == EEXIST ? 0 : -1, path)
     case .removeFolder(let path): try check(rmdir(path), path)
     case .write(let text, let path):

@@ -15,7 +15,7 @@ package enum Step: Sendable, Hashable, CustomStringConvertible {
   /// The step as a shell command.
   package var description: String {
     switch self {
-    case .run(let words): words.joined(separator: " ")
+    case .run(let command): command.joined(separator: " ")
     case .makeFolder(let path): "mkdir \(path)"
     case .removeFolder(let path): "rmdir \(path)"
     case .write(let text, let path): "echo \(text) > \(path)"

@@ -20,7 +20,7 @@ package struct ChildProcess: ~Copyable {
   }
 
   /// Starts a program without input. Signals that this process ignores are reset to their defaults.
-  package init(_ words: [String], environment: [String: String]) throws(Refusal) {
+  package init(_ command: [String], environment: [String: String]) throws(Refusal) {
     var pipes: [[Int32]] = []
     for _ in 0..<2 {
       var ends: [Int32] = [0, 0]
@@ -46,14 +46,14 @@ package struct ChildProcess: ~Copyable {
     posix_spawnattr_setflags(
       &attributes,
       Int16(POSIX_SPAWN_SETPGROUP) | Int16(POSIX_SPAWN_SETSIGDEF) | Int16(POSIX_SPAWN_SETSIGMASK))
-    var arguments = words.map { strdup($0) } + [nil]
+    var arguments = command.map { strdup($0) } + [nil]
     var variables = environment.map { strdup("\($0)=\($1)") } + [nil]
     defer { for word in arguments + variables { free(word) } }
     var process = pid_t()
-    let failure = posix_spawn(&process, words[0], &actions, &attributes, &arguments, &variables)
+    let failure = posix_spawn(&process, command[0], &actions, &attributes, &arguments, &variables)
     guard failure == 0 else {
       for ends in pipes { close(ends[0]) }
-      throw Self.cannot("start \(words[0])", failure)
+      throw Self.cannot("start \(command[0])", failure)
     }
     self.process = process
     streams = [

@@ -87,11 +87,11 @@ package struct Supervisor: Sendable {
     environment[job.variable] = job.value
     var command = command
     command.variables.append(job.variable)
-    var words = [mpirun] + command.arguments(hostFile: hostFile, shellScript: shellScript)
+    var arguments = [mpirun] + command.arguments(hostFile: hostFile, shellScript: shellScript)
     // If this process is killed, mpirun is sent SIGTERM.
     let setpriv = "/usr/bin/setpriv"
-    if access(setpriv, X_OK) == 0 { words = [setpriv, "--pdeathsig", "TERM"] + words }
-    var child = try ChildProcess(words, environment: environment)
+    if access(setpriv, X_OK) == 0 { arguments = [setpriv, "--pdeathsig", "TERM"] + arguments }
+    var child = try ChildProcess(arguments, environment: environment)
 
     var report = MPIRunReport()
     var deadline: ContinuousClock.Instant?

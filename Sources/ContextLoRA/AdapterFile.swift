@@ -42,7 +42,7 @@ package struct AdapterFile: Sendable, Equatable {
   /// Reads a file.
   ///
   /// - Throws: `FileError`, with the file and what is wrong with it.
-  package init(_ url: URL, sites: [TargetModule]) throws {
+  package init(_ url: URL, modules: [TargetModule]) throws {
     let file = try SafetensorsFile(url)
     func refuse(_ field: String, _ problem: String) -> FileError {
       FileError(
@@ -69,7 +69,8 @@ package struct AdapterFile: Sendable, Equatable {
     }
     self.blocks = blocks
     adapter = LoRAAdapter(
-      sites: sites, rank: rank, scale: scale, pairs: try AdapterTensors.read(file, sites: sites, rank: rank))
+      modules: modules, rank: rank, scale: scale,
+      pairs: try AdapterTensors.read(file, modules: modules, rank: rank))
   }
 
   /// Writes the file atomically.
@@ -91,12 +92,14 @@ package struct AdapterFile: Sendable, Equatable {
 package enum AdapterTensors {
   /// A and B of every target module.
   package static func tensors(_ adapter: LoRAAdapter) -> [SafetensorsWriter.Tensor] {
-    zip(adapter.sites, adapter.pairs).flatMap { site, pair in
+    zip(adapter.modules, adapter.pairs).flatMap { module, pair in
       [
         SafetensorsWriter.Tensor(
-          name: site.path + ".lora_a.weight", shape: [adapter.rank, site.inputs], elements: .float32(pair.a)),
+          name: module.path + ".lora_a.weight", shape: [adapter.rank, module.inputs],
+          elements: .float32(pair.a)),
         SafetensorsWriter.Tensor(
-          name: site.path + ".lora_b.weight", shape: [site.outputs, adapter.rank], elements: .float32(pair.b)),
+          name: module.path + ".lora_b.weight", shape: [module.outputs, adapter.rank],
+          elements: .float32(pair.b)),
       ]
     }
   }
@@ -145,7 +148,7 @@ package enum AdapterTensors {
   /// Reads A and B of every target module.
   ///
   /// - Throws: `FileError` if one is missing or has another shape.
-  package static func read(_ file: SafetensorsFile, sites: [TargetModule], rank: Int) throws -> [LoRAPair] {
+  package static func read(_ file: SafetensorsFile, modules: [TargetModule], rank: Int) throws -> [LoRAPair] {
     func values(_ name: String, _ shape: [Int]) throws -> [Float] {
       let tensor = try file.require(name)
       guard tensor.shape == shape else {
@@ -155,10 +158,10 @@ package enum AdapterTensors {
       }
       return try file.float32(name)
     }
-    return try sites.map { site in
+    return try modules.map { module in
       LoRAPair(
-        a: try values(site.path + ".lora_a.weight", [rank, site.inputs]),
-        b: try values(site.path + ".lora_b.weight", [site.outputs, rank]))
+        a: try values(module.path + ".lora_a.weight", [rank, module.inputs]),
+        b: try values(module.path + ".lora_b.weight", [module.outputs, rank]))
     }
   }
 }

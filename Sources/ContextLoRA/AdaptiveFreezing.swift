@@ -80,14 +80,14 @@ package struct ColumnGradients {
       preconditionFailure("a column without a gradient")
     }
     var sum = 0.0
-    for (index, site) in layout.sites.enumerated() {
-      for i in 0..<site.inputs {
+    for (index, module) in layout.modules.enumerated() {
+      for i in 0..<module.inputs {
         sum +=
-          Double(flat[layout.aOffsets[index] + mine * site.inputs + i])
-          * Double(other.flat[other.layout.aOffsets[index] + its * site.inputs + i])
+          Double(flat[layout.aOffsets[index] + mine * module.inputs + i])
+          * Double(other.flat[other.layout.aOffsets[index] + its * module.inputs + i])
       }
       // Both hold the gradient of scale · B.
-      for o in 0..<site.outputs {
+      for o in 0..<module.outputs {
         sum +=
           scale * scale * Double(flat[layout.bOffsets[index] + o * layout.columns + mine])
           * Double(other.flat[other.layout.bOffsets[index] + o * other.layout.columns + its])

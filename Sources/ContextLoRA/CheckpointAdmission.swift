@@ -29,7 +29,7 @@ extension TrainingCheckpoint {
       return "trains columns other than its phase's"
     }
     func has(_ values: [Float], _ columns: [Int]) -> Bool {
-      values.count == TrainableLayout(sites: adapter.sites, columns: columns.count).count
+      values.count == TrainableLayout(modules: adapter.modules, columns: columns.count).count
     }
     guard history.count <= options.staleness,
       ([optimizer.firstMoment, optimizer.secondMoment] + history).allSatisfy({ has($0, position.trainable) })

@@ -4,22 +4,22 @@ import LanguageModels
 extension TrainingCheckpoint {
   /// The part for some adapted layers, possibly none.
   ///
-  /// - Precondition: `sites` are consecutive among the adapter's.
-  package func part(of sites: [TargetModule]) -> TrainingCheckpoint {
-    let start = sites.first.flatMap { adapter.sites.firstIndex(of: $0) } ?? 0
-    let own = start..<start + sites.count
-    precondition(Array(adapter.sites[own]) == sites, "a part of layers that are not consecutive")
-    let layout = TrainableLayout(sites: adapter.sites, columns: position.trainable.count)
+  /// - Precondition: `modules` are consecutive among the adapter's.
+  package func part(of modules: [TargetModule]) -> TrainingCheckpoint {
+    let start = modules.first.flatMap { adapter.modules.firstIndex(of: $0) } ?? 0
+    let own = start..<start + modules.count
+    precondition(Array(adapter.modules[own]) == modules, "a part of layers that are not consecutive")
+    let layout = TrainableLayout(modules: adapter.modules, columns: position.trainable.count)
     var part = self
     part.adapter = LoRAAdapter(
-      sites: sites, rank: adapter.rank, scale: adapter.scale, pairs: Array(adapter.pairs[own]))
+      modules: modules, rank: adapter.rank, scale: adapter.scale, pairs: Array(adapter.pairs[own]))
     part.optimizer = optimizer.map {
       ColumnOptimizer.State(
-        firstMoment: layout.part($0.firstMoment, sites: own),
-        secondMoment: layout.part($0.secondMoment, sites: own), step: $0.step)
+        firstMoment: layout.part($0.firstMoment, modules: own),
+        secondMoment: layout.part($0.secondMoment, modules: own), step: $0.step)
     }
-    part.history = history.map { layout.part($0, sites: own) }
-    part.best = best.map { layout.part($0, sites: own) }
+    part.history = history.map { layout.part($0, modules: own) }
+    part.best = best.map { layout.part($0, modules: own) }
     return part
   }
 
@@ -28,7 +28,7 @@ extension TrainingCheckpoint {
   /// - Precondition: the parts are of the same step; there is at least one.
   package init(joining parts: [TrainingCheckpoint]) {
     let layouts = parts.map {
-      TrainableLayout(sites: $0.adapter.sites, columns: $0.position.trainable.count)
+      TrainableLayout(modules: $0.adapter.modules, columns: $0.position.trainable.count)
     }
     func joined(_ flat: (TrainingCheckpoint) -> [Float]?) -> [Float]? {
       let values = parts.compactMap(flat)
@@ -38,7 +38,7 @@ extension TrainingCheckpoint {
     self.init(
       position: first.position,
       adapter: LoRAAdapter(
-        sites: parts.flatMap(\.adapter.sites), rank: first.adapter.rank, scale: first.adapter.scale,
+        modules: parts.flatMap(\.adapter.modules), rank: first.adapter.rank, scale: first.adapter.scale,
         pairs: parts.flatMap(\.adapter.pairs)),
       optimizer: first.optimizer.flatMap { state in
         guard let m = joined({ $0.optimizer?.firstMoment }), let v = joined({ $0.optimizer?.secondMoment })
@@ -52,7 +52,7 @@ extension TrainingCheckpoint {
 
 extension TrainableLayout {
   /// Extracts the values of some target modules from a flat vector, in the layout of those modules alone.
-  package func part(_ flat: [Float], sites own: Range<Int>) -> [Float] {
+  package func part(_ flat: [Float], modules own: Range<Int>) -> [Float] {
     func slice(_ offsets: [Int], _ end: Int) -> ArraySlice<Float> {
       let start = own.lowerBound < offsets.count ? offsets[own.lowerBound] : end
       return flat[start..<(own.upperBound < offsets.count ? offsets[own.upperBound] : end)]
@@ -61,13 +61,13 @@ extension TrainableLayout {
   }
 
   /// Writes the values of some target modules, in the layout of those modules alone, into a flat vector.
-  package func replace(_ flat: inout [Float], sites own: Range<Int>, with values: [Float]) {
+  package func replace(_ flat: inout [Float], modules own: Range<Int>, with values: [Float]) {
     func end(_ offsets: [Int], _ index: Int, _ all: Int) -> Int {
       index < offsets.count ? offsets[index] : all
     }
     let a = end(aOffsets, own.lowerBound, aCount)..<end(aOffsets, own.upperBound, aCount)
     let b = end(bOffsets, own.lowerBound, count)..<end(bOffsets, own.upperBound, count)
-    precondition(values.count == a.count + b.count, "TrainableLayout: values of other sites")
+    precondition(values.count == a.count + b.count, "TrainableLayout: values of other modules")
     flat.replaceSubrange(a, with: values[..<a.count])
     flat.replaceSubrange(b, with: values[a.count...])
   }

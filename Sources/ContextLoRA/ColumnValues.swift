@@ -12,12 +12,12 @@ package struct ColumnValues: Sendable, Equatable {
   /// Copies columns out of an adapter.
   package init(of columns: [Int], in adapter: LoRAAdapter) {
     self.columns = columns
-    flat = TrainableLayout(sites: adapter.sites, columns: columns.count).gather(adapter, columns: columns)
+    flat = TrainableLayout(modules: adapter.modules, columns: columns.count).gather(adapter, columns: columns)
   }
 
   /// Writes the columns into an adapter with the same target modules; its other values are unchanged.
   package func write(to adapter: inout LoRAAdapter) {
-    let layout = TrainableLayout(sites: adapter.sites, columns: columns.count)
+    let layout = TrainableLayout(modules: adapter.modules, columns: columns.count)
     precondition(flat.count == layout.count, "ColumnValues: values of another adapter")
     flat.withUnsafeBufferPointer { values in
       guard let base = values.baseAddress else { return }

@@ -110,7 +110,7 @@ package struct TrainingCheckpoint: Sendable, Equatable {
   /// Reads a file and verifies its checksum.
   ///
   /// - Throws: `FileError`, with the file and what is wrong with it.
-  package init(_ url: URL, sites: [TargetModule]) throws {
+  package init(_ url: URL, modules: [TargetModule]) throws {
     let file = try SafetensorsFile(url)
     func refuse(_ problem: String) -> FileError {
       FileError(
@@ -130,7 +130,8 @@ package struct TrainingCheckpoint: Sendable, Equatable {
     }
     self.position = position
     adapter = LoRAAdapter(
-      sites: sites, rank: rank, scale: scale, pairs: try AdapterTensors.read(file, sites: sites, rank: rank))
+      modules: modules, rank: rank, scale: scale,
+      pairs: try AdapterTensors.read(file, modules: modules, rank: rank))
     if let step = file.metadata["optimizerStep"].flatMap(Int.init) {
       optimizer = ColumnOptimizer.State(
         firstMoment: try file.float32("optimizer.first_moment"),

@@ -30,8 +30,8 @@ final class StageBench {
     (self.stage, self.between) = (stage, between)
     let (device, layers, rank) = (stage.device, stage.layers, trained + frozen)
     self.sequenceLength = min(sequenceLength, stage.contextLength)
-    let sites = TargetModule.all(stage.configuration, layers: layers, targets: Set(Projection.allCases))
-    let adapter = LoRAAdapter(sites: sites, rank: rank, scale: 2, seed: 1)
+    let modules = TargetModule.all(stage.configuration, layers: layers, targets: Set(Projection.allCases))
+    let adapter = LoRAAdapter(modules: modules, rank: rank, scale: 2, seed: 1)
     view = DeviceAdapter(
       adapter, columns: ColumnView(frozen: Array(0..<frozen), trainable: Array(frozen..<rank)),
       configuration: stage.configuration, device: device)
@@ -100,14 +100,14 @@ final class StageBench {
   /// either, as in a stage.
   func sumRun() -> () throws -> [Double] {
     let operations = stage.device.makeOperations(threads: 1)
-    let sites = view.layout.sites.indices
-    let message = DeviceMemory(byteCount: own.count(sites) * 4)
+    let modules = view.layout.modules.indices
+    let message = DeviceMemory(byteCount: own.count(modules) * 4)
     return { [self] in
       let values = message.address.assumingMemoryBound(to: Float.self)
-      let copying = try seconds { own.read(sites, into: values, operations) }
+      let copying = try seconds { own.read(modules, into: values, operations) }
       let adding = try seconds {
-        own.write(values, sites, operations)
-        sum.add(own, sites, operations)
+        own.write(values, modules, operations)
+        sum.add(own, modules, operations)
       }
       return [copying, adding]
     }

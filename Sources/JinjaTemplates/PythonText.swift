@@ -55,9 +55,9 @@ enum PythonText {
     places.sort()
     var parts: [String] = []
     var start = 0
-    for place in places {
-      parts.append(String(decoding: bytes[start..<place], as: UTF8.self))
-      start = place + gap.count
+    for index in places {
+      parts.append(String(decoding: bytes[start..<index], as: UTF8.self))
+      start = index + gap.count
     }
     parts.append(String(decoding: bytes[start...], as: UTF8.self))
     return parts
@@ -105,13 +105,13 @@ enum PythonText {
   ) -> [Int] {
     var places: [Int] = []
     guard !part.isEmpty, bytes.count >= part.count else { return places }
-    var place = fromRight ? bytes.count - part.count : 0
-    while place >= 0, place + part.count <= bytes.count, places.count < limit {
-      if part.indices.allSatisfy({ bytes[place + $0] == part[$0] }) {
-        places.append(place)
-        place += fromRight ? -part.count : part.count
+    var index = fromRight ? bytes.count - part.count : 0
+    while index >= 0, index + part.count <= bytes.count, places.count < limit {
+      if part.indices.allSatisfy({ bytes[index + $0] == part[$0] }) {
+        places.append(index)
+        index += fromRight ? -part.count : part.count
       } else {
-        place += fromRight ? -1 : 1
+        index += fromRight ? -1 : 1
       }
     }
     return places

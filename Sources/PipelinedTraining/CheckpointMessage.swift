@@ -32,22 +32,22 @@ enum CheckpointMessage {
     return bytes
   }
 
-  /// Decodes the result of `bytes`, from a rank whose adapted layers are `sites`.
+  /// Decodes the result of `bytes`, from a rank whose adapted layers are `modules`.
   ///
   /// - Precondition: the bytes have the length that follows from their header.
-  static func checkpoint(_ bytes: [UInt8], sites: [TargetModule]) throws -> TrainingCheckpoint {
+  static func checkpoint(_ bytes: [UInt8], modules: [TargetModule]) throws -> TrainingCheckpoint {
     let length = Int(Plain.values(bytes.prefix(8), as: UInt64.self)[0])
     let header = try JSONDecoder().decode(Header.self, from: Data(bytes[8..<8 + length]))
-    let count = TrainableLayout(sites: sites, columns: header.position.trainable.count).count
+    let count = TrainableLayout(modules: modules, columns: header.position.trainable.count).count
     var offset = 8 + length
     func next(_ count: Int) -> [Float] {
       precondition(offset + 4 * count <= bytes.count, "a checkpoint's part is too short")
       defer { offset += 4 * count }
       return Plain.values(bytes[offset..<offset + 4 * count], as: Float.self)
     }
-    let pairs = sites.map { site in
-      let a = next(header.rank * site.inputs)
-      return LoRAPair(a: a, b: next(site.outputs * header.rank))
+    let pairs = modules.map { module in
+      let a = next(header.rank * module.inputs)
+      return LoRAPair(a: a, b: next(module.outputs * header.rank))
     }
     let optimizer = header.step.map { step in
       let firstMoment = next(count)
@@ -55,7 +55,7 @@ enum CheckpointMessage {
     }
     let checkpoint = TrainingCheckpoint(
       position: header.position,
-      adapter: LoRAAdapter(sites: sites, rank: header.rank, scale: header.scale, pairs: pairs),
+      adapter: LoRAAdapter(modules: modules, rank: header.rank, scale: header.scale, pairs: pairs),
       optimizer: optimizer, history: (0..<header.history).map { _ in next(count) },
       best: header.hasBest ? next(count) : nil)
     precondition(offset == bytes.count, "a checkpoint's part is too long")

@@ -75,7 +75,7 @@ struct StepWindow {
     let first = position.firstSample + unit.microBatch * size
     return MicroBatch(
       batch: step, pass: unit.pass, index: unit.microBatch,
-      places: min(first, count)..<min(first + size, count))
+      positions: min(first, count)..<min(first + size, count))
   }
 }
 
@@ -88,7 +88,7 @@ struct MicroBatch {
   /// Its number within the step.
   let index: Int
   /// Its samples, as indices in the step's batch.
-  let places: Range<Int>
+  let positions: Range<Int>
 
   /// The step within the phase.
   var step: Int { batch.step }

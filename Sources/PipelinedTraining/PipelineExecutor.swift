@@ -60,7 +60,7 @@ package final class PipelineExecutor: PhaseExecutor {
     let own = leads ? try checkpoint.map { try CheckpointMessage.bytes($0) } ?? [] : []
     let bytes = try link.transport.broadcast(own, timeout: link.timeout)
     guard !bytes.isEmpty else { return nil }
-    let shared = try CheckpointMessage.checkpoint(bytes, sites: adapter.sites)
+    let shared = try CheckpointMessage.checkpoint(bytes, modules: adapter.modules)
     adapter = shared.adapter
     return shared
   }
@@ -94,9 +94,9 @@ package final class PipelineExecutor: PhaseExecutor {
     // As in one process: merge only if nothing else computes with other columns meanwhile.
     let merges =
       position.trains && work.passes.isEmpty && !(validates && !work.phase.refinedPrerequisites.isEmpty)
-    let sites = adapter.sites.filter { position.layers.contains($0.layer) }
-    return try stage.withMerged(phase.columnView, of: adapter.part(sites), if: merges) { computed in
-      let runner = try runner(work, position, stage, sites, computed, checkpoint, pace)
+    let modules = adapter.modules.filter { position.layers.contains($0.layer) }
+    return try stage.withMerged(phase.columnView, of: adapter.part(modules), if: merges) { computed in
+      let runner = try runner(work, position, stage, modules, computed, checkpoint, pace)
       current = (work, runner)
       return try body(runner.byteCount)
     }
@@ -151,18 +151,18 @@ package final class PipelineExecutor: PhaseExecutor {
 
   /// Creates the runner of this rank's part of the phase.
   private func runner(
-    _ work: PhaseWork, _ position: StagePosition, _ stage: LlamaStage, _ sites: [TargetModule],
+    _ work: PhaseWork, _ position: StagePosition, _ stage: LlamaStage, _ modules: [TargetModule],
     _ columns: ColumnView, _ resume: TrainingCheckpoint?, _ pace: PhasePace
   ) throws -> StageRunner {
     let runner = try StageRunner(
-      link, work: work, position: position, stage: stage, adapter: adapter.part(sites), columns: columns,
-      allSites: adapter.sites, samples: samples, pace: pace)
-    let part = resume.map { $0.part(of: sites) }
+      link, work: work, position: position, stage: stage, adapter: adapter.part(modules), columns: columns,
+      allModules: adapter.modules, samples: samples, pace: pace)
+    let part = resume.map { $0.part(of: modules) }
     if let part, let state = part.optimizer, let trainer = runner.training?.trainer {
       (trainer.state, trainer.history, trainer.best) = (state, part.history, part.best)
     }
     recordColumns(
-      runner, adapter: adapter.part(sites), history: part?.history ?? [], step: part?.optimizer?.step ?? 0)
+      runner, adapter: adapter.part(modules), history: part?.history ?? [], step: part?.optimizer?.step ?? 0)
     return runner
   }
 
@@ -182,7 +182,7 @@ package final class PipelineExecutor: PhaseExecutor {
     let refined = runner.work.refined
     guard !refined.isEmpty else { return }
     let trainable = runner.work.phase.trainable
-    let all = TrainableLayout(sites: adapter.sites, columns: trainable.count)
+    let all = TrainableLayout(modules: adapter.modules, columns: trainable.count)
     for (back, values) in history.reversed().enumerated() {
       runner.predictions.refined.record(
         all.narrowed(values, from: trainable, to: refined), before: step - 1 - back)
@@ -204,7 +204,7 @@ package final class PipelineExecutor: PhaseExecutor {
       let view = current?.runner.flatMap { runner in
         runner.validates
           ? DeviceAdapter(
-            adapter.part(runner.adapter.sites), columns: .inference(schedule.viewColumns(of: task)),
+            adapter.part(runner.adapter.modules), columns: .inference(schedule.viewColumns(of: task)),
             configuration: runner.stage.configuration, device: runner.stage.device) : nil
       }
       scores[task] = try score(task, view)
@@ -290,8 +290,8 @@ package final class PipelineExecutor: PhaseExecutor {
     let parts = try work.root.trained.map { stage in
       if stage.device == 0, let own { return own }
       let bytes = try link.transport.receiveCounted(from: stage.device, tag: tag, timeout: timeout)
-      let sites = adapter.sites.filter { stage.layers.contains($0.layer) }
-      var part = try CheckpointMessage.checkpoint(bytes, sites: sites)
+      let modules = adapter.modules.filter { stage.layers.contains($0.layer) }
+      var part = try CheckpointMessage.checkpoint(bytes, modules: modules)
       part.position = position
       return part
     }
@@ -305,19 +305,19 @@ package final class PipelineExecutor: PhaseExecutor {
     guard !work.refined.isEmpty else { return }
     let tag = StageLink.Control.columns.tag
     for stage in work.plan.pipelines.flatMap(\.forward) {
-      let sites = adapter.sites.filter { stage.layers.contains($0.layer) }
+      let modules = adapter.modules.filter { stage.layers.contains($0.layer) }
       if let whole, stage.device != 0 {
         try link.transport.sendCounted(
-          try CheckpointMessage.bytes(whole.part(of: sites).withoutMoments), to: stage.device, tag: tag,
+          try CheckpointMessage.bytes(whole.part(of: modules).withoutMoments), to: stage.device, tag: tag,
           timeout: timeout)
       }
       guard stage.device == rank, let runner else { continue }
       let part: TrainingCheckpoint
       if let whole {
-        part = whole.part(of: sites)
+        part = whole.part(of: modules)
       } else {
         part = try CheckpointMessage.checkpoint(
-          try link.transport.receiveCounted(from: 0, tag: tag, timeout: timeout), sites: sites)
+          try link.transport.receiveCounted(from: 0, tag: tag, timeout: timeout), modules: modules)
       }
       recordColumns(runner, adapter: part.adapter, history: part.history, step: step)
     }
@@ -325,7 +325,7 @@ package final class PipelineExecutor: PhaseExecutor {
 
   /// Broadcasts the columns that the phase has trained to every rank.
   private func shareAdapter(_ phase: Phase) throws {
-    let layout = TrainableLayout(sites: adapter.sites, columns: phase.trainable.count)
+    let layout = TrainableLayout(modules: adapter.modules, columns: phase.trainable.count)
     let own = leads ? Plain.bytes(layout.gather(adapter, columns: phase.trainable)) : []
     let bytes = try link.transport.broadcast(own, timeout: timeout)
     guard !leads else { return }
@@ -361,9 +361,9 @@ package struct WindowFigures: Sendable, Codable, Equatable {
 extension LoRAAdapter {
   /// The part for some consecutive layers, possibly none.
   func part(_ part: [TargetModule]) -> LoRAAdapter {
-    let first = part.first.flatMap { sites.firstIndex(of: $0) } ?? 0
+    let first = part.first.flatMap { modules.firstIndex(of: $0) } ?? 0
     return LoRAAdapter(
-      sites: part, rank: rank, scale: scale, pairs: Array(pairs[first..<first + part.count]))
+      modules: part, rank: rank, scale: scale, pairs: Array(pairs[first..<first + part.count]))
   }
 }
 

@@ -27,7 +27,7 @@ final class PredictionPasses {
   private struct Questions {
     let batch: PackedBatch
     /// The samples to be asked, as indices within the micro-batch, with their questions.
-    let asked: [(place: Int, request: ScoreRequest)]
+    let asked: [(position: Int, request: ScoreRequest)]
   }
 
   private struct Buffers {
@@ -42,7 +42,8 @@ final class PredictionPasses {
     (self.stage, self.work, self.samples) = (stage, work, samples)
     (self.adapter, self.message) = (adapter, message)
     answers = AnswerTable(passes: work.passes.count)
-    refined = RefinedColumns(sites: adapter.sites, columns: work.refined, staleness: work.options.staleness)
+    refined = RefinedColumns(
+      modules: adapter.modules, columns: work.refined, staleness: work.options.staleness)
   }
 
   /// Bytes of activations and scratch now.
@@ -52,12 +53,12 @@ final class PredictionPasses {
 
   /// The answers chosen by the passes before a micro-batch's own, for the sample at a place of the step's batch;
   /// `nil` if it uses gold answers.
-  func chosen(_ micro: MicroBatch, place: Int) -> [String: String]? {
-    let sample = micro.batch.samples[place]
+  func chosen(_ micro: MicroBatch, position: Int) -> [String: String]? {
+    let sample = micro.batch.samples[position]
     guard samples.predicts(sample, phase: work.phase.index, epoch: micro.batch.epoch) else { return nil }
     var result: [String: String] = [:]
     for (pass, (task, _)) in work.passes.prefix(micro.pass).enumerated() {
-      result[task] = answers.option(step: micro.step, pass: pass, sample: place).map {
+      result[task] = answers.option(step: micro.step, pass: pass, sample: position).map {
         samples.text(task, sample: sample, option: $0)
       }
     }
@@ -73,7 +74,8 @@ final class PredictionPasses {
     guard questions.batch.rowCount > 0 else { return }
     let own = makeBuffers(micro.pass, rows: questions.batch.rowCount)
     message.decode(
-      buffer, options: micro.pass * micro.places.count, batch: questions.batch, into: own.activations.hidden,
+      buffer, options: micro.pass * micro.positions.count, batch: questions.batch,
+      into: own.activations.hidden,
       own.worker.operations)
   }
 
@@ -95,7 +97,7 @@ final class PredictionPasses {
     guard stage.isLast else { return }
     answers.set(
       step: micro.step, pass: micro.pass,
-      chosen ?? Array(repeating: AnswerTable.recorded, count: micro.places.count), at: micro.places,
+      chosen ?? Array(repeating: AnswerTable.recorded, count: micro.positions.count), at: micro.positions,
       of: micro.batch.samples.count)
   }
 
@@ -108,16 +110,17 @@ final class PredictionPasses {
     let own = makeBuffers(micro.pass, rows: max(questions.batch.rowCount, 1))
     return message.encode(
       own.activations.hidden, rows: questions.batch.rowCount,
-      options: answers.options(step: micro.step, known: micro.pass, of: micro.places), own.worker.operations)
+      options: answers.options(step: micro.step, known: micro.pass, of: micro.positions),
+      own.worker.operations)
   }
 
   private func makeQuestions(_ micro: MicroBatch) throws -> Questions {
     let task = work.passes[micro.pass].task
-    let asked = try micro.places.compactMap { place -> (place: Int, request: ScoreRequest)? in
-      guard let known = chosen(micro, place: place) else { return nil }
+    let asked = try micro.positions.compactMap { position -> (position: Int, request: ScoreRequest)? in
+      guard let known = chosen(micro, position: position) else { return nil }
       let request = try samples.question(
-        task, sample: micro.batch.samples[place], parentAnswers: known)
-      return (place - micro.places.lowerBound, request)
+        task, sample: micro.batch.samples[position], parentAnswers: known)
+      return (position - micro.positions.lowerBound, request)
     }
     return Questions(batch: PackedBatch(asked.map(\.request)), asked: asked)
   }
@@ -127,11 +130,11 @@ final class PredictionPasses {
     _ micro: MicroBatch, _ questions: Questions, _ h: Matrix, _ worker: StageWorker
   ) -> [Int16] {
     let flat = stage.logProbabilities(questions.batch.targets, hidden: h, worker)
-    var options = Array(repeating: AnswerTable.recorded, count: micro.places.count)
+    var options = Array(repeating: AnswerTable.recorded, count: micro.positions.count)
     let scores = ScoreRequest.split(flat, questions.asked.map(\.request))
-    for ((place, _), scores) in zip(questions.asked, scores) {
-      let sample = micro.batch.samples[micro.places.lowerBound + place]
-      options[place] = Int16(
+    for ((position, _), scores) in zip(questions.asked, scores) {
+      let sample = micro.batch.samples[micro.positions.lowerBound + position]
+      options[position] = Int16(
         samples.choice(work.passes[micro.pass].task, sample: sample, scores: scores))
     }
     return options

@@ -12,10 +12,10 @@ struct RefinedColumns {
   /// By step of the phase: the values before that step.
   private var before: [Int: [Float]] = [:]
 
-  init(sites: [TargetModule], columns: [Int], staleness: Int) {
+  init(modules: [TargetModule], columns: [Int], staleness: Int) {
     self.columns = columns
     self.staleness = staleness
-    layout = TrainableLayout(sites: sites, columns: columns.count)
+    layout = TrainableLayout(modules: modules, columns: columns.count)
   }
 
   /// The step before which the columns had the values that step `step` predicts with.
@@ -29,24 +29,24 @@ struct RefinedColumns {
   }
 
   /// Records the values of consecutive layers before a step.
-  mutating func record(_ values: [Float], sites: [TargetModule], before step: Int) {
-    guard let first = sites.first.flatMap({ layout.sites.firstIndex(of: $0) }) else { return }
+  mutating func record(_ values: [Float], modules: [TargetModule], before step: Int) {
+    guard let first = modules.first.flatMap({ layout.modules.firstIndex(of: $0) }) else { return }
     var flat = before[step] ?? [Float](repeating: 0, count: layout.count)
-    layout.replace(&flat, sites: first..<first + sites.count, with: values)
+    layout.replace(&flat, modules: first..<first + modules.count, with: values)
     record(flat, before: step)
   }
 
   /// The values of consecutive layers before a step.
-  func values(before step: Int, sites: [TargetModule]) -> [Float] {
-    if sites.isEmpty { return [] }
-    guard let first = sites.first.flatMap({ layout.sites.firstIndex(of: $0) }), let flat = before[step]
+  func values(before step: Int, modules: [TargetModule]) -> [Float] {
+    if modules.isEmpty { return [] }
+    guard let first = modules.first.flatMap({ layout.modules.firstIndex(of: $0) }), let flat = before[step]
     else { preconditionFailure("no columns before step \(step)") }
-    return layout.part(flat, sites: first..<first + sites.count)
+    return layout.part(flat, modules: first..<first + modules.count)
   }
 
   /// Writes the values that step `step` predicts with into an adapter.
   func scatter(for step: Int, into adapter: inout LoRAAdapter) {
-    guard !columns.isEmpty, !layout.sites.isEmpty else { return }
+    guard !columns.isEmpty, !layout.modules.isEmpty else { return }
     guard let values = before[source(of: step)] else {
       preconditionFailure("no columns before step \(source(of: step)) for step \(step)")
     }

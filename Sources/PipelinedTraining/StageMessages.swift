@@ -20,15 +20,15 @@ extension StageRunner {
     case .answers(let unit): return 2 * (unit.pass + 1) * k
     case .columns:
       let columns = predictions.refined.columns.count
-      return 4 * TrainableLayout(sites: sharedSites(message.peer), columns: columns).count
+      return 4 * TrainableLayout(modules: sharedModules(message.peer), columns: columns).count
     case .norm:
       guard position.index == 0 else { return 16 }
       let layers = position.other(message.peer).layers
-      return 8 * (1 + allSites.count { layers.contains($0.layer) })
+      return 8 * (1 + allModules.count { layers.contains($0.layer) })
     case .sums:
       let columns = work.phase.columnView.trainable.count
       return ReplicaMessage.byteCount(
-        values: TrainableLayout(sites: sharedSites(message.peer), columns: columns).count)
+        values: TrainableLayout(modules: sharedModules(message.peer), columns: columns).count)
     }
   }
 
@@ -37,7 +37,7 @@ extension StageRunner {
     switch message.content {
     case .activation(let unit):
       let micro = window.microBatch(unit)
-      let options = self.message.options(buffer, count: unit.pass * micro.places.count)
+      let options = self.message.options(buffer, count: unit.pass * micro.positions.count)
       read(options, micro, known: unit.pass)
       if unit.pass == work.passes.count {
         try trained(message).receiveActivation(buffer, micro)
@@ -48,12 +48,12 @@ extension StageRunner {
     case .answers(let unit):
       let micro = window.microBatch(unit)
       let known = unit.pass + 1
-      let options = Plain.values(buffer.bytes.prefix(2 * known * micro.places.count), as: Int16.self)
+      let options = Plain.values(buffer.bytes.prefix(2 * known * micro.positions.count), as: Int16.self)
       read(options, micro, known: known)
     case .columns(let update):
       let step = window[update].step
       predictions.refined.record(
-        Plain.values(buffer.bytes, as: Float.self), sites: sharedSites(message.peer), before: step + 1)
+        Plain.values(buffer.bytes, as: Float.self), modules: sharedModules(message.peer), before: step + 1)
       // The step that these columns are for begins; those before the last one have been answered everywhere.
       predictions.answers.remove(step: step + work.options.staleness - 1)
     case .norm:
@@ -69,12 +69,12 @@ extension StageRunner {
 
   private func read(_ options: [Int16], _ micro: MicroBatch, known: Int) {
     predictions.answers.read(
-      options, step: micro.step, known: known, of: micro.places, in: micro.batch.samples.count)
+      options, step: micro.step, known: known, of: micro.positions, in: micro.batch.samples.count)
   }
 
   private func takeSums(_ sums: ReplicaMessage, _ message: StageOperation.Message) throws {
     let training = trained(message)
-    let shared = sharedSites(message.peer)
+    let shared = sharedModules(message.peer)
     defer { messageMemory.giveBack(sums.buffer) }
     if position.isFartherFromRoot(than: message.peer) {
       total.set((sums.first, sums.second))
@@ -102,11 +102,11 @@ extension StageRunner {
     case .answers(let unit):
       let micro = window.microBatch(unit)
       return MessageBuffer(
-        Plain.bytes(predictions.answers.options(step: micro.step, known: unit.pass + 1, of: micro.places)))
+        Plain.bytes(predictions.answers.options(step: micro.step, known: unit.pass + 1, of: micro.positions)))
     case .columns(let update):
       return MessageBuffer(
         Plain.bytes(
-          predictions.refined.values(before: window[update].step + 1, sites: sharedSites(message.peer))))
+          predictions.refined.values(before: window[update].step + 1, modules: sharedModules(message.peer))))
     case .norm:
       let trainer = trained(message).trainer
       guard position.index == 0 else { return MessageBuffer(Plain.bytes(trainer.share)) }
@@ -119,7 +119,7 @@ extension StageRunner {
   private func outgoingSums(_ message: StageOperation.Message) -> MessageBuffer {
     let training = trained(message)
     let sums = ReplicaMessage(buffer: messageMemory.take(capacity(message)))
-    training.trainer.readGradients(of: sharedSites(message.peer), into: sums.values)
+    training.trainer.readGradients(of: sharedModules(message.peer), into: sums.values)
     if position.isFartherFromRoot(than: message.peer) {
       // A stage's loss travels with its first layer's gradient, so that it counts once, however the other
       // replica is partitioned. Every stage sees all tokens, so only the first one's count is used.
@@ -134,8 +134,8 @@ extension StageRunner {
   }
 
   /// The adapted modules that both this stage and another one have.
-  private func sharedSites(_ device: Int) -> [TargetModule] {
+  private func sharedModules(_ device: Int) -> [TargetModule] {
     let other = position.other(device).layers
-    return adapter.sites.filter { other.contains($0.layer) }
+    return adapter.modules.filter { other.contains($0.layer) }
   }
 }

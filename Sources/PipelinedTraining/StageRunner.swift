@@ -15,7 +15,7 @@ final class StageRunner {
   /// The adapter for this stage's layers; trained columns as of the start of the phase.
   let adapter: LoRAAdapter
   /// The target modules of the whole model; `adapter` has those of this stage, possibly none.
-  let allSites: [TargetModule]
+  let allModules: [TargetModule]
   /// The maximum number of rows of a sample in each pass.
   let longest: [Int]
   let predictions: PredictionPasses
@@ -31,10 +31,10 @@ final class StageRunner {
 
   init(
     _ link: StageLink, work: PhaseWork, position: StagePosition, stage: LlamaStage, adapter: LoRAAdapter,
-    columns: ColumnView, allSites: [TargetModule], samples: any ChoiceSamples, pace: PhasePace
+    columns: ColumnView, allModules: [TargetModule], samples: any ChoiceSamples, pace: PhasePace
   ) throws {
     (self.link, self.work, self.position, self.stage) = (link, work, position, stage)
-    (self.adapter, self.allSites, self.pace) = (adapter, allSites, pace)
+    (self.adapter, self.allModules, self.pace) = (adapter, allModules, pace)
     window = StepWindow(steps: [], position: position)
     message = ActivationMessage(wire: link.wire, hidden: stage.configuration.hiddenSize)
     let longestSequence = try samples.longestSequence(work.phase.task)
@@ -48,7 +48,7 @@ final class StageRunner {
           stage, adapter: adapter, columns: columns, options: work.options,
           historyLimit: samples.usesPredictions ? work.options.staleness : 0),
         predictions: predictions, message: message,
-        inputGradient: allSites.contains { $0.layer < stage.layers.lowerBound },
+        inputGradient: allModules.contains { $0.layer < stage.layers.lowerBound },
         longest: position.pipeline.microBatch * longestSequence) : nil
   }
 

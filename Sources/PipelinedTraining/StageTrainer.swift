@@ -55,22 +55,22 @@ final class StageTrainer {
   // MARK: Sums over replicas
 
   /// Adds another replica's gradient of consecutive adapted layers.
-  func addGradients(_ values: UnsafePointer<Float>, of sites: [TargetModule]) {
-    let range = places(sites)
+  func addGradients(_ values: UnsafePointer<Float>, of modules: [TargetModule]) {
+    let range = places(modules)
     microBatchGradients.write(values, range, operations)
     haveSum()
     gradients.add(microBatchGradients, range, operations)
   }
 
   /// Copies out the sum so far for consecutive adapted layers.
-  func readGradients(of sites: [TargetModule], into values: UnsafeMutablePointer<Float>) {
+  func readGradients(of modules: [TargetModule], into values: UnsafeMutablePointer<Float>) {
     haveSum()
-    gradients.read(places(sites), into: values, operations)
+    gradients.read(places(modules), into: values, operations)
   }
 
   /// Replaces this replica's gradient with the sum over all replicas.
-  func replaceGradients(_ values: UnsafePointer<Float>, of sites: [TargetModule]) {
-    gradients.write(values, places(sites), operations)
+  func replaceGradients(_ values: UnsafePointer<Float>, of modules: [TargetModule]) {
+    gradients.write(values, places(modules), operations)
   }
 
   /// Sets the sum to zero if this replica had no samples in an epoch's last step.
@@ -79,9 +79,9 @@ final class StageTrainer {
     added = max(added, 1)
   }
 
-  private func places(_ sites: [TargetModule]) -> Range<Int> {
-    let first = sites.first.flatMap { layout.sites.firstIndex(of: $0) } ?? 0
-    return first..<first + sites.count
+  private func places(_ modules: [TargetModule]) -> Range<Int> {
+    let first = modules.first.flatMap { layout.modules.firstIndex(of: $0) } ?? 0
+    return first..<first + modules.count
   }
 
   /// The loss, then the squared norms by adapted layer.

@@ -52,7 +52,8 @@ final class TrainedPasses {
   func receiveActivation(_ buffer: MessageBuffer, _ micro: MicroBatch) throws {
     let flight = try makeFlight(micro)
     message.decode(
-      buffer, options: micro.pass * micro.places.count, batch: flight.batch, into: flight.activations.hidden,
+      buffer, options: micro.pass * micro.positions.count, batch: flight.batch,
+      into: flight.activations.hidden,
       makeWorker(flight).operations)
   }
 
@@ -79,7 +80,7 @@ final class TrainedPasses {
     let flight = held(micro)
     return message.encode(
       flight.activations.hidden, rows: flight.batch.rowCount,
-      options: predictions.answers.options(step: micro.step, known: micro.pass, of: micro.places),
+      options: predictions.answers.options(step: micro.step, known: micro.pass, of: micro.positions),
       makeWorker(flight).operations)
   }
 
@@ -127,10 +128,10 @@ final class TrainedPasses {
   private func makeFlight(_ micro: MicroBatch) throws -> Flight {
     if let known = flying[micro.index] { return known }
     let batch = PackedBatch(
-      try micro.places.map { place in
+      try micro.positions.map { position in
         try samples.sequence(
-          work.phase.task, sample: micro.batch.samples[place],
-          parentAnswers: work.passes.isEmpty ? nil : predictions.chosen(micro, place: place))
+          work.phase.task, sample: micro.batch.samples[position],
+          parentAnswers: work.passes.isEmpty ? nil : predictions.chosen(micro, position: position))
       })
     let rows = max(batch.rowCount, 1)
     let activations =

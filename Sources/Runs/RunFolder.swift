@@ -83,7 +83,7 @@ package struct RunFolder: Sendable {
   /// - Throws: an error if the file is damaged, or is not of this workflow and model.
   func readCheckpoint(_ material: WorkflowMaterial, workflow identity: String) throws -> TrainingCheckpoint? {
     guard FileManager.default.fileExists(atPath: checkpoint.path) else { return nil }
-    let found = try TrainingCheckpoint(checkpoint, sites: material.sites)
+    let found = try TrainingCheckpoint(checkpoint, modules: material.modules)
     guard found.position.workflow == identity, try material.isModel(found.position.model) else {
       throw Refusal(checkpoint.path, "belongs to another workflow or model", "train again into a new folder")
     }

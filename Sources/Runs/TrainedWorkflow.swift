@@ -51,7 +51,7 @@ package struct TrainedWorkflow: Sendable {
     }
     isComplete = FileManager.default.fileExists(atPath: folder.adapter.path)
     if isComplete {
-      file = try AdapterFile(folder.adapter, sites: material.sites)
+      file = try AdapterFile(folder.adapter, modules: material.modules)
       guard file.blocks == AdapterFile(adapter: file.adapter, schedule: workflow.phaseSchedule).blocks else {
         throw Refusal(
           folder.adapter.path, "does not have the columns that the workflow gives its tasks",
@@ -119,11 +119,11 @@ package struct TrainedWorkflow: Sendable {
       throw Refusal(folder.url.path, "has no task '\(task)'", "give one of: \(known)")
     }
     let adapter = file.adapter
-    let modules = zip(adapter.sites, adapter.pairs).map { site, pair in
+    let modules = zip(adapter.modules, adapter.pairs).map { module, pair in
       AdapterModule(
-        path: site.path, rank: block.sees.count, inputs: site.inputs, outputs: site.outputs,
-        a: block.sees.flatMap { pair.a[$0 * site.inputs..<($0 + 1) * site.inputs] },
-        b: (0..<site.outputs).flatMap { row in block.sees.map { pair.b[row * adapter.rank + $0] } })
+        path: module.path, rank: block.sees.count, inputs: module.inputs, outputs: module.outputs,
+        a: block.sees.flatMap { pair.a[$0 * module.inputs..<($0 + 1) * module.inputs] },
+        b: (0..<module.outputs).flatMap { row in block.sees.map { pair.b[row * adapter.rank + $0] } })
     }
     return (modules, block.sees.count)
   }

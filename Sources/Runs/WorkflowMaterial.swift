@@ -88,7 +88,7 @@ package struct WorkflowMaterial: Sendable {
   }
 
   /// The target modules of the whole model.
-  package var sites: [TargetModule] {
+  package var modules: [TargetModule] {
     TargetModule.all(
       configuration, layers: workflow.lora.firstLayer..<configuration.layerCount,
       targets: Set(workflow.lora.targets.compactMap { LanguageModels.Projection(rawValue: $0.rawValue) }))
@@ -97,7 +97,7 @@ package struct WorkflowMaterial: Sendable {
   /// A new adapter for the start of training.
   package var freshAdapter: LoRAAdapter {
     LoRAAdapter(
-      sites: sites, rank: workflow.rankBlocks.rank, scale: Float(workflow.lora.scale),
+      modules: modules, rank: workflow.rankBlocks.rank, scale: Float(workflow.lora.scale),
       seed: UInt64(workflow.training.seed))
   }
 }

@@ -29,19 +29,19 @@ extension Transport {
   ) throws(TransportError) -> [UInt8] {
     // Ranks are counted from the root. A rank's parent is the rank without its lowest set bit; its children
     // have one more bit set, below that one.
-    let place = (rank - root + size) % size
+    let position = (rank - root + size) % size
     var payload = payload
     var bit = 1
-    while bit < size && place & bit == 0 { bit <<= 1 }
-    if place != 0 {
+    while bit < size && position & bit == 0 { bit <<= 1 }
+    if position != 0 {
       payload = try receiveCounted(
-        from: (place - bit + root) % size, tag: .broadcast, timeout: timeout)
+        from: (position - bit + root) % size, tag: .broadcast, timeout: timeout)
     }
     var sends: [Transfer] = []
     bit >>= 1
     while bit > 0 {
-      if place + bit < size {
-        sends += startCounted(payload, to: (place + bit + root) % size, tag: .broadcast)
+      if position + bit < size {
+        sends += startCounted(payload, to: (position + bit + root) % size, tag: .broadcast)
       }
       bit >>= 1
     }

@@ -56,8 +56,8 @@ private final class HeldMessages: Sendable {
   func add(_ transfer: Transfer) {
     state.withLock { state in
       let due = state.links.arrival(of: transfer.count, to: transfer.peer, now: now)
-      let place = state.messages.firstIndex { $0.due > due } ?? state.messages.endIndex
-      state.messages.insert((due, transfer), at: place)
+      let index = state.messages.firstIndex { $0.due > due } ?? state.messages.endIndex
+      state.messages.insert((due, transfer), at: index)
     }
     changed.signal()
   }

@@ -28,7 +28,7 @@ struct AdaptiveFreezingTests {
     var trainer = tiny.trainer(options: options)
     var done = try trainer.run(to: destination, shouldStop: { steps == stopAt }, onEvent: note)
     if !done {
-      let checkpoint = try TrainingCheckpoint(destination.url, sites: tiny.adapter.sites)
+      let checkpoint = try TrainingCheckpoint(destination.url, modules: tiny.adapter.modules)
       trainer = tiny.trainer(options: options)
       done = try trainer.run(from: checkpoint, to: destination, onEvent: note)
     }
@@ -68,13 +68,13 @@ struct AdaptiveFreezingTests {
       /// The prerequisite's loss after a step of this size down the child's gradient of the column.
       func loss(_ size: Float) throws -> Double {
         var adapter = start
-        for (index, site) in adapter.sites.enumerated() {
-          for i in 0..<site.inputs {
-            adapter.pairs[index].a[column * site.inputs + i] -=
-              size * child.flat[child.layout.aOffsets[index] + place * site.inputs + i]
+        for (index, module) in adapter.modules.enumerated() {
+          for i in 0..<module.inputs {
+            adapter.pairs[index].a[column * module.inputs + i] -=
+              size * child.flat[child.layout.aOffsets[index] + place * module.inputs + i]
           }
           // The gradient is that of scale · B.
-          for o in 0..<site.outputs {
+          for o in 0..<module.outputs {
             adapter.pairs[index].b[o * adapter.rank + column] -=
               size * adapter.scale
               * child.flat[child.layout.bOffsets[index] + o * child.layout.columns + place]
@@ -150,7 +150,7 @@ struct AdaptiveFreezingTests {
         let tiny = try TinyWorkflow(frozenRatio: 0)
         _ = try run { $0.task == "b" && $0.step == step }
         let url = folder.appendingPathComponent("checkpoint.safetensors")
-        let checkpoint = try TrainingCheckpoint(url, sites: tiny.adapter.sites)
+        let checkpoint = try TrainingCheckpoint(url, modules: tiny.adapter.modules)
         var options = tiny.options
         options.adaptiveFreezing = AdaptiveFreezing(tolerance: 1e9, interval: 1)
         options.validation = TrainingOptions.Validation(every: 1, budget: TrainingOptions.Budget(steps: 1))

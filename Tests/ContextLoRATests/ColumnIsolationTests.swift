@@ -39,10 +39,10 @@ struct ColumnIsolationTests {
   func masked() throws {
     let tiny = try TinyWorkflow(frozenRatio: 0.5)
     var adapter = tiny.adapter
-    for site in adapter.pairs.indices {
-      for index in adapter.pairs[site].b.indices {
+    for module in adapter.pairs.indices {
+      for index in adapter.pairs[module].b.indices {
         // Columns 4... belong to tasks that `b` must not see; wild values there may not matter.
-        adapter.pairs[site].b[index] = index % 8 < 4 ? 0.01 : .infinity
+        adapter.pairs[module].b[index] = index % 8 < 4 ? 0.01 : .infinity
       }
     }
     let seen = tiny.schedule.viewColumns(of: "b")

@@ -69,9 +69,9 @@ extension TinyWorkflow {
   /// The adapter with columns that do something.
   var adapterWithValues: LoRAAdapter {
     var adapter = adapter
-    for site in adapter.pairs.indices {
-      for index in adapter.pairs[site].b.indices {
-        adapter.pairs[site].b[index] = Float(index % 5 - 2) * 0.03
+    for module in adapter.pairs.indices {
+      for index in adapter.pairs[module].b.indices {
+        adapter.pairs[module].b[index] = Float(index % 5 - 2) * 0.03
       }
     }
     return adapter

@@ -46,7 +46,7 @@ struct ResumeTests {
         let first = try again.trainer().run(
           to: destination(folder), shouldStop: { resumed.count == stop }, onEvent: note)
         #expect(!first)
-        let checkpoint = try TrainingCheckpoint(destination(folder).url, sites: tiny.adapter.sites)
+        let checkpoint = try TrainingCheckpoint(destination(folder).url, modules: tiny.adapter.modules)
         #expect(checkpoint.position.totalSteps == stop)
         #expect(try again.trainer().run(from: checkpoint, to: destination(folder), onEvent: note))
         #expect(resumed.map(\.loss) == records.map(\.loss), "stopped after step \(stop)")
@@ -62,18 +62,18 @@ struct ResumeTests {
       _ = try tiny.trainer().run(to: destination(folder), shouldStop: { true }) { _ in }
       let url = destination(folder).url
       let bytes = try Data(contentsOf: url)
-      for place in stride(from: bytes.count - 1, to: 0, by: -bytes.count / 40) {
+      for index in stride(from: bytes.count - 1, to: 0, by: -bytes.count / 40) {
         var damaged = bytes
-        damaged[place] ^= 0x10
+        damaged[index] ^= 0x10
         try damaged.write(to: url)
-        let read = try? TrainingCheckpoint(url, sites: tiny.adapter.sites)
-        #expect(read == nil, "byte \(place)")
+        let read = try? TrainingCheckpoint(url, modules: tiny.adapter.modules)
+        #expect(read == nil, "byte \(index)")
       }
       let text = String(decoding: bytes, as: UTF8.self)
       #expect(text.contains(#"\"phase\":0"#))
       try #require(bytes.firstRange(of: Data(#"\"phase\":0"#.utf8))).withReplaced(bytes, #"\"phase\":1"#)
         .write(to: url)
-      #expect(throws: FileError.self) { try TrainingCheckpoint(url, sites: tiny.adapter.sites) }
+      #expect(throws: FileError.self) { try TrainingCheckpoint(url, modules: tiny.adapter.modules) }
     }
   }
 
@@ -89,7 +89,7 @@ struct ResumeTests {
       _ = try tiny.trainer(options: options).run(to: destination(folder), shouldStop: { steps == 100 }) {
         if case .step = $0 { steps += 1 }
       }
-      let checkpoint = try TrainingCheckpoint(destination(folder).url, sites: tiny.adapter.sites)
+      let checkpoint = try TrainingCheckpoint(destination(folder).url, modules: tiny.adapter.modules)
       #expect(checkpoint.position.progress.map { $0.pace.restarts > 64 } == true)
       #expect(
         checkpoint.contradiction(
@@ -131,14 +131,14 @@ struct ResumeTests {
         if case .step = $0 { steps += 1 }
       }
       let url = destination(folder).url
-      let good = try TrainingCheckpoint(url, sites: tiny.adapter.sites)
+      let good = try TrainingCheckpoint(url, modules: tiny.adapter.modules)
       try #require(good.position.phase == 1 && good.best != nil && !good.history.isEmpty)
       func contradiction(_ change: (inout TrainingCheckpoint) throws -> Void) throws -> String? {
         var bad = good
         try change(&bad)
         // As from a file: the checksum is made for what is in it.
         try bad.write(to: url)
-        return try TrainingCheckpoint(url, sites: tiny.adapter.sites).contradiction(
+        return try TrainingCheckpoint(url, modules: tiny.adapter.modules).contradiction(
           schedule: tiny.schedule, options: options, samples: tiny.sampleCount, fresh: tiny.adapter)
       }
       #expect(try contradiction { _ in } == nil)
@@ -162,7 +162,7 @@ struct ResumeTests {
           "a best state of frozen columns",
           {
             let columns = ($0.position.trainable + $0.position.frozen).sorted()
-            let layout = TrainableLayout(sites: $0.adapter.sites, columns: columns.count)
+            let layout = TrainableLayout(modules: $0.adapter.modules, columns: columns.count)
             ($0.position.bestColumns, $0.best) = (columns, [Float](repeating: 0, count: layout.count))
           }
         ),
@@ -176,7 +176,9 @@ struct ResumeTests {
         ),
         (
           "another scale",
-          { $0.adapter = LoRAAdapter(sites: $0.adapter.sites, rank: 8, scale: 3, pairs: $0.adapter.pairs) }
+          {
+            $0.adapter = LoRAAdapter(modules: $0.adapter.modules, rank: 8, scale: 3, pairs: $0.adapter.pairs)
+          }
         ),
         (
           "an unknown prerequisite",
@@ -202,7 +204,7 @@ struct ResumeTests {
         file.blocks[3].sees = sees
         try file.write(to: url)
         #expect(throws: FileError.self, "\(columns) \(sees)") {
-          try AdapterFile(url, sites: tiny.adapter.sites)
+          try AdapterFile(url, modules: tiny.adapter.modules)
         }
       }
     }
@@ -215,12 +217,12 @@ struct ResumeTests {
       let url = folder.appendingPathComponent("adapter.safetensors")
       try AdapterFile(adapter: tiny.adapter, schedule: tiny.schedule).write(to: url)
       let bytes = try Data(contentsOf: url)
-      for place in stride(from: bytes.count - 1, to: 0, by: -bytes.count / 40) {
+      for index in stride(from: bytes.count - 1, to: 0, by: -bytes.count / 40) {
         var damaged = bytes
-        damaged[place] ^= 0x10
+        damaged[index] ^= 0x10
         try damaged.write(to: url)
-        #expect(throws: FileError.self, "byte \(place)") {
-          try AdapterFile(url, sites: tiny.adapter.sites)
+        #expect(throws: FileError.self, "byte \(index)") {
+          try AdapterFile(url, modules: tiny.adapter.modules)
         }
       }
     }
@@ -233,7 +235,7 @@ struct ResumeTests {
       let file = AdapterFile(adapter: tiny.adapter, schedule: tiny.schedule)
       let url = folder.appendingPathComponent("adapter.safetensors")
       try file.write(to: url)
-      #expect(try AdapterFile(url, sites: tiny.adapter.sites) == file)
+      #expect(try AdapterFile(url, modules: tiny.adapter.modules) == file)
       #expect(file.blocks.map(\.columns) == [[0, 2], [2, 4], [4, 6], [6, 8]])
       #expect(file.blocks[1].sees == [0, 1, 2, 3])
     }

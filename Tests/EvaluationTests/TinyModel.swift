@@ -55,13 +55,13 @@ struct TinyModel {
 
   /// An adapter that changes the model's answers; each task of the workflow owns two of its columns.
   func adapter() -> LoRAAdapter {
-    let sites = TargetModule.all(
+    let modules = TargetModule.all(
       model.configuration, layers: model.stage.layers, targets: Set(Projection.allCases))
-    var adapter = LoRAAdapter(sites: sites, rank: 8, scale: 1, seed: 3)
+    var adapter = LoRAAdapter(modules: modules, rank: 8, scale: 1, seed: 3)
     var generator = SeededGenerator(seed: 11)
-    for site in adapter.pairs.indices {
-      for index in adapter.pairs[site].b.indices {
-        adapter.pairs[site].b[index] = Float(generator.unit() - 0.5)
+    for module in adapter.pairs.indices {
+      for index in adapter.pairs[module].b.indices {
+        adapter.pairs[module].b[index] = Float(generator.unit() - 0.5)
       }
     }
     return adapter

@@ -19,12 +19,12 @@ struct EmulatedModelTests {
 
   private func pass(_ device: CPUDevice) throws -> Pass {
     let model = try LlamaModel(ModelFiles.open(Fixtures.url("logits/gqa-tied").path).weights, device: device)
-    let sites = TargetModule.all(
+    let modules = TargetModule.all(
       model.configuration, layers: model.stage.layers, targets: Set(Projection.allCases))
-    var adapter = LoRAAdapter(sites: sites, rank: 4, scale: 1.5, seed: 4)
-    for site in adapter.pairs.indices {
-      for index in adapter.pairs[site].b.indices {
-        adapter.pairs[site].b[index] = Float(index % 7 - 3) * 0.05
+    var adapter = LoRAAdapter(modules: modules, rank: 4, scale: 1.5, seed: 4)
+    for module in adapter.pairs.indices {
+      for index in adapter.pairs[module].b.indices {
+        adapter.pairs[module].b[index] = Float(index % 7 - 3) * 0.05
       }
     }
     let view = DeviceAdapter(

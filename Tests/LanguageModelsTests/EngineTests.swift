@@ -13,13 +13,13 @@ struct EngineTests {
   }
 
   private func adapter(_ model: LlamaModel) -> LoRAAdapter {
-    let sites = TargetModule.all(
+    let modules = TargetModule.all(
       model.configuration, layers: model.stage.layers, targets: Set(Projection.allCases))
-    var adapter = LoRAAdapter(sites: sites, rank: 6, scale: 1.5, seed: 4)
+    var adapter = LoRAAdapter(modules: modules, rank: 6, scale: 1.5, seed: 4)
     var generator = SeededGenerator(seed: 9)
-    for site in adapter.pairs.indices {
-      for index in adapter.pairs[site].b.indices {
-        adapter.pairs[site].b[index] = Float(generator.unit() - 0.5) * 0.2
+    for module in adapter.pairs.indices {
+      for index in adapter.pairs[module].b.indices {
+        adapter.pairs[module].b[index] = Float(generator.unit() - 0.5) * 0.2
       }
     }
     return adapter

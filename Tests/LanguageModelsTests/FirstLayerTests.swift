@@ -13,10 +13,10 @@ struct FirstLayerTests {
     let layers = model.configuration.layerCount
     for first in 1..<layers {
       func adapter(_ range: Range<Int>) -> LoRAAdapter {
-        let sites = TargetModule.all(
+        let modules = TargetModule.all(
           model.configuration, layers: range, targets: Set(Projection.allCases))
-        var adapter = LoRAAdapter(sites: sites, rank: 4, scale: 1.5, seed: 4)
-        for (place, site) in sites.enumerated() where site.layer >= first {
+        var adapter = LoRAAdapter(modules: modules, rank: 4, scale: 1.5, seed: 4)
+        for (place, module) in modules.enumerated() where module.layer >= first {
           for index in adapter.pairs[place].b.indices {
             adapter.pairs[place].b[index] = Float(index % 7 - 3) * 0.05
           }
@@ -26,11 +26,11 @@ struct FirstLayerTests {
       let all = try gradients(model, adapter(0..<layers))
       let upper = try gradients(model, adapter(first..<layers))
       #expect(abs(all.loss - upper.loss) < 1e-6 * all.loss)
-      for (site, values) in upper.bySite {
-        let expected = try #require(all.bySite[site])
+      for (module, values) in upper.bySite {
+        let expected = try #require(all.bySite[module])
         let largest = expected.map(abs).max() ?? 0
         let difference = zip(values, expected).map { abs($0 - $1) }.max() ?? .infinity
-        #expect(largest > 0 && difference <= 1e-5 * largest, "\(site.path): \(difference) of \(largest)")
+        #expect(largest > 0 && difference <= 1e-5 * largest, "\(module.path): \(difference) of \(largest)")
       }
       #expect(upper.bySite.count == (layers - first) * Projection.allCases.count)
     }
@@ -53,13 +53,13 @@ struct FirstLayerTests {
     return (
       loss,
       Dictionary(
-        uniqueKeysWithValues: adapter.sites.enumerated().map { place, site in
+        uniqueKeysWithValues: adapter.modules.enumerated().map { place, module in
           let a = layout.aOffsets[place]
           let b = layout.bOffsets[place]
           return (
-            site,
+            module,
             Array(
-              flat[a..<a + layout.columns * site.inputs] + flat[b..<b + layout.columns * site.outputs])
+              flat[a..<a + layout.columns * module.inputs] + flat[b..<b + layout.columns * module.outputs])
           )
         })
     )

@@ -13,11 +13,12 @@ struct OutputRowsTests {
     let stage = try LlamaModel(
       ModelFiles.open(Fixtures.url("logits/gqa-tied").path).weights, device: CPUDevice(computeType: type)
     ).stage
-    let sites = TargetModule.all(stage.configuration, layers: stage.layers, targets: Set(Projection.allCases))
-    var adapter = LoRAAdapter(sites: sites, rank: 4, scale: 1.5, seed: 4)
-    for site in adapter.pairs.indices {
-      for index in adapter.pairs[site].b.indices {
-        adapter.pairs[site].b[index] = Float(index % 7 - 3) * 0.05
+    let modules = TargetModule.all(
+      stage.configuration, layers: stage.layers, targets: Set(Projection.allCases))
+    var adapter = LoRAAdapter(modules: modules, rank: 4, scale: 1.5, seed: 4)
+    for module in adapter.pairs.indices {
+      for index in adapter.pairs[module].b.indices {
+        adapter.pairs[module].b[index] = Float(index % 7 - 3) * 0.05
       }
     }
     let view = DeviceAdapter(

@@ -226,7 +226,7 @@ private struct Outcome: Equatable, Sendable {
     var own = Outcome()
     let resume =
       endpoint.rank == 0
-      ? try checkpoint.map { try TrainingCheckpoint($0, sites: base.adapter.sites) } : nil
+      ? try checkpoint.map { try TrainingCheckpoint($0, modules: base.adapter.modules) } : nil
     _ = try trainer.run(
       from: resume, to: destination(file),
       shouldStop: { stopAfter.map { own.losses.count >= $0 } ?? false }, onEvent: { own.take($0) })

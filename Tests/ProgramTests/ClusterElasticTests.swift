@@ -90,7 +90,7 @@ extension ClusterJobs {
     @Test func aJobThatFailsAtOnceIsGivenUp() throws {
       try ClusterProject.with(devices: 3) { here in
         let outcome = try Program.run(
-          ClusterProject.words("run", [], Self.elastic), in: here.project.folder,
+          ClusterProject.arguments("run", [], Self.elastic), in: here.project.folder,
           path: Fixtures.url("programs/failing").path)
         #expect(outcome.status == 4 && outcome.output.isEmpty, "\(outcome)")
         let said = outcome.errors.split(separator: "\n").filter { $0.hasPrefix("contexture: ") }

@@ -21,7 +21,7 @@ extension ClusterJobs {
       _ here: ClusterProject, _ out: String, _ settings: [String] = settings,
       _ options: [String] = ClusterProject.exact
     ) throws -> RunningTraining {
-      try RunningTraining(here, ClusterProject.words(out, settings, options), out: out)
+      try RunningTraining(here, ClusterProject.arguments(out, settings, options), out: out)
     }
 
     /// Checks that the job has ended with a failure that names the rank, and that it resumes to the result of
@@ -85,7 +85,7 @@ extension ClusterJobs {
     @Test func aStoppedRankOfAJobThatMpirunHasStarted() throws {
       try ClusterProject.with(devices: 3) { here in
         let training = try RunningTraining(
-          here, ClusterProject.words("run", Self.settings, ClusterProject.exact), out: "run",
+          here, ClusterProject.arguments("run", Self.settings, ClusterProject.exact), out: "run",
           under: try here.writeLauncher(#"-np 3 "$@""#))
         try training.wait(forSteps: 20)
         try training.kill(1, SIGSTOP)

@@ -60,7 +60,7 @@ struct ClusterProject {
   static let exact = ["--cluster", "cluster.yaml", "--wire", "float32", "--workers", "1", "--one-pipeline"]
 
   /// The arguments of `contexture train`.
-  static func words(_ out: String, _ settings: [String], _ options: [String]) -> [String] {
+  static func arguments(_ out: String, _ settings: [String], _ options: [String]) -> [String] {
     ["train", "workflow.yaml", "--out", out] + settings.flatMap { ["--set", $0] } + options
   }
 
@@ -68,7 +68,7 @@ struct ClusterProject {
     _ out: String, _ settings: [String] = [], _ options: [String] = exact, shell: String = ":",
     under starter: [String] = []
   ) throws -> Program.Outcome {
-    try Program.run(Self.words(out, settings, options), in: project.folder, shell: shell, under: starter)
+    try Program.run(Self.arguments(out, settings, options), in: project.folder, shell: shell, under: starter)
   }
 
   /// Makes `contexture plan` write `plan.json`, and changes the pipeline of each task.
@@ -78,11 +78,11 @@ struct ClusterProject {
 
   /// The same, but changes the whole plan of each task.
   func makePlan(_ settings: [String], ofEachTask change: (inout Plan) -> Void) throws {
-    let words = [
+    let arguments = [
       "plan", "workflow.yaml", "--cluster", "cluster.yaml", "--out", "plan.json", "--one-pipeline",
     ]
     let outcome = try Program.run(
-      words + settings.flatMap { ["--set", $0] }, in: project.folder)
+      arguments + settings.flatMap { ["--set", $0] }, in: project.folder)
     #expect(outcome.status == 0, "\(outcome)")
     var plan = try WorkflowPlan(contentsOf: path("plan.json"))
     for index in plan.phases.indices { change(&plan.phases[index].plan) }

@@ -12,8 +12,8 @@ import Testing
   @Test func textAndJSONHoldEveryPhaseAndNothingIsWritten() throws {
     try TinyProject.with { project in
       let before = try contents(project)
-      let words = ["train", "workflow.yaml", "--dry-run", "--steps", "1"]
-      let shown = try Program.run(words, in: project.folder)
+      let arguments = ["train", "workflow.yaml", "--dry-run", "--steps", "1"]
+      let shown = try Program.run(arguments, in: project.folder)
       #expect(shown.status == 0, "\(shown)")
       #expect(shown.errors == "[1/3] colour\n[2/3] mood\n[3/3] note\n")
       let lines = shown.output.split(separator: "\n")
@@ -22,7 +22,7 @@ import Testing
       #expect(rows.contains { $0.prefix(6) == ["3", "note", "4", "2", "0", "4"] }, "\(shown)")
       #expect(lines.contains { $0.hasPrefix("Memory  ") } && lines.contains { $0.hasPrefix("Time    ") })
 
-      let json = try Program.run(words + ["--format", "json", "--out", "run"], in: project.folder)
+      let json = try Program.run(arguments + ["--format", "json", "--out", "run"], in: project.folder)
       #expect(json.status == 0, "\(json)")
       let estimate = try JSONDecoder().decode(TrainingEstimate.self, from: Data(json.output.utf8))
       #expect(estimate.phases.map(\.task) == ["colour", "mood", "note"] && estimate.measuredSteps == 1)

@@ -13,7 +13,7 @@ extension ClusterJobs {
     /// resuming without them.
     private func start(_ here: ClusterProject, _ options: [String]) throws -> RunningTraining {
       try here.write("hosts: [{name: d0}, {name: d1}, {name: d2}]", to: "emulated.yaml")
-      let words = ClusterProject.words(
+      let arguments = ClusterProject.arguments(
         "run", Self.settings,
         ["--cluster", "hosts-cluster.yaml", "--wire", "float32", "--workers", "1", "--one-pipeline"]
           + options)
@@ -29,7 +29,7 @@ extension ClusterJobs {
           "cluster", "emulate", "emulated.yaml", "--", "/bin/sh", "-c", script, "sh", "{hosts}",
           Program.url.path,
         ]
-          + words, out: "run")
+          + arguments, out: "run")
       try training.wait(for: "hosts") { here.exists("hosts.yaml") }
       let hosts = try Hosts(contentsOf: here.path("hosts.yaml"))
       // The same devices as in cluster.yaml, at other addresses.
@@ -45,10 +45,10 @@ extension ClusterJobs {
       return training
     }
 
-    private func ip(_ words: [String]) throws -> String {
+    private func ip(_ arguments: [String]) throws -> String {
       let process = Process()
       process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-      process.arguments = ["ip"] + words
+      process.arguments = ["ip"] + arguments
       let output = Pipe()
       process.standardOutput = output
       try process.run()

@@ -33,9 +33,9 @@ import Testing
     try TinyProject.with(choosesOnly: true) { project in
       try "devices: [{kind: orin-nano, count: 2}]\nnetworks: [{kind: ethernet}]".write(
         to: project.folder.appendingPathComponent("cluster.yaml"), atomically: true, encoding: .utf8)
-      let words = ["plan", "workflow.yaml", "--cluster", "cluster.yaml", "--out", "plan.json"]
+      let arguments = ["plan", "workflow.yaml", "--cluster", "cluster.yaml", "--out", "plan.json"]
       let all = ["training.validateEvery=25"] + settings
-      let outcome = try Program.run(words + all.flatMap { ["--set", $0] }, in: project.folder)
+      let outcome = try Program.run(arguments + all.flatMap { ["--set", $0] }, in: project.folder)
       #expect(outcome.status == 0, "\(outcome)")
       let plan = try WorkflowPlan(contentsOf: project.folder.appendingPathComponent("plan.json").path)
       let mood = try #require(plan.phases.first { $0.workload.trained.task == "mood" })

@@ -10,8 +10,8 @@ import Testing
   /// The tiny project with a trained run in the folder `run`.
   private func withRun(_ settings: String..., body: (TinyProject) throws -> Void) throws {
     try TinyProject.with { project in
-      let words = ["train", "workflow.yaml", "--out", "run"] + settings.flatMap { ["--set", $0] }
-      let training = try Program.run(words, in: project.folder)
+      let arguments = ["train", "workflow.yaml", "--out", "run"] + settings.flatMap { ["--set", $0] }
+      let training = try Program.run(arguments, in: project.folder)
       try #require(training.status == 0, "\(training)")
       try body(project)
     }
@@ -209,13 +209,13 @@ import Testing
         ("peft", "new/deep/mood", "new/deep/mood/adapter_model.safetensors"),
         ("gguf", "new/deep/mood.gguf", "new/deep/mood.gguf"),
       ] {
-        let words = ["export", "run", "--task", "mood", "--format", format, "--out", out]
+        let arguments = ["export", "run", "--task", "mood", "--format", format, "--out", out]
         // A file size limit simulates a full disk.
-        let failed = try Program.run(words, in: project.folder, shell: "trap '' XFSZ; ulimit -f 8")
+        let failed = try Program.run(arguments, in: project.folder, shell: "trap '' XFSZ; ulimit -f 8")
         #expect(failed.status == 2 && failed.output.isEmpty, "\(failed)")
         #expect(failed.errors.hasPrefix("contexture: \(file): cannot write "), "\(failed)")
         #expect(!exists(project, "new"))
-        let done = try Program.run(words, in: project.folder)
+        let done = try Program.run(arguments, in: project.folder)
         #expect(done.status == 0 && exists(project, out), "\(done)")
         try FileManager.default.removeItem(at: project.folder.appendingPathComponent("new"))
       }

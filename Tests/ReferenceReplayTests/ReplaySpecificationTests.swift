@@ -123,8 +123,8 @@ struct ReplaySpecificationTests {
       #expect(isMissing(initial))
 
       let configuration = weights.configuration
-      let sites = TargetModule.all(configuration, layers: 0..<configuration.layerCount, targets: [.q_proj])
-      let adapter = LoRAAdapter(sites: sites, rank: 4, scale: 2, seed: 1)
+      let modules = TargetModule.all(configuration, layers: 0..<configuration.layerCount, targets: [.q_proj])
+      let adapter = LoRAAdapter(modules: modules, rank: 4, scale: 2, seed: 1)
       try SafetensorsWriter.write(AdapterTensors.tensors(adapter), to: initial)
       let accepted = try replay()
       #expect(accepted.initialAdapter == adapter)

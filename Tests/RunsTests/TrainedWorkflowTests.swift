@@ -37,14 +37,14 @@ struct TrainedWorkflowTests {
       try begin(project, project.out)
       #expect(refusal(project) == "")
       let own = RunFolder(project.out).checkpoint
-      let sites = try TrainedWorkflow(run: project.out, models: project.folder.path).material.sites
-      let position = try TrainingCheckpoint(own, sites: sites).position
+      let modules = try TrainedWorkflow(run: project.out, models: project.folder.path).material.modules
+      let position = try TrainingCheckpoint(own, modules: modules).position
       for (setting, isForeign) in [
         ("lora.rank=12", true), ("training.seed=7", true), ("lora.rank=12", false),
       ] {
         let out = project.folder.appendingPathComponent(UUID().uuidString).path
         try begin(project, out, setting)
-        var other = try TrainingCheckpoint(RunFolder(out).checkpoint, sites: sites)
+        var other = try TrainingCheckpoint(RunFolder(out).checkpoint, modules: modules)
         // As if it had been written for this run.
         if !isForeign { other.position = position }
         try other.write(to: own)
@@ -63,7 +63,7 @@ struct TrainedWorkflowTests {
       let trained = try TrainedWorkflow(run: project.out, models: project.folder.path)
       var file = trained.file
       file.adapter = LoRAAdapter(
-        sites: file.adapter.sites, rank: file.adapter.rank, scale: 2 * file.adapter.scale,
+        modules: file.adapter.modules, rank: file.adapter.rank, scale: 2 * file.adapter.scale,
         pairs: file.adapter.pairs)
       try file.write(to: RunFolder(project.out).adapter)
       #expect(refusal(project).contains("rank or scale is not the workflow's"))
@@ -99,7 +99,7 @@ struct TrainedWorkflowTests {
       #expect(manifest.modelIdentity == (try ModelIdentity.of(weights)))
       manifest.modelIdentity = try ModelIdentity.of(weights, version: 1)
       try JSONEncoder().encode(manifest).write(to: folder.manifest)
-      var checkpoint = try TrainingCheckpoint(folder.checkpoint, sites: material.sites)
+      var checkpoint = try TrainingCheckpoint(folder.checkpoint, modules: material.modules)
       checkpoint.position.model = manifest.modelIdentity
       try checkpoint.write(to: folder.checkpoint)
       #expect(refusal(project) == "")

@@ -53,8 +53,8 @@ struct DataMovementTests {
     let places = [8, 1, 5, 0, 3, 6]
     bench.operations.scatterRows(source, places, into: scattered)
     var expected = before
-    for (row, place) in places.enumerated() {
-      for column in 0..<11 { expected[place, column] = test.destination.rounded(values[row, column]) }
+    for (row, index) in places.enumerated() {
+      for column in 0..<11 { expected[index, column] = test.destination.rounded(values[row, column]) }
     }
     #expect(bench.download(scattered) == expected)
     #expect(bench.surroundingsAreUntouched(scattered))

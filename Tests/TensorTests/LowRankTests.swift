@@ -41,9 +41,9 @@ struct LowRankTests {
 
   private static func ranges() -> [(low: Range<Int>, outputs: Range<Int>)] {
     var first = 0
-    return outputs.enumerated().map { place, count in
+    return outputs.enumerated().map { index, count in
       defer { first += count }
-      return (place * rank..<(place + 1) * rank, first..<first + count)
+      return (index * rank..<(index + 1) * rank, first..<first + count)
     }
   }
 
@@ -102,10 +102,10 @@ struct LowRankTests {
     operations.projectBackward(dy, bench.freeze(layer.w), into: dx, accumulate: false)
 
     let tolerance = layer.tolerance(test.type)
-    for (place, part) in Self.ranges().enumerated() {
+    for (index, part) in Self.ranges().enumerated() {
       let own = dy.columns(part.outputs)
       operations.matmul(
-        own, transposed: false, bench.upload(layer.b[place], as: test.type), transposed: false,
+        own, transposed: false, bench.upload(layer.b[index], as: test.type), transposed: false,
         into: dLow.columns(part.low), accumulate: false)
       // Only the last columns of each block are trained.
       let trainable = part.low.dropFirst(1)
@@ -123,13 +123,13 @@ struct LowRankTests {
         }
         return layer.dy.dot(Self.reference(layer.x, layer.w, a, layer.b))
       }
-      expectClose(bench.download(dA), gradientA, relative: tolerance, "dA \(place)")
-      let gradientB = centralDifferences(at: layer.b[place]) { changed in
+      expectClose(bench.download(dA), gradientA, relative: tolerance, "dA \(index)")
+      let gradientB = centralDifferences(at: layer.b[index]) { changed in
         var b = layer.b
-        b[place] = changed
+        b[index] = changed
         return layer.dy.dot(Self.reference(layer.x, layer.w, layer.a, b))
       }
-      expectClose(bench.download(dB), gradientB.columns(1..<Self.rank), relative: tolerance, "dB \(place)")
+      expectClose(bench.download(dB), gradientB.columns(1..<Self.rank), relative: tolerance, "dB \(index)")
     }
     operations.matmul(dLow, transposed: false, a, transposed: false, into: dx, accumulate: true)
     let gradientX = centralDifferences(at: layer.x) {

@@ -46,12 +46,12 @@ package final class TinyWorkflow: WorkflowSamples, TaskAnswerer {
     schedule = try PhaseSchedule(
       graph: graph, blocks: RankBlocks(tasks: graph.tasks, rank: 8), frozenRatio: frozenRatio,
       prerequisiteRule: .ancestors, freezeRule: freezeRule, rounds: rounds)
-    let sites = TargetModule.all(
+    let modules = TargetModule.all(
       weights.configuration,
       layers: min(
         max(firstLayer, stage.layers.lowerBound), stage.layers.upperBound)..<stage.layers.upperBound,
       targets: Set(Projection.allCases))
-    adapter = LoRAAdapter(sites: sites, rank: 8, scale: 2, seed: 11)
+    adapter = LoRAAdapter(modules: modules, rank: 8, scale: 2, seed: 11)
     self.usesPredictions = usesPredictions
   }
 
@@ -118,13 +118,13 @@ private final class ScriptedScores: ValidationEpisodes {
 }
 
 extension LoRAAdapter {
-  /// The values of some rank columns at every site, as bits.
+  /// The values of some rank columns at every module, as bits.
   package func bits(of columns: [Int]) -> [UInt32] {
     var bits: [UInt32] = []
-    for (site, pair) in zip(sites, pairs) {
+    for (module, pair) in zip(modules, pairs) {
       for column in columns {
-        for i in 0..<site.inputs { bits.append(pair.a[column * site.inputs + i].bitPattern) }
-        for o in 0..<site.outputs { bits.append(pair.b[o * rank + column].bitPattern) }
+        for i in 0..<module.inputs { bits.append(pair.a[column * module.inputs + i].bitPattern) }
+        for o in 0..<module.outputs { bits.append(pair.b[o * rank + column].bitPattern) }
       }
     }
     return bits

@@ -49,11 +49,11 @@ package struct ReferenceReplay {
     specification = try ReplaySpecification(url, model: model.configuration, type: device.computeType)
     schedule = try specification.schedule()
     let rank = specification.rank
-    let sites = TargetModule.all(
+    let modules = TargetModule.all(
       model.configuration, layers: 0..<model.configuration.layerCount, targets: specification.targets)
     initialAdapter = LoRAAdapter(
-      sites: sites, rank: rank, scale: Float(specification.alpha / Double(rank)),
-      pairs: try AdapterTensors.read(SafetensorsFile(initial), sites: sites, rank: rank))
+      modules: modules, rank: rank, scale: Float(specification.alpha / Double(rank)),
+      pairs: try AdapterTensors.read(SafetensorsFile(initial), modules: modules, rank: rank))
     weights = model
     self.device = device
   }

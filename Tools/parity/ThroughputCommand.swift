@@ -65,9 +65,9 @@ struct ThroughputCommand: ParsableCommand {
         "--length: \(length) tokens do not fit the context of \(context); give a smaller number")
     }
     let llama = try LlamaModel(weights, device: device, contextLength: length)
-    let sites = TargetModule.all(
+    let modules = TargetModule.all(
       llama.configuration, layers: llama.stage.layers, targets: Set(Projection.allCases))
-    let adapter = LoRAAdapter(sites: sites, rank: rank, scale: 2, seed: seed)
+    let adapter = LoRAAdapter(modules: modules, rank: rank, scale: 2, seed: seed)
     var options = TrainingOptions()
     options.microBatchTokens = microBatch
     let trainer = PhaseTrainer(

@@ -38,19 +38,19 @@ struct TransportProbe {
     }
     var options = MPITransport.Options()
     var timeout = Duration.seconds(30)
-    var words = arguments[...]
-    while let word = words.first, word.hasPrefix("--"), words.count > 1,
-      let value = Double(words[words.startIndex + 1])
+    var rest = arguments[...]
+    while let option = rest.first, option.hasPrefix("--"), rest.count > 1,
+      let value = Double(rest[rest.startIndex + 1])
     {
-      switch word {
+      switch option {
       case "--part": options.largestPart = Int(value)
       case "--deadline": timeout = .seconds(value)
       case "--silence": options.heartbeatSilence = .seconds(value)
-      default: throw ProbeError(description: "no option \(word)\n\(usage)")
+      default: throw ProbeError(description: "no option \(option)\n\(usage)")
       }
-      words = words.dropFirst(2)
+      rest = rest.dropFirst(2)
     }
-    guard let mode = words.first else { throw ProbeError(description: usage) }
+    guard let mode = rest.first else { throw ProbeError(description: usage) }
     let environment = ProcessInfo.processInfo.environment
     let job = try JobEnvironment.detect(environment)
     let transport = try MPITransport(expectedSize: job?.size, options: options) {
@@ -64,10 +64,10 @@ struct TransportProbe {
       switch mode {
       case "check": try probe.check(largestPart: options.largestPart)
       case "profile": try probe.profile()
-      case "long": try probe.long(bytes: words.dropFirst().first.flatMap { Int($0) } ?? 1 << 20)
-      case "fit": try probe.fit(words.dropFirst().compactMap { Int($0) })
-      case "overlap": try probe.overlap(for: .seconds(words.dropFirst().first.flatMap(Double.init) ?? 2))
-      case "idle": try probe.idle(for: .seconds(words.dropFirst().first.flatMap(Double.init) ?? 2))
+      case "long": try probe.long(bytes: rest.dropFirst().first.flatMap { Int($0) } ?? 1 << 20)
+      case "fit": try probe.fit(rest.dropFirst().compactMap { Int($0) })
+      case "overlap": try probe.overlap(for: .seconds(rest.dropFirst().first.flatMap(Double.init) ?? 2))
+      case "idle": try probe.idle(for: .seconds(rest.dropFirst().first.flatMap(Double.init) ?? 2))
       case "ring": try probe.ring()
       case "quit": try probe.quit()
       case "watch": probe.watch()

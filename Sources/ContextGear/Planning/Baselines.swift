@@ -50,8 +50,8 @@ extension Planner {
     if baseline == .single {
       // Of identical devices, the first is enough.
       var seen: Set<Device> = []
-      return (0..<count).filter { place in
-        var kind = cluster.devices[place]
+      return (0..<count).filter { index in
+        var kind = cluster.devices[index]
         (kind.name, kind.host) = ("", nil)
         return seen.insert(kind).inserted
       }.map { [Plan.Stage(device: $0, layers: 0..<shape.layers)] }

@@ -15,8 +15,8 @@ extension Plan {
   package func memory(_ devices: [Device], shape: ModelShape, workload: Workload) -> [StageMemory] {
     pipelines.flatMap { pipeline in
       [(pipeline.trained, true), (pipeline.forward, false)].flatMap { group, trains in
-        group.enumerated().map { place, stage in
-          let inFlight = Self.inFlight(order, stage: place, stages: group.count, count: pipeline.count)
+        group.enumerated().map { index, stage in
+          let inFlight = Self.inFlight(order, stage: index, stages: group.count, count: pipeline.count)
           return StageMemory(
             device: stage.device,
             needed: (pipelines.count > 1 && trains ? exchangedBytes(stage, shape, workload) : 0)

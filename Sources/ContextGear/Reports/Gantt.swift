@@ -65,15 +65,15 @@ package struct Gantt: Sendable {
     let column = end / Double(width)
     for bar in bars {
       let (first, last) = (Int(bar.start / column), min(Int(bar.end / column), width - 1))
-      for place in first...max(first, last) where place < width {
-        let share = min(bar.end, Double(place + 1) * column) - max(bar.start, Double(place) * column)
-        if share > 0 { cover[bar.row * width + place][bar.letter, default: 0] += share }
+      for index in first...max(first, last) where index < width {
+        let share = min(bar.end, Double(index + 1) * column) - max(bar.start, Double(index) * column)
+        if share > 0 { cover[bar.row * width + index][bar.letter, default: 0] += share }
       }
     }
     let names = rows.map(\.count).max() ?? 0
     let lines = rows.indices.map { row in
-      let letters = (0..<width).map { place -> Character in
-        let cell = cover[row * width + place]
+      let letters = (0..<width).map { index -> Character in
+        let cell = cover[row * width + index]
         let idle = column - cell.values.reduce(0, +)
         guard let most = cell.max(by: { ($0.value, $1.key) < ($1.value, $0.key) }), most.value >= idle else {
           return "."
@@ -107,8 +107,8 @@ package struct Gantt: Sendable {
     let legend: [(Colour, String)] = [
       (.forwardOnly, "forward only"), (.forward, "forward"), (.backward, "backward"), (.update, "update"),
     ]
-    for (place, entry) in legend.enumerated() {
-      let (x, y) = (left + place * 120, rows.count * height + 12)
+    for (index, entry) in legend.enumerated() {
+      let (x, y) = (left + index * 120, rows.count * height + 12)
       lines.append("<rect x=\"\(x)\" y=\"\(y)\" width=\"14\" height=\"14\" fill=\"\(entry.0.rawValue)\"/>")
       lines.append("<text x=\"\(x + 20)\" y=\"\(y + 12)\">\(entry.1)</text>")
     }

@@ -66,9 +66,9 @@ package struct WorkflowPlan: Codable, Hashable, Sendable {
     let left = devices.indices.filter { !used.contains(devices[$0].name) }
     if left.isEmpty { return nil }
     let routes = Simulator(cluster).routes
-    func isJoined(_ place: Int) -> Bool {
+    func isJoined(_ index: Int) -> Bool {
       devices.indices.contains {
-        used.contains(devices[$0].name) && routes.route($0, place) != nil && routes.route(place, $0) != nil
+        used.contains(devices[$0].name) && routes.route($0, index) != nil && routes.route(index, $0) != nil
       }
     }
     let (joined, apart) = (left.filter(isJoined), left.filter { !isJoined($0) })

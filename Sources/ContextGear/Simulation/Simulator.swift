@@ -30,8 +30,8 @@ package struct Simulator: Sendable {
   }
 
   /// A device, slowed down by the other devices of its machine that have work.
-  private func device(_ place: Int, _ busy: [Int: Int]) -> Device {
-    devices[place].beside(devices[place].machine.map { (busy[$0] ?? 1) - 1 } ?? 0)
+  private func device(_ index: Int, _ busy: [Int: Int]) -> Device {
+    devices[index].beside(devices[index].machine.map { (busy[$0] ?? 1) - 1 } ?? 0)
   }
 
   /// Runs a schedule. If nothing connects two devices, a message between them takes forever.

@@ -74,8 +74,8 @@ struct ClusterEmulateCommand: ParsableCommand {
     let code: Int32
     do {
       Console.complain(summary(emulation))
-      let words = [program] + command.dropFirst().map { $0 == "{hosts}" ? emulation.hostsFile : $0 }
-      code = try signals.run(words, environment: environment.merging(emulation.variables) { $1 })
+      let arguments = [program] + command.dropFirst().map { $0 == "{hosts}" ? emulation.hostsFile : $0 }
+      code = try signals.run(arguments, environment: environment.merging(emulation.variables) { $1 })
     } catch {
       try? emulation.stop()
       throw error

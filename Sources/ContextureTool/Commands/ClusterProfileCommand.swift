@@ -136,10 +136,10 @@ struct ClusterProfileCommand: ParsableCommand {
 
   /// The arguments of this command for a rank.
   private var rankArguments: [String] {
-    var words = ["cluster", "profile", "--report-to-launcher", "--out", out, "--model", model]
-    words += ["--models", models.models, "--lora-rank", "\(loraRank)", "--precision", precision.rawValue]
-    words += ["--seconds", "\(seconds)"]
-    if let workers { words += ["--workers", "\(workers)"] }
-    return words
+    var arguments = ["cluster", "profile", "--report-to-launcher", "--out", out, "--model", model]
+    arguments += ["--models", models.models, "--lora-rank", "\(loraRank)", "--precision", precision.rawValue]
+    arguments += ["--seconds", "\(seconds)"]
+    if let workers { arguments += ["--workers", "\(workers)"] }
+    return arguments
   }
 }

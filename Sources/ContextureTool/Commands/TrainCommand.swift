@@ -179,9 +179,9 @@ struct TrainCommand: ParsableCommand {
   /// Starts the job on the cluster's hosts. If it is elastic, restarts it over the remaining ones.
   private func launch(_ workflow: Workflow) throws {
     let clusterJob = ClusterJob(job: job, run: RunFolder(out)) { job in
-      var words = ["train", source.workflow, "--out", out]
-      words += source.overrides.flatMap { ["--set", $0] }
-      return words + input.words + job.words
+      var arguments = ["train", source.workflow, "--out", out]
+      arguments += source.overrides.flatMap { ["--set", $0] }
+      return arguments + input.arguments + job.arguments
     }
     try clusterJob.run(resume: resume)
   }
@@ -190,7 +190,7 @@ struct TrainCommand: ParsableCommand {
     guard !done else { return }
     var command = ["contexture", "train", source.workflow, "--out", out, "--resume"]
     command += source.overrides.flatMap { ["--set", $0] }
-    command += input.words + job.words
+    command += input.arguments + job.arguments
     try Console.report(
       "Stopped at a checkpoint. To resume:\n  " + command.map(\.shellQuoted).joined(separator: " "))
     throw ExitCode(ExitStatus.interrupted)

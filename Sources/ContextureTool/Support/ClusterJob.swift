@@ -39,8 +39,8 @@ struct ClusterJob {
     while true {
       var beganAt: Int?
       do {
-        let words = arguments(job) + (start == .anew ? [] : [start.rawValue])
-        return try self.start(cluster, arguments: words, interrupts) { report in
+        let all = arguments(job) + (start == .anew ? [] : [start.rawValue])
+        return try self.start(cluster, arguments: all, interrupts) { report in
           beganAt = beganAt ?? report.resumedAfterStep
         }
       } catch let failure as JobFailure {

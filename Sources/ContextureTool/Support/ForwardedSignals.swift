@@ -44,7 +44,7 @@ final class ForwardedSignals {
   /// killed after 10 s.
   ///
   /// - Returns: its exit code, or 128 plus the signal's number if a signal ended it.
-  func run(_ words: [String], environment: [String: String]) throws -> Int32 {
+  func run(_ command: [String], environment: [String: String]) throws -> Int32 {
     if let last { return 128 + last }
     var attributes = posix_spawnattr_t()
     posix_spawnattr_init(&attributes)
@@ -56,7 +56,7 @@ final class ForwardedSignals {
     posix_spawnattr_setsigdefault(&attributes, &signals)
     posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF) | Int16(POSIX_SPAWN_SETSIGMASK))
     let setpriv = "/usr/bin/setpriv"
-    let all = access(setpriv, X_OK) == 0 ? [setpriv, "--pdeathsig", "TERM", "--"] + words : words
+    let all = access(setpriv, X_OK) == 0 ? [setpriv, "--pdeathsig", "TERM", "--"] + command : command
     var arguments = all.map { strdup($0) } + [nil]
     var variables = environment.map { strdup("\($0)=\($1)") } + [nil]
     defer { for word in arguments + variables { free(word) } }
@@ -64,7 +64,7 @@ final class ForwardedSignals {
     let failure = posix_spawn(&process, all[0], nil, &attributes, &arguments, &variables)
     guard failure == 0 else {
       throw Refusal(
-        words[0], "cannot be started (\(String(cString: strerror(failure))))",
+        command[0], "cannot be started (\(String(cString: strerror(failure))))",
         "check that it is a program for this machine")
     }
     received.process.store(process, ordering: .sequentiallyConsistent)

@@ -56,15 +56,15 @@ struct JobOptions: ParsableArguments {
   }
 
   /// These options as arguments for another call of this program; defaults are left out.
-  var words: [String] {
-    var words: [String] = []
-    if let cluster { words += ["--cluster", cluster] }
-    if let plan { words += ["--plan", plan] }
-    if wire != Self.defaultWire { words += ["--wire", wire.rawValue] }
-    if deadline != Self.defaultDeadline { words += ["--deadline", "\(deadline)"] }
-    if let workers { words += ["--workers", "\(workers)"] }
-    if elastic { words.append("--elastic") }
-    return words
+  var arguments: [String] {
+    var arguments: [String] = []
+    if let cluster { arguments += ["--cluster", cluster] }
+    if let plan { arguments += ["--plan", plan] }
+    if wire != Self.defaultWire { arguments += ["--wire", wire.rawValue] }
+    if deadline != Self.defaultDeadline { arguments += ["--deadline", "\(deadline)"] }
+    if let workers { arguments += ["--workers", "\(workers)"] }
+    if elastic { arguments.append("--elastic") }
+    return arguments
   }
 
   /// The devices passed on by the launcher, or those of the cluster file.

@@ -27,12 +27,12 @@ struct PlanningInput: ParsableArguments {
   var onePipeline = false
 
   /// These options as arguments for another call of this program.
-  var words: [String] {
-    var words: [String] = []
-    if models.models != ModelLocation.defaultModels { words += ["--models", models.models] }
-    if let shape { words += ["--shape", shape] }
-    if onePipeline { words.append("--one-pipeline") }
-    return words + tokens.flatMap { ["--tokens", $0] }
+  var arguments: [String] {
+    var arguments: [String] = []
+    if models.models != ModelLocation.defaultModels { arguments += ["--models", models.models] }
+    if let shape { arguments += ["--shape", shape] }
+    if onePipeline { arguments.append("--one-pipeline") }
+    return arguments + tokens.flatMap { ["--tokens", $0] }
   }
 
   /// The planner for a workflow with these options.

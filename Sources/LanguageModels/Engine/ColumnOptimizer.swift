@@ -44,12 +44,12 @@ package final class ColumnOptimizer: @unchecked Sendable {
   /// same however the layers are distributed.
   package func squaredNorms(_ gradients: GradientBuffer) -> [Double] {
     let flat = gradients.flat
-    return layout.sites.indices.map { index in
-      let site = layout.sites[index]
+    return layout.modules.indices.map { index in
+      let module = layout.modules[index]
       let aStart = layout.aOffsets[index]
       let bStart = layout.bOffsets[index]
-      let a = workers[0].sumOfSquares(flat.columns(aStart..<aStart + layout.columns * site.inputs))
-      let b = workers[0].sumOfSquares(flat.columns(bStart..<bStart + layout.columns * site.outputs))
+      let a = workers[0].sumOfSquares(flat.columns(aStart..<aStart + layout.columns * module.inputs))
+      let b = workers[0].sumOfSquares(flat.columns(bStart..<bStart + layout.columns * module.outputs))
       // The workers computed the gradient of scale · B.
       return a + b * Double(scale) * Double(scale)
     }

@@ -97,11 +97,11 @@ package final class LlamaStage: @unchecked Sendable {
   ) {
     let pass = layerPass(batch, adapter, worker)
     let h = activations.hidden.rows(0..<batch.paddedRowCount)
-    for (place, block) in blocks.enumerated() {
-      let saved = activations.blocks[place]
+    for (index, block) in blocks.enumerated() {
+      let saved = activations.blocks[index]
       block.forward(
-        h, saved, store: stores?[place] ?? saved.attention.store,
-        outputRows: isModelsLast(place) ? outputRows : nil, pass)
+        h, saved, store: stores?[index] ?? saved.attention.store,
+        outputRows: isModelsLast(index) ? outputRows : nil, pass)
     }
   }
 
@@ -119,12 +119,12 @@ package final class LlamaStage: @unchecked Sendable {
   ) {
     let pass = layerPass(batch, adapter, worker)
     let dh = activations.hiddenGradient.rows(0..<batch.paddedRowCount)
-    let lowest = inputGradient ? layers.lowerBound : adapter.sites.first?.layer ?? layers.upperBound
-    for (place, block) in blocks.enumerated().reversed() where layers.lowerBound + place >= lowest {
+    let lowest = inputGradient ? layers.lowerBound : adapter.modules.first?.layer ?? layers.upperBound
+    for (index, block) in blocks.enumerated().reversed() where layers.lowerBound + index >= lowest {
       block.backward(
-        dh, activations.blocks[place], gradients,
-        inputGradient: inputGradient || layers.lowerBound + place > lowest,
-        outputRows: isModelsLast(place) ? outputRows : nil, pass)
+        dh, activations.blocks[index], gradients,
+        inputGradient: inputGradient || layers.lowerBound + index > lowest,
+        outputRows: isModelsLast(index) ? outputRows : nil, pass)
     }
   }
 
@@ -166,7 +166,7 @@ package final class LlamaStage: @unchecked Sendable {
     return head
   }
 
-  private func isModelsLast(_ place: Int) -> Bool { isLast && place == blocks.count - 1 }
+  private func isModelsLast(_ index: Int) -> Bool { isLast && index == blocks.count - 1 }
 
   private func layerPass(_ batch: PackedBatch, _ adapter: DeviceAdapter?, _ worker: StageWorker) -> LayerPass
   {

@@ -24,7 +24,7 @@ package final class StageActivations: @unchecked Sendable {
     // above this stage.
     let lowest =
       keepsActivations
-      ? adapter.map { $0.sites.first?.layer ?? stage.layers.upperBound } ?? 0 : stage.layers.upperBound
+      ? adapter.map { $0.modules.first?.layer ?? stage.layers.upperBound } ?? 0 : stage.layers.upperBound
     (memory, (blocks, hidden, hiddenGradient)) = stage.allocate(
       rows: PackedBatch.padded(rows), adapter: adapter, backward: keepsActivations
     ) { plan in

@@ -6,7 +6,7 @@ import Tensor
 /// Unchecked: whoever changes it must ensure that no worker is running.
 package final class DeviceAdapter: @unchecked Sendable {
   /// The target modules.
-  package let sites: [TargetModule]
+  package let modules: [TargetModule]
   /// The columns in compact order.
   package let columns: ColumnView
   /// The layout of the trainable columns' gradients.
@@ -21,33 +21,33 @@ package final class DeviceAdapter: @unchecked Sendable {
   package init(
     _ adapter: LoRAAdapter, columns: ColumnView, configuration: LlamaConfiguration, device: any ComputeDevice
   ) {
-    sites = adapter.sites
+    modules = adapter.modules
     self.columns = columns
     scale = adapter.scale
-    layout = TrainableLayout(sites: adapter.sites, columns: columns.trainable.count)
+    layout = TrainableLayout(modules: adapter.modules, columns: columns.trainable.count)
     let rank = columns.active.count
     let type = device.computeType
-    let sites = adapter.sites
+    let modules = adapter.modules
     func plan(_ planner: inout ArenaPlanner) -> [[LoRALayer?]] {
       (0..<configuration.layerCount).map { layer in
         FusedProjection.allCases.map { fused in
-          var members: [(site: Int, outputs: Range<Int>)] = []
+          var members: [(module: Int, outputs: Range<Int>)] = []
           var start = 0
           for projection in fused.projections {
             let end = start + projection.shape(in: configuration).outputs
-            if let site = sites.firstIndex(where: { $0.layer == layer && $0.projection == projection }) {
-              members.append((site, start..<end))
+            if let module = modules.firstIndex(where: { $0.layer == layer && $0.projection == projection }) {
+              members.append((module, start..<end))
             }
             start = end
           }
           guard let first = members.first, rank > 0 else { return nil }
           return LoRALayer(
             a: planner.matrix(
-              rows: members.count * rank, columns: sites[first.site].inputs, type: type),
-            members: members.enumerated().map { place, member in
-              let end = (place + 1) * rank
+              rows: members.count * rank, columns: modules[first.module].inputs, type: type),
+            members: members.enumerated().map { index, member in
+              let end = (index + 1) * rank
               return LoRALayer.Member(
-                site: member.site, outputs: member.outputs, active: place * rank..<end,
+                module: member.module, outputs: member.outputs, active: index * rank..<end,
                 trainable: end - columns.trainable.count..<end,
                 b: planner.matrix(rows: member.outputs.count, columns: rank, type: type))
             },
@@ -65,16 +65,16 @@ package final class DeviceAdapter: @unchecked Sendable {
   private func write(
     _ adapter: LoRAAdapter, _ layer: LoRALayer, _ member: LoRALayer.Member, _ operations: any TensorOperations
   ) {
-    let pair = adapter.pairs[member.site]
+    let pair = adapter.pairs[member.module]
     let inputs = layer.a.columns
-    for (place, column) in columns.active.enumerated() {
-      let row = member.active.lowerBound + place
+    for (index, column) in columns.active.enumerated() {
+      let row = member.active.lowerBound + index
       let a = Array(pair.a[column * inputs..<(column + 1) * inputs])
       operations.write(a, scale: 1, into: layer.a.rows(row..<row + 1))
       let b = member.outputs.indices.map {
         pair.b[($0 - member.outputs.lowerBound) * adapter.rank + column]
       }
-      operations.write(b, scale: scale, into: member.b.columns(place..<place + 1))
+      operations.write(b, scale: scale, into: member.b.columns(index..<index + 1))
     }
   }
 
@@ -95,9 +95,9 @@ package final class DeviceAdapter: @unchecked Sendable {
       for case let layer? in layers[block] {
         for member in layer.members {
           operations.write(
-            flat + layout.aOffsets[member.site], scale: 1, into: layer.a.rows(member.trainable))
+            flat + layout.aOffsets[member.module], scale: 1, into: layer.a.rows(member.trainable))
           operations.write(
-            flat + layout.bOffsets[member.site], scale: scale,
+            flat + layout.bOffsets[member.module], scale: scale,
             into: member.b.columns(member.active.count - count..<member.active.count))
         }
       }

@@ -16,18 +16,18 @@ package struct LoRAPair: Sendable, Equatable {
 /// A low-rank adapter (Hu et al., arXiv 2106.09685): `y = W0 x + scale · B (A x)` at every target module.
 package struct LoRAAdapter: Sendable, Equatable {
   /// The target modules.
-  package let sites: [TargetModule]
+  package let modules: [TargetModule]
   /// The number of rank columns, of all tasks together.
   package let rank: Int
   /// The factor of `B A x`: `alpha / rank`, or `alpha / sqrt(rank)` if rank-stabilised (Kalajdzievski, arXiv
   /// 2312.03732).
   package let scale: Float
-  /// One pair per target module, in the order of ``sites``.
+  /// One pair per target module, in the order of ``modules``.
   package var pairs: [LoRAPair]
 
-  package init(sites: [TargetModule], rank: Int, scale: Float, pairs: [LoRAPair]) {
-    precondition(sites.count == pairs.count, "LoRAAdapter: one pair a site")
-    self.sites = sites
+  package init(modules: [TargetModule], rank: Int, scale: Float, pairs: [LoRAPair]) {
+    precondition(modules.count == pairs.count, "LoRAAdapter: one pair a module")
+    self.modules = modules
     self.rank = rank
     self.scale = scale
     self.pairs = pairs
@@ -35,31 +35,31 @@ package struct LoRAAdapter: Sendable, Equatable {
 
   /// A fresh adapter: A is uniform in ±1/√inputs (PEFT's default, Kaiming uniform with a = √5), and B is
   /// zero, so that it changes nothing yet.
-  package init(sites: [TargetModule], rank: Int, scale: Float, seed: UInt64) {
+  package init(modules: [TargetModule], rank: Int, scale: Float, seed: UInt64) {
     self.init(
-      sites: sites, rank: rank, scale: scale,
-      pairs: sites.enumerated().map { index, site in
+      modules: modules, rank: rank, scale: scale,
+      pairs: modules.enumerated().map { index, module in
         // Depends on the target module alone, so that a device with only some layers draws the same values.
-        var generator = SeededGenerator(seed: seed, stream: site.stream)
-        let bound = 1 / Float(site.inputs).squareRoot()
+        var generator = SeededGenerator(seed: seed, stream: module.stream)
+        let bound = 1 / Float(module.inputs).squareRoot()
         return LoRAPair(
-          a: (0..<rank * site.inputs).map { _ in (Float(generator.unit()) * 2 - 1) * bound },
-          b: [Float](repeating: 0, count: site.outputs * rank))
+          a: (0..<rank * module.inputs).map { _ in (Float(generator.unit()) * 2 - 1) * bound },
+          b: [Float](repeating: 0, count: module.outputs * rank))
       })
   }
 
   /// Rank column importances `‖B_c‖ · ‖A_c‖` summed over the target modules, by column.
   package func columnImportances() -> [Double] {
     var sums = [Double](repeating: 0, count: rank)
-    for (site, pair) in zip(sites, pairs) {
+    for (module, pair) in zip(modules, pairs) {
       for column in 0..<rank {
         var a = 0.0
         var b = 0.0
-        for i in 0..<site.inputs {
-          let value = Double(pair.a[column * site.inputs + i])
+        for i in 0..<module.inputs {
+          let value = Double(pair.a[column * module.inputs + i])
           a += value * value
         }
-        for o in 0..<site.outputs {
+        for o in 0..<module.outputs {
           let value = Double(pair.b[o * rank + column])
           b += value * value
         }

@@ -8,7 +8,7 @@ struct LoRALayer {
   /// One adapted layer of the fused projection.
   struct Member {
     /// Its index in the adapter's target modules.
-    let site: Int
+    let module: Int
     /// Its columns of the fused output.
     let outputs: Range<Int>
     /// Its rows of `a`, and columns of x Aᵀ: frozen and trainable.
@@ -58,13 +58,13 @@ struct LoRALayer {
     guard trainable > 0 else { return }
     operations.matmul(
       trainableColumns(of: du, scratch, operations), transposed: true, x, transposed: false,
-      into: gradients.a(members.map(\.site)), accumulate: false)
+      into: gradients.a(members.map(\.module)), accumulate: false)
     for member in members {
       let trained = scratch.trainableXA.leading(rows: dy.rows, columns: trainable)
       operations.copy(u.columns(member.trainable), into: trained)
       operations.matmul(
         dy.columns(member.outputs), transposed: true, trained, transposed: false,
-        into: gradients.b(member.site), accumulate: false)
+        into: gradients.b(member.module), accumulate: false)
     }
   }
 
@@ -75,9 +75,9 @@ struct LoRALayer {
     let count = members.count * trainable
     if count == du.columns { return du }
     let trained = scratch.trainableXA.leading(rows: du.rows, columns: count)
-    for (place, member) in members.enumerated() {
+    for (index, member) in members.enumerated() {
       operations.copy(
-        du.columns(member.trainable), into: trained.columns(place * trainable..<(place + 1) * trainable))
+        du.columns(member.trainable), into: trained.columns(index * trainable..<(index + 1) * trainable))
     }
     return trained
   }

@@ -11,7 +11,7 @@ struct MergedColumns: Sendable {
 
   /// Whether the adapter has any of a fused projection's layers.
   func adapts(_ group: FusedProjection, layer: Int) -> Bool {
-    adapter.sites.contains { $0.layer == layer && group.projections.contains($0.projection) }
+    adapter.modules.contains { $0.layer == layer && group.projections.contains($0.projection) }
   }
 
   /// Adds `s Σ B_j A_j` over the columns `j` to a weight `[outputs, inputs]`; does nothing if the weight is
@@ -20,14 +20,14 @@ struct MergedColumns: Sendable {
     to weight: UnsafeMutablePointer<Float>, _ projection: Projection, layer: Int, _ device: any ComputeDevice
   ) {
     guard !columns.isEmpty,
-      let place = adapter.sites.firstIndex(where: { $0.layer == layer && $0.projection == projection })
+      let index = adapter.modules.firstIndex(where: { $0.layer == layer && $0.projection == projection })
     else { return }
-    let (site, pair) = (adapter.sites[place], adapter.pairs[place])
-    let a = columns.flatMap { pair.a[$0 * site.inputs..<($0 + 1) * site.inputs] }
-    let b = (0..<site.outputs).flatMap { row in
+    let (module, pair) = (adapter.modules[index], adapter.pairs[index])
+    let a = columns.flatMap { pair.a[$0 * module.inputs..<($0 + 1) * module.inputs] }
+    let b = (0..<module.outputs).flatMap { row in
       columns.map { pair.b[row * adapter.rank + $0] * adapter.scale }
     }
-    device.addProduct(b, a, rows: site.outputs, inner: columns.count, columns: site.inputs, to: weight)
+    device.addProduct(b, a, rows: module.outputs, inner: columns.count, columns: module.inputs, to: weight)
   }
 }
 
@@ -62,7 +62,7 @@ extension LlamaStage {
   private func merge(_ adapter: LoRAAdapter, columns: [Int]) throws {
     if columns.isEmpty, lowestMerged == nil { return }
     let merged = MergedColumns(adapter: adapter, columns: columns)
-    let lowest = min(adapter.sites.first?.layer ?? layers.upperBound, lowestMerged ?? layers.upperBound)
+    let lowest = min(adapter.modules.first?.layer ?? layers.upperBound, lowestMerged ?? layers.upperBound)
     lowestMerged = lowest
     let blocks = blocks.suffix(layers.upperBound - max(lowest, layers.lowerBound))
     _ = try device.mapItems(blocks.count) { item, _ in

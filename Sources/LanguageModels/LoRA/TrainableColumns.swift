@@ -26,7 +26,7 @@ package struct ColumnView: Sendable, Equatable {
 /// all of B. Gradients and optimiser moments have this layout.
 package struct TrainableLayout: Sendable, Equatable {
   /// The target modules.
-  package let sites: [TargetModule]
+  package let modules: [TargetModule]
   /// The number of trainable columns.
   package let columns: Int
   /// For each target module, the start of its `[columns, inputs]` part of A.
@@ -38,17 +38,17 @@ package struct TrainableLayout: Sendable, Equatable {
   /// The number of elements of A and B.
   package let count: Int
 
-  package init(sites: [TargetModule], columns: Int) {
-    self.sites = sites
+  package init(modules: [TargetModule], columns: Int) {
+    self.modules = modules
     self.columns = columns
     var next = 0
-    aOffsets = sites.map { site in
-      defer { next += columns * site.inputs }
+    aOffsets = modules.map { module in
+      defer { next += columns * module.inputs }
       return next
     }
     aCount = next
-    bOffsets = sites.map { site in
-      defer { next += columns * site.outputs }
+    bOffsets = modules.map { module in
+      defer { next += columns * module.outputs }
       return next
     }
     count = next
@@ -56,17 +56,17 @@ package struct TrainableLayout: Sendable, Equatable {
 
   /// Copies the trainable columns' values out of an adapter.
   package func gather(_ adapter: LoRAAdapter, columns indices: [Int]) -> [Float] {
-    precondition(indices.count == columns && adapter.sites == sites, "TrainableLayout: another adapter")
+    precondition(indices.count == columns && adapter.modules == modules, "TrainableLayout: another adapter")
     var flat = [Float](repeating: 0, count: count)
-    for (index, site) in sites.enumerated() {
+    for (index, module) in modules.enumerated() {
       let pair = adapter.pairs[index]
-      for (place, column) in indices.enumerated() {
-        let target = aOffsets[index] + place * site.inputs
+      for (position, column) in indices.enumerated() {
+        let target = aOffsets[index] + position * module.inputs
         flat.replaceSubrange(
-          target..<target + site.inputs,
-          with: pair.a[column * site.inputs..<(column + 1) * site.inputs])
-        for o in 0..<site.outputs {
-          flat[bOffsets[index] + o * columns + place] = pair.b[o * adapter.rank + column]
+          target..<target + module.inputs,
+          with: pair.a[column * module.inputs..<(column + 1) * module.inputs])
+        for o in 0..<module.outputs {
+          flat[bOffsets[index] + o * columns + position] = pair.b[o * adapter.rank + column]
         }
       }
     }
@@ -79,18 +79,19 @@ package struct TrainableLayout: Sendable, Equatable {
   ///   - old: the columns of this layout.
   ///   - new: the subset.
   package func narrowed(_ flat: [Float], from old: [Int], to new: [Int]) -> [Float] {
-    let places = new.compactMap { old.firstIndex(of: $0) }
-    precondition(old.count == columns && places.count == new.count, "TrainableLayout: other columns")
-    let target = TrainableLayout(sites: sites, columns: new.count)
+    let positions = new.compactMap { old.firstIndex(of: $0) }
+    precondition(old.count == columns && positions.count == new.count, "TrainableLayout: other columns")
+    let target = TrainableLayout(modules: modules, columns: new.count)
     var result = [Float](repeating: 0, count: target.count)
-    for (index, site) in sites.enumerated() {
-      for (place, from) in places.enumerated() {
-        for i in 0..<site.inputs {
-          result[target.aOffsets[index] + place * site.inputs + i] =
-            flat[aOffsets[index] + from * site.inputs + i]
+    for (index, module) in modules.enumerated() {
+      for (position, from) in positions.enumerated() {
+        for i in 0..<module.inputs {
+          result[target.aOffsets[index] + position * module.inputs + i] =
+            flat[aOffsets[index] + from * module.inputs + i]
         }
-        for o in 0..<site.outputs {
-          result[target.bOffsets[index] + o * new.count + place] = flat[bOffsets[index] + o * columns + from]
+        for o in 0..<module.outputs {
+          result[target.bOffsets[index] + o * new.count + position] =
+            flat[bOffsets[index] + o * columns + from]
         }
       }
     }
@@ -100,14 +101,15 @@ package struct TrainableLayout: Sendable, Equatable {
   /// Writes the trainable columns' values back; the adapter's other values are unchanged.
   package func scatter(_ flat: UnsafePointer<Float>, into adapter: inout LoRAAdapter, columns indices: [Int])
   {
-    precondition(indices.count == columns && adapter.sites == sites, "TrainableLayout: another adapter")
-    for (index, site) in sites.enumerated() {
-      for (place, column) in indices.enumerated() {
-        for i in 0..<site.inputs {
-          adapter.pairs[index].a[column * site.inputs + i] = flat[aOffsets[index] + place * site.inputs + i]
+    precondition(indices.count == columns && adapter.modules == modules, "TrainableLayout: another adapter")
+    for (index, module) in modules.enumerated() {
+      for (position, column) in indices.enumerated() {
+        for i in 0..<module.inputs {
+          adapter.pairs[index].a[column * module.inputs + i] =
+            flat[aOffsets[index] + position * module.inputs + i]
         }
-        for o in 0..<site.outputs {
-          adapter.pairs[index].b[o * adapter.rank + column] = flat[bOffsets[index] + o * columns + place]
+        for o in 0..<module.outputs {
+          adapter.pairs[index].b[o * adapter.rank + column] = flat[bOffsets[index] + o * columns + position]
         }
       }
     }
