@@ -78,7 +78,7 @@ private final class HeldMessages: Sendable {
       }
       due.forEach(letGo)
       if let next {
-        changed.wait(timeout: .seconds(next - now))
+        changed.wait(timeout: .seconds(min(next - now, 3600)))
       } else if isStopped {
         return
       } else {

@@ -206,6 +206,10 @@ enum BadInputCases {
     usage(
       "a dry run of no steps", ["train", "w.yaml", "--dry-run", "--steps", "0"],
       "--steps: 0 is outside 1...1000"),
+    usage(
+      "a timeout beyond all clocks",
+      ["train", "w.yaml", "--out", "run", "--cluster", "c.yaml", "--deadline", "1e300"],
+      "use seconds above 0, at most 1000000"),
     usage("a number that is none", ["data", "make", "iov", "--episodes", "many", "--out", "new"], "'many'"),
   ]
 }

@@ -35,8 +35,8 @@ struct JobOptions: ParsableArguments {
   var elastic = false
 
   func validate() throws {
-    guard deadline > 0, deadline.isFinite else {
-      throw ValidationError("--deadline: \(deadline) is not valid; use seconds above 0")
+    guard deadline > 0, deadline <= 1e6 else {
+      throw ValidationError("--deadline: \(deadline) is not valid; use seconds above 0, at most 1000000")
     }
     if let workers, workers < 1 || workers > 1024 {
       throw ValidationError("--workers: \(workers) is outside 1...1024")
