@@ -192,16 +192,16 @@ extension ExportedAdapter {
   /// The pairs with the reader's scale; `nil` if a pair does not fit the model.
   fileprivate func adapter(_ configuration: LlamaConfiguration) -> LoRAAdapter? {
     let found = Dictionary(modules.map { ($0.path, $0) }, uniquingKeysWith: { first, _ in first })
-    let modules = TargetModule.all(
+    let adapted = TargetModule.all(
       configuration, layers: 0..<configuration.layerCount, targets: Set(LanguageModels.Projection.allCases)
     ).filter { found[$0.path] != nil }
-    let pairs = modules.compactMap { module in
+    let pairs = adapted.compactMap { module in
       found[module.path].flatMap {
         $0.inputs == module.inputs && $0.outputs == module.outputs ? LoRAPair(a: $0.a, b: $0.b) : nil
       }
     }
     guard pairs.count == modules.count else { return nil }
-    return LoRAAdapter(modules: modules, rank: rank, scale: Float(scale), pairs: pairs)
+    return LoRAAdapter(modules: adapted, rank: rank, scale: Float(scale), pairs: pairs)
   }
 }
 
