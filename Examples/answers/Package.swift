@@ -1,7 +1,7 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// The repository that this example is a part of. Your own package names its address here.
+// The repository that contains this example. In your own package, give its URL instead.
 let contexture = "/" + Context.packageDirectory.split(separator: "/").dropLast(2).joined(separator: "/")
 
 let package = Package(

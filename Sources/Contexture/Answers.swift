@@ -1,6 +1,6 @@
 import Evaluation
 
-/// The answers of a workflow to one episode: a collection with one for each task, parents before children.
+/// A workflow's answers to one episode: one per task, parents before children.
 public struct Answers: Sendable, Equatable, Codable, RandomAccessCollection {
   private let answers: [Answer]
 
@@ -10,12 +10,12 @@ public struct Answers: Sendable, Equatable, Codable, RandomAccessCollection {
   public var startIndex: Int { 0 }
   /// The number of tasks.
   public var endIndex: Int { answers.count }
-  /// The answer to the task at a position.
+  /// The answer at an index.
   public subscript(position: Int) -> Answer { answers[position] }
 
-  /// The answer to a task whose name is written in the program.
+  /// The answer to a task by name.
   ///
-  /// - Precondition: the workflow has the task. For a name that comes from outside, use ``answer(to:)``.
+  /// - Precondition: the workflow has the task. For names from user input, use ``answer(to:)``.
   public subscript(task: String) -> Answer {
     guard let answer = answer(to: task) else {
       preconditionFailure("Answers: the workflow has no task '\(task)'")
@@ -23,27 +23,32 @@ public struct Answers: Sendable, Equatable, Codable, RandomAccessCollection {
     return answer
   }
 
-  /// The answer to a task; `nil` if the workflow has no such task.
+  /// The answer to a task by name; `nil` if the workflow has no such task.
   public func answer(to task: String) -> Answer? { answers.first { $0.task == task } }
 
-  /// Decodes a list of answers.
+  /// Decodes an array of answers.
+  ///
+  /// - Throws: `DecodingError`.
   public init(from decoder: any Decoder) throws { answers = try [Answer](from: decoder) }
 
-  /// Encodes a list of answers.
+  /// Encodes the answers as an array.
+  ///
+  /// - Throws: `EncodingError`.
   public func encode(to encoder: any Encoder) throws { try answers.encode(to: encoder) }
 }
 
 /// A model's answer to one task.
 public struct Answer: Sendable, Equatable, Codable {
-  /// The task.
+  /// The task's name.
   public let task: String
   /// The text of the chosen option, or the generated text.
   public let text: String
-  /// The probability of the answer: among the options, or of the generated tokens. 0...1.
+  /// The probability of the answer, 0...1: that of the chosen option among the options, or the product over
+  /// all generated tokens.
   public let probability: Double
-  /// The probability of each option in their order, summing to 1; empty for free text.
+  /// The probability of each option, in the order of the options, summing to 1; empty for free text.
   public let optionProbabilities: [Double]
-  /// Whether free text was cut off at the limit of tokens.
+  /// Whether free text was cut off at the token limit.
   public let isCut: Bool
 
   init(_ answered: AnsweredTask) {

@@ -1,29 +1,30 @@
 import Datasets
 import Workflows
 
-/// What one pass through a workflow is about: the inputs, and the questions that the workflow file leaves open.
+/// One request to a workflow: the inputs, and the questions that differ from the workflow file's.
 public struct Episode: Sendable {
-  /// A name for messages.
+  /// Identifies the episode in error messages.
   public var id: String
-  /// The inputs by name, such as `scene`.
+  /// The input texts, by input name.
   public var inputs: [String: String]
-  /// The questions of single tasks, by task. A task without one is asked what the workflow file says.
+  /// Questions by task name. For other tasks, the workflow file's question is used.
   public var questions: [String: Question]
 
-  /// An episode of inputs, asked what the workflow file says.
+  /// Creates an episode; without `questions`, every task uses the workflow file's question.
   public init(id: String = "episode", inputs: [String: String], questions: [String: Question] = [:]) {
     (self.id, self.inputs, self.questions) = (id, inputs, questions)
   }
 }
 
-/// What a task is asked, where that differs from the workflow file.
+/// A question to one task that replaces the workflow file's, in whole or in part.
 public struct Question: Sendable, Equatable {
-  /// The question; `nil` for the workflow file's.
+  /// The question; `nil` to use the workflow file's.
   public var text: String?
-  /// The options in the order in which they are shown; empty for an answer in free text, `nil` for the workflow file's.
+  /// The options in the order in which they are shown. Empty for a free-text answer; `nil` to use the
+  /// workflow file's.
   public var options: [String]?
 
-  /// A question; what is `nil` is as in the workflow file.
+  /// Creates a question; a part that is `nil` comes from the workflow file.
   public init(_ text: String? = nil, options: [String]? = nil) {
     (self.text, self.options) = (text, options)
   }

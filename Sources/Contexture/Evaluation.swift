@@ -1,30 +1,31 @@
 import Evaluation
 
-/// How often a workflow is right.
+/// The accuracy of a workflow on a set of episodes.
 public struct Evaluation: Sendable, Equatable, Codable {
   /// One task's accuracies, 0...1.
   public struct TaskScore: Sendable, Equatable, Codable {
-    /// The task.
+    /// The task's name.
     public let name: String
-    /// With the recorded answers of its parents.
+    /// The accuracy with the parents' gold answers.
     public let goldAccuracy: Double
-    /// With the model's own answers of its parents.
+    /// The accuracy with the parents' predicted answers.
     public let chainedAccuracy: Double
     /// The 95 % confidence interval of the chained accuracy.
     public let chainedInterval: ClosedRange<Double>
-    /// The accuracy of always giving the answer that is most frequent in training; `nil` without training data.
+    /// The accuracy of always giving the most frequent training answer; `nil` without training data.
     public let majorityAccuracy: Double?
-    /// Whether the accuracy with recorded answers is significantly above that; `nil` without training data.
+    /// Whether `goldAccuracy` is significantly above `majorityAccuracy`; `nil` without training data.
     public let isLearnt: Bool?
   }
 
-  /// The episodes.
+  /// The number of episodes.
   public let episodes: Int
-  /// In the order of the workflow file.
+  /// The tasks' scores, in the order of the workflow file.
   public let tasks: [TaskScore]
-  /// The share of episodes of which every task was answered right, each reading the model's own answers of its parents.
+  /// The share of episodes in which every task was answered correctly, given the parents' predicted answers,
+  /// 0...1.
   public let allRight: Double
-  /// A table for people.
+  /// A table to print.
   public let text: String
 
   init(_ report: EvaluationReport) {

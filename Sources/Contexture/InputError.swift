@@ -1,5 +1,5 @@
 import InputErrors
 
-/// An error about what came from outside: a file, a setting, an episode. Its description is one line that says where, what
-/// is wrong and what to do.
+/// An error in the user's input: a file, a setting or an episode. Its description is one line: the place, the
+/// problem and the fix.
 public typealias InputError = InputErrors.InputError

@@ -1,35 +1,36 @@
 import Datasets
 import Prompting
 
-/// What is wrong with an episode that was to be answered.
+/// An invalid request: an episode that cannot be answered.
 ///
-/// Whoever sent it can correct it: a server answers with status 400. Any other error of ``TrainedWorkflow`` is about the
-/// model's files or a bug.
+/// The client can correct it, so a server should respond with status 400. Any other error of
+/// ``TrainedWorkflow`` concerns the model's files, or is a bug.
 public struct RequestError: InputError, Equatable {
-  /// What is wrong.
+  /// The kinds of problem.
   public enum Problem: Sendable, Equatable {
     /// The episode lacks an input that the task reads.
     case missingInput(String, task: String)
     /// Neither the episode nor the workflow file has a question for the task.
     case missingQuestion(task: String)
-    /// The options are not 2 to 26 different texts, nor none for an answer in free text.
+    /// The options are neither empty (free text) nor 2 to 26 different texts.
     case invalidOptions([String], task: String)
     /// A question is for a task that the workflow does not have.
     case unknownTask(String, known: [String])
-    /// The task's prompt, with its options, has more tokens than the limit or the model's context.
+    /// The task's prompt with its options has more tokens than `limit`: the limit given to
+    /// ``TrainedWorkflow``, or the model's context.
     case promptTooLong(task: String, tokens: Int, limit: Int)
-    /// A text has a control token of the model, which its chat template cannot keep apart from its own.
+    /// A text contains one of the model's control tokens, which its chat template cannot tell from its own.
     case controlToken(task: String)
   }
 
   /// The episode's `id`.
   public let episode: String
-  /// What is wrong with it.
+  /// The problem with it.
   public let problem: Problem
 
   init(episode: String, problem: Problem) { (self.episode, self.problem) = (episode, problem) }
 
-  /// `nil` if the episode is not the cause.
+  /// `nil` if the error is not the episode's fault.
   init?(_ error: PromptError) {
     switch error {
     case .tooLong(let task, let episode, let length, let limit, _):
@@ -40,7 +41,7 @@ public struct RequestError: InputError, Equatable {
     }
   }
 
-  /// One line: the episode, what is wrong and what to do.
+  /// One line: the episode, the problem and the fix.
   public var description: String {
     let (what, remedy) =
       switch problem {
@@ -61,7 +62,7 @@ public struct RequestError: InputError, Equatable {
           "has a question for '\(task)', which is not a task", "name one of: \(known.joined(separator: ", "))"
         )
       case .promptTooLong(let task, let tokens, let limit):
-        ("has \(tokens) tokens for the task '\(task)', at most \(limit) are possible", "shorten its texts")
+        ("needs \(tokens) tokens for the task '\(task)', above the limit of \(limit)", "shorten its texts")
       case .controlToken(let task):
         ("contains one of the model's control tokens in a text of the task '\(task)'", "remove it")
       }

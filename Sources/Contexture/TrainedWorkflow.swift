@@ -6,8 +6,8 @@ import Runs
 
 /// A trained workflow in memory, ready to answer.
 ///
-/// Any number of tasks may use it at once. Each answer is computed on one thread, and `concurrency` of them at once;
-/// further ones wait for their turn.
+/// It is safe to use from any number of Swift tasks. Each request runs on one thread, up to `concurrency` at
+/// once; further requests wait.
 ///
 /// ```swift
 /// let workflow = try await TrainedWorkflow(contentsOf: "runs/iov")
@@ -19,19 +19,21 @@ public final class TrainedWorkflow: Sendable {
   private let evaluator: WorkflowEvaluator
   private let workers: Workers
 
-  /// Loads a run folder that `TrainingRun` or `contexture train` has made.
+  /// Loads a run folder written by ``TrainingRun`` or `contexture train`.
   ///
-  /// Answers are computed in the number format of the workflow's `training.precision`. With `auto` that is the fastest on
-  /// this processor, which need not be the one of the training: probabilities may then differ by roundings.
+  /// Answers are computed in the number format of the workflow's `training.precision`. With `auto`, that is
+  /// the fastest format of this CPU. It may differ from the one used in training, so probabilities may differ
+  /// by rounding.
   ///
   /// - Parameters:
-  ///   - path: the run folder. If its training has not ended, the last checkpoint answers.
+  ///   - path: the run folder. If training is not complete, its last checkpoint is used.
   ///   - models: the folder of fetched models.
-  ///   - concurrency: how many answers are computed at once; `nil` for the number of processors.
-  ///   - maximumPromptTokens: a limit on the tokens of a task's prompt; `nil` for the model's context.
-  ///   - maximumAnswerTokens: where an answer in free text is cut off.
+  ///   - concurrency: the maximum number of requests computed at once; `nil` for the number of CPU cores.
+  ///   - maximumPromptTokens: the token limit of a task's prompt with its options; `nil` for the model's
+  ///     context.
+  ///   - maximumAnswerTokens: the token limit of a free-text answer.
   /// - Precondition: the numbers are above 0.
-  /// - Throws: `InputError` that names the file and what is wrong with it.
+  /// - Throws: `InputError`, with the file, the problem and the fix.
   public init(
     contentsOf path: String, models: String = "models", concurrency: Int? = nil,
     maximumPromptTokens: Int? = nil, maximumAnswerTokens: Int = 64
@@ -43,7 +45,8 @@ public final class TrainedWorkflow: Sendable {
       maximumPromptTokens: maximumPromptTokens ?? .max, maximumAnswerTokens: maximumAnswerTokens)
   }
 
-  /// The same for the URL of a run folder.
+  /// Loads a run folder given by its file URL, as
+  /// ``init(contentsOf:models:concurrency:maximumPromptTokens:maximumAnswerTokens:)``.
   public convenience init(
     contentsOf url: URL, models: String = "models", concurrency: Int? = nil,
     maximumPromptTokens: Int? = nil, maximumAnswerTokens: Int = 64
@@ -57,23 +60,26 @@ public final class TrainedWorkflow: Sendable {
   public var name: String { trained.workflow.name }
   /// The workflow's tasks, parents before children.
   public var tasks: [WorkflowTask] { trained.workflow.publicTasks }
-  /// Whether training was done; otherwise the last checkpoint answers.
+  /// Whether training is complete; otherwise the last checkpoint is used.
   public var isComplete: Bool { trained.isComplete }
 
   /// Answers every task, each child reading its parents' answers.
   ///
   /// - Parameters:
-  ///   - inputs: by name. Every task that is asked in the workflow file needs no more.
-  ///   - questions: the questions of single tasks, by task, in place of the workflow file's.
-  /// - Throws: `RequestError` if an input or a question is missing or does not fit; another `InputError` if the model's
-  ///   file can no longer be read; `CancellationError` if the calling task was cancelled, which ends the work after the
-  ///   task of the workflow that is being answered.
+  ///   - inputs: the input texts, by input name.
+  ///   - questions: questions by task name, which replace the workflow file's. Required for tasks that have
+  ///     none there.
+  /// - Throws: `RequestError` if the request is invalid; another `InputError` if the model's file can no
+  ///   longer be read; `CancellationError` if the calling Swift task is cancelled, which takes effect before
+  ///   the next task of the workflow.
   public func answer(_ inputs: [String: String], questions: [String: Question] = [:]) async throws -> Answers
   {
     try await answer(Episode(inputs: inputs, questions: questions))
   }
 
-  /// The same for an episode.
+  /// Answers every task of an episode, each child reading its parents' answers.
+  ///
+  /// - Throws: as ``answer(_:questions:)``.
   public func answer(_ episode: Episode) async throws -> Answers {
     let asked = try episode.asked(of: trained.workflow)
     let evaluator = evaluator
@@ -86,20 +92,20 @@ public final class TrainedWorkflow: Sendable {
     }
   }
 
-  /// Answers the test episodes, with recorded and with predicted answers of the parents, and counts how many are right.
+  /// Measures accuracy on the test episodes, with the parents' gold and with their predicted answers.
   ///
   /// - Parameters:
-  ///   - data: a folder with `test.jsonl`; `nil` for the one that the run was trained with.
-  ///   - limit: at most this many episodes.
-  /// - Throws: `InputError` that names file, line and what to do; `CancellationError` if the calling task was cancelled,
-  ///   which ends the work after some tens of episodes.
+  ///   - data: a folder with `test.jsonl`; `nil` for the data folder of the training.
+  ///   - limit: the maximum number of episodes; `nil` for all.
+  /// - Throws: `InputError`, with the file, the line and the fix; `CancellationError` if the calling Swift
+  ///   task is cancelled, which takes effect within about a hundred answers.
   public func evaluate(data: String? = nil, limit: Int? = nil) async throws -> Evaluation {
     let (trained, evaluator) = (trained, evaluator)
     return try await workers.run { isCancelled in
       var episodes = try trained.episodes(.test, data: data)
       if let limit { episodes = Array(episodes.prefix(max(0, limit))) }
       var report = try evaluator.evaluate(episodes, check: { if isCancelled() { throw CancellationError() } })
-      // Another data folder may lack the training split.
+      // Another data folder may have no training split.
       if let train = try? trained.episodes(.train, data: data) {
         report.addMajorities(train: train, test: episodes)
       }

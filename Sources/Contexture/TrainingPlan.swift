@@ -2,15 +2,15 @@ import ContextGear
 import Foundation
 import Runs
 
-/// How a workflow would be trained over several devices, and how long a step would take.
+/// A plan for training a workflow over several devices, with predicted step times.
 public struct TrainingPlan: Sendable {
   /// One task's plan.
   public struct Phase: Sendable, Equatable {
-    /// The task.
+    /// The task's name.
     public let task: String
     /// The predicted time of an optimiser step.
     public let stepTime: Duration
-    /// The share of the best baseline's time that the plan saves.
+    /// The fraction by which a step is faster than with the best baseline, 0...1; 0 if no baseline fits.
     public let saving: Double
   }
 
@@ -21,8 +21,8 @@ public struct TrainingPlan: Sendable {
   /// - Parameters:
   ///   - cluster: the cluster file; `contexture cluster profile` writes one.
   ///   - models: the folder of fetched models.
-  /// - Throws: `InputError` that names the file and the field, or the device whose memory is too small. The workflow's
-  ///   model and training data must be there.
+  /// - Throws: `InputError`, with the file and the field, or the device whose memory is too small. The
+  ///   workflow's model and training data must exist.
   public init(_ workflow: Workflow, cluster: String, models: String = "models") async throws {
     plan = try await Workers(count: 1).run { _ in
       var planner = WorkflowPlanner(workflow.definition, models: models)
@@ -31,17 +31,17 @@ public struct TrainingPlan: Sendable {
     }
   }
 
-  /// In the order of training.
+  /// One per task, in the order of training.
   public var phases: [Phase] {
     plan.phases.map {
       Phase(task: $0.workload.trained.task, stepTime: .seconds($0.stepTime), saving: $0.saving)
     }
   }
 
-  /// The plan for people: devices, layers, times, memory and traffic.
+  /// The plan as a table to print: devices, layers, times, memory and traffic.
   public var text: String { plan.text }
-  /// The plan as `contexture train --plan` reads it.
+  /// The plan as JSON for `contexture train --plan`.
   ///
-  /// - Throws: what Foundation throws if it cannot be encoded.
+  /// - Throws: `EncodingError`.
   public func json() throws -> Data { try plan.json() }
 }

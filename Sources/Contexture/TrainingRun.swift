@@ -2,15 +2,15 @@ import ContextLoRA
 import Foundation
 import Runs
 
-/// A training of a workflow in this process, into a run folder.
+/// Trains a workflow in this process and writes a run folder.
 public struct TrainingRun: Sendable {
-  /// Whether a training continues from the last checkpoint in its folder.
+  /// Whether training resumes from the last checkpoint in the run folder.
   public enum Resumption: Sendable {
-    /// It starts anew, in a folder that must be new or empty.
+    /// Starts a new run; the folder must be missing or empty.
     case never
-    /// It continues; the folder must have a run.
+    /// Resumes; the folder must contain a run.
     case required
-    /// It continues if the folder has a run, and starts otherwise.
+    /// Resumes if the folder contains a run, otherwise starts a new one.
     case ifBegun
   }
 
@@ -19,7 +19,7 @@ public struct TrainingRun: Sendable {
   private let models: String
 
   /// - Parameters:
-  ///   - out: the run folder to make.
+  ///   - out: the run folder.
   ///   - models: the folder of fetched models.
   public init(_ workflow: Workflow, out: String, models: String = "models") {
     (self.workflow, self.out, self.models) = (workflow, out, models)
@@ -27,13 +27,13 @@ public struct TrainingRun: Sendable {
 
   /// Trains to the end.
   ///
-  /// If the calling task is cancelled, the training writes a checkpoint after its current step and throws
-  /// `CancellationError`; `resume: .required` then continues exactly where it ended.
+  /// If the calling Swift task is cancelled, training writes a checkpoint after the current step and throws
+  /// `CancellationError`; `resume: .required` then resumes exactly there.
   ///
   /// - Parameters:
-  ///   - resume: whether to continue a training that was interrupted.
-  ///   - onEvent: called on the training's thread, which waits for it.
-  /// - Throws: `InputError` that names what is wrong and what to do. A run that fails keeps its last checkpoint.
+  ///   - resume: whether to resume an interrupted run.
+  ///   - onEvent: called synchronously on the training thread.
+  /// - Throws: `InputError`, with the problem and the fix. A run that fails keeps its last checkpoint.
   @discardableResult
   public func run(
     resume: Resumption = .never, onEvent: @escaping @Sendable (TrainingEvent) -> Void = { _ in }
@@ -72,33 +72,33 @@ public struct TrainingRun: Sendable {
   }
 }
 
-/// What a training reports while it runs.
+/// An event that training reports while it runs.
 public enum TrainingEvent: Sendable, Equatable {
-  /// It continues after this many optimiser steps of the run.
+  /// The run resumes after `totalSteps` optimiser steps.
   case resumed(totalSteps: Int)
-  /// The phase of a task begins, or continues after `step` optimiser steps.
+  /// The phase of a task starts, or resumes after `step` of its optimiser steps.
   case phaseStarted(task: String, step: Int, plannedSteps: Int)
-  /// An optimiser step was made.
+  /// An optimiser step is done.
   case step(TrainingStep)
-  /// A phase fails in a way that no single step shows.
+  /// Validation shows a failure of a phase.
   case warning(TrainingWarning)
 }
 
-/// One optimiser step of a training.
+/// One optimiser step.
 public struct TrainingStep: Sendable, Equatable {
-  /// The task that trains.
+  /// The task being trained.
   public let task: String
   /// The step within the task's phase, from 1.
   public let step: Int
   /// The step within the run, from 1.
   public let totalStep: Int
-  /// The steps of the phase as planned now; validation may change it.
+  /// The phase's currently planned number of steps; validation may change it.
   public let plannedSteps: Int
-  /// The steps of the run as planned now.
+  /// The run's currently planned number of steps.
   public let plannedTotalSteps: Int
-  /// Mean cross-entropy over the answers' tokens, in nats.
+  /// Mean cross-entropy over the batch's answer tokens, in nats.
   public let loss: Double
-  /// The accuracy on validation episodes, 0...1, if they were answered after this step.
+  /// The accuracy on the validation episodes after this step, 0...1; `nil` if the step was not validated.
   public let validationAccuracy: Double?
 
   init(_ record: StepRecord, planned: Int, later: Int) {
@@ -108,23 +108,23 @@ public struct TrainingStep: Sendable, Equatable {
   }
 }
 
-/// A phase has failed in a way that no single step shows.
+/// A failure of a phase that shows in validation although every step succeeds.
 public struct TrainingWarning: Sendable, Equatable {
-  /// What happened.
+  /// The kinds of failure.
   public enum Kind: String, Sendable, Codable {
     /// The task is no better than always giving its most frequent answer.
     case notLearnt = "not learnt"
     /// The validation loss is far above its best value.
     case diverging
-    /// A task whose columns were refined answers fewer validation episodes right than before.
+    /// A prerequisite with refined columns answers fewer validation episodes correctly than before.
     case prerequisiteDropped = "prerequisite dropped"
-    /// The task's columns are as they were at the start.
+    /// The task's own columns have not changed since the phase started.
     case columnsDidNotMove = "columns did not move"
   }
 
-  /// What happened.
+  /// The kind of failure.
   public let kind: Kind
-  /// The task that was training.
+  /// The task being trained.
   public let task: String
   /// The optimiser steps of the run so far.
   public let totalStep: Int
@@ -150,10 +150,10 @@ extension TrainingWarning {
   }
 }
 
-/// What a training that has ended was like.
+/// The result of a completed training.
 public struct TrainingResult: Sendable, Equatable {
-  /// The optimiser steps of the run.
+  /// The number of optimiser steps of the run.
   public let totalSteps: Int
-  /// The warnings of the run, also those before it was resumed.
+  /// The warnings of the whole run, including those from before it was resumed.
   public let warnings: [TrainingWarning]
 }

@@ -1,7 +1,7 @@
 import Foundation
 import Locking
 
-/// Runs blocking work away from the threads of Swift's tasks, no more of it at once than there are processors.
+/// Runs blocking work outside Swift's cooperative thread pool, on at most `count` threads.
 final class Workers: Sendable {
   private let queue: OperationQueue
 
@@ -11,9 +11,10 @@ final class Workers: Sendable {
     queue.maxConcurrentOperationCount = count
   }
 
-  /// Waits for a free worker and lets it do the work.
+  /// Runs `work` as soon as a worker is free.
   ///
-  /// A task that is cancelled while it waits throws `CancellationError` at once; work that has begun is asked to end.
+  /// - Throws: the error of `work`; `CancellationError` if the calling Swift task is cancelled before `work`
+  ///   starts. Later, `isCancelled` returns `true` and `work` should end.
   func run<Value: Sendable>(
     _ work: @escaping @Sendable (_ isCancelled: @escaping @Sendable () -> Bool) throws -> Value
   ) async throws -> Value {
@@ -32,7 +33,7 @@ final class Workers: Sendable {
   }
 }
 
-/// The state of one piece of work: waiting, begun, ended. Whoever takes the continuation resumes it.
+/// The state of one piece of work: waiting, begun, ended. The caller that takes the continuation resumes it.
 private final class Job<Value: Sendable>: Sendable {
   private struct State {
     var continuation: CheckedContinuation<Value, any Error>?
@@ -44,7 +45,7 @@ private final class Job<Value: Sendable>: Sendable {
 
   var isCancelled: Bool { state.withLock(\.isCancelled) }
 
-  /// Keeps the continuation; `false` if the task was cancelled before, which resumes it.
+  /// Stores the continuation. If the Swift task is already cancelled, resumes it instead and returns `false`.
   func wait(_ continuation: CheckedContinuation<Value, any Error>) -> Bool {
     let waits = state.withLock { state in
       if !state.isCancelled { state.continuation = continuation }
@@ -54,7 +55,7 @@ private final class Job<Value: Sendable>: Sendable {
     return waits
   }
 
-  /// Whether the work is still wanted.
+  /// Marks the work as begun; `false` if it was cancelled.
   func begin() -> Bool {
     state.withLock { state in
       state.hasBegun = state.continuation != nil

@@ -1,9 +1,9 @@
 import Foundation
 import Workflows
 
-/// A workflow: tasks whose answers feed one another, the model that learns them, and how it is trained.
+/// A workflow: tasks that read each other's answers, the model to fine-tune, and the training settings.
 ///
-/// Read from a YAML file and checked when it is read; `docs/workflow-file.md` lists the fields.
+/// It is read from a YAML file and validated on reading; `docs/workflow-file.md` lists the fields.
 public struct Workflow: Sendable {
   let definition: Workflows.Workflow
 
@@ -11,20 +11,20 @@ public struct Workflow: Sendable {
   ///
   /// - Parameters:
   ///   - path: the YAML file. Paths in it are relative to its folder.
-  ///   - settings: values that replace the file's, such as `training.learningRate=5e-4`.
-  /// - Throws: `InputError` that names the line and the field.
+  ///   - settings: overrides of the file's values, such as `training.learningRate=5e-4`.
+  /// - Throws: `InputError`, with the line, the field and the fix.
   public init(contentsOfFile path: String, settings: [String] = []) throws {
     definition = try Workflows.Workflow(contentsOf: path, overrides: settings)
   }
 
-  /// The same for the URL of a file.
+  /// Reads a workflow file given by its file URL, as ``init(contentsOfFile:settings:)``.
   public init(contentsOf url: URL, settings: [String] = []) throws {
     try self.init(contentsOfFile: url.path, settings: settings)
   }
 
   /// The workflow's name.
   public var name: String { definition.name }
-  /// Parents before children.
+  /// The tasks, parents before children.
   public var tasks: [WorkflowTask] { definition.publicTasks }
 }
 
@@ -34,16 +34,16 @@ public struct WorkflowTask: Sendable, Equatable, Codable {
   public let name: String
   /// The names of the inputs that it reads.
   public let inputs: [String]
-  /// The tasks whose answers it reads.
+  /// The names of the tasks whose answers it reads.
   public let parents: [String]
-  /// What it is asked; `nil` if each episode says so.
+  /// The question; `nil` if each episode must have its own.
   public let question: String?
-  /// Its options; `nil` if each episode has its own, or none for free text.
+  /// The options; `nil` if each episode has its own, or none for free text.
   public let options: [String]?
 }
 
 extension Workflows.Workflow {
-  /// Parents before children.
+  /// The tasks, parents before children.
   var publicTasks: [WorkflowTask] {
     graph.topologicalOrder.compactMap(task).map {
       WorkflowTask(

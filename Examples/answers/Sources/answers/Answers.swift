@@ -1,10 +1,11 @@
 import Contexture
 
-/// Answers one episode from several tasks at once, as the requests of a server would, and shows the answers.
+/// Answers one episode in two concurrent requests, as a server would, and prints the answers.
 ///
 ///     answers RUN TASK=QUESTION[|OPTION|OPTION…]... INPUT=TEXT...
 ///
-/// RUN is the folder of a trained workflow. A question can be left out where the workflow file has it.
+/// RUN is the folder of a trained workflow. If the workflow file has a task's question, it can
+/// be omitted.
 @main
 struct AnswersExample {
   static func main() async throws {
@@ -18,7 +19,7 @@ struct AnswersExample {
       guard parts.count == 2 else { continue }
       if workflow.tasks.contains(where: { $0.name == parts[0] }) {
         let texts = parts[1].split(separator: "|", omittingEmptySubsequences: false).map(String.init)
-        // Without options, those of the workflow file.
+        // `nil` uses the workflow file's options.
         episode.questions[parts[0]] = Question(
           texts[0], options: texts.count > 1 ? Array(texts.dropFirst()) : nil)
       } else {
@@ -26,16 +27,16 @@ struct AnswersExample {
       }
     }
 
-    // Two requests at once: a trained workflow may be shared between any number of tasks.
+    // A trained workflow may be used from any number of Swift tasks at once.
     let asked = episode
     async let first = workflow.answer(asked)
     async let second = workflow.answer(asked)
     do {
       let (answers, others) = try await (first, second)
-      precondition(answers == others, "two requests with the same inputs have different answers")
+      precondition(answers == others, "two requests with the same inputs gave different answers")
       for answer in answers { print("\(answer.task): \(answer.text) (probability \(answer.probability))") }
     } catch let error as RequestError {
-      // A server answers with status 400; any other error is its own, 500.
+      // A server would respond with status 400 here, and with 500 for any other error.
       if case .missingInput(let name, _) = error.problem { print("Add \(name)=TEXT.") }
       print("\(error)")
     }
