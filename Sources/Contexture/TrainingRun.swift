@@ -80,7 +80,7 @@ public enum TrainingEvent: Sendable, Equatable {
   case phaseStarted(task: String, step: Int, plannedSteps: Int)
   /// An optimiser step is done.
   case step(TrainingStep)
-  /// Validation shows a failure of a phase.
+  /// A phase fails in a way that does not show in any single step.
   case warning(TrainingWarning)
 }
 
@@ -108,7 +108,7 @@ public struct TrainingStep: Sendable, Equatable {
   }
 }
 
-/// A failure of a phase that shows in validation although every step succeeds.
+/// A failure of a phase that does not show in any single step.
 public struct TrainingWarning: Sendable, Equatable {
   /// The kinds of failure.
   public enum Kind: String, Sendable, Codable {

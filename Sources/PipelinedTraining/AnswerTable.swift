@@ -1,4 +1,4 @@
-/// The options chosen by the forward-only passes of some steps, as far as they have reached this rank.
+/// The options chosen by the forward-only passes of some steps, as far as this rank has received them.
 struct AnswerTable {
   /// Marks a sample that uses gold answers.
   static let recorded: Int16 = -1

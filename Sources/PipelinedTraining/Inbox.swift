@@ -41,7 +41,8 @@ package struct Inbox {
 
   /// Waits for the next message of the list.
   ///
-  /// - Throws: the transport's errors, and one for a message that should have a fixed length and has another.
+  /// - Throws: the transport's errors, and `TransportError.wrongLength` if a fixed-length message has another
+  ///   length.
   package mutating func next(_ message: StageOperation.Message) throws -> MessageBuffer {
     let (expected, transfer, buffer) = posted.removeFirst()
     precondition(expected.number == message.number, "messages out of order")
@@ -50,7 +51,7 @@ package struct Inbox {
     guard !message.content.hasOneLength || count == buffer.count else {
       throw TransportError.wrongLength(
         rank: link.transport.rank, waitingFor: transfer.description, peer: transfer.peer,
-        detail: "\(message.content) of \(buffer.count) bytes came as \(count)")
+        detail: "expected \(buffer.count) bytes, received \(count)")
     }
     return buffer
   }

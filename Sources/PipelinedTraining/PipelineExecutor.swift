@@ -232,7 +232,7 @@ package final class PipelineExecutor: PhaseExecutor {
       try link.transport.receiveCounted(from: last, tag: tag, timeout: timeout), as: Double.self)
     guard values.count == 3, let correct = Int(exactly: values[1]), let count = Int(exactly: values[2]) else {
       throw TransportError.wrongLength(
-        rank: rank, waitingFor: "the score of task '\(task)'", peer: last, detail: "what came is not a score")
+        rank: rank, waitingFor: "the score of task '\(task)'", peer: last, detail: "it is invalid")
     }
     return ValidationScore(loss: values[0], correct: correct, count: count)
   }
@@ -332,7 +332,7 @@ package final class PipelineExecutor: PhaseExecutor {
     guard bytes.count == layout.count * MemoryLayout<Float>.size else {
       throw TransportError.wrongLength(
         rank: rank, waitingFor: "the columns of task '\(phase.task)'", peer: 0,
-        detail: "\(bytes.count) bytes came instead of \(layout.count * MemoryLayout<Float>.size)")
+        detail: "expected \(layout.count * MemoryLayout<Float>.size) bytes, received \(bytes.count)")
     }
     Plain.values(bytes, as: Float.self).withUnsafeBufferPointer {
       if let base = $0.baseAddress { layout.scatter(base, into: &adapter, columns: phase.trainable) }

@@ -4,8 +4,8 @@ import LanguageModels
 import Tensor
 import Transport
 
-/// The forward-only passes of one stage: each asks a prerequisite's questions, and its answers are inputs of the
-/// passes after it.
+/// The forward-only passes of one stage. Each pass answers one ancestor's questions; later passes read the
+/// answers.
 final class PredictionPasses {
   private let stage: LlamaStage
   private let work: PhaseWork
@@ -51,8 +51,8 @@ final class PredictionPasses {
     buffers.values.reduce(0) { $0 + $1.worker.byteCount + $1.activations.byteCount }
   }
 
-  /// The answers chosen by the passes before a micro-batch's own, for the sample at a place of the step's batch;
-  /// `nil` if it uses gold answers.
+  /// The answers chosen by the passes before a micro-batch's own, by task, for the sample at `position` in
+  /// the step's batch; `nil` if it uses gold answers.
   func chosen(_ micro: MicroBatch, position: Int) -> [String: String]? {
     let sample = micro.batch.samples[position]
     guard samples.predicts(sample, phase: work.phase.index, epoch: micro.batch.epoch) else { return nil }
@@ -67,7 +67,7 @@ final class PredictionPasses {
 
   // MARK: One micro-batch: receive, forward, send
 
-  /// Takes the previous stage's output.
+  /// Stores the previous stage's output.
   func receive(_ buffer: MessageBuffer, _ micro: MicroBatch) throws {
     let questions = try makeQuestions(micro)
     current = questions

@@ -6,7 +6,7 @@ package struct StageLink: Sendable {
   package let transport: any Transport
   /// The number format of activations and gradients in messages.
   package let wire: WireFormat
-  /// Timeout of a message.
+  /// The longest wait for one message.
   package let timeout: Duration
 
   package init(_ transport: any Transport, wire: WireFormat = .bfloat16, timeout: Duration = .seconds(600)) {
@@ -38,7 +38,7 @@ enum Plain {
     _ bytes: some Collection<UInt8>, as type: Number.Type
   ) -> [Number] {
     let size = MemoryLayout<Number>.stride
-    precondition(bytes.count % size == 0, "\(bytes.count) bytes are no whole numbers of \(size)")
+    precondition(bytes.count % size == 0, "\(bytes.count) bytes are not a multiple of \(size)")
     return [Number](unsafeUninitializedCapacity: bytes.count / size) { buffer, filled in
       UnsafeMutableRawBufferPointer(buffer).copyBytes(from: bytes)
       filled = bytes.count / size

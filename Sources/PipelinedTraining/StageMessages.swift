@@ -32,7 +32,9 @@ extension StageRunner {
     }
   }
 
-  /// Takes a message that has arrived.
+  /// Processes a received message.
+  ///
+  /// - Throws: the errors of the data, and `TransportError.wrongLength` for an invalid sum of gradients.
   func take(_ buffer: MessageBuffer, _ message: StageOperation.Message) throws {
     switch message.content {
     case .activation(let unit):
@@ -54,7 +56,8 @@ extension StageRunner {
       let step = window[update].step
       predictions.refined.record(
         Plain.values(buffer.bytes, as: Float.self), modules: sharedModules(message.peer), before: step + 1)
-      // The step that these columns are for begins; those before the last one have been answered everywhere.
+      // This stage now starts the step that predicts with these columns. All stages of `D_f` have answered
+      // the steps before the previous one.
       predictions.answers.remove(step: step + work.options.staleness - 1)
     case .norm:
       let values = Plain.values(buffer.bytes, as: Double.self)
@@ -84,14 +87,16 @@ extension StageRunner {
     guard let count = Int(exactly: sums.second), (0...1 << 40).contains(count) else {
       throw TransportError.wrongLength(
         rank: link.transport.rank, waitingFor: "\(message)", peer: message.peer,
-        detail: "what came is not a sum of gradients")
+        detail: "it is invalid")
     }
     training.trainer.loss += sums.first
     training.tokens += count
     training.trainer.addGradients(sums.values, of: shared)
   }
 
-  /// A message to be sent.
+  /// Builds a message to send.
+  ///
+  /// - Throws: the errors of the data.
   func outgoing(_ message: StageOperation.Message) throws -> MessageBuffer {
     switch message.content {
     case .activation(let unit):

@@ -4,8 +4,8 @@ import LanguageModels
 import Tensor
 import Transport
 
-/// Performs one rank's operations of a phase's schedule, both on ranks that train and on ranks that only
-/// answer.
+/// Executes one rank's operations of a phase's schedule, on ranks of `D_t` (which train) and of `D_f`
+/// (forward only).
 final class StageRunner {
   let work: PhaseWork
   let position: StagePosition
@@ -55,7 +55,7 @@ final class StageRunner {
   /// Bytes of activations, scratch, gradients, moments and adapter now.
   var byteCount: Int { predictions.byteCount + (training?.byteCount ?? 0) }
 
-  /// Performs the operations of a window of steps.
+  /// Executes the operations of a window of steps.
   ///
   /// - Parameter onStep: called after each update at a stage that trains.
   /// - Throws: the errors of the transport, the data and the model's file.

@@ -41,8 +41,8 @@ final class StageTrainer {
     set { optimizer.state = newValue }
   }
 
-  /// Adds a micro-batch's gradient. The order of micro-batches makes the sum equal to one process's, bit for
-  /// bit.
+  /// Adds a micro-batch's gradient. Adding in the order of the micro-batches makes the sum bit-identical to
+  /// that of a single process.
   func addMicroBatch() {
     if added == 0 {
       operations.copy(microBatchGradients.flat, into: gradients.flat)

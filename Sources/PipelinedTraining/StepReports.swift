@@ -36,7 +36,7 @@ struct StepReports {
       else {
         throw TransportError.wrongLength(
           rank: link.transport.rank, waitingFor: "a step's report", peer: leader,
-          detail: "what came is not a report")
+          detail: "it is invalid")
       }
       outcomes.append(
         StepOutcome(

@@ -1,19 +1,20 @@
-/// The loss and the norm of a step's gradient over all stages, as it comes together at one of them.
+/// The loss and the gradient norm of a step, combined from the shares of all stages.
 struct StepTotal {
-  /// The sum of -log p over the labels.
+  /// The sum of -log p over the labels, and the gradient norm before clipping.
   typealias Value = (loss: Double, norm: Double)
 
   /// By stage after the first: its loss, then the squared norms of its modules' gradients.
   private var shares: [Int: [Double]] = [:]
   private var value: Value?
 
-  /// Takes another stage's share.
+  /// Stores another stage's share.
   mutating func add(_ share: [Double], ofStage index: Int) { shares[index] = share }
 
-  /// Takes the total that another stage has joined.
+  /// Stores the total that another stage has computed.
   mutating func set(_ value: Value) { self.value = value }
 
-  /// The total; the first time, joined from this stage's own share and the others, in the order of the layers.
+  /// The total. The first call computes it from this stage's own share and the others, in the order of the
+  /// layers.
   mutating func join(_ own: @autoclosure () -> [Double]) -> Value {
     if let value { return value }
     let all = [own()] + shares.sorted { $0.key < $1.key }.map(\.value)

@@ -48,7 +48,7 @@ final class TrainedPasses {
 
   // MARK: One micro-batch, forward and then backward
 
-  /// Takes the previous stage's output.
+  /// Stores the previous stage's output.
   func receiveActivation(_ buffer: MessageBuffer, _ micro: MicroBatch) throws {
     let flight = try makeFlight(micro)
     message.decode(
@@ -84,7 +84,7 @@ final class TrainedPasses {
       makeWorker(flight).operations)
   }
 
-  /// Takes the gradient of the stage's output from the next stage.
+  /// Stores the gradient of the stage's output, received from the next stage.
   func receiveGradient(_ buffer: MessageBuffer, _ micro: MicroBatch) {
     let flight = held(micro)
     message.decode(

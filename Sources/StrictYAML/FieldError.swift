@@ -1,6 +1,6 @@
 import InputErrors
 
-/// Why a YAML file, or an override of one of its values, was refused.
+/// An error in a YAML file, or in an override of one of its values.
 ///
 /// `description` is one line with the place, the field, the problem and the fix, for example
 /// `iov.yaml:12: field 'training.frozenRatio': 1.5 is outside 0...1; give a share between ...`.
@@ -9,7 +9,7 @@ package struct FieldError: InputError, Equatable {
   package let file: String
   /// The line of the file, from 1; `nil` if the error concerns the whole file or an override.
   package let line: Int?
-  /// The override whose value is refused, as the user wrote it; `nil` for a value from the file.
+  /// The override with the invalid value, as the user wrote it; `nil` for a value from the file.
   package let override: String?
   /// The dotted path of the field, such as `tasks.NAME.rank` or `training.rounds`; `nil` for the whole file.
   package let field: String?

@@ -5,8 +5,8 @@ extension YAMLNode {
   /// Returns the tree with the value at a dotted path replaced or added.
   ///
   /// The value is YAML, so lists and mappings can be given in flow style: `training.betas=[0.9, 0.99]`. In a
-  /// list, a path component is the `name` of an item or its index from 0: `tasks.decide.rank=8`. Decoding the
-  /// tree checks later whether the fields exist and the values are valid.
+  /// list, a path component is the `name` of an item or its index from 0: `tasks.decide.rank=8`. Whether
+  /// the fields exist and the values are valid is checked later, when the tree is decoded.
   package func overriding(_ override: String, file: String) throws(FieldError) -> YAMLNode {
     func refused(_ problem: String, _ remedy: String) -> FieldError {
       FieldError(file: file, origin: .override(override), field: nil, problem: problem, remedy: remedy)

@@ -1,6 +1,6 @@
-/// A value that a mapping of a YAML file describes.
+/// A type that can be decoded from a mapping in a YAML file.
 package protocol StrictlyDecodable {
-  /// Reads the value and checks it.
+  /// Decodes and validates the value.
   ///
   /// - Throws: `FieldError` for a field that is unknown, missing or invalid.
   init(_ field: Field) throws(FieldError)
@@ -25,7 +25,7 @@ extension StrictlyDecodable {
   }
 }
 
-/// What is written as JSON too is read with the same checks.
+/// Decoding from another format, such as JSON, makes the same checks.
 extension Decodable where Self: StrictlyDecodable {
   package init(from decoder: any Decoder) throws {
     let path = decoder.codingPath.map { $0.intValue.map(String.init) ?? $0.stringValue }

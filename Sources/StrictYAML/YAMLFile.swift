@@ -9,6 +9,7 @@ extension StrictFields {
   /// - Parameters:
   ///   - path: the file.
   ///   - kind: what the file should be, for error messages, such as `a workflow's YAML file`.
+  /// - Throws: `FieldError` if the file is missing, unreadable, too large or not UTF-8.
   package static func text(ofFile path: String, called kind: String) throws(FieldError) -> String {
     func refused(_ problem: String, _ remedy: String) -> FieldError {
       FieldError(file: path, origin: nil, field: nil, problem: problem, remedy: remedy)

@@ -52,7 +52,9 @@ package struct YAMLNode: Sendable {
 }
 
 extension YAMLNode: Decodable {
-  /// Takes a value of another format, such as JSON.
+  /// Decodes a value of another format, such as JSON; it has no origin.
+  ///
+  /// - Throws: `DecodingError`.
   package init(from decoder: any Decoder) throws {
     let value = try decoder.singleValueContainer()
     if value.decodeNil() {

@@ -6,7 +6,7 @@ import Transport
 @Suite struct InboxTests {
   private let ranks = InProcessTransport.job(size: 2)
 
-  /// A message that the first of two stages, or of two replicas, receives from the other one.
+  /// A message that the first of two stages (or, with `sums`, of two replicas) receives from the other.
   private func received(sums: Bool) throws -> StageOperation.Message {
     let shape = ModelShape(
       layers: 2, hidden: 10, heads: 1, keyValueHeads: 1, headDimension: 10, feedForward: 10, vocabulary: 10,
@@ -43,7 +43,7 @@ import Transport
     return try #require(messages.first)
   }
 
-  /// What arrives of a message with so many bytes, where there is room for 64.
+  /// The length received for a message of `bytes` bytes, into a buffer of 64 bytes.
   private func receive(sums: Bool, bytes: Int) throws -> Int {
     let message = try received(sums: sums)
     var inbox = Inbox(StageLink(ranks[0], timeout: .seconds(1)), [.receive(message)]) { _ in
@@ -55,7 +55,7 @@ import Transport
 
   @Test func gradientsOfReplicasHaveOneLength() throws {
     let error = #expect(throws: TransportError.self) { try receive(sums: true, bytes: 60) }
-    #expect(error?.description.contains("sums of 64 bytes came as 60") == true)
+    #expect(error?.description.contains("expected 64 bytes, received 60") == true)
     #expect(try receive(sums: true, bytes: 64) == 64)
   }
 
@@ -74,7 +74,7 @@ import Transport
       _ = try inbox.next(message)
       outstanding -= 1
     }
-    // One in hand, one awaited.
+    // One in use, one receive posted.
     #expect(most == 2)
   }
 

@@ -1,7 +1,7 @@
-/// Times of a device while others of its machine compute.
+/// Times of a device while other devices of its machine compute.
 extension Device {
-  /// The device while `busy` others of its machine compute. Contention applies in full if they are at least
-  /// as many as in the measurement, and in proportion if they are fewer.
+  /// The device's times while `busy` other devices of its machine compute. The contention factor applies in
+  /// full if there are at least as many of them as in the measurement, otherwise in proportion.
   func beside(_ busy: Int) -> Device {
     guard case .measured(let times) = speed, let contention = times.contention, busy > 0 else { return self }
     var copy = self

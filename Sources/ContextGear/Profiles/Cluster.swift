@@ -15,7 +15,7 @@ package struct Cluster: Codable, Hashable, Sendable {
   /// What a launcher needs besides the devices' addresses; `nil` for the defaults.
   package var launch: Launch?
 
-  /// Checks nothing; `init(_:)` does.
+  /// Creates a cluster without validation; `init(_:)` validates.
   package init(
     name: String, measured: Provenance? = nil, devices: [Device], links: [Link] = [],
     networks: [Network] = [], launch: Launch? = nil
@@ -90,7 +90,7 @@ package struct Device: Encodable, Hashable, Sendable {
   package enum Speed: Hashable, Sendable {
     /// Timed on the device itself.
     case measured(MeasuredTimes)
-    /// Computed from a rate.
+    /// Estimated from peak rates (roofline).
     case described(DescribedRate)
   }
 
@@ -141,7 +141,7 @@ package struct MeasuredTimes: Codable, Hashable, Sendable {
   package var mergesFrozen: Bool
   /// Bytes per stored weight on the measured device, 2 or 4; `nil` for the model shape's.
   package var valueBytes: Int?
-  /// How much longer all this takes beside other devices of the machine; `nil` if there were none.
+  /// The slowdown beside other devices of the same machine; `nil` if there were none.
   package var contention: Contention?
   /// When, where and with which model this was measured.
   package var measured: Provenance?

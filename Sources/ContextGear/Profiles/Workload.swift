@@ -1,5 +1,4 @@
-/// One optimiser step of a phase as the planner sees it: the task that trains and the passes of its
-/// ancestors.
+/// The work of one optimiser step of a phase: the training pass and the forward-only passes of its ancestors.
 package struct Workload: Codable, Hashable, Sendable {
   /// One task's pass over a sample.
   package struct Pass: Codable, Hashable, Sendable {

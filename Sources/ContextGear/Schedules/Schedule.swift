@@ -2,7 +2,7 @@
 package enum StageOperation: Hashable, Sendable {
   /// A micro-batch's pass through the stage's layers.
   case forward(MicroBatchPass)
-  /// The pass of its gradients back through them.
+  /// The backward pass of a micro-batch through the stage's layers.
   case backward(MicroBatchPass)
   /// The optimiser step, counted from 0, on the stage's trained columns.
   case update(step: Int)
