@@ -4,11 +4,11 @@
 /// has a cool-down; for others `stableEnd` equals `end`. Validation
 /// - starts the cool-down early if the task is learnt and nothing has improved for `patience` validations;
 /// - starts another cycle of half the planned steps, at half the peak rate, if the end is reached, the task
-///   is not certainly good, it is on a plateau or has improved in this cycle, and the budget allows. More
-///   steps at the same rate helped less: noise at a high rate hides what a lower one finds.
+///   is not good enough (``ValidationScore/isGoodEnough``), it is not learnt yet or has improved in this
+///   cycle, and the budget allows. More steps at the same rate helped less, because of gradient noise.
 ///
-/// Every decision follows from the scores alone, so that a resumed run and every rank of a job make the same
-/// ones.
+/// Decisions depend only on the scores and the budget, so that a resumed run makes the same ones, unless the
+/// budget has minutes.
 package struct PhasePace: Sendable, Equatable, Codable {
   /// The state with the best score so far.
   package struct Best: Sendable, Equatable, Codable {

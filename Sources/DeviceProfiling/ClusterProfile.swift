@@ -151,7 +151,7 @@ extension Contention {
 }
 
 extension Double {
-  /// To so many significant digits.
+  /// The value rounded to `digits` significant digits.
   fileprivate func rounded(digits: Int) -> Double {
     Double(String(format: "%.\(digits - 1)e", self)) ?? self
   }

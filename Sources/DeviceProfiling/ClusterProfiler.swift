@@ -126,7 +126,7 @@ private struct Pending {
   private let transport: any Transport
   private let receive: Transfer
 
-  /// Awaits a message of the rank before; `nil` where there is no other.
+  /// Awaits a message from the previous rank; `nil` if there is only one rank.
   init?(_ transport: any Transport) {
     guard transport.size > 1 else { return nil }
     self.transport = transport

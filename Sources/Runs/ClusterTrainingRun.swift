@@ -17,7 +17,7 @@ package struct ClusterTrainingRun {
   package struct Options: Sendable {
     /// The number format of activations and gradients in messages.
     package var wire = WireFormat.bfloat16
-    /// Timeout of a message.
+    /// The longest wait for one message.
     package var timeout = Duration.seconds(600)
     /// Shards that this rank works on at once; `nil` uses the plan's value for its device.
     package var workers: Int?
@@ -186,7 +186,7 @@ package struct ClusterTrainingRun {
 }
 
 extension Workflow {
-  /// The reason why this workflow cannot train over several devices; `nil` if it can.
+  /// The reason why this workflow cannot be trained over several devices; `nil` if it can.
   package func needsOneProcess(_ episodes: [Episode]) -> Refusal? {
     if case .adaptive = training.frozenRatio {
       return Refusal(

@@ -34,7 +34,8 @@ package struct DryRun {
   /// - Parameters:
   ///   - scratch: a folder for checkpoints like the training's. It is created if missing; the caller removes
   ///     it.
-  ///   - onPhase: called when the first steps of a phase begin, with the number of phases measured.
+  ///   - onPhase: called when the first steps of a phase begin, with the phase and the number of phases to
+  ///     measure.
   /// - Returns: `nil` if `shouldStop` returned `true` after a step.
   /// - Throws: the same errors as the training, each with the problem and the fix.
   package func run(

@@ -32,7 +32,7 @@ package struct ExportCheck: Sendable, Equatable {
   /// The number of positions at which both sides have the same most probable token.
   package let agreeing: Int
 
-  /// One sentence for people.
+  /// One sentence to print.
   package var text: String {
     let reason =
       tolerance == 0
@@ -42,7 +42,7 @@ package struct ExportCheck: Sendable, Equatable {
   }
 }
 
-/// An exported adapter must not be used.
+/// The reason why an exported adapter must not be used.
 package struct ExportCheckError: Error, Sendable, Equatable, CustomStringConvertible {
   package enum Reason: Sendable, Equatable {
     /// The files cannot be read back as an adapter of this model; the text is the cause.
@@ -65,8 +65,8 @@ package struct ExportCheckError: Error, Sendable, Equatable, CustomStringConvert
       "\(folder): is not the run's adapter: \(problem); do not use this export: remove it and export again, "
         + "and report a bug if that does not help"
     case .runNotFinite:
-      "\(folder): the run's own adapter gives logits that are not finite; do not use this export: train again into "
-        + "a new folder with a lower training.learningRate"
+      "\(folder): the run's own adapter gives logits that are not finite; do not use this export: train again "
+        + "into a new folder with a lower training.learningRate"
     }
   }
 }

@@ -5,7 +5,8 @@ import SafeFiles
 
 /// A file with one JSON object per line that grows during a run.
 ///
-/// What follows the last line break was cut off, by a full disk or a loss of power: it is not read.
+/// Text after the last line break is an incomplete line, left by a full disk or a loss of power. It is not
+/// read.
 package struct JSONLines: Sendable {
   private let url: URL
 
@@ -24,7 +25,7 @@ package struct JSONLines: Sendable {
     Refusal("\(url.path):\(index + 1)", "is damaged", "remove the line, or the file")
   }
 
-  /// Every line; none if there is no file.
+  /// All complete lines; empty if there is no file.
   ///
   /// - Throws: an error with the line that is damaged, or the reason why the file cannot be read.
   package func read<Line: Decodable>(_: Line.Type) throws -> [Line] {
@@ -34,10 +35,11 @@ package struct JSONLines: Sendable {
     }
   }
 
-  /// Drops a line that was cut off and, if `steps` is not `nil`, the lines with a later `totalStep`: those steps will be
-  /// repeated. Damaged lines after a line of step `steps` are dropped too.
+  /// Drops an incomplete last line and, if `steps` is not `nil`, the lines with a later `totalStep`, because
+  /// those steps will be repeated. Damaged lines after a line of step `steps` are dropped too.
   ///
-  /// - Throws: an error with a damaged line among those to keep, or the reason why the file cannot be read or written.
+  /// - Throws: an error with the first damaged line among those to keep, or the reason why the file cannot be
+  ///   read or written.
   package func keep(upTo steps: Int? = nil) throws {
     guard let lines = try lines() else { return }
     var (kept, last) = (Data(), 0)
@@ -55,7 +57,7 @@ package struct JSONLines: Sendable {
     try AtomicFile.write(kept, to: url)
   }
 
-  /// Adds lines.
+  /// Appends lines.
   ///
   /// - Throws: an error with the reason why the file cannot be written.
   package func append(_ lines: [some Encodable]) throws {
@@ -68,9 +70,9 @@ package struct JSONLines: Sendable {
     try data.withUnsafeBytes { try AtomicFile.writeAll($0, to: descriptor, path: url.path) }
   }
 
-  /// Writes what was added to the disk.
+  /// Flushes appended lines to the disk.
   ///
-  /// - Throws: an error with the reason why that is impossible.
+  /// - Throws: an error with the system's reason.
   package func synchronize() throws {
     let descriptor = open(url.path, O_WRONLY | O_CLOEXEC)
     if descriptor < 0, errno == ENOENT { return }

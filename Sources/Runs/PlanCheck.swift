@@ -2,7 +2,9 @@ import ContextGear
 import InputErrors
 
 extension WorkflowPlan {
-  /// Refuses a plan that was made for another run, was damaged by editing, or cannot be executed.
+  /// Checks that a plan was made for this run and can be executed.
+  ///
+  /// - Throws: `Refusal` otherwise.
   func check(_ preparation: RunPreparation, ranks: Int) throws(Refusal) {
     let workflow = preparation.workflow
     func refuse(_ problem: String, _ remedy: String) -> Refusal { Refusal(workflow.file, problem, remedy) }

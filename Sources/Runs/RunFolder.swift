@@ -13,7 +13,7 @@ import Workflows
 /// | `run.json` | the workflow, model and data that the run belongs to |
 /// | `workflow.yaml` | the workflow with every setting, as it was trained |
 /// | `metrics.jsonl` | one line for each optimiser step |
-/// | `warnings.jsonl` | failures of phases that no step shows |
+/// | `warnings.jsonl` | failures of phases that do not show in any single step |
 /// | `decisions.jsonl` | with `frozenRatio: adaptive`, which columns froze and why |
 /// | `checkpoint.safetensors` | everything needed to resume |
 /// | `plan.json` | over several devices: the plan of the last training |
@@ -71,10 +71,10 @@ package struct RunFolder: Sendable {
     return manifest
   }
 
-  /// The number format with which the run began. It resumes in the same one, whatever is fast on this
-  /// processor.
+  /// The number format with which the run began. It resumes in the same one, even if another
+  /// is faster on this processor.
   ///
-  /// - Throws: `Refusal` if the folder is not a run.
+  /// - Throws: an error if the folder is not a run, or cannot be read.
   func computeType() throws -> ElementType? { ElementType(rawValue: try readManifest().precision) }
 
   /// The checkpoint of a run; `nil` before the first one.
@@ -97,7 +97,9 @@ package struct RunFolder: Sendable {
     try AtomicFile.write(try encoder.encode(manifest), to: self.manifest)
   }
 
-  /// Refuses a folder with contents that prevent a new run.
+  /// Checks that the folder is missing or empty, so that a new run can use it.
+  ///
+  /// - Throws: `Refusal` otherwise.
   func refuseContents() throws {
     let contents = (try? FileManager.default.contentsOfDirectory(atPath: url.path)) ?? []
     var isFolder: ObjCBool = false

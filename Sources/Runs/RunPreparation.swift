@@ -70,10 +70,10 @@ struct RunPreparation {
   }
 }
 
-/// Leave to train in a run folder.
+/// A run folder in which training may start or resume.
 struct RunAdmission {
   let folder: RunFolder
-  /// Keeps other processes from training the run to be resumed; `nil` to start one.
+  /// Prevents other processes from training the resumed run; `nil` for a new run.
   let lock: FileLock?
   /// Where to resume; `nil` to train from the start.
   let checkpoint: TrainingCheckpoint?

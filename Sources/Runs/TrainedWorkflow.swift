@@ -76,7 +76,7 @@ package struct TrainedWorkflow: Sendable {
     }
   }
 
-  /// Evaluates and answers with the trained columns, or as the base model without them.
+  /// An evaluator that uses the trained columns or, with `base`, the base model without them.
   ///
   /// - Parameters:
   ///   - maximumPromptTokens: a limit below that of the model's context.

@@ -41,15 +41,16 @@ package struct WorkflowMaterial: Sendable {
       specialTokens: material.specialTokens, contextLength: weights.configuration.maximumPositions)
   }
 
-  /// Whether a run with this identity of its model was made with this model.
+  /// Whether `identity`, as recorded in a run, is this model's, in the current or the older version.
   func isModel(_ identity: String) throws -> Bool {
     if identity == modelIdentity { return true }
     return try identity == ModelIdentity.of(weights, version: 1)
   }
 
-  /// Refuses an adapter that does not fit the workflow.
+  /// Checks that an adapter has the workflow's rank and scale.
   ///
   /// - Parameter file: the adapter's file, for the message.
+  /// - Throws: `Refusal` otherwise.
   func check(_ adapter: LoRAAdapter, in file: URL) throws(Refusal) {
     guard adapter.rank == workflow.rankBlocks.rank, adapter.scale == Float(workflow.lora.scale) else {
       throw Refusal(
@@ -103,8 +104,8 @@ package struct WorkflowMaterial: Sendable {
 }
 
 extension ModelLocation {
-  /// Finds the model that a workflow names. A path is relative to the workflow file's folder or, if there is nothing,
-  /// to the current one.
+  /// Finds the model that a workflow names. A path is relative to the workflow file's folder or, if it does
+  /// not exist there, to the current folder.
   ///
   /// - Throws: `FileError` if there is no such model.
   init(_ workflow: Workflow, models: String) throws {

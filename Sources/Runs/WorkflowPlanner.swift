@@ -13,7 +13,7 @@ import Workflows
 /// Plans the training of a workflow over the devices of a cluster, from the model's sizes and the data's
 /// token counts.
 package struct WorkflowPlanner {
-  /// The tokens of a sample if they are not counted.
+  /// The assumed tokens of a sample if they cannot be counted.
   package static let defaultTokens = Workload.Pass(task: "", tokens: 160, labels: 8)
   /// The maximum number of episodes used for counting tokens.
   package static let countedEpisodes = 256
@@ -24,7 +24,8 @@ package struct WorkflowPlanner {
   package var shape: String?
   /// The tokens of a task's samples, by task, instead of counting the data.
   package var tokens: [String: Workload.Pass] = [:]
-  /// Whether ``defaultTokens`` stand for tokens that cannot be counted because the data or the model is missing.
+  /// Whether to assume ``defaultTokens`` if tokens cannot be counted because the data or the model is
+  /// missing.
   package var mayAssumeTokens = true
   /// The number format of activations in messages.
   package var wire = WireFormat.bfloat16
@@ -49,8 +50,9 @@ package struct WorkflowPlanner {
   ///
   /// - Parameters:
   ///   - steps: the result of `workloads()`; `nil` counts again.
-  ///   - baseline: plans every phase by this schedule instead.
-  ///   - levels: whether to plan levels. A training takes its tasks one after the other and needs none.
+  ///   - baseline: plans every phase by this baseline instead of searching.
+  ///   - levels: whether to plan tasks of a level side by side. Training runs tasks one after the other, so
+  ///     it does not need this.
   /// - Throws: an error with the problem and the fix.
   package func plan(
     _ cluster: Cluster, steps: [Workload]? = nil, by baseline: Baseline? = nil, levels: Bool = true

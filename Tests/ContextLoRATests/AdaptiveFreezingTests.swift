@@ -36,7 +36,7 @@ struct AdaptiveFreezingTests {
     return (decisions, trainer.adapter, phases)
   }
 
-  @Test("columns freeze exactly where the evidence says so, and stay frozen")
+  @Test("columns freeze if and only if their inner product is negative, and stay frozen")
   func evidence() throws {
     try TestFolder.with { folder in
       let (decisions, _, phases) = try run(tolerance: 1e9, in: folder)
@@ -53,7 +53,7 @@ struct AdaptiveFreezingTests {
     }
   }
 
-  @Test("an inner product is how fast a step for the child lowers the prerequisite's loss")
+  @Test("the inner product is the rate at which a gradient step for the child lowers the prerequisite's loss")
   func innerProducts() throws {
     let tiny = try TinyWorkflow(frozenRatio: 0)
     let (active, columns) = ([0, 1, 2, 3], [0, 1])
@@ -65,7 +65,7 @@ struct AdaptiveFreezingTests {
     let start = tiny.adapterWithValues
     let (child, own) = (try gradients("b", 0..<4, start), try gradients("a", 4..<8, start))
     for (place, column) in columns.enumerated() {
-      /// The prerequisite's loss after a step of this size down the child's gradient of the column.
+      /// The prerequisite's loss after a gradient-descent step of `size` for the child, in this column only.
       func loss(_ size: Float) throws -> Double {
         var adapter = start
         for (index, module) in adapter.modules.enumerated() {
@@ -89,10 +89,10 @@ struct AdaptiveFreezingTests {
     }
   }
 
-  @Test("a prerequisite that got worse is frozen whole")
+  @Test("if a prerequisite's loss grows beyond the tolerance, all its columns freeze")
   func guarding() throws {
     try TestFolder.with { folder in
-      // With a tolerance below -100 % any loss counts as worse.
+      // With a tolerance below -100 %, any loss counts as worse.
       let (decisions, _, phases) = try run(tolerance: -2, in: folder)
       #expect(!decisions.isEmpty && decisions.allSatisfy { $0.isGuard })
       for phase in phases.values {
@@ -113,14 +113,14 @@ struct AdaptiveFreezingTests {
       if case .step(let record) = $0 { last = record }
     }
     try #require(last?.task == "b" && last?.step == 6)
-    // Everything froze in the first step. Its four samples are asked again in the second epoch, the others not.
+    // Everything froze in the first step. In the second epoch, only its four samples are predicted again.
     #expect(tiny.asked["a"]?.count == 4 + 6 + 4)
   }
 
-  @Test("the best state comes back, with the columns that have frozen since")
+  @Test("the phase ends with its best state, even if columns have frozen since")
   func bestState() throws {
     try TestFolder.with { folder in
-      /// Trains until `stop` says so after a step, every validation but the first of a phase being worse.
+      /// Trains until `stop` returns true after a step. Every validation after the first one is worse.
       func run(_ stop: (StepRecord) -> Bool) throws -> (LoRAAdapter, decisions: [FreezeDecision], StepRecord?)
       {
         let tiny = try TinyWorkflow(frozenRatio: 0)
@@ -143,7 +143,7 @@ struct AdaptiveFreezingTests {
       }
       let best = try run { $0.task == "b" && $0.step == 1 }
       let end = try run { $0.task == "b" && $0.step == 6 }
-      try #require(end.decisions.contains { $0.step >= 1 && !$0.freezes.isEmpty }, "nothing freezes later")
+      try #require(end.decisions.contains { $0.step >= 1 && !$0.freezes.isEmpty }, "no column froze later")
       #expect(best.0.bits(of: Array(0..<4)) == end.0.bits(of: Array(0..<4)))
       // Resumed after columns froze, before the end.
       for step in 2...5 {
@@ -168,7 +168,7 @@ struct AdaptiveFreezingTests {
     }
   }
 
-  @Test("stopped and resumed, the decisions and the adapter are the same", arguments: [9, 10, 11, 13, 20])
+  @Test("a stopped and resumed run has the same decisions and adapter", arguments: [9, 10, 11, 13, 20])
   func resumed(step: Int) throws {
     try TestFolder.with { folder in
       let whole = try run(tolerance: 0.05, in: folder)

@@ -4,7 +4,7 @@ import TaskGraph
 import Testing
 import TrainingFixtures
 
-/// What a phase may touch, with weight decay on.
+/// Which columns a phase changes, with weight decay.
 struct ColumnIsolationTests {
   @Test(
     "frozen and masked columns stay bit-identical, every trainable column changes",
@@ -41,7 +41,7 @@ struct ColumnIsolationTests {
     var adapter = tiny.adapter
     for module in adapter.pairs.indices {
       for index in adapter.pairs[module].b.indices {
-        // Columns 4... belong to tasks that `b` must not see; wild values there may not matter.
+        // Columns from 4 on belong to tasks that `b` must not see; infinite values there must have no effect.
         adapter.pairs[module].b[index] = index % 8 < 4 ? 0.01 : .infinity
       }
     }
@@ -53,7 +53,7 @@ struct ColumnIsolationTests {
     #expect(logits.allSatisfy { $0.allSatisfy(\.isFinite) })
   }
 
-  @Test("the number of workers changes no bit")
+  @Test("results are bit-identical for any number of workers")
   func workers() throws {
     var results: [LoRAAdapter] = []
     for workers in [1, 2, 5] {
@@ -71,7 +71,7 @@ struct ColumnIsolationTests {
     options.staleness = steps
     options.checkpointEvery = 1
     let trainer = tiny.trainer(options: options)
-    // The adapter after each step, by phase; checkpoints after every step make it visible.
+    // By phase, the adapter after each step, read from a checkpoint after every step.
     var after: [Int: [LoRAAdapter]] = [:]
     try TestFolder.with { folder in
       let destination = CheckpointDestination(
@@ -84,7 +84,7 @@ struct ColumnIsolationTests {
       }
     }
     let states = try #require(after[1])
-    // Of the phases whose task reads a's answers, b's is the first.
+    // The first phase whose task reads a's answers is b's.
     let calls = tiny.predictedWith.filter { $0.task == "a" }.map(\.adapter).prefix(states.count)
     #expect(calls.count > 3)
     for (index, call) in calls.enumerated() {

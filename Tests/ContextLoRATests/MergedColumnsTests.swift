@@ -4,9 +4,9 @@ import Tensor
 import Testing
 import TrainingFixtures
 
-/// Frozen columns that are added to the frozen weights change no result, and leave nothing behind.
+/// Merging frozen columns into the base weights does not change results, and is fully undone.
 struct MergedColumnsTests {
-  @Test("losses, norms and parameters are those of columns computed beside the weights")
+  @Test("losses, norms and parameters are the same as without merging")
   func sameNumbers() throws {
     let apart = try train(merges: false)
     let merged = try train(merges: true)
@@ -17,7 +17,7 @@ struct MergedColumnsTests {
     for (a, b) in zip(apart.parameters, merged.parameters) { #expect(abs(a - b) < 1e-4) }
   }
 
-  @Test("afterwards the weights are the model's own, bit for bit")
+  @Test("afterwards the base weights are restored bit for bit")
   func restores() throws {
     let tiny = try TinyWorkflow(frozenRatio: 1)
     let tokens: [Int32] = [3, 9, 27, 4]
@@ -66,7 +66,7 @@ struct MergedColumnsTests {
 }
 
 extension TinyWorkflow {
-  /// The adapter with columns that do something.
+  /// The adapter with nonzero B, so that its columns have an effect.
   var adapterWithValues: LoRAAdapter {
     var adapter = adapter
     for module in adapter.pairs.indices {

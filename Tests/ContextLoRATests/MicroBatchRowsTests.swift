@@ -3,7 +3,7 @@ import LanguageModels
 import SeededRandom
 import Testing
 
-/// The memory of a step is planned for the largest micro-batch that can come.
+/// The memory of a step is planned for the largest possible micro-batch.
 struct MicroBatchRowsTests {
   @Test("no micro-batch has more rows than were planned", arguments: [nil, 1, 3, 8] as [Int?])
   func bound(samples: Int?) {
@@ -24,7 +24,7 @@ struct MicroBatchRowsTests {
         samples.map { MicroBatching.pack(sequences, samples: $0) }
         ?? MicroBatching.pack(sequences, tokens: options.microBatchTokens)
       let rows = batches.map(\.rowCount).max() ?? 0
-      // No more samples than there are, whatever the settings say.
+      // At most the existing samples, even if the settings allow more.
       #expect(rows <= options.microBatchRows(longest: longest, samples: options.batchSize))
       #expect(rows <= options.microBatchRows(longest: longest, samples: 12), "round \(round)")
     }

@@ -1,7 +1,7 @@
 import ContextLoRA
 import Testing
 
-/// What validation makes of a phase's plan.
+/// How validation changes a phase's planned steps.
 struct PhasePaceTests {
   private func options(
     every: Int = 10, patience: Int? = 3, budget: TrainingOptions.Budget = .init(), cooldown: Double = 0.2,
@@ -22,7 +22,8 @@ struct PhasePaceTests {
     var end: Int { progress.pace.end }
   }
 
-  /// Trains a phase whose state after a step scores as `score` says; the majority answer has 0.4.
+  /// Simulates a phase whose accuracy and loss after a step are given by `score`; the majority accuracy is
+  /// 0.4.
   private func course(
     planned: Int, _ options: TrainingOptions, tokens: Int = 100, seconds: Double = 1,
     _ score: (Int) -> (accuracy: Double, loss: Double)
@@ -64,7 +65,7 @@ struct PhasePaceTests {
   @Test("a phase in which nothing improves any more ends early, after a cool-down")
   func converged() {
     let course = course(planned: 200, options()) { $0 < 30 ? (0.5, 1) : (0.99, 0.05) }
-    // Improved last at 30; three validations later the rate begins to fall.
+    // The last improvement is at step 30; three validations later, the rate begins to fall.
     #expect(course.progress.pace.stableEnd == 60 && course.end == 75)
     #expect(course.progress.pace.best?.step == 30)
     let cosine = self.course(planned: 200, options(cooldown: 0)) { $0 < 30 ? (0.5, 1) : (0.99, 0.05) }
@@ -90,7 +91,7 @@ struct PhasePaceTests {
     #expect(byTokens.progress.pace.tokens <= 9_000 && byTokens.end > 50)
     let byMinutes = course(planned: 50, options(budget: .init(minutes: 1.5))) { _ in (0.41, 1.1) }
     #expect(byMinutes.progress.pace.seconds <= 90 && byMinutes.end > 50)
-    // Without a budget in minutes no time is kept: a checkpoint has the same bytes whenever it is written.
+    // Without a budget in minutes, no time is stored, so checkpoints are bit-identical.
     #expect(never.progress.pace.seconds == 0)
   }
 
@@ -104,12 +105,12 @@ struct PhasePaceTests {
     #expect(isEnough(63, 64) && !isEnough(62, 64))
     #expect(isEnough(97, 100) && !isEnough(96, 100))
     #expect(isEnough(962, 1000) && !isEnough(950, 1000))
-    // 96 of 100 and still improving: another cycle; 97: none.
+    // With 96 of 100 and still improving, there is another cycle; with 97, there is none.
     #expect(course(planned: 50, options()) { ($0 < 50 ? 0.9 : 0.96, 0.1) }.progress.pace.restarts == 1)
     #expect(course(planned: 50, options()) { ($0 < 50 ? 0.9 : 0.97, 0.1) }.progress.pace.restarts == 0)
   }
 
-  @Test("the best state is the one of the highest accuracy, ties by loss; no number never wins")
+  @Test("the best state has the highest accuracy, ties broken by loss; a NaN loss never wins")
   func best() {
     let scores: [Int: (Double, Double)] = [
       10: (0.9, 0.5), 20: (0.9, 0.4), 30: (0.95, .nan), 40: (0.8, 0.1), 50: (0.9, 0.4),
@@ -121,21 +122,21 @@ struct PhasePaceTests {
     #expect(course.reports.map(\.report.isBest) == [true, true, false, false, false])
     let none = self.course(planned: 20, options(budget: .init(steps: 20))) { _ in (1, .nan) }
     #expect(none.progress.pace.best == nil)
-    // No loss was a number: that is not learnt either.
+    // If every loss is NaN, the task is not learnt either.
     #expect(
       none.progress.closing(task: "t", values: [2], majority: 0.4, prerequisites: [:]).map(\.name) == [
         "not learnt"
       ])
   }
 
-  @Test("a loss that leaves its best value far behind is reported once")
+  @Test("a loss far above its best value is reported once")
   func diverges() {
     let course = course(planned: 100, options(patience: nil)) { $0 < 30 ? (0.9, 0.4) : (0.3, Double($0)) }
     #expect(course.warnings.map(\.name) == ["diverging"])
     #expect(course.warnings.first?.text.contains("step 40") == true)
   }
 
-  @Test("columns that keep their norm did not move")
+  @Test("columns whose norm is unchanged are reported")
   func still() {
     let progress = PhaseProgress(PhasePace(planned: 5, cooldown: 0), values: [3, 4])
     func names(_ values: [Float]) -> [String] {
@@ -148,7 +149,7 @@ struct PhasePaceTests {
     #expect(names([3, 4.001]).isEmpty)
   }
 
-  @Test("a prerequisite that lost more than chance is reported")
+  @Test("a significant drop of a prerequisite's accuracy is reported")
   func prerequisites() {
     var progress = PhaseProgress(PhasePace(planned: 5, cooldown: 0), values: [3])
     progress.prerequisites = [
@@ -166,12 +167,12 @@ struct PhasePaceTests {
       warnings == [.prerequisiteDropped(task: "t", prerequisite: "p", before: 0.95, after: 0.7)])
   }
 
-  @Test("a phase that is not good at its end gets another cycle at half the rate while it improves")
+  @Test("a phase that is not good enough at its end gets another cycle at half the rate if it improved")
   func restarts() {
     let course = course(planned: 100, options(patience: nil)) { step in
       step < 90 ? (0.6, 1) : step < 130 ? (0.75, 0.6) : (1, 0.01)
     }
-    // Improved during the cool-down, so 50 steps more; these made it good.
+    // It improved during the cool-down, so it gets 50 more steps, which make it good enough.
     #expect(course.reports.contains { $0.step == 100 && $0.report.change == .restarts })
     #expect(course.end == 150 && course.progress.pace.restarts == 1)
     let schedule = options().learningRate
@@ -184,7 +185,7 @@ struct PhasePaceTests {
     #expect(limited.end == 100)
   }
 
-  @Test("rates: warm-up, stable, cool-down; a cosine begins again beyond its plan")
+  @Test("rates: warm-up, stable, cool-down; a cosine restarts beyond the planned steps")
   func rates() {
     let wsd = LearningRateSchedule(peak: 1, shape: .wsd, warmup: 0.1, minimumRatio: 0.1, cooldown: 0.2)
     let rates = (1...20).map { wsd.rate(step: $0, PhasePace(planned: 20, cooldown: 0.2)) }
@@ -208,7 +209,7 @@ struct PhasePaceTests {
     for (earlier, later) in zip(rates[39...], rates[40...]) { #expect(later < earlier) }
   }
 
-  @Test("no phase takes more steps than its plan and its limit, however short it is")
+  @Test("even a short phase takes no more steps than planned or than its limit")
   func shortPhases() {
     for planned in 1...8 {
       for cooldown in [0, 0.2, 0.5, 0.6, 0.9, 0.99] {
@@ -223,7 +224,7 @@ struct PhasePaceTests {
     }
   }
 
-  @Test("every schedule gives a phase that has stopped improving another cycle, unless it is good")
+  @Test("with every schedule, a phase that has stopped improving gets another cycle unless it is good enough")
   func convergedTooLow() {
     let cosine = course(planned: 200, options(cooldown: 0)) { _ in (0.6, 1) }
     #expect(cosine.reports.first { $0.report.change != .none }?.report.change == .restarts)

@@ -7,13 +7,13 @@ import TestSupport
 import Testing
 import TrainingFixtures
 
-/// Temporary folders, by the name used in these tests.
+/// Temporary folders.
 enum TestFolder {
   static func with<T>(_ body: (URL) throws -> T) throws -> T { try Fixtures.withTemporaryDirectory(body) }
 }
 
 extension Range<Data.Index> {
-  /// `bytes` with this range replaced by a text.
+  /// `bytes` with this range replaced by `text`.
   fileprivate func withReplaced(_ bytes: Data, _ text: String) -> Data {
     var bytes = bytes
     bytes.replaceSubrange(self, with: Data(text.utf8))
@@ -21,14 +21,14 @@ extension Range<Data.Index> {
   }
 }
 
-/// A run that was stopped and resumed ends with the same bytes as one that was not.
+/// A stopped and resumed run ends with the same bytes as an uninterrupted one.
 struct ResumeTests {
   private func destination(_ folder: URL) -> CheckpointDestination {
     CheckpointDestination(
       url: folder.appendingPathComponent("checkpoint.safetensors"), workflow: "w", model: "m")
   }
 
-  @Test("stopped after every possible step", arguments: [false, true])
+  @Test("stopped after each step in turn", arguments: [false, true])
   func everyStep(predictions: Bool) throws {
     try TestFolder.with { folder in
       let tiny = try TinyWorkflow(frozenRatio: 0.5, freezeRule: .importance, usesPredictions: predictions)
@@ -77,7 +77,7 @@ struct ResumeTests {
     }
   }
 
-  @Test("a checkpoint of many short cycles is read again")
+  @Test("a checkpoint after many short cycles can be read")
   func manyCycles() throws {
     try TestFolder.with { folder in
       let tiny = try TinyWorkflow(frozenRatio: 0.5)
@@ -97,12 +97,12 @@ struct ResumeTests {
     }
   }
 
-  @Test("a phase of a later round does not end worse than it began")
+  @Test("a phase of a later round never ends worse than it began")
   func laterRounds() throws {
     var ended: [[UInt32]] = []
     for rounds in 1...2 {
       let tiny = try TinyWorkflow(frozenRatio: 1, rounds: rounds)
-      // Three validations in the first round, then one of the start of the second.
+      // Three validations in the first round, then one at the start of the second.
       tiny.scores = { ValidationScore(loss: 1, correct: $1 <= 4 ? 10 : 5, count: 10) }
       var options = tiny.options
       options.validation = TrainingOptions.Validation(
@@ -117,7 +117,7 @@ struct ResumeTests {
     #expect(ended[0] == ended[1])
   }
 
-  @Test("a checkpoint that cannot be of the training is refused, though its checksum fits")
+  @Test("a checkpoint that contradicts its workflow is rejected, even if its checksum matches")
   func contradictions() throws {
     try TestFolder.with { folder in
       let tiny = try TinyWorkflow(frozenRatio: 0.5, usesPredictions: true)
@@ -136,7 +136,7 @@ struct ResumeTests {
       func contradiction(_ change: (inout TrainingCheckpoint) throws -> Void) throws -> String? {
         var bad = good
         try change(&bad)
-        // As from a file: the checksum is made for what is in it.
+        // Written and read again, so that its checksum matches its content.
         try bad.write(to: url)
         return try TrainingCheckpoint(url, modules: tiny.adapter.modules).contradiction(
           schedule: tiny.schedule, options: options, samples: tiny.sampleCount, fresh: tiny.adapter)

@@ -15,7 +15,7 @@ struct ScheduleTests {
     #expect(LearningRateSchedule(peak: 2, shape: .cosine).rate(step: 1, total: 1) == 2)
   }
 
-  @Test("micro-batches keep order, are balanced, and even in number")
+  @Test("micro-batches keep the order, are balanced, and their number is even")
   func packing() {
     for lengths in [[5], [7, 9], Array(repeating: 10, count: 16), (0..<23).map { 3 + $0 * 7 % 11 }] {
       let sequences = lengths.map { length in

@@ -141,7 +141,7 @@ extension MPIJobs {
 
     @Test func aRankThatGivesUp() throws {
       let run = try ProbeRun(["sing"], ranks: 2, over: .sharedMemory)
-      #expect(run.failure?.reason == "no mode 'sing'")
+      #expect(run.failure?.reason == "unknown mode 'sing'")
       #expect(run.failure?.exitCode == 3)
     }
 

@@ -11,7 +11,7 @@ import Transport
 
 import PipelinedTraining
 
-/// Layer cuts, groups and depth of a run over several ranks.
+/// The partition, the groups and the order of work of a run over several ranks.
 struct RunShape: Sendable, CustomTestStringConvertible {
   /// One pipeline's part.
   struct Part: Sendable {
@@ -27,7 +27,7 @@ struct RunShape: Sendable, CustomTestStringConvertible {
   var microBatch: Int
   var order: Plan.Order
   var overlap: Bool
-  /// Those below it have no adapter.
+  /// Layers below it have no adapter.
   var firstAdaptedLayer = 0
 
   /// One pipeline.
@@ -41,7 +41,7 @@ struct RunShape: Sendable, CustomTestStringConvertible {
       microBatch: microBatch, order: order, overlap: overlap)
   }
 
-  /// Several that share a batch.
+  /// Several replicas that share a batch.
   init(
     name: String, replicas: [Part], microBatch: Int, order: Plan.Order = .oneForwardOneBackward,
     overlap: Bool = true
@@ -69,7 +69,7 @@ struct RunShape: Sendable, CustomTestStringConvertible {
   }
 }
 
-/// What a run left.
+/// The results of a run.
 private struct Outcome: Equatable, Sendable {
   var losses: [Double] = []
   var norms: [Double] = []
@@ -97,7 +97,7 @@ private struct Outcome: Equatable, Sendable {
     RunShape(
       name: "2 train, 2 answer, with overlap", trained: [(0, 0..<1), (1, 1..<3)],
       forward: [(2, 0..<1), (3, 1..<3)], microBatch: 1, shared: 1),
-    // Replicas whose gradients are summed in the order in which one process would.
+    // Replicas whose gradients are summed in the same order as in one process.
     RunShape(
       name: "2 replicas of 1 rank",
       replicas: [
@@ -146,7 +146,7 @@ private struct Outcome: Equatable, Sendable {
   ) -> TrainingOptions {
     var options = base.options
     if validates {
-      // Windows end at validations and at checkpoints, and phases at other steps than planned.
+      // Windows end at validations and at checkpoints, and phases do not end at the planned step.
       options.validation = TrainingOptions.Validation(every: 3, patience: 2)
       options.learningRate = LearningRateSchedule(peak: 2e-2, shape: .wsd, minimumRatio: 0.1, cooldown: 0.3)
     }
@@ -239,7 +239,7 @@ private struct Outcome: Equatable, Sendable {
     try Fixtures.withTemporaryDirectory { folder in
       let one = try Self.single(0.5, shape, share: 0, staleness: 1, in: folder)
       #expect(one.losses.count == 24)
-      // With recorded answers nobody answers: the ranks of D_f have nothing to do.
+      // With gold answers there are no forward-only passes, so the ranks of D_f have no work.
       #expect(try Self.cluster(0.5, shape, share: 0, staleness: 1, in: folder) == one)
     }
   }
@@ -261,7 +261,7 @@ private struct Outcome: Equatable, Sendable {
     }
   }
 
-  /// Stages that hold no adapted layer, or begin below the first of them.
+  /// Stages without an adapted layer, or whose first layer is not adapted.
   @Test(arguments: shapes, [1, 2])
   func layersThatAreNotAdapted(_ shape: RunShape, _ first: Int) throws {
     try Fixtures.withTemporaryDirectory { folder in
@@ -274,7 +274,7 @@ private struct Outcome: Equatable, Sendable {
     }
   }
 
-  /// A plan's memory is no less than what the engine takes for the trained pass.
+  /// Planned memory is at least what training allocates, and less than twice as much.
   @Test(arguments: [0, 1, 2], [0..<1, 0..<3, 1..<3])
   func plannedMemoryIsEnough(_ first: Int, _ layers: Range<Int>) throws {
     let tiny = try TinyWorkflow(frozenRatio: 1, layers: layers, firstLayer: first)
@@ -304,7 +304,7 @@ private struct Outcome: Equatable, Sendable {
     #expect(activations >= taken - 64 * 100, "\(activations) planned, \(taken) taken")
     #expect(activations < 2 * taken)
 
-    // What does not depend on the rows: the whole adapter, and what is held of the stage's own columns.
+    // Memory that does not depend on the rows: the whole adapter, and the state of the stage's own columns.
     let adapted = stage.layers.count { $0 >= first }
     let weights =
       (layers.count + adapted * (shape.trainingCopies - 1)) * shape.layerBytes
@@ -333,7 +333,7 @@ private struct Outcome: Equatable, Sendable {
     try resumed(Self.deepTree, share: 1)
   }
 
-  /// With predicted answers, and with recorded ones, whose frozen columns stand in the weights.
+  /// With predicted answers, and with gold ones, for which frozen columns are merged into the weights.
   @Test(arguments: shapes, [1, 0])
   func resumed(_ shape: RunShape, share: Double) throws {
     try Fixtures.withTemporaryDirectory { folder in
@@ -349,7 +349,7 @@ private struct Outcome: Equatable, Sendable {
     }
   }
 
-  /// The end of a phase is a checkpoint, though none is due in it.
+  /// A run can stop at the end of a phase, even if no checkpoint is due within it.
   @Test(arguments: shapes)
   func stopsAtThePhasesEnd(_ shape: RunShape) throws {
     try Fixtures.withTemporaryDirectory { folder in
@@ -366,7 +366,7 @@ private struct Outcome: Equatable, Sendable {
     }
   }
 
-  /// Phases that are measured while they train take the same steps, and end with the same best states.
+  /// With validation, phases take the same steps and end with the same best states as in one process.
   @Test(arguments: shapes, [0, 0.6])
   func validated(_ shape: RunShape, share: Double) throws {
     try Fixtures.withTemporaryDirectory { folder in
@@ -389,7 +389,7 @@ private struct Outcome: Equatable, Sendable {
     }
   }
 
-  /// Fewer bytes on the wire change the numbers, but not much.
+  /// Narrower wire formats change the results only slightly.
   @Test(arguments: [WireFormat.bfloat16, .int8])
   func wireFormats(_ wire: WireFormat) throws {
     try Fixtures.withTemporaryDirectory { folder in

@@ -9,16 +9,16 @@ import Tensor
 import TestSupport
 import TrainingFixtures
 
-/// The tiny workflow's diamond with tasks of three options, whose prompts hold their parents' answers: as one
-/// process sees it, and as the ranks of a pipeline do.
+/// The tiny workflow's diamond with three options per task and the parents' answers in the prompts, for
+/// training in one process and over the ranks of a pipeline.
 final class TinyChoices: ChoiceSamples, TaskAnswerer, ValidationEpisodes {
   let base: TinyWorkflow
   let sampleCount = 10
-  /// The share of samples that read the model's own answers.
+  /// The share of samples that read predicted answers, 0...1.
   let share: Double
   private let scorer: Scorer?
 
-  /// - Parameter wholeModel: whether it can predict by itself.
+  /// - Parameter wholeModel: whether to predict answers in this process, with the whole model.
   init(_ base: TinyWorkflow, share: Double, wholeModel: Bool) {
     self.base = base
     self.share = share
@@ -35,7 +35,7 @@ final class TinyChoices: ChoiceSamples, TaskAnswerer, ValidationEpisodes {
 
   private func number(_ task: String) -> UInt64 { UInt64(graph.tasks.firstIndex(of: task) ?? 0) }
 
-  /// What the recorded answer is.
+  /// The index of the gold answer.
   private func recorded(_ task: String, _ sample: Int) -> Int { (sample + Int(number(task))) % 3 }
 
   /// An option's text: one to three tokens.

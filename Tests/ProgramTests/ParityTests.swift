@@ -29,9 +29,9 @@ import Testing
           train("\(folder.path)/empty.json", out: "out"),
           "parity: \(folder.path)/empty.json: rank: is missing; add it"
         ),
-        (train(whole, out: "empty.json"), "parity: empty.json: cannot be made a folder; give --out"),
+        (train(whole, out: "empty.json"), "parity: empty.json: cannot be created as a folder; give --out"),
         (["logits", "--model", "/no/such", "--tokens", "1"], "parity: /no/such: no such file or folder; "),
-        (["logits", "--model", model, "--tokens", "1,x"], "--tokens: 'x' is no token id; give"),
+        (["logits", "--model", model, "--tokens", "1,x"], "--tokens: 'x' is not a token id; give"),
         (["logits", "--model", model, "--tokens", "96"], "--tokens: give 1 to 64 ids below 96"),
         (["throughput", "--model", model, "--batch", "0"], "--batch: 0 is below 1; give a larger number"),
         (["throughput", "--model", model, "--length", "65"], "--length: 65 tokens do not fit the context"),

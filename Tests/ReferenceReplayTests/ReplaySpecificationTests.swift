@@ -40,20 +40,20 @@ struct ReplaySpecificationTests {
   static let tokens: [Case] = [
     Case(
       "[1, 2, 3]", "[1, 96, 3]",
-      "tasks.a.batches[0][0].ids[1]: 96 is no token of the model; give a number from 0 to 95"),
-    Case("[1, 2, 3]", "[1, 2, -1]", "tasks.a.batches[0][0].ids[2]: -1 is no token of the model; give"),
-    Case("[1, 2, 3]", "[1, 2, -100]", "tasks.a.batches[0][0].ids[2]: -100 is no token of the model; give"),
-    Case("[1, 2, 3]", "[1.5, 2, 3]", "tasks.a.batches[0][0].ids[0]: 1.5 is no token of the model; give"),
+      "tasks.a.batches[0][0].ids[1]: 96 is not a token of the model; give a number from 0 to 95"),
+    Case("[1, 2, 3]", "[1, 2, -1]", "tasks.a.batches[0][0].ids[2]: -1 is not a token of the model; give"),
+    Case("[1, 2, 3]", "[1, 2, -100]", "tasks.a.batches[0][0].ids[2]: -100 is not a token of the model; give"),
+    Case("[1, 2, 3]", "[1.5, 2, 3]", "tasks.a.batches[0][0].ids[0]: 1.5 is not a token of the model; give"),
     Case("[1, 2, 3]", "[]", "tasks.a.batches[0][0].ids: is empty; give at least one token"),
     Case(
       "[1, 2, 3]", "[\([String](repeating: "1", count: 65).joined(separator: ", "))]",
       "tasks.a.batches[0][0].ids: 65 tokens do not fit the context of 64; shorten the sequence"),
     Case(
       "[-100, 5, 6]", "[-100, -1, 6]",
-      "tasks.a.batches[0][0].labels[1]: -1 is no token of the model; give a number from 0 to 95, or -100 for "
+      "tasks.a.batches[0][0].labels[1]: -1 is not a token of the model; give a number from 0 to 95, or -100 for "
         + "no loss"),
-    Case("[-100, 5, 6]", "[-100, 5, 96]", "tasks.a.batches[0][0].labels[2]: 96 is no token of the model; "),
-    Case("[-100, 5, 6]", "[5, 6]", "tasks.a.batches[0][0].labels: has 2 labels for 3 ids; give one label an"),
+    Case("[-100, 5, 6]", "[-100, 5, 96]", "tasks.a.batches[0][0].labels[2]: 96 is not a token of the model"),
+    Case("[-100, 5, 6]", "[5, 6]", "tasks.a.batches[0][0].labels: has 2 labels for 3 ids; give one label"),
     Case(
       "[-100, 5, 6]", "[-100, -100, -100]",
       "tasks.a.batches[0]: has no label but -100; give a token to be predicted"),
@@ -66,7 +66,7 @@ struct ReplaySpecificationTests {
   static let settings: [Case] = [
     Case(adding: #""betas": [0.9]"#, "betas: is a list of 1, not of two numbers; give two, as in [0.9, 0.99"),
     Case(adding: #""betas": 0.9"#, "betas: is not a list; correct it"),
-    Case(adding: #""betas": [0.9, 1]"#, "betas[1]: 1.0 is no decay; give a number from 0 to below 1"),
+    Case(adding: #""betas": [0.9, 1]"#, "betas[1]: 1.0 is not a decay rate; give a number from 0 to below 1"),
     Case(adding: #""schedule": "cosine""#, "schedule: 'cosine' is unknown or not computed here; use const"),
     Case(adding: #""dtype": "float64""#, "dtype: 'float64' is unknown or not computed here; use float32"),
     Case(adding: #""prerequisites": "all""#, "prerequisites: 'all' is unknown or not computed here; use anc"),

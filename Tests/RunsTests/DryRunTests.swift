@@ -5,7 +5,7 @@ import ProjectFixtures
 import Runs
 import Testing
 
-/// What is said before a training, beside what the training does.
+/// Compares a dry run's estimates with the actual training.
 struct DryRunTests {
   private func estimate(_ project: TinyProject, _ settings: [String], steps: Int = 1) throws
     -> TrainingEstimate
@@ -56,12 +56,12 @@ struct DryRunTests {
       #expect(estimate.steps == phases.reduce(0) { $0 + $1.steps })
       #expect(estimate.precision == "float32" && estimate.episodes == 14 && estimate.weightBytes > 0)
       #expect(estimate.peakBytes > estimate.weightBytes)
-      // What was estimated for a new folder is now refused for one that holds a run.
+      // A dry run for this folder is now refused, because it contains a run.
       #expect(throws: Refusal.self) { _ = try self.estimate(project, settings) }
     }
   }
 
-  @Test("with predicted parents' answers too", arguments: ["predicted", "mixed(0.5)"])
+  @Test("the same with predicted parents' answers", arguments: ["predicted", "mixed(0.5)"])
   func predicted(_ answers: String) throws {
     try TinyProject.with { project in
       let settings = ["training.parentAnswers=\(answers)", "training.frozenRatio=1"]
@@ -72,7 +72,7 @@ struct DryRunTests {
     }
   }
 
-  @Test("a dry run that is stopped gives nothing, and leaves nothing but what is in its own folder")
+  @Test("a stopped dry run returns nil and writes only to its scratch folder")
   func stopped() throws {
     try TinyProject.with { project in
       let scratch = project.folder.appendingPathComponent("scratch")
@@ -82,13 +82,13 @@ struct DryRunTests {
     }
   }
 
-  @Test("seconds follow from the steps' tokens and predictions, the first step's extra counts once")
+  @Test("time is estimated from tokens and predictions; the first step's excess counts once")
   func arithmetic() {
     var times = PhaseTimes()
     times.setup = 2
     times.end = 0.5
     times.checkpoints = [3, 1]
-    // 10 ms a token, the first step with one second more; 20 ms a prediction.
+    // 10 ms per token, one more second in the first step, 20 ms per prediction.
     times.steps = [
       .init(tokens: 100, seconds: 2, dataSeconds: 9, predictions: 4),
       .init(tokens: 100, seconds: 1, dataSeconds: 0.08, predictions: 4),

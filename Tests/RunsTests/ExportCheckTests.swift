@@ -23,7 +23,7 @@ struct ExportCheckTests {
     }
   }
 
-  /// Why an export is refused.
+  /// The reason why an export is rejected; `nil` if it is accepted.
   private func reason(_ trained: TrainedWorkflow, _ folder: URL) throws -> ExportCheckError.Reason? {
     let prompts = try trained.checkPrompts(task: "mood")
     do {
@@ -35,7 +35,7 @@ struct ExportCheckTests {
     }
   }
 
-  @Test("every bit agrees where nothing was damaged")
+  @Test("an undamaged export agrees bit for bit")
   func agrees() throws {
     try withExport { trained, folder in
       let prompts = try trained.checkPrompts(task: "mood")
@@ -72,7 +72,7 @@ struct ExportCheckTests {
     }
   }
 
-  /// Writes the pairs again with one value of one of them changed.
+  /// Rewrites the pairs with one value changed.
   private func change(_ folder: URL, _ suffix: String, to value: Float) throws {
     let file = folder.appendingPathComponent("adapter_model.safetensors")
     let read = try SafetensorsFile(file)
@@ -122,7 +122,7 @@ struct ExportCheckTests {
       var alpha = Float(trained.file.adapter.scale) * Float(rank)
       if damage == "alpha" { alpha *= 1.001 }
       if damage == "a value" {
-        // In the last row of the queries' B, whose rows have another order in the file.
+        // In the last row of B of q_proj, whose rows have another order in the file.
         let old = modules[0]
         var b = old.b
         b[b.count - 1] += 0.5

@@ -9,7 +9,7 @@ import SafeFiles
 import Testing
 import Workflows
 
-/// What a run folder must hold before it answers.
+/// What a run folder must contain to be loaded for answering.
 struct TrainedWorkflowTests {
   private struct Killed: Error {}
 
@@ -31,7 +31,7 @@ struct TrainedWorkflowTests {
     } catch { return "\(error)" }
   }
 
-  @Test("a checkpoint of another run is refused, whatever it holds")
+  @Test("a checkpoint of another run is rejected")
   func foreignCheckpoint() throws {
     try TinyProject.with { project in
       try begin(project, project.out)
@@ -45,7 +45,7 @@ struct TrainedWorkflowTests {
         let out = project.folder.appendingPathComponent(UUID().uuidString).path
         try begin(project, out, setting)
         var other = try TrainingCheckpoint(RunFolder(out).checkpoint, modules: modules)
-        // As if it had been written for this run.
+        // With this run's identities, as if written for it.
         if !isForeign { other.position = position }
         try other.write(to: own)
         #expect(
@@ -88,7 +88,7 @@ struct TrainedWorkflowTests {
     }
   }
 
-  @Test("runs with the identity that models had before are still recognised")
+  @Test("runs with an older version of the model identity are still recognised")
   func olderIdentity() throws {
     try TinyProject.with { project in
       try begin(project, project.out)

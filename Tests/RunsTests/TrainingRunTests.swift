@@ -21,7 +21,7 @@ struct TrainingRunTests {
     let run = TrainingRun(workflow, out: out ?? project.out, models: project.folder.path)
     return try run.run(resume: resume) { event in
       guard case .training(.step(let record), let laterSteps) = event else { return }
-      // What is still to come does not depend on where the run was resumed.
+      // The steps planned for later phases do not depend on where the run was resumed.
       if !expected.isEmpty { #expect(laterSteps == expected.count { $0.phase > record.phase }) }
       if record.totalStep == step { throw Killed() }
     }
@@ -58,7 +58,7 @@ struct TrainingRunTests {
     }
   }
 
-  @Test("metrics outlive a line that was cut off, and are never dropped silently")
+  @Test("an incomplete line loses only itself, and metrics are never dropped silently")
   func damagedMetrics() throws {
     try TinyProject.with { project in
       let workflow = try project.workflow()
@@ -66,7 +66,7 @@ struct TrainingRunTests {
       let url = URL(fileURLWithPath: project.out + "/metrics.jsonl")
       let before = try records(project.out).prefix(6)
       let whole = try Data(contentsOf: url)
-      // A disk that was full within a letter of two bytes, and another step counted twice.
+      // The disk was full in the middle of a two-byte character, and a step is duplicated.
       // A damaged line of a step after the checkpoint is dropped with that step.
       try (whole + Data("no step\n{\"task\":\"h".utf8) + [0xC3]).write(to: url)
       #expect(try train(project, workflow, resume: true))
@@ -86,7 +86,7 @@ struct TrainingRunTests {
   }
 
   @Test(
-    "a file of the run that is there and cannot be read is refused, not taken for an empty one",
+    "an existing file of the run that cannot be read is an error, not treated as empty",
     arguments: ["metrics.jsonl", "warnings.jsonl", "decisions.jsonl"])
   func unreadable(name: String) throws {
     try TinyProject.with { project in
@@ -134,7 +134,7 @@ struct TrainingRunTests {
           return "\(error)"
         }
       }
-      // The shortest context, within 16 tokens, in which the gold answers fit; a predicted note may have 64.
+      // The shortest context, to within 16 tokens, that fits the gold answers; a predicted note may have 64.
       for context in stride(from: 32, through: 256, by: 16) {
         try configuration.replacing("256", with: "\(context)").write(
           to: file, atomically: true, encoding: .utf8)
@@ -158,7 +158,7 @@ struct TrainingRunTests {
     }
   }
 
-  @Test("what cannot start says why and leaves nothing behind")
+  @Test("a run that cannot start reports the reason and leaves nothing behind")
   func refusals() throws {
     try TinyProject.with { project in
       func message(_ body: () throws -> Void) -> String {
@@ -199,7 +199,7 @@ struct TrainingRunTests {
     }
   }
 
-  @Test("a run whose folder cannot be made leaves nothing")
+  @Test("a run whose folder cannot be created leaves nothing behind")
   func cannotBegin() throws {
     try TinyProject.with { project in
       let parent = project.folder.appendingPathComponent("locked")
@@ -211,14 +211,14 @@ struct TrainingRunTests {
     }
   }
 
-  @Test("a run is found from any folder, and goes on in the number format it was begun in")
+  @Test("a run is found from any folder, and resumes in the number format in which it began")
   func manifest() throws {
     try TinyProject.with { project in
       #expect(try train(project, project.workflow()))
       let url = URL(fileURLWithPath: project.out).appendingPathComponent("run.json")
       var manifest = try JSONDecoder().decode(RunFolder.Manifest.self, from: Data(contentsOf: url))
       #expect(manifest.dataPath.hasPrefix("/") && manifest.modelPath.hasPrefix("/"))
-      // As if it had come from another machine: whatever this processor does fast, it goes on as it was.
+      // As if copied from another machine: it keeps its format, even if another is faster on this processor.
       for begun in [ElementType.float32, .bfloat16] {
         manifest.precision = begun.rawValue
         try JSONEncoder().encode(manifest).write(to: url)
@@ -248,12 +248,12 @@ struct TrainingRunTests {
           atPath: "\(whole)/adapter.safetensors", andPath: "\(project.out)/adapter.safetensors"))
       let losses = try (exact: records(exact).map(\.loss), rounded: records(whole).map(\.loss))
       #expect(losses.exact.count == losses.rounded.count && losses.exact != losses.rounded)
-      // A loss is a mean over tokens whose logits are off by a few roundings of 2⁻⁸.
+      // The logits differ by a few roundings of relative size 2⁻⁸; a loss is a mean over tokens.
       for (a, b) in zip(losses.exact, losses.rounded) { #expect(abs(a - b) < 0.03 * a, "\(a) \(b)") }
     }
   }
 
-  @Test("a trained workflow is measured, answers, and exports what each task sees")
+  @Test("a trained workflow can be evaluated, answers, and exports the columns that each task sees")
   func afterwards() throws {
     try TinyProject.with { project in
       #expect(try train(project, project.workflow("training.epochs=8")))

@@ -6,7 +6,7 @@ import Runs
 import Testing
 import Workflows
 
-/// Runs that are measured while they train.
+/// Runs with validation during training.
 struct ValidatedTrainingTests {
   private struct Killed: Error {}
 
@@ -62,7 +62,7 @@ struct ValidatedTrainingTests {
     }
   }
 
-  @Test("the best state of each phase is what is kept")
+  @Test("the best state of each phase is kept")
   func bestState() throws {
     try TinyProject.with { project in
       let workflow = try project.workflow(
@@ -76,7 +76,7 @@ struct ValidatedTrainingTests {
       let report = try trained.evaluator().evaluate(trained.episodes(.valid)) { _, _, _, _ in }
       for task in report.tasks {
         let kept = try records(project.out).last { $0.task == task.task && $0.validation?.isBest == true }
-        // Free text counts where greedy decoding gives the recorded reply token by token.
+        // Free text is correct if greedy decoding gives the gold reply token by token.
         #expect(task.gold.correct == kept?.validation?.score.correct, "\(task.task)")
       }
     }
@@ -96,10 +96,10 @@ struct ValidatedTrainingTests {
     }
   }
 
-  @Test("a loss that runs away is reported while it does")
+  @Test("a diverging loss is reported during training")
   func diverging() throws {
     try TinyProject.with { project in
-      // The rate rises through the whole phase: it learns at first.
+      // The rate rises through the whole phase, so the task learns at first.
       let warnings = try train(
         project,
         project.workflow(
@@ -110,7 +110,7 @@ struct ValidatedTrainingTests {
     }
   }
 
-  @Test("a prerequisite that a child spoils is reported")
+  @Test("a prerequisite whose accuracy drops while a child trains is reported")
   func prerequisite() throws {
     try TinyProject.with { project in
       let warnings = try train(
@@ -130,7 +130,7 @@ struct ValidatedTrainingTests {
     }
   }
 
-  @Test("validation data must be there, unless nothing is validated")
+  @Test("validation data must exist, unless validation is off")
   func missing() throws {
     try TinyProject.with { project in
       try FileManager.default.removeItem(at: project.folder.appendingPathComponent("data/valid.jsonl"))
@@ -140,7 +140,7 @@ struct ValidatedTrainingTests {
         "\($0)".contains("valid.jsonl: is missing, but training validates on it; write some episodes")
           && !FileManager.default.fileExists(atPath: project.out)
       }
-      // Columns that freeze from gradients need held-back episodes too.
+      // Adaptive freezing needs validation episodes too.
       #expect {
         _ = try train(project, project.workflow("training.frozenRatio=adaptive"))
       } throws: {

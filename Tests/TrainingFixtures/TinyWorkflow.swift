@@ -10,17 +10,17 @@ import TestSupport
 /// A tiny random Llama, a diamond of four tasks and random sequences.
 package final class TinyWorkflow: WorkflowSamples, TaskAnswerer {
   package let model: LlamaModel
-  /// Some of the model's layers, with which the adapter goes; all unless told otherwise.
+  /// The layers that the adapter is for; by default, all.
   package let stage: LlamaStage
   package let schedule: PhaseSchedule
   package let adapter: LoRAAdapter
   package let sampleCount = 10
   package let usesPredictions: Bool
-  /// The adapters that tasks were answered with, in the order of the calls.
+  /// The tasks that were answered and the adapters used, in the order of the calls.
   package var predictedWith: [(task: String, adapter: LoRAAdapter)] = []
   /// By task, the samples whose answers were predicted.
   package var asked: [String: [Int]] = [:]
-  /// What the validations of a task find, counted from 1; `nil` where nothing is validated.
+  /// The score of each validation of a task, counted from 1; `nil` for no validation.
   package var scores: ((_ task: String, _ validation: Int) -> ValidationScore)? {
     didSet { scripted = scores.map(ScriptedScores.init) }
   }
@@ -98,7 +98,7 @@ package final class TinyWorkflow: WorkflowSamples, TaskAnswerer {
   }
 }
 
-/// Validations whose results are told beforehand; the model reads one question all the same.
+/// Validations with scripted scores. The model still scores one question each time.
 private final class ScriptedScores: ValidationEpisodes {
   private let scores: (String, Int) -> ValidationScore
   private var counts: [String: Int] = [:]

@@ -187,7 +187,7 @@ private struct Field {
     return try betas.map { beta in
       let number = try beta.number()
       guard (0..<1).contains(number) else {
-        throw beta.refusal("\(number) is no decay", "give a number from 0 to below 1")
+        throw beta.refusal("\(number) is not a decay rate", "give a number from 0 to below 1")
       }
       return number
     }
@@ -206,7 +206,7 @@ private struct Field {
     guard targets.count == tokens.count else {
       throw labels.refusal(
         "has \(targets.count) labels for \(tokens.count) ids",
-        "give one label an id, \(Self.noLabel) where there is no loss")
+        "give one label per id, \(Self.noLabel) where there is no loss")
     }
     return TokenSequence(
       tokens: tokens, targets: targets.map { $0 == Self.noLabel ? TokenSequence.noTarget : $0 })
@@ -218,7 +218,7 @@ private struct Field {
       guard let token = element.integer, (0..<size).contains(token) || token == other else {
         let rest = other.map { ", or \($0) for no loss" } ?? ""
         throw self[index].refusal(
-          "\(element.encoded().prefix(20)) is no token of the model",
+          "\(element.encoded().prefix(20)) is not a token of the model",
           "give a number from 0 to \(size - 1)\(rest)")
       }
       return Int32(token)

@@ -16,7 +16,7 @@ struct LogitsCommand: ParsableCommand {
   func run() throws {
     let ids = try tokens.split(separator: ",").map { text -> Int32 in
       guard let id = Int32(text.trimmingCharacters(in: .whitespaces)), id >= 0 else {
-        throw ValidationError("--tokens: '\(text)' is no token id; give numbers separated by commas")
+        throw ValidationError("--tokens: '\(text)' is not a token id; give numbers separated by commas")
       }
       return id
     }

@@ -10,7 +10,7 @@ struct Parity: ParsableCommand {
       EXIT CODES
         0  done
         1  an error of the program itself
-        2  wrong input: a message on standard error says where, what and the remedy
+        2  wrong input: a message on standard error gives the place, the problem and the fix
       """,
     subcommands: [LogitsCommand.self, TrainCommand.self, ThroughputCommand.self])
 

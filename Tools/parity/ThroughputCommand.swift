@@ -21,12 +21,12 @@ struct ThroughputCommand: ParsableCommand {
       """)
 
   @Option(help: "A GGUF file or a Hugging Face folder.") var model: String
-  @Option(help: "Sequences a step.") var batch = 8
-  @Option(help: "Tokens a sequence.") var length = 128
+  @Option(help: "Sequences per step.") var batch = 8
+  @Option(help: "Tokens per sequence.") var length = 128
   @Option(help: "Rank columns, all trained.") var rank = 16
-  @Option(help: "Counted steps.") var steps = 10
-  @Option(help: "Steps before them.") var warmup = 2
-  @Option(help: "Tokens a micro-batch.") var microBatch = 256
+  @Option(help: "Timed steps.") var steps = 10
+  @Option(help: "Warm-up steps, not timed.") var warmup = 2
+  @Option(help: "Tokens per micro-batch.") var microBatch = 256
   @Option(help: "float32 or bfloat16; the processor's fastest by default.") var precision: ElementType?
   @Option(help: "Worker threads.") var workers: Int?
   @Option(help: "Seed of the tokens.") var seed: UInt64 = 0

@@ -46,8 +46,8 @@ struct TrainCommand: ParsableCommand {
       try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     } catch {
       throw FileError(
-        .inputOutput, file: out, problem: "cannot be made a folder",
-        remedy: "give --out a folder, or a new name where one may be made")
+        .inputOutput, file: out, problem: "cannot be created as a folder",
+        remedy: "give --out a folder, or a new name where one can be created")
     }
     return folder
   }

@@ -98,7 +98,7 @@ struct Probe {
     guard rank == 0 else { return }
     for link in links {
       guard let fit = link.fit else {
-        throw ProbeError(description: "no line through \(link.samples)")
+        throw ProbeError(description: "cannot fit a line through \(link.samples)")
       }
       let text = String(
         format: "%d -> %d  latency %.1f us  bandwidth %.1f MB/s  residual %.0f %%", link.source,

@@ -14,7 +14,7 @@ struct TransportProbe {
       profile    latency and bandwidth of every link
       long B     rank 0 sends B bytes to rank 1 in one message
       fit S R    rank 0 sends S bytes to rank 1, which takes R bytes at most
-      overlap S  rank 0 sends 4 MB and computes S seconds; rank 1 sees that the bytes came meanwhile
+      overlap S  rank 0 sends 4 MB and computes S seconds; rank 1 checks that they arrive meanwhile
       idle S     rank 1 sends after S seconds; rank 0 sees that its wait took little processor time
       ring       every rank prints its process and hears from the previous one, for ever
       quit       the last rank ends with exit code 7, the others wait for it
@@ -46,7 +46,7 @@ struct TransportProbe {
       case "--part": options.largestPart = Int(value)
       case "--deadline": timeout = .seconds(value)
       case "--silence": options.heartbeatSilence = .seconds(value)
-      default: throw ProbeError(description: "no option \(option)\n\(usage)")
+      default: throw ProbeError(description: "unknown option \(option)\n\(usage)")
       }
       rest = rest.dropFirst(2)
     }
@@ -71,7 +71,7 @@ struct TransportProbe {
       case "ring": try probe.ring()
       case "quit": try probe.quit()
       case "watch": probe.watch()
-      default: throw ProbeError(description: "no mode '\(mode)'")
+      default: throw ProbeError(description: "unknown mode '\(mode)'")
       }
       try transport.close(timeout: timeout)
     } catch {

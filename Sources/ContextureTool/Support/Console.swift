@@ -26,7 +26,7 @@ enum Console {
     try write(text.hasSuffix("\n") ? text : text + "\n", to: STDOUT_FILENO)
   }
 
-  /// Writes about work that goes on, also if nobody reads about it any more.
+  /// Writes a progress message to standard output; ignores a closed pipe, so that the work continues.
   static func report(_ text: String) throws(OutputError) {
     do { try print(text) } catch .readerIsGone {}
   }

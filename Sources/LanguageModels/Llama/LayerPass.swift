@@ -1,6 +1,6 @@
 import Tensor
 
-/// What all layers of a pass share.
+/// The inputs and buffers shared by all layers of a pass.
 struct LayerPass {
   let rotary: RotaryTable
   let segments: [AttentionSegment]

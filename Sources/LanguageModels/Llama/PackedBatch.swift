@@ -12,7 +12,7 @@ package struct TokenSequence: Sendable, Equatable {
 
   /// - Precondition: there are as many labels as tokens.
   package init(tokens: [Int32], targets: [Int32]) {
-    precondition(tokens.count == targets.count, "TokenSequence: one target a token")
+    precondition(tokens.count == targets.count, "TokenSequence: one label per token")
     self.tokens = tokens
     self.targets = targets
   }

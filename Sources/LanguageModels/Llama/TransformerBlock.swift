@@ -61,7 +61,7 @@ struct TransformerBlock: Sendable {
     operations.scatterRows(residual.rows(0..<outputRows.count), outputRows, into: h)
   }
 
-  /// The rest of the block, in which each row depends on its own alone.
+  /// The part of the block after attention, in which rows are independent of each other.
   private func forwardByRow(_ h: Matrix, attended: Matrix, _ saved: Activations, _ pass: LayerPass) {
     let (middle, normed) = (saved.middle.rows(0..<h.rows), pass.scratch.normed.rows(0..<h.rows))
     attention.project(attended, addTo: h, saved.attention, pass)

@@ -3,7 +3,7 @@ import Tensor
 
 /// The columns that one task computes with, compact and in the device's compute type, as read by the workers.
 ///
-/// Unchecked: whoever changes it must ensure that no worker is running.
+/// Unchecked: its values may only be changed while no worker is running.
 package final class DeviceAdapter: @unchecked Sendable {
   /// The target modules.
   package let modules: [TargetModule]

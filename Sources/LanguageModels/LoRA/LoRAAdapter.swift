@@ -26,7 +26,7 @@ package struct LoRAAdapter: Sendable, Equatable {
   package var pairs: [LoRAPair]
 
   package init(modules: [TargetModule], rank: Int, scale: Float, pairs: [LoRAPair]) {
-    precondition(modules.count == pairs.count, "LoRAAdapter: one pair a module")
+    precondition(modules.count == pairs.count, "LoRAAdapter: one pair per module")
     self.modules = modules
     self.rank = rank
     self.scale = scale

@@ -10,7 +10,7 @@ package struct ColumnView: Sendable, Equatable {
 
   /// - Precondition: no column is duplicated.
   package init(frozen: [Int], trainable: [Int]) {
-    precondition(Set(frozen + trainable).count == frozen.count + trainable.count, "a column stands twice")
+    precondition(Set(frozen + trainable).count == frozen.count + trainable.count, "a column is duplicated")
     self.frozen = frozen.sorted()
     self.trainable = trainable.sorted()
   }
