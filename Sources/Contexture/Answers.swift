@@ -43,8 +43,8 @@ public struct Answer: Sendable, Equatable, Codable {
   public let task: String
   /// The text of the chosen option, or the generated text.
   public let text: String
-  /// The probability of the answer, 0...1: that of the chosen option among the options, or the product over
-  /// all generated tokens.
+  /// The probability of the answer, 0...1: that of the chosen option among the options or, for free text, the
+  /// product over all generated tokens, including the end of the turn.
   public let probability: Double
   /// The probability of each option, in the order of the options, summing to 1; empty for free text.
   public let optionProbabilities: [Double]
