@@ -3,7 +3,7 @@
 /// A phase runs at the peak rate until ``stableEnd`` and cools down until ``end``. Only the `wsd` schedule
 /// has a cool-down; for others `stableEnd` equals `end`. Validation
 /// - starts the cool-down early if the task is learnt and nothing has improved for `patience` validations;
-/// - starts another cycle of half the planned steps, at half the peak rate, if the end is reached, the task
+/// - starts another cycle of half the planned steps, at a lower peak rate, if the end is reached, the task
 ///   is not good enough (``ValidationScore/isGoodEnough``), it is not learnt yet or has improved in this
 ///   cycle, and the budget allows. More steps at the same rate helped less, because of gradient noise.
 ///
@@ -26,7 +26,7 @@ package struct PhasePace: Sendable, Equatable, Codable {
     case coolsDown
     /// The phase ends before its planned end.
     case ends
-    /// Another cycle begins, at half the rate.
+    /// Another cycle begins, at a lower peak rate.
     case restarts
   }
 
