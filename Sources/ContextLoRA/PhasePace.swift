@@ -73,7 +73,6 @@ package struct PhasePace: Sendable, Equatable, Codable {
   /// Takes the score of the state that the phase starts from as the best so far.
   mutating func start(from score: ValidationScore) {
     best = Best(step: 0, score: score)
-    reference = score
   }
 
   /// Adds the cost of a step.

@@ -34,7 +34,7 @@ public struct TrainingPlan: Sendable {
   /// One per task, in the order of training.
   public var phases: [Phase] {
     plan.phases.map {
-      Phase(task: $0.workload.trained.task, stepTime: .seconds($0.stepTime), saving: $0.saving)
+      Phase(task: $0.workload.trained.task, stepTime: .seconds(min($0.stepTime, 1e15)), saving: $0.saving)
     }
   }
 

@@ -77,8 +77,8 @@ package struct AnswerPredictor: Sendable {
     return episodes.indices.compactMap { answers[$0] }
   }
 
-  /// The number of requests, or more, between two checks.
-  private static let checkedRequests = 64
+  /// The number of requests, or more, between two checks; enough that few workers wait for the last one.
+  private var checkedRequests: Int { max(64, 16 * model.device.workerCount) }
 
   /// The scores of all requests. They are cut only between two passes, so that each request shares its pass with the same
   /// others as without cuts.
@@ -87,7 +87,7 @@ package struct AnswerPredictor: Sendable {
   ) throws -> [[[Float]]] {
     var result: [[[Float]]] = []
     for end in ScoreRequest.passes(requests).compactMap(\.last).map({ $0 + 1 })
-    where end - result.count >= Self.checkedRequests || end == requests.count {
+    where end - result.count >= checkedRequests || end == requests.count {
       result += try scorer.score(Array(requests[result.count..<end]), adapter: view)
       try check()
     }

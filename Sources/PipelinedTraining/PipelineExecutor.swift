@@ -46,7 +46,7 @@ package final class PipelineExecutor: PhaseExecutor {
   private var rank: Int { link.transport.rank }
   /// The timeout for what another rank sends after a window. A rank without a part in the phase waits for it
   /// from the window's start.
-  private var timeout: Duration { link.timeout * windowSteps }
+  private var timeout: Duration { link.timeout * (current?.runner == nil ? windowSteps : 1) }
   package var leads: Bool { rank == 0 }
   package var sampleCount: Int { samples.sampleCount }
   package var validation: (any ValidationEpisodes)? { samples.validation }

@@ -102,8 +102,9 @@ package struct ClusterTrainingRun {
     ) { event in
       if let event = try recorder?.record(event) { try onEvent(event) }
     }
-    let figures = try gather(windows)
-    if transport.rank == 0 {
+    try withExtendedLifetime(recorder) {
+      let figures = try gather(windows)
+      guard transport.rank == 0 else { return }
       if done, let event = try recorder?.finish(trainer.adapter) { try onEvent(event) }
       try onEnd(figures, plan)
     }
@@ -132,7 +133,7 @@ package struct ClusterTrainingRun {
     if let refusal = workflow.needsOneProcess(preparation.examples.episodes) { throw refusal }
     let admission = transport.rank == 0 ? try folder.admit(preparation, resume: resume) : nil
     let begun = transport.rank == 0 && resume ? try folder.computeType() : nil
-    try preparation.examples.check()
+    try preparation.examples.check(resumes: resume)
     guard transport.rank == 0 else { return Prepared(preparation: preparation) }
     let plan = try makePlan()
     try plan.check(preparation, ranks: transport.size)
@@ -160,8 +161,14 @@ package struct ClusterTrainingRun {
     let prepared: Prepared
     do {
       prepared = try prepare()
-    } catch let error as any InputError {
-      try JobAgreement(host: host, problem: "\(error)").confirm(over: transport, timeout: options.timeout)
+    } catch {
+      let agreement = JobAgreement(host: host, problem: "\(error)")
+      // The others refuse together; a bug of this rank stays one.
+      if error is any InputError {
+        try agreement.confirm(over: transport, timeout: options.timeout)
+      } else {
+        try? agreement.confirm(over: transport, timeout: options.timeout)
+      }
       throw error
     }
     try JobAgreement(host: host, facts: facts(prepared.preparation)).confirm(

@@ -45,7 +45,7 @@ package struct DryRun {
     let preparation = try RunPreparation(workflow, models: models)
     if let out { _ = try RunFolder(out).admit(preparation, resume: false) }
     let examples = preparation.examples
-    try examples.check()
+    try examples.check(resumes: false)
     let material = preparation.material
     let model = try material.model(on: material.device(), use: .forwardAndBackward)
     let answerer = TimedAnswerer(ExampleAnswerer(examples, model))

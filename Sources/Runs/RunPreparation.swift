@@ -89,7 +89,8 @@ extension RunFolder {
       return RunAdmission(folder: self, lock: nil, checkpoint: nil)
     }
     let manifest = try readManifest()
-    let lock = try FileLock(self.manifest)
+    // A job that restarts may meet the end of its last attempt.
+    let lock = try FileLock(self.manifest, patience: .seconds(3))
     guard manifest.workflowIdentity == preparation.workflowIdentity else {
       throw Refusal(
         url.path,
@@ -143,16 +144,19 @@ extension RunFolder {
   }
 
   /// Creates a new run's folder atomically.
-  func create(_ preparation: RunPreparation, precision: String) throws {
+  ///
+  /// - Returns: the lock of the run.
+  func create(_ preparation: RunPreparation, precision: String) throws -> FileLock {
     let manifest = RunFolder.Manifest(
       model: preparation.workflow.model, modelPath: preparation.material.modelPath.fromRoot,
       modelIdentity: preparation.material.modelIdentity, dataPath: preparation.workflow.dataFolder.fromRoot,
       workflowIdentity: preparation.workflowIdentity, dataIdentity: preparation.dataIdentity,
       validationIdentity: preparation.validationIdentity, precision: precision)
-    try AtomicFolder.write(to: url) { temporary in
+    return try AtomicFolder.write(to: url) { temporary in
       let folder = RunFolder(temporary.path)
       try AtomicFile.write(preparation.workflow.canonicalYAML(), to: folder.workflow)
       try folder.write(manifest)
+      return try FileLock(folder.manifest)
     }
   }
 }

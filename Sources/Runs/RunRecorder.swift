@@ -23,8 +23,7 @@ final class RunRecorder {
     metrics = JSONLines(folder.metrics)
     warnings = JSONLines(folder.warnings)
     decisions = JSONLines(folder.decisions)
-    if admission.lock == nil { try folder.create(preparation, precision: precision) }
-    lock = try admission.lock ?? FileLock(folder.manifest)
+    lock = try admission.lock ?? folder.create(preparation, precision: precision)
     folder.removeLeftovers()
     let steps = admission.checkpoint?.position.totalSteps ?? 0
     try metrics.keep(upTo: steps)

@@ -48,7 +48,7 @@ package struct TrainingRun {
     let start = ContinuousClock.now
     let preparation = try RunPreparation(workflow, models: models)
     let admission = try folder.admit(preparation, resume: resume)
-    try preparation.examples.check()
+    try preparation.examples.check(resumes: resume)
     let material = preparation.material
     let device = material.device(type: resume ? try folder.computeType() : nil)
     let model = try material.model(on: device, use: .forwardAndBackward)

@@ -25,10 +25,13 @@ final class WorkflowExamples: ChoiceSamples {
   }
 
   /// Renders every sample of every task, to find errors before training starts.
-  func check() throws {
+  ///
+  /// - Parameter resumes: whether training has begun; it may then be ended even if a predicted answer could become
+  ///   too long.
+  func check(resumes: Bool) throws {
     for task in workflow.tasks {
       _ = try examples(task.name)
-      if usesPredictions { try checkPredicted(task.name) }
+      if usesPredictions, !resumes { try checkPredicted(task.name) }
     }
     if workflow.training.validateEvery != nil { try questions.check() }
   }
@@ -36,13 +39,14 @@ final class WorkflowExamples: ChoiceSamples {
   /// Renders every sample with its parents' longest answers, which may be predicted hours later.
   private func checkPredicted(_ task: String) throws {
     let parents = workflow.graph.parents(of: task)
+    func length(_ text: String) -> Int { prompts.tokenizer.encode(text).count }
     for episode in episodes where !parents.isEmpty {
       var answers = episode.goldAnswers(of: parents)
       var generated = 0
       for parent in parents {
         guard let item = episode.tasks[parent] else { continue }
         if item.options.isEmpty { generated += AnswerPredictor.defaultAnswerTokens }
-        answers[parent] = item.options.max { $0.utf8.count < $1.utf8.count } ?? ""
+        answers[parent] = item.options.max { length($0) < length($1) } ?? ""
       }
       let example = try prompts.example(task: task, episode: episode, parentAnswers: answers)
       let length = example.prompt.count + example.completion.count + generated

@@ -10,17 +10,18 @@ package enum AtomicFolder {
   /// `FileError` names the file by its final path, not the temporary one.
   ///
   /// - Throws: `FileError` if `url` is not empty or the system reports an error; any error of `body`.
-  package static func write(to url: URL, _ body: (URL) throws -> Void) throws {
+  package static func write<Result>(to url: URL, _ body: (URL) throws -> Result) throws -> Result {
     try refuseContents(url)
     let parent = url.deletingLastPathComponent()
-    try leavingNothing(at: url.path) {
+    let result = try leavingNothing(at: url.path) {
       let temporary = try makeTemporary(parent, name: url.lastPathComponent)
       do {
-        try body(temporary)
+        let result = try body(temporary)
         try AtomicFile.synchroniseFolder(temporary.path)
         guard rename(temporary.path, url.path) == 0 else {
           throw SystemError.describe(errno, path: url.path, action: "rename the finished folder to this path")
         }
+        return result
       } catch let error as FileError {
         try? FileManager.default.removeItem(at: temporary)
         throw error.naming(url.relativePath, for: temporary.path)
@@ -30,6 +31,7 @@ package enum AtomicFolder {
       }
     }
     try AtomicFile.synchroniseFolder(parent.path)
+    return result
   }
 
   /// Runs `body`, which creates something at `path`. If it throws, removes the folders above `path` that did

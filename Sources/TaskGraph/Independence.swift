@@ -35,11 +35,4 @@ extension PhaseSchedule {
       return together.isEmpty ? nil : together.map { members[$0] }
     }
   }
-
-  /// The tasks of a level (from 1) that can train in parallel with all its other tasks, in file order.
-  package func independentTasks(level: Int, readingAncestors: Bool = false) -> [String] {
-    independentGroups(level: level, readingAncestors: readingAncestors).filter { $0.count == 1 }.flatMap {
-      $0
-    }
-  }
 }

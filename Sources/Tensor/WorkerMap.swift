@@ -15,8 +15,10 @@ extension ComputeDevice {
     let failure = Locked<(item: Int, error: any Error)?>(nil)
     onEachWorker { worker in
       while true {
+        // Checked before an item is taken: others may wait for what is done with it.
+        guard failure.withLock({ $0 == nil }) else { return }
         let item = next.add(1, ordering: .relaxed).oldValue
-        guard item < count, failure.withLock({ $0 == nil }) else { return }
+        guard item < count else { return }
         do {
           let value = try body(item, worker)
           results.withLock { $0[item] = value }

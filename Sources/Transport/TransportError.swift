@@ -60,13 +60,14 @@ package struct AbortNotice: Codable, Sendable, Equatable, CustomStringConvertibl
     self.message = message.split(whereSeparator: \.isNewline).joined(separator: " ")
   }
 
-  /// Parses a line of `line(forSupervisor:)`, which may begin with output that another rank was printing at
-  /// that moment; `nil` for other lines.
+  /// Parses a line of `line(forSupervisor:)`, which may begin or end with output that another rank was printing
+  /// at that moment; `nil` for other lines.
   package init?(line: String) {
-    guard let mark = line.firstRange(of: Self.mark),
-      let notice = try? JSONDecoder().decode(Self.self, from: Data(line[mark.upperBound...].utf8)),
-      min(notice.rank, notice.suspect ?? 0) >= 0
-    else { return nil }
+    guard let end = line.lastIndex(of: "}") else { return nil }
+    let notices = line.ranges(of: Self.mark).lazy.filter { $0.upperBound < end }.compactMap { mark in
+      try? JSONDecoder().decode(Self.self, from: Data(line[mark.upperBound...end].utf8))
+    }
+    guard let notice = notices.first, min(notice.rank, notice.suspect ?? 0) >= 0 else { return nil }
     self.init(rank: notice.rank, suspect: notice.suspect, message: notice.message)
   }
 

@@ -89,6 +89,18 @@ import Testing
     #expect(fileError { try Self.fill(url, thenFail: false) }?.file == url.path)
   }
 
+  @Test func aLockIsHeldOnce() throws {
+    try Fixtures.withTemporaryDirectory { folder in
+      let file = folder.appendingPathComponent("file")
+      #expect(fileError { _ = try FileLock(file) }?.kind == .missing)
+      try Data().write(to: file)
+      let lock = try FileLock(file)
+      let problem = fileError { _ = try FileLock(file) }?.problem
+      withExtendedLifetime(lock) {}
+      #expect(problem == "is in use by another process")
+    }
+  }
+
   @Test func whatCannotBeMappedIsNamed() throws {
     try Fixtures.withTemporaryDirectory { folder in
       #expect(fileError { _ = try MappedFile(folder) }?.file == folder.path)

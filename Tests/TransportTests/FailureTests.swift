@@ -67,6 +67,7 @@ import Transport
     for notice in [notice, blame] {
       #expect(AbortNotice(line: notice.line(forSupervisor: true)) == notice)
       #expect(AbortNotice(line: "step 3 of" + notice.line(forSupervisor: true)) == notice)
+      #expect(AbortNotice(line: "@abort {" + notice.line(forSupervisor: true) + "step 3 of") == notice)
       #expect(AbortNotice(line: notice.description) == nil)
     }
     for line in ["", "@abort ", "@abort {}", #"@abort {"rank":-1,"message":"no"}"#] {

@@ -169,7 +169,9 @@ struct TrainCommand: ParsableCommand {
       try progress.show(event)
     } onEnd: { figures, plan in
       let compared = ClusterFigures(figures, plan: plan)
-      try compared.append(to: RunFolder(out).figures)
+      do { try compared.append(to: RunFolder(out).figures) } catch {
+        Console.complain("warning: \(error)")
+      }
       try Console.report(compared.text)
     }
     guard transport.rank == 0 else { return }

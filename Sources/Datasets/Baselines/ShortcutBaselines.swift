@@ -79,13 +79,6 @@ package enum ShortcutBaselines {
     let answers = frequencies.keys.sorted()
     let hasOptions = !test.isEmpty && test.allSatisfy { !$0.item.options.isEmpty }
 
-    func byText(_ score: (String, Sample) -> Double) -> Double {
-      mean(test) { sample in
-        let candidates = sample.candidates(answers)
-        return credit(
-          candidates.map { score($0, sample) }, right: candidates.firstIndex(of: sample.item.answerText))
-      }
-    }
     func byOption(_ score: (Int, Sample) -> Double) -> Double? {
       guard hasOptions else { return nil }
       return mean(test) { sample in

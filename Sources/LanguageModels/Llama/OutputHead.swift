@@ -74,8 +74,10 @@ struct OutputHead: Sendable {
       let (count, vocabulary) = (rows.count, configuration.vocabularySize)
       let memory = device.allocate(byteCount: count * vocabulary * 4)
       let logits = memory.matrix(rows: count, columns: vocabulary, type: .float32)
-      operations.logits(buffers.y, head: chunks, into: logits)
-      return operations.values(logits)
+      return withExtendedLifetime(memory) {
+        operations.logits(buffers.y, head: chunks, into: logits)
+        return operations.values(logits)
+      }
     }
   }
 

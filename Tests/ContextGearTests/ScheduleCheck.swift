@@ -1,5 +1,7 @@
+import ContextGear
+
 /// Why a schedule cannot run, or does not do the required work.
-package enum ScheduleFault: Error, Equatable, CustomStringConvertible {
+enum ScheduleFault: Error, Equatable, CustomStringConvertible {
   /// The stages deadlock.
   case deadlock(waiting: [String])
   /// The two ends of a message do not match.
@@ -7,7 +9,7 @@ package enum ScheduleFault: Error, Equatable, CustomStringConvertible {
   /// Work is missing, done twice, or done before its inputs.
   case work(String)
 
-  package var description: String {
+  var description: String {
     switch self {
     case .deadlock(let waiting): "deadlock: \(waiting.joined(separator: "; "))"
     case .message(let text), .work(let text): text
@@ -22,7 +24,7 @@ extension Schedule {
   ///   - plan: the plan that it was built from.
   ///   - passes: the number of forward-only passes.
   /// - Throws: `ScheduleFault`, the first one found.
-  package func check(_ plan: Plan, passes: Int, layers: Int) throws(ScheduleFault) {
+  func check(_ plan: Plan, passes: Int, layers: Int) throws(ScheduleFault) {
     try checkMessages()
     try run()
     try checkWork(plan, passes: passes, layers: layers)
@@ -98,12 +100,12 @@ extension Schedule {
       for operation in operations(of: index) {
         switch operation {
         case .forward(let pass):
-          let unit = Unit(pipeline: stage.pipeline, backward: false, pass: pass)
+          let unit = Unit(pipeline: stage.pipeline, backward: false, pass: pass.description)
           through[unit, default: 0] += stage.end - stage.first
           forwards.insert(pass)
           if stage.trains, pass.pass == passes { held += 1 }
         case .backward(let pass):
-          let unit = Unit(pipeline: stage.pipeline, backward: true, pass: pass)
+          let unit = Unit(pipeline: stage.pipeline, backward: true, pass: pass.description)
           through[unit, default: 0] += stage.end - stage.first
           guard forwards.contains(pass) else { throw .work("\(operation): before its forward") }
           held -= 1
@@ -119,9 +121,7 @@ extension Schedule {
         for micro in 0..<pipeline.count {
           for pass in 0...passes {
             for backward in pass == passes ? [false, true] : [false] {
-              let unit = Unit(
-                pipeline: index, backward: backward,
-                pass: StageOperation.MicroBatchPass(step: step, pass: pass, microBatch: micro))
+              let unit = Unit(pipeline: index, backward: backward, pass: "\(step).\(pass).\(micro)")
               guard through.removeValue(forKey: unit) == layers else {
                 throw .work("\(unit): does not pass each of \(layers) layers once")
               }
@@ -136,6 +136,7 @@ extension Schedule {
   private struct Unit: Hashable {
     let pipeline: Int
     let backward: Bool
-    let pass: StageOperation.MicroBatchPass
+    /// Its step, pass and micro-batch.
+    let pass: String
   }
 }
