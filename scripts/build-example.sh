@@ -8,7 +8,7 @@ root=$PWD/.build/example
 copy=$root/contexture
 rm -rf "$copy"
 mkdir -p "$copy"
-git ls-files -z --cached --others --exclude-standard --deduplicate -- Package.swift Sources Examples |
+git ls-files -z --cached --others --exclude-standard --deduplicate -- Package.swift Sources Tools Examples |
   xargs -0 sh -c 'for file; do [ ! -e "$file" ] || printf "%s\\0" "$file"; done' sh |
   tar --create --null --files-from=- | tar --extract --directory "$copy"
 git -C "$copy" init --quiet
