@@ -50,7 +50,15 @@ package struct ChildProcess: ~Copyable {
     var variables = environment.map { strdup("\($0)=\($1)") } + [nil]
     defer { for word in arguments + variables { free(word) } }
     var process = pid_t()
-    let failure = posix_spawn(&process, command[0], &actions, &attributes, &arguments, &variables)
+    func spawn() -> Int32 {
+      posix_spawn(&process, command[0], &actions, &attributes, &arguments, &variables)
+    }
+    var failure = spawn()
+    // A program that was just written is busy while another thread's new process still has its descriptors.
+    for _ in 0..<100 where failure == ETXTBSY {
+      usleep(10_000)
+      failure = spawn()
+    }
     guard failure == 0 else {
       for ends in pipes { close(ends[0]) }
       throw Self.cannot("start \(command[0])", failure)
