@@ -41,6 +41,7 @@ extension PromptRenderer {
   }
 
   func check(_ request: ScoreRequest, task: String, episode: Episode) throws {
+    for tokens in request.continuations { try check(tokens, task: task, episode: episode) }
     let length = request.prompt.count + (request.continuations.map(\.count).max() ?? 0)
     guard length <= contextLength else {
       throw PromptError.tooLong(

@@ -7,6 +7,11 @@ package enum PromptError: InputError, Equatable {
   case missing(task: String, episode: String, what: String, at: Episode.Origin? = nil)
   /// The prompt has more tokens than the model's context.
   case tooLong(task: String, episode: String, length: Int, limit: Int, at: Episode.Origin? = nil)
+  /// The chat template renders the prompt without a single token.
+  case empty(task: String, episode: String, at: Episode.Origin? = nil)
+  /// A token of the tokenizer has no embedding; without task and episode, it is one that ends a turn.
+  case noEmbedding(
+    token: Int32, text: String, rows: Int, task: String?, episode: String?, at: Episode.Origin? = nil)
   /// The item has more options than there are letters.
   case tooManyOptions(task: String, episode: String, count: Int, at: Episode.Origin? = nil)
   /// The chat template refuses the conversation or fails.
@@ -31,6 +36,13 @@ package enum PromptError: InputError, Equatable {
       Self.place(task, episode, origin)
         + "\(length) tokens exceed the context of \(limit); shorten its "
         + "inputs or options, or use a model with a longer context"
+    case .empty(let task, let episode, let origin):
+      Self.place(task, episode, origin)
+        + "the model's chat template writes nothing for a user's message; use an instruction-tuned model"
+    case .noEmbedding(let token, let text, let rows, let task, let episode, let origin):
+      (task.flatMap { task in episode.map { Self.place(task, $0, origin) } } ?? "the end of a turn: ")
+        + "the tokenizer has token \(token) \(text.debugDescription), but the model has embeddings for \(rows) tokens only; "
+        + "remove the text, or use a tokenizer that fits the model"
     case .tooManyOptions(let task, let episode, let count, let origin):
       Self.place(task, episode, origin)
         + "\(count) options are more than there are letters; give at most \(PromptRenderer.maximumOptions)"

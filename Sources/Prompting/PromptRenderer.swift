@@ -12,23 +12,37 @@ package struct PromptRenderer: Sendable {
   package let tokenizer: Tokenizer
   /// The longest sequence that the model supports, in tokens.
   package let contextLength: Int
+  /// The number of tokens that the model has embeddings for; its tokenizer may have more.
+  package let vocabularySize: Int
   private let template: ChatTemplate
   private let specialTokens: [String: String]
   /// The tokens after an assistant's message, up to the special token that ends the turn.
   private let endOfTurn: [Int32]
 
-  /// - Throws: `PromptError` if the template cannot render a message, or neither it nor the tokenizer has an
-  ///   end of turn.
+  /// - Throws: `PromptError` if the template cannot render a message, neither it nor the tokenizer has an end of
+  ///   turn, or the model has no embedding for it.
   package init(
     workflow: Workflow, tokenizer: Tokenizer, template: ChatTemplate, specialTokens: [String: String],
-    contextLength: Int
+    contextLength: Int, vocabularySize: Int
   ) throws {
     self.workflow = workflow
     self.tokenizer = tokenizer
     self.template = template
     self.specialTokens = specialTokens
-    self.contextLength = contextLength
+    (self.contextLength, self.vocabularySize) = (contextLength, vocabularySize)
     endOfTurn = try Self.endOfTurn(template, tokenizer, specialTokens)
+    try check(endOfTurn)
+  }
+
+  /// Checks that the model has an embedding for each token.
+  ///
+  /// - Parameter episode: for the message; `nil` if the tokens are of the template.
+  /// - Throws: `PromptError` otherwise.
+  package func check(_ tokens: [Int32], task: String? = nil, episode: Episode? = nil) throws(PromptError) {
+    guard let token = tokens.first(where: { $0 < 0 || $0 >= vocabularySize }) else { return }
+    throw .noEmbedding(
+      token: token, text: tokenizer.decode([token], skipSpecial: false), rows: vocabularySize, task: task,
+      episode: episode?.id, at: episode?.origin)
   }
 
   /// The token that ends the model's turn.
@@ -68,6 +82,10 @@ package struct PromptRenderer: Sendable {
     guard let tokens = tokens(of: rendered, content: content) else {
       throw PromptError.controlToken(task: name, episode: episode.id, at: episode.origin)
     }
+    guard !tokens.isEmpty else {
+      throw PromptError.empty(task: name, episode: episode.id, at: episode.origin)
+    }
+    try check(tokens, task: name, episode: episode)
     guard tokens.count < contextLength else {
       throw PromptError.tooLong(
         task: name, episode: episode.id, length: tokens.count, limit: contextLength, at: episode.origin)
@@ -240,6 +258,7 @@ package struct PromptRenderer: Sendable {
         task: task, episode: episode.id, what: "task '\(task)'", at: episode.origin)
     }
     let completion = completion(reply(item))
+    try check(completion, task: task, episode: episode)
     guard prompt.count + completion.count <= contextLength else {
       throw PromptError.tooLong(
         task: task, episode: episode.id, length: prompt.count + completion.count, limit: contextLength,

@@ -38,7 +38,8 @@ package struct WorkflowMaterial: Sendable {
     let material = try ModelPrompts(files)
     prompts = try PromptRenderer(
       workflow: workflow, tokenizer: material.tokenizer, template: material.template,
-      specialTokens: material.specialTokens, contextLength: weights.configuration.maximumPositions)
+      specialTokens: material.specialTokens, contextLength: weights.configuration.maximumPositions,
+      vocabularySize: weights.configuration.vocabularySize)
   }
 
   /// Whether `identity`, as recorded in a run, is this model's, in the current or the older version.

@@ -21,7 +21,8 @@ struct SmolLM2EvaluationTests {
     let material = try ModelPrompts(files)
     let prompts = try PromptRenderer(
       workflow: workflow, tokenizer: material.tokenizer, template: material.template,
-      specialTokens: material.specialTokens, contextLength: model.contextLength)
+      specialTokens: material.specialTokens, contextLength: model.contextLength,
+      vocabularySize: model.configuration.vocabularySize)
     let evaluator = WorkflowEvaluator(
       workflow: workflow, predictor: AnswerPredictor(model, prompts: prompts), view: { _ in nil })
     let episodes = try IoVWorld.generate(episodes: 8, seed: 7)

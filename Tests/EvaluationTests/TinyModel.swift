@@ -46,7 +46,7 @@ struct TinyModel {
       template: ChatTemplate(
         source: "{% for m in messages %}{{ m.content }}<e>{% endfor %}"
           + "{% if add_generation_prompt %}>{% endif %}"), specialTokens: [:],
-      contextLength: model.contextLength)
+      contextLength: model.contextLength, vocabularySize: model.configuration.vocabularySize)
   }
 
   func predictor(maximumAnswerTokens: Int = 6) -> AnswerPredictor {

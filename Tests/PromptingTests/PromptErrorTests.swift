@@ -49,6 +49,36 @@ struct PromptErrorTests {
     ) { try renderer.prompt(task: "perceive", episode: episode, parentAnswers: [:]) }
   }
 
+  @Test("tokens that the model has no embedding for, in the prompt, a reply and the end of a turn")
+  func noEmbedding() throws {
+    let episode = SmolLM2Prompts.episode
+    let all = try SmolLM2Prompts.renderer()
+    let example = try all.example(task: "perceive", episode: episode, parentAnswers: [:])
+    let most = try #require((example.prompt + example.completion).max())
+    func outcome(_ size: Int32) throws -> String {
+      refusal(try SmolLM2Prompts.renderer(vocabularySize: Int(size)), "perceive", episode)
+    }
+    #expect(try outcome(most + 1) == "accepted")
+    #expect(
+      try outcome(most).hasPrefix(
+        "episode 'iov-000007', task 'perceive': the tokenizer has token \(most) \""))
+    #expect(try outcome(most).contains("but the model has embeddings for \(most) tokens only; "))
+    let error = #expect(throws: PromptError.self) {
+      try SmolLM2Prompts.renderer(vocabularySize: Int(all.stopToken))
+    }
+    #expect(error?.description.hasPrefix("the end of a turn: the tokenizer has token") == true)
+  }
+
+  @Test("a chat template that writes nothing for a user's message")
+  func empty() throws {
+    let silent = try ChatTemplate(
+      source: "{% for m in messages if m.role == 'assistant' %}{{ m.content }}<|im_end|>{% endfor %}")
+    let renderer = try SmolLM2Prompts.renderer(template: silent)
+    #expect(
+      refusal(renderer, "perceive", SmolLM2Prompts.episode).contains(
+        "the model's chat template writes nothing for a user's message; use an instruction-tuned model"))
+  }
+
   @Test("an episode that was read from a file is named by file and line first")
   func origin() throws {
     var episode = SmolLM2Prompts.episode

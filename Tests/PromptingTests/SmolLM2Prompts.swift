@@ -61,12 +61,13 @@ enum SmolLM2Prompts {
 
   static func renderer(
     _ overrides: [String] = [], tokenizer: Tokenizer? = nil, template: ChatTemplate? = nil,
-    contextLength: Int = 512
+    contextLength: Int = 512, vocabularySize: Int = .max
   ) throws -> PromptRenderer {
     try PromptRenderer(
       workflow: workflow(overrides), tokenizer: tokenizer ?? self.tokenizer(),
       template: template ?? self.template(),
-      specialTokens: ["bos_token": "<|im_start|>", "eos_token": "<|im_end|>"], contextLength: contextLength)
+      specialTokens: ["bos_token": "<|im_start|>", "eos_token": "<|im_end|>"], contextLength: contextLength,
+      vocabularySize: vocabularySize)
   }
 
   static let episode = Episode(
