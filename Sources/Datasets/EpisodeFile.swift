@@ -63,7 +63,8 @@ package enum EpisodeFile {
     var holdsLines = false
     let failure = data.withUnsafeBytes { (bytes: UnsafeRawBufferPointer) -> EpisodeFileError? in
       do throws(EpisodeFileError) {
-        try forEachLine(of: bytes) { (line, number) throws(EpisodeFileError) in
+        if isUTF16(bytes) { throw EpisodeFileError(path: path, problem: .encoding("UTF-16")) }
+        try forEachLine(of: bytes) { (line, rest, number) throws(EpisodeFileError) in
           holdsLines = true
           do throws(EpisodeFileError) {
             let episode = try decoder.decode(line, number: number)
@@ -74,6 +75,14 @@ package enum EpisodeFile {
             firstLines[episode.id] = number
             body(episode)
           } catch {
+            // What is wrong with the whole file is said once.
+            if String(validating: line, as: UTF8.self) == nil {
+              throw EpisodeFileError(
+                path: path, line: number, problem: .encoding("not UTF-8 but perhaps Latin-1"))
+            }
+            if case .notJSON = error.problem, isBeginning(line, before: rest) {
+              throw EpisodeFileError(path: path, line: number, problem: .severalLines)
+            }
             try onMistake(error)
           }
         }
@@ -84,6 +93,25 @@ package enum EpisodeFile {
     }
     if let failure { throw failure }
     if !holdsLines { throw EpisodeFileError(path: path, problem: .empty) }
+  }
+
+  private static func isUTF16(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    // Without a mark, the first character of JSON is ASCII.
+    bytes.starts(with: [0xFF, 0xFE]) || bytes.starts(with: [0xFE, 0xFF])
+      || bytes.count > 1 && (bytes[0] == 0) != (bytes[1] == 0)
+  }
+
+  /// Whether a line that is not JSON begins an object that goes on in the next one, as in indented JSON.
+  private static func isBeginning(_ line: UnsafeRawBufferPointer, before rest: UnsafeRawBufferPointer) -> Bool
+  {
+    func first(_ bytes: UnsafeRawBufferPointer) -> UInt8? {
+      bytes.first { ![0x20, 0x09, 0x0A, 0x0D].contains($0) }
+    }
+    guard let start = first(line), start == UInt8(ascii: "{") || start == UInt8(ascii: "["),
+      let next = first(rest), next != UInt8(ascii: "{"),
+      let last = line.last(where: { ![0x20, 0x09, 0x0D].contains($0) })
+    else { return false }
+    return [UInt8(ascii: "{"), UInt8(ascii: "["), UInt8(ascii: ",")].contains(last)
   }
 
   /// Writes episodes, one per line, with keys sorted by their UTF-8 bytes and unescaped slashes, so that
@@ -125,7 +153,8 @@ package enum EpisodeFile {
 
   private static func forEachLine(
     of bytes: UnsafeRawBufferPointer,
-    _ body: (UnsafeRawBufferPointer, Int) throws(EpisodeFileError) -> Void
+    _ body: (_ line: UnsafeRawBufferPointer, _ rest: UnsafeRawBufferPointer, Int) throws(EpisodeFileError) ->
+      Void
   ) throws(EpisodeFileError) {
     let hasMark = bytes.starts(with: [0xEF, 0xBB, 0xBF])
     var start = hasMark ? 3 : 0
@@ -135,7 +164,9 @@ package enum EpisodeFile {
       let length = lengthOfLine(rest)
       number += 1
       let line = UnsafeRawBufferPointer(rebasing: rest[..<length])
-      if line.contains(where: { $0 != 0x20 && $0 != 0x09 && $0 != 0x0D }) { try body(line, number) }
+      if line.contains(where: { $0 != 0x20 && $0 != 0x09 && $0 != 0x0D }) {
+        try body(line, UnsafeRawBufferPointer(rebasing: rest[min(length + 1, rest.count)...]), number)
+      }
       start += length + 1
     }
   }

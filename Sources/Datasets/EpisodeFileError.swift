@@ -8,6 +8,10 @@ package struct EpisodeFileError: InputError, Equatable {
     case missing
     /// The file cannot be read, for the given reason.
     case unreadable(String)
+    /// The file is text in another encoding than UTF-8.
+    case encoding(String)
+    /// The line begins an object that ends on a later one.
+    case severalLines
     /// The file contains no episodes.
     case empty
     /// The line is not JSON, for the given reason. `column` is a byte position in the line, from 1.
@@ -66,6 +70,10 @@ package struct EpisodeFileError: InputError, Equatable {
       return "no such file; check the path, or make the data first"
     case .unreadable(let reason):
       return "cannot be read (\(reason)); check the file and its permissions"
+    case .encoding(let name):
+      return "is \(name); save it as UTF-8"
+    case .severalLines:
+      return "an object extends over several lines; write each object on one line, as 'jq -c .' does"
     case .empty:
       return "has no episodes; write one JSON object per line"
     case .notJSON(let reason, let column):

@@ -276,6 +276,33 @@ struct Case: CustomTestStringConvertible {
         + "add it, or remove it from the task")
   }
 
+  @Test func whatIsWrongWithTheWholeFileIsSaidOnce() throws {
+    let umlaut = line(item: #"{"question": "Gefährlich?", "options": ["u", "v"], "answer": 1}"#, id: "b")
+    let text = good + "\n" + umlaut + "\n" + good + "\n"
+    let pretty = "\n{\n  \"id\": \"a\",\n  \"inputs\": {},\n  \"tasks\": {}\n}\n{\n  \"id\": \"b\"\n}\n"
+    let latin1 = text.data(using: .isoLatin1) ?? Data()
+    let cases: [(Data, String)] = [
+      (text.data(using: .utf16) ?? Data(), ": is UTF-16; save it as UTF-8"),
+      (text.data(using: .utf16LittleEndian) ?? Data(), ": is UTF-16; save it as UTF-8"),
+      (text.data(using: .utf16BigEndian) ?? Data(), ": is UTF-16; save it as UTF-8"),
+      (latin1, ":2: is not UTF-8 but perhaps Latin-1; save it as UTF-8"),
+      (
+        Data(pretty.utf8),
+        ":2: an object extends over several lines; write each object on one line, as 'jq -c .' does"
+      ),
+    ]
+    try Fixtures.withTemporaryDirectory { folder in
+      let path = folder.appendingPathComponent("data.jsonl").path
+      for (bytes, expected) in cases {
+        try bytes.write(to: URL(fileURLWithPath: path))
+        #expect(EpisodeFile.mistakes(in: path).map(\.description) == [path + expected])
+      }
+      // A line that was cut off is one mistake; the next ones are read.
+      try Data((good.prefix(20) + "\n" + umlaut + "\n{\n").utf8).write(to: URL(fileURLWithPath: path))
+      #expect(EpisodeFile.mistakes(in: path).map(\.line) == [1, 3])
+    }
+  }
+
   @Test func saysWhatCannotBeOpened() throws {
     #expect(throws: EpisodeFileError(path: "/nonexistent/a.jsonl", problem: .missing)) {
       try EpisodeFile.read("/nonexistent/a.jsonl")
@@ -312,7 +339,7 @@ struct Case: CustomTestStringConvertible {
       try Data([0x7B, 0x22, 0xFF, 0x22, 0x3A, 0x31, 0x7D]).write(to: URL(fileURLWithPath: path))
       #expect(
         throws: EpisodeFileError(
-          path: path, line: 1, problem: .notJSON(reason: "a string is not valid UTF-8", column: 3))
+          path: path, line: 1, problem: .encoding("not UTF-8 but perhaps Latin-1"))
       ) { try EpisodeFile.read(path) }
     }
   }

@@ -65,6 +65,12 @@ struct ReportTests {
       ("e\u{301}t\u{e9}", "\u{e9}te\u{301}", true),
       ("van", "vans", false), ("12", "1 2", false), ("", "+", false), ("a", "", false), ("A", "a", true),
       ("", "the", false), ("मुंबई", "मबई", false), ("5°", "5", false),
+      ("A", "A.", true), ("A", "(A)", true), ("A.", "A", true), ("The", "The.", true), ("an", "An!", true),
+      ("+", "+.", true), ("well-known", "wellknown", true), ("**Yes.**", "yes", true),
+      ("e.g. van", "eg van", true),
+      ("-5", "5", false), ("(-5)", "-5.", true), ("3.5", "35", false), ("8:30", "830", false),
+      ("C++", "C+", false), ("C#", "C", false), ("$5", "5", false), ("5%", "5", false), ("5 %.", "5", false),
+      ("and/or", "andor", false), ("?!", "!", false),
     ])
   func matching(answer: String, expected: String, same: Bool) {
     #expect(AnswerMatching.matches(answer, expected) == same)
