@@ -147,7 +147,7 @@ package enum AdapterTensors {
 
   /// Reads A and B of every target module.
   ///
-  /// - Throws: `FileError` if one is missing or has another shape.
+  /// - Throws: `FileError` if one is missing, has another shape, or has a value that is not finite.
   package static func read(_ file: SafetensorsFile, modules: [TargetModule], rank: Int) throws -> [LoRAPair] {
     func values(_ name: String, _ shape: [Int]) throws -> [Float] {
       let tensor = try file.require(name)
@@ -156,7 +156,13 @@ package enum AdapterTensors {
           .malformed, file: file.path, field: name, problem: "has the shape \(tensor.shape), not \(shape)",
           remedy: "give an adapter written for this model and rank")
       }
-      return try file.float32(name)
+      let values = try file.float32(name)
+      guard values.allSatisfy(\.isFinite) else {
+        throw FileError(
+          .malformed, file: file.path, field: name, problem: "has a value that is not a finite number",
+          remedy: "train again into a new folder, with a lower training.learningRate")
+      }
+      return values
     }
     return try modules.map { module in
       LoRAPair(

@@ -113,6 +113,10 @@ private struct PhaseRun {
       // Between checkpoints, only the validation was due.
       guard isCheckpoint || stops || executor.sharesColumns else { continue }
       let checkpoint = try executor.gather(position)
+      // The losses are those before the last step.
+      if let checkpoint, !checkpoint.adapter.isFinite {
+        throw TrainingError.diverged(task: phase.task, step: step)
+      }
       if isOver { try close(onEvent) }
       if isCheckpoint || stops { try write(checkpoint, onEvent) }
       if stops || isOver {

@@ -191,6 +191,41 @@ struct ResumeTests {
     }
   }
 
+  @Test("a training that diverges in its last step says so, and writes nothing that is not a number")
+  func divergedAtTheEnd() throws {
+    try TestFolder.with { folder in
+      let tiny = try TinyWorkflow(frozenRatio: 0.5)
+      var options = tiny.options
+      options.plannedSteps = 1
+      options.learningRate = LearningRateSchedule(peak: 1e39)
+      var losses: [Double] = []
+      let error = #expect(throws: TrainingError.self) {
+        try tiny.trainer(options: options).run(to: destination(folder)) {
+          if case .step(let record) = $0 { losses.append(record.loss) }
+        }
+      }
+      guard case .diverged(task: "a", step: 1)? = error else {
+        Issue.record("\(String(describing: error))")
+        return
+      }
+      #expect(losses.count == 1 && losses.allSatisfy(\.isFinite))
+      #expect(!FileManager.default.fileExists(atPath: destination(folder).url.path))
+    }
+  }
+
+  @Test("an adapter with a value that is not a number is refused", arguments: [Float.nan, .infinity])
+  func notFinite(value: Float) throws {
+    try TestFolder.with { folder in
+      let tiny = try TinyWorkflow(frozenRatio: 0.5)
+      var adapter = tiny.adapter
+      adapter.pairs[1].b[0] = value
+      let url = folder.appendingPathComponent("adapter.safetensors")
+      try AdapterFile(adapter: adapter, schedule: tiny.schedule).write(to: url)
+      let error = #expect(throws: FileError.self) { try AdapterFile(url, modules: adapter.modules) }
+      #expect(error?.problem == "has a value that is not a finite number")
+    }
+  }
+
   @Test("an adapter whose blocks name columns that it does not have is refused")
   func blocksBeyondTheRank() throws {
     try TestFolder.with { folder in

@@ -33,6 +33,11 @@ package struct LoRAAdapter: Sendable, Equatable {
     self.pairs = pairs
   }
 
+  /// Whether every value is a finite number, as it is unless training diverges.
+  package var isFinite: Bool {
+    pairs.allSatisfy { $0.a.allSatisfy(\.isFinite) && $0.b.allSatisfy(\.isFinite) }
+  }
+
   /// A fresh adapter: A is uniform in ±1/√inputs (PEFT's default, Kaiming uniform with a = √5), and B is
   /// zero, so that it changes nothing yet.
   package init(modules: [TargetModule], rank: Int, scale: Float, seed: UInt64) {
