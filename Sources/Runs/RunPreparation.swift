@@ -50,7 +50,7 @@ struct RunPreparation {
 
   var workflow: Workflow { material.workflow }
 
-  /// The planned optimiser steps of all phases after `phase`.
+  /// The planned optimiser steps of all phases after `phase`, at most 2⁶⁰, so that they can be added to others.
   func steps(after phase: Phase) -> Int {
     let (options, schedule) = (workflow.trainingOptions, workflow.phaseSchedule)
     let size = workflow.tasks.count
@@ -60,7 +60,8 @@ struct RunPreparation {
     let laterRounds = schedule.count / size - 1 - phase.index / size
     let (steps, overflows) = round.reduce(0, +).multipliedReportingOverflow(by: laterRounds)
     let rest = round.dropFirst(phase.index % size + 1).reduce(0, +)
-    return overflows || steps > .max - rest ? .max : steps + rest
+    let most = 1 << 60
+    return overflows || steps > most - rest ? most : steps + rest
   }
 
   /// Where checkpoints are written and which run they belong to.
