@@ -29,6 +29,13 @@ package struct PhaseProgress: Sendable, Equatable, Codable {
       && lowestLoss?.isFinite ?? true && prerequisites.values.allSatisfy(\.isSound)
   }
 
+  /// Whether this progress, received from another rank, is possible for the phase of an earlier one.
+  package func canFollow(_ earlier: PhaseProgress, _ options: TrainingOptions, task: String?) -> Bool {
+    guard isSound, pace.planned == earlier.pace.planned else { return false }
+    guard let task else { return true }
+    return pace.end <= max(options.stepLimit(task: task, planned: pace.planned), earlier.pace.end)
+  }
+
   /// Takes the score of the state that the phase starts from as the best so far.
   mutating func start(from score: ValidationScore) {
     pace.start(from: score)

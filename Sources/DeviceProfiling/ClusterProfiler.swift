@@ -112,10 +112,13 @@ package struct ClusterProfiler {
 
   /// Every rank's value, on every rank.
   private func shared<Value: Codable>(_ own: Value) throws -> [Value] {
-    let all = try transport.gather(Array(JSONEncoder().encode(own)), timeout: timeout)
-    let values = try all.map { try JSONDecoder().decode(Value.self, from: Data($0)) }
-    let bytes = try transport.broadcast(Array(JSONEncoder().encode(values)), timeout: timeout)
-    return try JSONDecoder().decode([Value].self, from: Data(bytes))
+    let all = try transport.gather(own, as: "its profile", timeout: timeout)
+    let shared = try transport.broadcast(all, as: "the profiles", timeout: timeout)
+    guard shared.count == transport.size else {
+      throw transport.invalid(
+        "the profiles", from: 0, "there are \(shared.count) for \(transport.size) ranks")
+    }
+    return shared
   }
 }
 

@@ -107,7 +107,7 @@ struct Flight {
   }
 
   private func wrongLength(_ transfer: Transfer, _ detail: String) -> TransportError {
-    .wrongLength(
+    .invalidMessage(
       rank: transfer.rank, waitingFor: transfer.description, peer: transfer.peer, detail: detail)
   }
 }

@@ -32,33 +32,55 @@ enum CheckpointMessage {
     return bytes
   }
 
-  /// Decodes the result of `bytes`, from a rank whose adapted layers are `modules`.
+  /// Decodes the result of `bytes`; `nil` if it is none for this adapter, or its length is not the one that
+  /// follows from its header.
   ///
-  /// - Precondition: the bytes have the length that follows from their header.
-  static func checkpoint(_ bytes: [UInt8], modules: [TargetModule]) throws -> TrainingCheckpoint {
-    let length = Int(Plain.values(bytes.prefix(8), as: UInt64.self)[0])
-    let header = try JSONDecoder().decode(Header.self, from: Data(bytes[8..<8 + length]))
-    let count = TrainableLayout(modules: modules, columns: header.position.trainable.count).count
-    var offset = 8 + length
-    func next(_ count: Int) -> [Float] {
-      precondition(offset + 4 * count <= bytes.count, "a checkpoint's part is too short")
+  /// - Parameter adapter: the adapter of the sender's modules, whose rank and scale it must have.
+  static func checkpoint(_ bytes: [UInt8], like adapter: LoRAAdapter) -> TrainingCheckpoint? {
+    guard bytes.count >= 8 else { return nil }
+    let length = Plain.values(bytes.prefix(8), as: UInt64.self)[0]
+    guard length <= UInt64(bytes.count - 8) else { return nil }
+    let start = 8 + Int(length)
+    guard let header = try? JSONDecoder().decode(Header.self, from: Data(bytes[8..<start])),
+      header.rank == adapter.rank, header.scale == adapter.scale, header.history >= 0,
+      header.history <= bytes.count, areColumns(header.position.trainable, of: adapter.rank)
+    else { return nil }
+    let count = TrainableLayout(modules: adapter.modules, columns: header.position.trainable.count).count
+    var offset = start
+    /// The next values; `nil` if there are too few.
+    func next(_ count: Int) -> [Float]? {
+      guard count <= (bytes.count - offset) / 4 else { return nil }
       defer { offset += 4 * count }
       return Plain.values(bytes[offset..<offset + 4 * count], as: Float.self)
     }
-    let pairs = modules.map { module in
-      let a = next(header.rank * module.inputs)
-      return LoRAPair(a: a, b: next(module.outputs * header.rank))
+    var pairs: [LoRAPair] = []
+    for module in adapter.modules {
+      guard let a = next(header.rank * module.inputs), let b = next(module.outputs * header.rank) else {
+        return nil
+      }
+      pairs.append(LoRAPair(a: a, b: b))
     }
-    let optimizer = header.step.map { step in
-      let firstMoment = next(count)
-      return ColumnOptimizer.State(firstMoment: firstMoment, secondMoment: next(count), step: step)
+    var optimizer: ColumnOptimizer.State?
+    if let step = header.step {
+      guard let first = next(count), let second = next(count) else { return nil }
+      optimizer = ColumnOptimizer.State(firstMoment: first, secondMoment: second, step: step)
     }
-    let checkpoint = TrainingCheckpoint(
+    var history: [[Float]] = []
+    // A rank without adapted layers sends empty vectors, which take no bytes.
+    for _ in 0..<header.history {
+      guard let values = next(count) else { return nil }
+      history.append(values)
+    }
+    let best = header.hasBest ? next(count) : nil
+    guard offset == bytes.count, header.hasBest == (best != nil) else { return nil }
+    return TrainingCheckpoint(
       position: header.position,
-      adapter: LoRAAdapter(modules: modules, rank: header.rank, scale: header.scale, pairs: pairs),
-      optimizer: optimizer, history: (0..<header.history).map { _ in next(count) },
-      best: header.hasBest ? next(count) : nil)
-    precondition(offset == bytes.count, "a checkpoint's part is too long")
-    return checkpoint
+      adapter: LoRAAdapter(
+        modules: adapter.modules, rank: adapter.rank, scale: adapter.scale, pairs: pairs),
+      optimizer: optimizer, history: history, best: best)
+  }
+
+  private static func areColumns(_ columns: [Int], of rank: Int) -> Bool {
+    columns.allSatisfy { 0..<rank ~= $0 } && Set(columns).count == columns.count
   }
 }

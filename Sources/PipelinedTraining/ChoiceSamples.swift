@@ -12,6 +12,9 @@ package protocol ChoiceSamples: WorkflowSamples {
   /// The option chosen by a question's scores: log-probabilities by continuation and token.
   func choice(_ task: String, sample: Int, scores: [[Float]]) -> Int
 
+  /// The number of options of a task's question.
+  func optionCount(_ task: String, sample: Int) -> Int
+
   /// The text of an option as an input of child tasks.
   func text(_ task: String, sample: Int, option: Int) -> String
 

@@ -39,21 +39,21 @@ package struct Inbox {
     }
   }
 
-  /// Waits for the next message of the list.
+  /// Waits for the next message of the list. Returns its buffer and its length, at most the buffer's.
   ///
-  /// - Throws: the transport's errors, and `TransportError.wrongLength` if a fixed-length message has another
+  /// - Throws: the transport's errors, and `TransportError.invalidMessage` if a fixed-length message has another
   ///   length.
-  package mutating func next(_ message: StageOperation.Message) throws -> MessageBuffer {
+  package mutating func next(_ message: StageOperation.Message) throws -> (buffer: MessageBuffer, count: Int)
+  {
     let (expected, transfer, buffer) = posted.removeFirst()
     precondition(expected.number == message.number, "messages out of order")
     post()
     let count = try transfer.wait(timeout: link.timeout)
     guard !message.content.hasOneLength || count == buffer.count else {
-      throw TransportError.wrongLength(
-        rank: link.transport.rank, waitingFor: transfer.description, peer: transfer.peer,
-        detail: "expected \(buffer.count) bytes, received \(count)")
+      throw link.transport.invalid(
+        "\(message)", from: transfer.peer, "expected \(buffer.count) bytes, received \(count)")
     }
-    return buffer
+    return (buffer, count)
   }
 }
 

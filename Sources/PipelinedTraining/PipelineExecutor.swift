@@ -60,15 +60,25 @@ package final class PipelineExecutor: PhaseExecutor {
     let own = leads ? try checkpoint.map { try CheckpointMessage.bytes($0) } ?? [] : []
     let bytes = try link.transport.broadcast(own, timeout: link.timeout)
     guard !bytes.isEmpty else { return nil }
-    let shared = try CheckpointMessage.checkpoint(bytes, modules: adapter.modules)
+    let fresh = adapter
+    guard let shared = CheckpointMessage.checkpoint(bytes, like: fresh) else {
+      throw link.transport.invalid("the checkpoint", from: 0, "it is not one of this adapter")
+    }
+    if let contradiction = shared.contradiction(
+      schedule: schedule, options: options, samples: samples.sampleCount, fresh: fresh)
+    {
+      throw link.transport.invalid("the checkpoint", from: 0, "it \(contradiction)")
+    }
     adapter = shared.adapter
     return shared
   }
 
   package func share(_ progress: PhaseProgress) throws -> PhaseProgress {
-    let own = leads ? Array(try JSONEncoder().encode(progress)) : []
-    let bytes = try link.transport.broadcast(own, timeout: timeout)
-    return try JSONDecoder().decode(PhaseProgress.self, from: Data(bytes))
+    let shared = try link.transport.broadcast(progress, as: "the phase's progress", timeout: timeout)
+    guard shared.canFollow(progress, options, task: current?.work.phase.task) else {
+      throw link.transport.invalid("the phase's progress", from: 0, "it is not this phase's")
+    }
+    return shared
   }
 
   package func stops(atCheckpoint isCheckpoint: Bool, _ shouldStop: () -> Bool) throws -> Bool {
@@ -230,9 +240,10 @@ package final class PipelineExecutor: PhaseExecutor {
     guard leads, last != 0 else { return leads ? own : nil }
     let values = Plain.values(
       try link.transport.receiveCounted(from: last, tag: tag, timeout: timeout), as: Double.self)
-    guard values.count == 3, let correct = Int(exactly: values[1]), let count = Int(exactly: values[2]) else {
-      throw TransportError.wrongLength(
-        rank: rank, waitingFor: "the score of task '\(task)'", peer: last, detail: "it is invalid")
+    guard values.count == 3, let correct = Int(exactly: values[1]), let count = Int(exactly: values[2]),
+      count > 0, (0...count).contains(correct)
+    else {
+      throw link.transport.invalid("the score of task '\(task)'", from: last, "it is not a score")
     }
     return ValidationScore(loss: values[0], correct: correct, count: count)
   }
@@ -291,9 +302,23 @@ package final class PipelineExecutor: PhaseExecutor {
       if stage.device == 0, let own { return own }
       let bytes = try link.transport.receiveCounted(from: stage.device, tag: tag, timeout: timeout)
       let modules = adapter.modules.filter { stage.layers.contains($0.layer) }
-      var part = try CheckpointMessage.checkpoint(bytes, modules: modules)
+      guard var part = CheckpointMessage.checkpoint(bytes, like: adapter.part(modules)),
+        part.position.trainable == position.trainable
+      else {
+        throw link.transport.invalid(
+          "the checkpoint of its layers", from: stage.device, "it is not one of this phase")
+      }
       part.position = position
       return part
+    }
+    for (part, stage) in zip(parts, work.root.trained) {
+      guard part.history.count == parts[0].history.count,
+        (part.optimizer == nil) == (parts[0].optimizer == nil),
+        (part.best == nil) == (parts[0].best == nil)
+      else {
+        throw link.transport.invalid(
+          "the checkpoint of its layers", from: stage.device, "it is of another step than the other ranks'")
+      }
     }
     return TrainingCheckpoint(joining: parts)
   }
@@ -316,8 +341,14 @@ package final class PipelineExecutor: PhaseExecutor {
       if let whole {
         part = whole.part(of: modules)
       } else {
-        part = try CheckpointMessage.checkpoint(
-          try link.transport.receiveCounted(from: 0, tag: tag, timeout: timeout), modules: modules)
+        let bytes = try link.transport.receiveCounted(from: 0, tag: tag, timeout: timeout)
+        guard let shared = CheckpointMessage.checkpoint(bytes, like: adapter.part(modules)),
+          shared.position.trainable == work.phase.columnView.trainable,
+          shared.history.count <= options.staleness
+        else {
+          throw link.transport.invalid("the refined columns", from: 0, "they are not those of this phase")
+        }
+        part = shared
       }
       recordColumns(runner, adapter: part.adapter, history: part.history, step: step)
     }
@@ -330,9 +361,9 @@ package final class PipelineExecutor: PhaseExecutor {
     let bytes = try link.transport.broadcast(own, timeout: timeout)
     guard !leads else { return }
     guard bytes.count == layout.count * MemoryLayout<Float>.size else {
-      throw TransportError.wrongLength(
-        rank: rank, waitingFor: "the columns of task '\(phase.task)'", peer: 0,
-        detail: "expected \(layout.count * MemoryLayout<Float>.size) bytes, received \(bytes.count)")
+      throw link.transport.invalid(
+        "the columns of task '\(phase.task)'", from: 0,
+        "expected \(layout.count * MemoryLayout<Float>.size) bytes, received \(bytes.count)")
     }
     Plain.values(bytes, as: Float.self).withUnsafeBufferPointer {
       if let base = $0.baseAddress { layout.scatter(base, into: &adapter, columns: phase.trainable) }

@@ -68,8 +68,11 @@ final class PredictionPasses {
   // MARK: One micro-batch: receive, forward, send
 
   /// Stores the previous stage's output.
-  func receive(_ buffer: MessageBuffer, _ micro: MicroBatch) throws {
+  ///
+  /// - Parameter check: throws if the message does not have this number of rows.
+  func receive(_ buffer: MessageBuffer, _ micro: MicroBatch, check: (_ rows: Int) throws -> Void) throws {
     let questions = try makeQuestions(micro)
+    try check(questions.batch.rowCount)
     current = questions
     guard questions.batch.rowCount > 0 else { return }
     let own = makeBuffers(micro.pass, rows: questions.batch.rowCount)

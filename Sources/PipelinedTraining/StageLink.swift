@@ -33,12 +33,12 @@ enum Plain {
     values.withUnsafeBytes { Array($0) }
   }
 
-  /// - Precondition: the bytes are a whole number of values.
+  /// The values of bytes; a last one that is not whole is dropped.
   static func values<Number: BitwiseCopyable>(
     _ bytes: some Collection<UInt8>, as type: Number.Type
   ) -> [Number] {
     let size = MemoryLayout<Number>.stride
-    precondition(bytes.count % size == 0, "\(bytes.count) bytes are not a multiple of \(size)")
+    let bytes = bytes.prefix(bytes.count / size * size)
     return [Number](unsafeUninitializedCapacity: bytes.count / size) { buffer, filled in
       UnsafeMutableRawBufferPointer(buffer).copyBytes(from: bytes)
       filled = bytes.count / size

@@ -34,24 +34,37 @@ extension StageRunner {
 
   /// Processes a received message.
   ///
-  /// - Throws: the errors of the data, and `TransportError.wrongLength` for an invalid sum of gradients.
-  func take(_ buffer: MessageBuffer, _ message: StageOperation.Message) throws {
+  /// - Parameter count: the message's length in bytes; the buffer may be longer.
+  /// - Throws: the errors of the data, and `TransportError.invalidMessage` for a length or values that the
+  ///   message cannot have.
+  func take(_ buffer: MessageBuffer, count: Int, _ message: StageOperation.Message) throws {
+    func check(_ expected: Int) throws(TransportError) {
+      if count != expected {
+        throw invalid(message, "expected \(expected) bytes, received \(count)")
+      }
+    }
     switch message.content {
     case .activation(let unit):
       let micro = window.microBatch(unit)
-      let options = self.message.options(buffer, count: unit.pass * micro.positions.count)
-      read(options, micro, known: unit.pass)
+      let known = unit.pass * micro.positions.count
+      guard count >= 2 * known else { return try check(self.message.byteCount(rows: 0, options: known)) }
+      try read(self.message.options(buffer, count: known), micro, known: unit.pass, message)
+      func checkRows(_ rows: Int) throws { try check(self.message.byteCount(rows: rows, options: known)) }
       if unit.pass == work.passes.count {
-        try trained(message).receiveActivation(buffer, micro)
+        try trained(message).receiveActivation(buffer, micro, check: checkRows)
       } else {
-        try predictions.receive(buffer, micro)
+        try predictions.receive(buffer, micro, check: checkRows)
       }
-    case .gradient(let unit): trained(message).receiveGradient(buffer, window.microBatch(unit))
+    case .gradient(let unit):
+      let micro = window.microBatch(unit)
+      try trained(message).receiveGradient(buffer, micro) {
+        try check(self.message.byteCount(rows: $0, options: 0))
+      }
     case .answers(let unit):
       let micro = window.microBatch(unit)
       let known = unit.pass + 1
-      let options = Plain.values(buffer.bytes.prefix(2 * known * micro.positions.count), as: Int16.self)
-      read(options, micro, known: known)
+      try check(2 * known * micro.positions.count)
+      try read(Plain.values(buffer.bytes.prefix(count), as: Int16.self), micro, known: known, message)
     case .columns(let update):
       let step = window[update].step
       predictions.refined.record(
@@ -70,7 +83,23 @@ extension StageRunner {
     }
   }
 
-  private func read(_ options: [Int16], _ micro: MicroBatch, known: Int) {
+  private func invalid(_ message: StageOperation.Message, _ detail: String) -> TransportError {
+    link.transport.invalid("\(message)", from: message.peer, detail)
+  }
+
+  /// Stores the options that earlier passes chose.
+  ///
+  /// - Throws: `TransportError.invalidMessage` for an option that its question does not have.
+  private func read(
+    _ options: [Int16], _ micro: MicroBatch, known: Int, _ message: StageOperation.Message
+  ) throws(TransportError) {
+    for (index, option) in options.enumerated() where option != AnswerTable.recorded {
+      let (pass, offset) = index.quotientAndRemainder(dividingBy: micro.positions.count)
+      let sample = micro.batch.samples[micro.positions.lowerBound + offset]
+      guard (0..<samples.optionCount(work.passes[pass].task, sample: sample)).contains(Int(option)) else {
+        throw invalid(message, "it answers with option \(option), which the question does not have")
+      }
+    }
     predictions.answers.read(
       options, step: micro.step, known: known, of: micro.positions, in: micro.batch.samples.count)
   }
@@ -85,9 +114,7 @@ extension StageRunner {
       return
     }
     guard let count = Int(exactly: sums.second), (0...1 << 40).contains(count) else {
-      throw TransportError.wrongLength(
-        rank: link.transport.rank, waitingFor: "\(message)", peer: message.peer,
-        detail: "it is invalid")
+      throw invalid(message, "it counts \(sums.second) tokens")
     }
     training.trainer.loss += sums.first
     training.tokens += count

@@ -16,6 +16,7 @@ final class StageRunner {
   let adapter: LoRAAdapter
   /// The target modules of the whole model; `adapter` has those of this stage, possibly none.
   let allModules: [TargetModule]
+  let samples: any ChoiceSamples
   /// The maximum number of rows of a sample in each pass.
   let longest: [Int]
   let predictions: PredictionPasses
@@ -34,7 +35,7 @@ final class StageRunner {
     columns: ColumnView, allModules: [TargetModule], samples: any ChoiceSamples, pace: PhasePace
   ) throws {
     (self.link, self.work, self.position, self.stage) = (link, work, position, stage)
-    (self.adapter, self.allModules, self.pace) = (adapter, allModules, pace)
+    (self.adapter, self.allModules, self.samples, self.pace) = (adapter, allModules, samples, pace)
     window = StepWindow(steps: [], position: position)
     message = ActivationMessage(wire: link.wire, hidden: stage.configuration.hiddenSize)
     let longestSequence = try samples.longestSequence(work.phase.task)
@@ -71,7 +72,9 @@ final class StageRunner {
     var start = ContinuousClock.now
     for operation in operations {
       switch operation {
-      case .receive(let message): try take(try inbox.next(message), message)
+      case .receive(let message):
+        let (buffer, count) = try inbox.next(message)
+        try take(buffer, count: count, message)
       case .send(let message):
         let buffer = try outgoing(message)
         figures.bytes[message.peer, default: 0] += buffer.count

@@ -32,11 +32,10 @@ struct StepReports {
       try transfer.wait(timeout: link.timeout)
       let values = Plain.values(buffer.bytes, as: Double.self)
       guard let step = Int(exactly: values[0]), let tokens = Int(exactly: values[3]),
-        let targets = Int(exactly: values[4])
+        let targets = Int(exactly: values[4]), min(step, tokens, targets) >= 0,
+        max(step, tokens, targets) < 1 << 40
       else {
-        throw TransportError.wrongLength(
-          rank: link.transport.rank, waitingFor: "a step's report", peer: leader,
-          detail: "it is invalid")
+        throw link.transport.invalid("a step's report", from: leader, "it has numbers that no step has")
       }
       outcomes.append(
         StepOutcome(

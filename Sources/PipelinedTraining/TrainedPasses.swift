@@ -49,8 +49,13 @@ final class TrainedPasses {
   // MARK: One micro-batch, forward and then backward
 
   /// Stores the previous stage's output.
-  func receiveActivation(_ buffer: MessageBuffer, _ micro: MicroBatch) throws {
+  ///
+  /// - Parameter check: throws if the message does not have this number of rows.
+  func receiveActivation(
+    _ buffer: MessageBuffer, _ micro: MicroBatch, check: (_ rows: Int) throws -> Void
+  ) throws {
     let flight = try makeFlight(micro)
+    try check(flight.batch.rowCount)
     message.decode(
       buffer, options: micro.pass * micro.positions.count, batch: flight.batch,
       into: flight.activations.hidden,
@@ -85,8 +90,13 @@ final class TrainedPasses {
   }
 
   /// Stores the gradient of the stage's output, received from the next stage.
-  func receiveGradient(_ buffer: MessageBuffer, _ micro: MicroBatch) {
+  ///
+  /// - Parameter check: throws if the message does not have this number of rows.
+  func receiveGradient(
+    _ buffer: MessageBuffer, _ micro: MicroBatch, check: (_ rows: Int) throws -> Void
+  ) rethrows {
     let flight = held(micro)
+    try check(flight.batch.rowCount)
     message.decode(
       buffer, options: 0, batch: flight.batch, into: flight.activations.hiddenGradient,
       makeWorker(flight).operations)

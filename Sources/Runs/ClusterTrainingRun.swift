@@ -70,7 +70,10 @@ package struct ClusterTrainingRun {
     )
     let type = try agreedType(prepared)
     let bytes = try transport.broadcast(Array(own), timeout: options.timeout)
-    let plan = try JSONDecoder().decode(WorkflowPlan.self, from: Data(bytes))
+    guard let plan = try? JSONDecoder().decode(WorkflowPlan.self, from: Data(bytes)) else {
+      throw transport.invalid("the plan", from: 0, "it is not one of this version: use one build everywhere")
+    }
+    try plan.check(preparation, ranks: transport.size)
 
     let device = preparation.material.device(
       workers: options.workers ?? plan.cluster.devices[transport.rank].workers ?? options.share, type: type)
@@ -112,10 +115,8 @@ package struct ClusterTrainingRun {
   }
 
   private func gather(_ windows: [WindowFigures]) throws -> [RankFigures] {
-    let own = try JSONEncoder().encode(windows)
-    return try transport.gather(Array(own), timeout: options.timeout).enumerated().map { rank, bytes in
-      RankFigures(
-        rank: rank, windows: try JSONDecoder().decode([WindowFigures].self, from: Data(bytes)))
+    try transport.gather(windows, as: "its figures", timeout: options.timeout).enumerated().map {
+      RankFigures(rank: $0, windows: $1)
     }
   }
 

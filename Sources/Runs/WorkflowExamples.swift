@@ -115,6 +115,8 @@ final class WorkflowExamples: ChoiceSamples {
 
   func choice(_: String, sample _: Int, scores: [[Float]]) -> Int { prompts.replyChoice(scores) }
 
+  func optionCount(_ task: String, sample: Int) -> Int { item(task, sample).options.count }
+
   func text(_ task: String, sample: Int, option: Int) -> String { item(task, sample).options[option] }
 
   func longestQuestion(_ task: String) throws -> Int {

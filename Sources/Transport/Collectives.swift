@@ -85,14 +85,26 @@ extension Transport {
     ]
   }
 
+  /// The limit of a message whose length is announced, in bytes: more than a checkpoint of any adapter.
+  private static var largestPayload: UInt64 { 1 << 36 }
+
   /// Receives a message from `sendCounted`.
+  ///
+  /// - Throws: `TransportError.invalidMessage` if its length is not the announced one, or is more than this
+  ///   process can hold; the transport's errors.
   package func receiveCounted(
     from source: Int, tag: Tag, timeout: Duration
   ) throws(TransportError) -> [UInt8] {
     let length = MessageBuffer(count: 8)
     try receive(into: length, from: source, tag: tag).wait(timeout: timeout)
-    let buffer = MessageBuffer(count: Int(UInt64(littleEndian: length.bytes.load(as: UInt64.self))))
-    try receive(into: buffer, from: source, tag: tag).wait(timeout: timeout)
-    return buffer.prefix(buffer.count)
+    let announced = UInt64(littleEndian: length.bytes.load(as: UInt64.self))
+    guard announced <= Self.largestPayload, let buffer = MessageBuffer(announced: Int(announced)) else {
+      throw invalid("\(tag)", from: source, "it announces \(announced) bytes")
+    }
+    let count = try receive(into: buffer, from: source, tag: tag).wait(timeout: timeout)
+    guard count == buffer.count else {
+      throw invalid("\(tag)", from: source, "it has \(count) bytes, not the \(announced) announced")
+    }
+    return buffer.prefix(count)
   }
 }

@@ -106,7 +106,7 @@ private final class Exchange: Sendable {
     } else {
       receive.end(
         .failure(
-          .wrongLength(
+          .invalidMessage(
             rank: receive.rank, waitingFor: receive.description, peer: send.rank,
             detail: "the message has \(send.count) bytes")))
     }

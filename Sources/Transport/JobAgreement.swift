@@ -43,12 +43,8 @@ package struct JobAgreement: Sendable, Hashable, Codable {
   /// - Throws: the same `JobRefusal` on every rank if a rank cannot take part or differs from rank 0; the
   ///   transport's errors.
   package func confirm(over transport: any Transport, timeout: Duration) throws {
-    let all = try transport.gather(Array(JSONEncoder().encode(self)), timeout: timeout)
-    var verdict: String?
-    if transport.rank == 0 {
-      verdict = Self.disagreement(
-        try all.map { try JSONDecoder().decode(JobAgreement.self, from: Data($0)) })
-    }
+    let all = try transport.gather(self, as: "its facts", timeout: timeout)
+    let verdict = transport.rank == 0 ? Self.disagreement(all) : nil
     let text = String(
       decoding: try transport.broadcast(Array((verdict ?? "").utf8), timeout: timeout), as: UTF8.self)
     if !text.isEmpty { throw JobRefusal(description: text) }

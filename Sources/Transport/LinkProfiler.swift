@@ -36,10 +36,14 @@ package struct LinkProfiler: Sendable {
         try transport.barrier(timeout: timeout)
       }
     }
-    let all = try transport.gather(Array(JSONEncoder().encode(mine)), timeout: timeout)
+    let all = try transport.gather(mine, as: "its links' times", timeout: timeout)
     guard transport.rank == 0 else { return mine }
-    return try all.flatMap { try JSONDecoder().decode([LinkMeasurement].self, from: Data($0)) }
-      .sorted { ($0.source, $0.destination) < ($1.source, $1.destination) }
+    let links = all.flatMap(\.self)
+    let ranks = 0..<transport.size
+    guard links.allSatisfy({ ranks ~= $0.source && ranks ~= $0.destination }) else {
+      throw transport.invalid("the links' times", from: 0, "they name a rank that does not exist")
+    }
+    return links.sorted { ($0.source, $0.destination) < ($1.source, $1.destination) }
   }
 
   /// The sender's part: sends messages of the requested sizes until a negative size is requested.
@@ -50,6 +54,9 @@ package struct LinkProfiler: Sendable {
       try transport.receive(into: request, from: peer, tag: .profile).wait(timeout: timeout)
       let size = Int(Int64(littleEndian: request.bytes.load(as: Int64.self)))
       if size < 0 { return }
+      guard size <= payload.count else {
+        throw transport.invalid("a request", from: peer, "it asks for \(size) bytes")
+      }
       try transport.send(payload, count: size, to: peer, tag: .profile).wait(timeout: timeout)
     }
   }

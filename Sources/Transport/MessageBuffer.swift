@@ -1,3 +1,5 @@
+import Glibc
+
 /// Memory that a message is sent from or received into, aligned to 64 bytes.
 ///
 /// A transfer in flight keeps its buffer alive, so a wait that times out leaves no dangling memory. From the
@@ -5,11 +7,31 @@
 /// until then their owner must not write or read them.
 package final class MessageBuffer: @unchecked Sendable {
   package let bytes: UnsafeMutableRawBufferPointer
+  private let allocation: UnsafeMutableRawPointer
 
   /// Zeroed memory of `count` bytes.
-  package init(count: Int) {
-    bytes = .allocate(byteCount: count, alignment: 64)
-    bytes.initializeMemory(as: UInt8.self, repeating: 0)
+  package convenience init(count: Int) {
+    guard let allocation = Self.allocate(count) else {
+      fatalError("no memory for a message of \(count) bytes")
+    }
+    self.init(allocation, count: count)
+  }
+
+  /// Zeroed memory of a size that another rank announced; `nil` if the system does not have so much. Pages
+  /// take memory when something is written into them.
+  package convenience init?(announced count: Int) {
+    guard let allocation = Self.allocate(count) else { return nil }
+    self.init(allocation, count: count)
+  }
+
+  private init(_ allocation: UnsafeMutableRawPointer, count: Int) {
+    self.allocation = allocation
+    bytes = UnsafeMutableRawBufferPointer(start: allocation.alignedUp(toMultipleOf: 64), count: count)
+  }
+
+  private static func allocate(_ count: Int) -> UnsafeMutableRawPointer? {
+    let (size, overflow) = count.addingReportingOverflow(64)
+    return overflow || size < 0 ? nil : calloc(size, 1)
   }
 
   /// A copy of some bytes.
@@ -24,5 +46,5 @@ package final class MessageBuffer: @unchecked Sendable {
   /// A copy of the first `count` bytes.
   package func prefix(_ count: Int) -> [UInt8] { [UInt8](bytes.prefix(count)) }
 
-  deinit { bytes.deallocate() }
+  deinit { free(allocation) }
 }

@@ -9,8 +9,8 @@ package enum TransportError: InputError, Equatable {
   case peerLost(rank: Int, waitingFor: String, peer: Int, reason: String)
   /// A rank ended the job.
   case aborted(byRank: Int, message: String)
-  /// A message's length does not match its receive.
-  case wrongLength(rank: Int, waitingFor: String, peer: Int, detail: String)
+  /// A message cannot be what the sender should have sent: its length or its content is wrong.
+  case invalidMessage(rank: Int, waitingFor: String, peer: Int, detail: String)
   /// The transport could not be started.
   case cannotStart(problem: String, remedy: String)
 
@@ -23,7 +23,7 @@ package enum TransportError: InputError, Equatable {
       "rank \(rank) waited for \(what); rank \(peer) is gone: \(reason)"
     case .aborted(let rank, let message):
       AbortNotice(rank: rank, message: message).description
-    case .wrongLength(let rank, let what, _, let detail):
+    case .invalidMessage(let rank, let what, _, let detail):
       "rank \(rank) waited for \(what); \(detail)"
     case .cannotStart(let problem, let remedy):
       "\(problem); \(remedy)"
@@ -34,7 +34,7 @@ package enum TransportError: InputError, Equatable {
   package var suspect: Int? {
     switch self {
     case .timeout(_, _, let peer, _), .peerLost(_, _, let peer, _): peer
-    case .aborted, .wrongLength, .cannotStart: nil
+    case .aborted, .invalidMessage, .cannotStart: nil
     }
   }
 

@@ -50,7 +50,7 @@ import Transport
       MessageBuffer(count: 64)
     }
     ranks[1].send(MessageBuffer(count: bytes), to: 0, tag: Tag(message.number))
-    return try inbox.next(message).count
+    return try inbox.next(message).buffer.count
   }
 
   @Test func gradientsOfReplicasHaveOneLength() throws {

@@ -7,26 +7,31 @@ import SeededRandom
 import TaskGraph
 import Tensor
 import TestSupport
-import TrainingFixtures
 
 /// The tiny workflow's diamond with three options per task and the parents' answers in the prompts, for
 /// training in one process and over the ranks of a pipeline.
-final class TinyChoices: ChoiceSamples, TaskAnswerer, ValidationEpisodes {
+package final class TinyChoices: ChoiceSamples, TaskAnswerer, ValidationEpisodes {
   let base: TinyWorkflow
-  let sampleCount = 10
+  package let sampleCount = 10
   /// The share of samples that read predicted answers, 0...1.
   let share: Double
   private let scorer: Scorer?
+  private let heldOut: Range<Int>
 
-  /// - Parameter wholeModel: whether to predict answers in this process, with the whole model.
-  init(_ base: TinyWorkflow, share: Double, wholeModel: Bool) {
+  /// - Parameters:
+  ///   - wholeModel: whether to predict answers in this process, with the whole model.
+  ///   - heldOut: the samples for validation.
+  package init(
+    _ base: TinyWorkflow, share: Double, wholeModel: Bool, heldOut: Range<Int> = 50..<90
+  ) {
     self.base = base
     self.share = share
+    self.heldOut = heldOut
     scorer = wholeModel ? Scorer(base.model) : nil
   }
 
   private var graph: TaskDependencyGraph { base.schedule.graph }
-  var usesPredictions: Bool { share > 0 }
+  package var usesPredictions: Bool { share > 0 }
 
   private func tokens(_ seed: UInt64, _ stream: UInt64, _ count: Int) -> [Int32] {
     var generator = SeededGenerator(seed: seed, stream: stream)
@@ -51,44 +56,44 @@ final class TinyChoices: ChoiceSamples, TaskAnswerer, ValidationEpisodes {
     return prompt
   }
 
-  func passes(of task: String) -> [String] { usesPredictions ? graph.ancestors(of: task) : [] }
+  package func passes(of task: String) -> [String] { usesPredictions ? graph.ancestors(of: task) : [] }
 
-  func predicts(_ sample: Int, phase: Int, epoch: Int) -> Bool {
+  package func predicts(_ sample: Int, phase: Int, epoch: Int) -> Bool {
     var generator = SeededGenerator(seed: UInt64(sample), stream: UInt64(phase * 8 + epoch + 1))
     return generator.unit() < share
   }
 
-  func question(_ task: String, sample: Int, parentAnswers: [String: String]) -> ScoreRequest {
+  package func question(_ task: String, sample: Int, parentAnswers: [String: String]) -> ScoreRequest {
     ScoreRequest(
       prompt: prompt(task, sample, parentAnswers), continuations: (0..<3).map { option(task, sample, $0) })
   }
 
-  func text(_ task: String, sample: Int, option: Int) -> String { "\(option)" }
+  package func optionCount(_ task: String, sample: Int) -> Int { 3 }
 
-  func choice(_ task: String, sample: Int, scores: [[Float]]) -> Int {
+  package func text(_ task: String, sample: Int, option: Int) -> String { "\(option)" }
+
+  package func choice(_ task: String, sample: Int, scores: [[Float]]) -> Int {
     let sums = scores.map { $0.reduce(0, +) / Float($0.count) }
     return sums.indices.max { sums[$0] < sums[$1] } ?? 0
   }
 
-  func sequence(_ task: String, sample: Int, parentAnswers: [String: String]?) -> TokenSequence {
+  package func sequence(_ task: String, sample: Int, parentAnswers: [String: String]?) -> TokenSequence {
     TokenSequence(
       prompt: prompt(task, sample, parentAnswers), completion: option(task, sample, recorded(task, sample)))
   }
 
-  func longestQuestion(_ task: String) -> Int { 24 }
-  func longestSequence(_ task: String) -> Int { 24 }
+  package func longestQuestion(_ task: String) -> Int { 24 }
+  package func longestSequence(_ task: String) -> Int { 24 }
 
   // MARK: Validation
 
-  var validation: (any ValidationEpisodes)? { self }
+  package var validation: (any ValidationEpisodes)? { self }
 
-  private var heldOut: Range<Int> { 50..<90 }
-
-  func questions(task: String) -> [ScoreRequest] {
+  package func questions(task: String) -> [ScoreRequest] {
     heldOut.map { question(task, sample: $0, parentAnswers: [:]) }
   }
 
-  func score(task: String, _ scores: [[[TokenScore]]]) -> ValidationScore {
+  package func score(task: String, _ scores: [[[TokenScore]]]) -> ValidationScore {
     var score = ValidationScore(loss: 0, correct: 0, count: heldOut.count)
     for (sample, options) in zip(heldOut, scores) {
       let right = recorded(task, sample)
@@ -99,13 +104,13 @@ final class TinyChoices: ChoiceSamples, TaskAnswerer, ValidationEpisodes {
     return score
   }
 
-  func majority(task: String) -> Double { 0.35 }
+  package func majority(task: String) -> Double { 0.35 }
 
   // MARK: Answers in one process
 
-  func validationSequences(_ task: String) -> [TokenSequence] { [] }
+  package func validationSequences(_ task: String) -> [TokenSequence] { [] }
 
-  func answers(
+  package func answers(
     _ task: String, samples: [Int], parentAnswers: [[String: String]], adapter: LoRAAdapter, columns: [Int]
   ) throws -> [String] {
     guard let scorer else { return [] }
