@@ -105,7 +105,7 @@ package enum AdapterTensors {
   }
 
   /// Writes tensors and metadata, with their checksum in the metadata entry `sha256`.
-  static func write(
+  package static func write(
     _ tensors: [SafetensorsWriter.Tensor], metadata: [String: String], to url: URL
   ) throws {
     var metadata = metadata

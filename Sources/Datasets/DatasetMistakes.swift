@@ -2,7 +2,7 @@ import Foundation
 import InputErrors
 
 /// The errors in the files of a data set.
-package struct DatasetMistakes: InputError, Equatable {
+package struct DatasetMistakes: InputErrorList, Equatable {
   /// The first error on each invalid line, file by file, up to `limit` per file.
   package let mistakes: [EpisodeFileError]
 
@@ -26,10 +26,9 @@ package struct DatasetMistakes: InputError, Equatable {
   }
 
   /// One line per error, with file, line, field, problem and fix.
-  package var description: String {
+  package var messages: [String] {
     let lines = mistakes.map(\.description)
     let isCut = Dictionary(grouping: mistakes, by: \.path).values.contains { $0.count == Self.limit }
-    return (lines + (isCut ? ["and perhaps more: at most \(Self.limit) per file are reported"] : [])).joined(
-      separator: "\n")
+    return lines + (isCut ? ["and perhaps more: at most \(Self.limit) per file are reported"] : [])
   }
 }

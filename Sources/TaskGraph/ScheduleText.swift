@@ -70,7 +70,5 @@ extension PhaseSchedule {
     parts.isEmpty ? "-" : parts.map(oneLine).joined(separator: ", ")
   }
 
-  private static func oneLine(_ text: String) -> String {
-    String(text.map { $0.isNewline || $0 == "\t" ? " " : $0 })
-  }
+  private static func oneLine(_ text: String) -> String { TerminalText.line(text, longest: 200) }
 }

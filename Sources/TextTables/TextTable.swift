@@ -2,8 +2,11 @@
 package enum TextTable {
   /// Rows whose cells are padded to the width of their column, two spaces apart, without trailing spaces.
   ///
-  /// - Parameter right: the columns that are right-aligned.
+  /// - Parameters:
+  ///   - rows: the cells, shown by ``TerminalText/line(_:longest:)``.
+  ///   - right: the columns that are right-aligned.
   package static func aligned(_ rows: [[String]], right: Set<Int> = []) -> String {
+    let rows = rows.map { $0.map { TerminalText.line($0, longest: 200) } }
     let count = rows.map(\.count).max() ?? 0
     let widths = (0..<count).map { column in
       rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0

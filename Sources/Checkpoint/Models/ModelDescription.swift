@@ -136,7 +136,7 @@ package enum FileInspection {
       return try GGUFWeightSource(file).configuration.table
     } catch let error as FileError {
       let place = error.field.map { "\($0): " } ?? ""
-      return "Cannot be run as a model: \(place)\(error.problem); \(error.remedy)\n"
+      return TerminalText.line("Cannot be run as a model: \(place)\(error.problem); \(error.remedy)") + "\n"
     }
   }
 }

@@ -123,7 +123,7 @@ struct ClusterProfileCommand: ParsableCommand {
       if interrupts.requested { throw ExitCode(ExitStatus.interrupted) }
       // A rank that refuses its input has already reported why.
       if hasComplained, failure.exitCode == ExitStatus.wrongInput { throw ExitCode(ExitStatus.wrongInput) }
-      Console.complain("contexture: \(failure)")
+      Console.complain(inOneLine: "contexture: \(failure)")
       throw ExitCode(ExitStatus.jobFailed)
     }
     try finish(try report.profile(), places: places, hosts: hosts)

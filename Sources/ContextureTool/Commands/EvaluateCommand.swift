@@ -68,7 +68,7 @@ struct EvaluateCommand: ParsableCommand {
     let graph = trained.workflow.graph
     var answers: [TaskPrediction] = []
     var report = try trained.evaluator(base: base).evaluate(episodes) { task, chained, done, all in
-      Console.complain("[\(done + 1)/\(all)] \(task)\(chained ? ", chained" : "")")
+      Console.complain(inOneLine: "[\(done + 1)/\(all)] \(task)\(chained ? ", chained" : "")")
     } onAnswers: { task, gold, chained, read in
       answers += TaskPrediction.lines(
         task: task, parents: graph.parents(of: task), episodes: episodes, gold: gold, chained: chained,

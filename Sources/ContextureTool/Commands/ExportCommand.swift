@@ -72,7 +72,7 @@ struct ExportCommand: ParsableCommand {
     do {
       try Console.print(try trained.check(export: url, named: out, task: task, prompts).text)
     } catch let error as ExportCheckError {
-      Console.complain("contexture: \(error)")
+      Console.complain(inOneLine: "contexture: \(error)")
       // The input was valid, unless the run itself is not.
       throw ExitCode(error.reason == .runNotFinite ? ExitStatus.wrongInput : ExitStatus.failure)
     }

@@ -139,7 +139,7 @@ struct TrainCommand: ParsableCommand {
     let interrupts = Interrupts()
     let dryRun = DryRun(workflow, out: givenOut, models: input.models.models, steps: steps ?? 3)
     let estimate = try dryRun.run(scratch: scratch, shouldStop: { interrupts.requested }) { phase, count in
-      Console.complain("[\(phase.index + 1)/\(count)] \(phase.task)")
+      Console.complain(inOneLine: "[\(phase.index + 1)/\(count)] \(phase.task)")
     }
     guard let estimate else { throw ExitCode(ExitStatus.interrupted) }
     switch format {
@@ -170,7 +170,7 @@ struct TrainCommand: ParsableCommand {
     } onEnd: { figures, plan in
       let compared = ClusterFigures(figures, plan: plan)
       do { try compared.append(to: RunFolder(out).figures) } catch {
-        Console.complain("warning: \(error)")
+        Console.complain(inOneLine: "warning: \(error)")
       }
       try Console.report(compared.text)
     }

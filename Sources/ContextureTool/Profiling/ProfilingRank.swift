@@ -37,7 +37,7 @@ struct ProfilingRank {
       if transport.rank == 0 { try deliver(profile) }
     } catch let refusal as JobRefusal {
       // Every rank has this refusal; one reports it.
-      if transport.rank == 0 { Console.complain("contexture: \(refusal)") }
+      if transport.rank == 0 { Console.complain(inOneLine: "contexture: \(refusal)") }
       try transport.close(timeout: timeout)
       throw ExitCode(ExitStatus.wrongInput)
     } catch {

@@ -54,19 +54,21 @@ struct ClusterJob {
         let reason = isUnexplained && !silent.isEmpty ? text(silent, recovery.places) : "\(failure)"
         guard isElastic else {
           Console.complain(
-            "contexture: \(reason)" + (run.hasBegun ? "; resume from the last checkpoint with --resume" : ""))
+            inOneLine: "contexture: \(reason)"
+              + (run.hasBegun ? "; resume from the last checkpoint with --resume" : ""))
           throw ExitCode(ExitStatus.jobFailed)
         }
         switch recovery.goOn(
           after: failure, silent: silent, beganAt: beganAt, seesFiles: run.hasBegun)
         {
         case .giveUp(let remedy):
-          Console.complain("contexture: \(reason); \(remedy)")
+          Console.complain(inOneLine: "contexture: \(reason); \(remedy)")
           throw ExitCode(ExitStatus.jobFailed)
         case .goOn(let left):
           cluster = cluster.subset(left)
           Console.complain(
-            "contexture: \(reason); continuing over \(recovery.places.map(\.name).joined(separator: ", "))")
+            inOneLine:
+              "contexture: \(reason); continuing over \(recovery.places.map(\.name).joined(separator: ", "))")
           // The given plan is for other devices.
           if left.count < deviceCount { job.plan = nil }
           start = run.hasBegun ? .resumed : .resumedIfBegun
@@ -121,7 +123,7 @@ struct ClusterJob {
       case ExitStatus.interrupted: throw ExitCode(ExitStatus.interrupted)
       case ExitStatus.wrongInput:
         // Ranks that refuse together have reported why; for one that gave up by itself, report it here.
-        if !hasComplained { Console.complain("contexture: \(failure)") }
+        if !hasComplained { Console.complain(inOneLine: "contexture: \(failure)") }
         throw ExitCode(ExitStatus.wrongInput)
       default: throw failure
       }

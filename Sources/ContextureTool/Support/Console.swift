@@ -2,6 +2,7 @@ import Foundation
 import Glibc
 import InputErrors
 import Tensor
+import TextTables
 
 /// A reason why standard output cannot be written.
 enum OutputError: InputError, Equatable {
@@ -19,10 +20,12 @@ enum OutputError: InputError, Equatable {
   }
 }
 
-/// The terminal: results on standard output, messages on standard error.
+/// The terminal: results on standard output, messages on standard error. Whatever it shows may contain text
+/// from a file, and passes through `TerminalText`.
 enum Console {
   /// Writes `text` to standard output, followed by a line break unless it ends with one.
   static func print(_ text: String) throws(OutputError) {
+    let text = TerminalText.safe(text)
     try write(text.hasSuffix("\n") ? text : text + "\n", to: STDOUT_FILENO)
   }
 
@@ -31,6 +34,9 @@ enum Console {
     do { try print(text) } catch .readerIsGone {}
   }
 
+  /// Writes a progress message of one line.
+  static func report(line: String) throws(OutputError) { try report(TerminalText.line(line)) }
+
   /// Writes a value as JSON with sorted keys to standard output.
   static func printJSON(_ value: some Encodable) throws {
     let encoder = JSONEncoder()
@@ -38,11 +44,17 @@ enum Console {
     try print(String(decoding: try encoder.encode(value), as: UTF8.self))
   }
 
-  /// Writes text without adding a line break.
-  static func write(_ text: String) throws(OutputError) { try write(text, to: STDOUT_FILENO) }
+  /// Writes over the current line of a terminal.
+  static func rewriteLine(_ text: String, ends: Bool) throws(OutputError) {
+    try write("\r\u{1B}[K" + TerminalText.line(text) + (ends ? "\n" : ""), to: STDOUT_FILENO)
+  }
+
+  /// Writes an error, or another message that is one line, to standard error.
+  static func complain(inOneLine message: String) { complain(TerminalText.line(message)) }
 
   /// Writes a message to standard error. If that fails, nothing more can be done.
   static func complain(_ message: String) {
+    let message = TerminalText.safe(message)
     try? write(message.hasSuffix("\n") ? message : message + "\n", to: STDERR_FILENO)
   }
 

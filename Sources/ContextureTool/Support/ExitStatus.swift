@@ -1,6 +1,7 @@
 import ArgumentParser
 import Glibc
 import InputErrors
+import TextTables
 
 /// Exit codes of the program.
 enum ExitStatus {
@@ -28,7 +29,9 @@ enum ExitStatus {
     if let status = error as? ExitCode { exit(status.rawValue) }
     if case OutputError.readerIsGone = error { exit(0) }
     if error is any InputError {
-      Console.complain("contexture: \(error)")
+      let messages = (error as? any InputErrorList)?.messages ?? ["\(error)"]
+      let lines = messages.map { TerminalText.line($0) }.joined(separator: "\n")
+      Console.complain("contexture: " + lines)
       exit(wrongInput)
     }
     let status = Contexture.exitCode(for: error)

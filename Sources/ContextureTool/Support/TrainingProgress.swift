@@ -43,12 +43,14 @@ final class TrainingProgress {
     case .loaded(let model, let precision, let bytes, let workers, let episodes, let seconds):
       unchecked = microBatchTokens.map { ($0, workers) }
       try Console.report(
-        "Model \(model) in \(precision.rawValue), \(Self.megabytes(bytes)) of weights; \(episodes) training "
+        line:
+          "Model \(model) in \(precision.rawValue), \(Self.megabytes(bytes)) of weights; \(episodes) training "
           + "episodes; ready after \(Self.number(seconds, 1)) s")
       Console.noteEmulation(precision)
     case .joined(let model, let precision, let ranks, let episodes, let seconds):
       try Console.report(
-        "Model \(model) in \(precision.rawValue) over \(ranks) devices; \(episodes) training episodes; ready after "
+        line:
+          "Model \(model) in \(precision.rawValue) over \(ranks) devices; \(episodes) training episodes; ready after "
           + "\(Self.number(seconds, 1)) s")
       Console.noteEmulation(precision)
     case .resumed(let steps):
@@ -58,8 +60,8 @@ final class TrainingProgress {
       hasTrained = true
       try show(training, laterSteps)
     case .finished(let adapter):
-      if !hasTrained { try Console.report("All steps were already done: nothing was trained") }
-      try Console.report("Adapter written to \(adapter.relativePath)")
+      if !hasTrained { try Console.report(line: "All steps were already done: nothing was trained") }
+      try Console.report(line: "Adapter written to \(adapter.relativePath)")
     }
   }
 
@@ -71,7 +73,7 @@ final class TrainingProgress {
       lossSum = 0
       lossCount = 0
       try Console.report(
-        "Phase \(phase.index + 1)/\(phases) \(phase.task): \(phase.trainable.count) columns train, "
+        line: "Phase \(phase.index + 1)/\(phases) \(phase.task): \(phase.trainable.count) columns train, "
           + "\(phase.frozen.count) frozen, \(phase.masked.count) masked; "
           + "\(Self.megabytes(bytes)) for the step" + (step > 0 ? "; from step \(step)" : ""))
     case .step(let record):
@@ -93,12 +95,14 @@ final class TrainingProgress {
       if let report = record.validation, let text = Self.text(report.change, record) {
         try Console.report((isTerminal && !isLast ? "\n" : "") + text)
       }
-    case .warning(let warning, _): try Console.report((isTerminal ? "\n" : "") + "  WARNING \(warning.text)")
+    case .warning(let warning, _):
+      if isTerminal { try Console.report("") }
+      try Console.report(line: "  WARNING \(warning.text)")
     case .decided(let decisions, let phase):
       for decision in decisions where !decision.freezes.isEmpty {
         let reason = decision.isGuard ? "its validation loss grew" : "their gradients conflict"
         try Console.report(
-          "  columns \(columnRanges(decision.freezes)) of \(decision.prerequisite) freeze: \(reason); "
+          line: "  columns \(columnRanges(decision.freezes)) of \(decision.prerequisite) freeze: \(reason); "
             + "\(phase.trainable.count) still train")
       }
     case .phaseFinished, .checkpointDue, .checkpoint: break
@@ -111,7 +115,8 @@ final class TrainingProgress {
     unchecked = nil
     guard workers > 1, record.tokens <= tokens else { return }
     try Console.report(
-      "  A step is one micro-batch, which only one of \(workers) threads works on; "
+      line:
+        "  A step is one micro-batch, which only one of \(workers) threads works on; "
         + "--set training.microBatchTokens=\(max(record.tokens * 5 / (4 * workers), 1)) would split it")
   }
 
@@ -143,8 +148,8 @@ final class TrainingProgress {
   }
 
   private func write(_ line: String, ends: Bool) throws {
-    if !isTerminal { return try Console.report(line) }
-    try Console.write("\r\u{1B}[K" + line + (ends ? "\n" : ""))
+    if !isTerminal { return try Console.report(line: line) }
+    try Console.rewriteLine(line, ends: ends)
   }
 
   private static func number(_ value: Double, _ digits: Int) -> String {
