@@ -10,7 +10,7 @@ export SWIFT_BACKTRACE = enable=no
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help setup model build example test test-all lint format snapshots kernels-aarch64 quickstart benchmark clean
+.PHONY: help setup model build example test test-all threads fuzz lint format snapshots kernels-aarch64 quickstart benchmark clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,8 +31,21 @@ EXAMPLE = CONTEXTURE_EXAMPLE=$(CURDIR)/.build/example/answers
 test: setup model build example lint kernels-aarch64 ## everything that must pass before a change is handed in
 	$(EXAMPLE) $(TEST)
 
-test-all: setup model build example lint kernels-aarch64 ## the same and the slow checks
+test-all: setup model build example lint kernels-aarch64 ## the same, the slow checks, both sanitizers and a minute of each fuzzer
 	CONTEXTURE_BENCHMARK=1 CONTEXTURE_SLOW=1 $(EXAMPLE) $(TEST)
+	$(MAKE) threads
+	$(MAKE) fuzz SECONDS=60
+
+# Targets whose types are used by several threads.
+THREADED = TensorTests|LanguageModelsTests|TransportTests|PipelinedTrainingTests|EvaluationTests
+threads: setup ## runs the tests of the engine and of the message layer under the thread sanitizer
+	$(BUILD) --scratch-path .build/threads --sanitize thread
+	$(TEST) --scratch-path .build/threads --sanitize thread --filter '$(THREADED)'
+
+SECONDS = 60
+TARGETS =
+fuzz: setup ## lets libFuzzer change the inputs of every border: make fuzz SECONDS=600, TARGETS="gguf yaml" for some
+	@scripts/fuzz.sh $(SECONDS) $(TARGETS)
 
 SWIFT_FILES = Sources Tools Tests Package.swift Examples/answers/Package.swift Examples/answers/Sources
 lint: ## checks the code's form

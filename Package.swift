@@ -121,14 +121,27 @@ let package = Package(
       name: "transport-probe", dependencies: ["Transport", "MPITransport", "ClusterLaunch"],
       path: "Tools/transport-probe", swiftSettings: strict),
 
+    // The borders of the libraries, for libFuzzer and for the tests.
+    .target(
+      name: "FuzzTargets",
+      dependencies: [
+        "Checkpoint", "ClusterEmulation", "ClusterLaunch", "ContextGear", "ContextLoRA", "Datasets",
+        "InputErrors", "LanguageModels", "Locking", "PipelinedTraining", "Prompting", "SafeFiles",
+        "StrictJSON", "StrictYAML", "TaskGraph", "Tensor", "TestSupport", "Tokenization", "TrainingFixtures",
+        "Transport", "Workflows",
+      ], path: "Tools/FuzzTargets", swiftSettings: strict),
+
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
     .target(
-      name: "TrainingFixtures", dependencies: ["ContextLoRA", "SeededRandom", "TestSupport"],
+      name: "TrainingFixtures",
+      dependencies: ["ContextLoRA", "PipelinedTraining", "SeededRandom", "TestSupport"],
       path: "Tests/TrainingFixtures", swiftSettings: strict),
     .target(
       name: "ProjectFixtures",
       dependencies: ["Checkpoint", "Datasets", "SeededRandom", "TestSupport", "Workflows"],
       path: "Tests/ProjectFixtures", swiftSettings: strict),
+    tests("FuzzTargets"),
+    tests("TextTables"),
     tests("SafeFiles"),
     tests("StrictJSON"),
     tests("JinjaTemplates", ["StrictJSON", "SeededRandom"]),
@@ -169,3 +182,11 @@ let package = Package(
   ],
   cLanguageStandard: .c17
 )
+
+// libFuzzer brings its own entry point, so its program links only with '--sanitize fuzzer'; see scripts/fuzz.sh.
+if Context.environment["CONTEXTURE_FUZZ"] != nil {
+  package.targets.append(
+    .executableTarget(
+      name: "fuzz", dependencies: ["FuzzTargets"], path: "Tools/fuzz",
+      swiftSettings: strict))
+}
