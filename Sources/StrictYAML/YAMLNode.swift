@@ -77,10 +77,6 @@ extension YAMLNode: Decodable {
 }
 
 extension YAMLNode {
-  /// The number of values that aliases may add to. A text without aliases has fewer values than bytes, so the
-  /// limit grows with its length: only small files whose nested aliases expand to far more are refused.
-  private static func maximumNodes(_ yaml: String) -> Int { max(100_000, yaml.utf8.count) }
-
   /// Parses one YAML document.
   ///
   /// - Parameters:
@@ -92,60 +88,24 @@ extension YAMLNode {
   package static func parse(_ yaml: String, file: String, override: String? = nil) throws(FieldError)
     -> YAMLNode?
   {
-    var left = maximumNodes(yaml)
+    let hidden = HiddenAliases(yaml)
     do {
-      guard let root = try Yams.Parser(yaml: yaml, encoding: .utf8).singleRoot() else { return nil }
-      return try convert(root, file: file, override: override, left: &left)
+      let parser = try Yams.Parser(yaml: hidden.text, encoding: .utf8)
+      guard let root = try parser.singleRoot() else { return nil }
+      var composer = YAMLComposer(hidden, file: file, override: override)
+      // Nodes refer to their anchors weakly; the parser holds them.
+      return try withExtendedLifetime(parser) { () throws(FieldError) in try composer.node(root) }
     } catch let error as FieldError {
       throw error
     } catch let error as YamlError {
-      throw refusal(of: error, file: file, override: override)
+      let refusal = refusal(of: error, file: file, override: override)
+      throw FieldError(
+        file: file, origin: refusal.line.map(Origin.line) ?? override.map(Origin.override), field: nil,
+        problem: hidden.restored(refusal.problem), remedy: refusal.remedy)
     } catch {
       throw FieldError(
         file: file, origin: override.map(Origin.override), field: nil, problem: "\(error)",
         remedy: "correct the YAML")
-    }
-  }
-
-  private static func convert(
-    _ node: Node, file: String, override: String?, left: inout Int
-  ) throws(FieldError) -> YAMLNode {
-    func origin(_ node: Node) -> Origin {
-      override.map(Origin.override) ?? .line(node.mark?.line ?? 1)
-    }
-    func refused(_ node: Node, _ problem: String, _ remedy: String) -> FieldError {
-      FieldError(file: file, origin: origin(node), field: nil, problem: problem, remedy: remedy)
-    }
-    left -= 1
-    guard left >= 0 else {
-      throw refused(node, "the aliases expand to too many values", "write the values out")
-    }
-    switch node {
-    case .scalar(let scalar):
-      let plain = scalar.style == .plain || scalar.style == .any
-      return YAMLNode(content: .scalar(scalar.string, quoted: !plain), origin: origin(node))
-    case .sequence(let sequence):
-      var items: [YAMLNode] = []
-      for item in sequence {
-        items.append(try convert(item, file: file, override: override, left: &left))
-      }
-      return YAMLNode(content: .list(items), origin: origin(node))
-    case .mapping(let mapping):
-      var entries: [Entry] = []
-      var keys: Set<String> = []
-      for (key, value) in mapping {
-        guard case .scalar(let name) = key else {
-          throw refused(key, "a key that is not a single value", "use the fields' names as keys")
-        }
-        guard keys.insert(name.string).inserted else {
-          throw refused(key, "the key '\(name.string)' is duplicated in a mapping", "remove one of them")
-        }
-        let converted = try convert(value, file: file, override: override, left: &left)
-        entries.append(Entry(key: name.string, keyOrigin: origin(key), value: converted))
-      }
-      return YAMLNode(content: .mapping(entries), origin: origin(node))
-    case .alias:
-      throw refused(node, "an undefined alias", "write the value out")
     }
   }
 

@@ -308,6 +308,13 @@ import Workflows
       Samples.refusal("name: a\nmodel: *b\n")
         == "iov.yaml:2: not valid YAML: found undefined alias; define the anchor before the alias")
     #expect(
+      Samples.refusal("name: a\nmodel: *b c*\n")
+        == "iov.yaml:2: not valid YAML: '*' begins an alias, and 'b c*' is not a name; "
+        + "put text that begins with '*' in quotes")
+    #expect(
+      Samples.refusal("name: a\nmodel: [*b\n")
+        .hasPrefix("iov.yaml:3: not valid YAML: "))
+    #expect(
       Samples.refusal("name: a\n---\nname: b\n")
         == "iov.yaml:2: a second YAML document; keep one in a file")
     #expect(
@@ -350,6 +357,19 @@ import Workflows
     }
     #expect(
       Samples.refusal(bomb).hasSuffix("the aliases expand to too many values; write the values out"))
+    // The same in keys, of every form that YAML has.
+    for key in [
+      "? *a12\n: b\n", "*a12 : b\n", "{*a12 : b}\n", "{[*a12]: b}\n", "{x, [*a12]}\n", "? {*a12 : [*a12]}\n",
+    ] {
+      let line = bomb.count { $0 == "\n" } + 1
+      let text = Samples.refusal(bomb + (key.hasPrefix("{") ? "z: " : "") + key)
+      #expect(text.contains("the aliases expand to too many values"), "\(key): \(text)")
+      let small = Samples.refusal(bomb.replacing(/(?s)a2:.*/, with: "") + key.replacing("a12", with: "a1"))
+      #expect(small.hasPrefix("iov.yaml:3: ") || small.hasPrefix("iov.yaml:4: "), "\(line) \(small)")
+    }
+    var chain = "a0: &a0 x\n"
+    for i in 1...100_000 { chain += "a\(i): &a\(i) [*a\(i - 1)]\n" }
+    #expect(Samples.refusal(chain).contains("values deeper than 1000 levels"))
     let deep = Samples.refusal(String(repeating: "[", count: 100_000))
     #expect(deep.hasPrefix("iov.yaml:1: not valid YAML: "), "\(deep)")
   }

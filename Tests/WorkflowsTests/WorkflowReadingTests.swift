@@ -130,6 +130,14 @@ import Workflows
     let yaml = Samples.short.replacingLast("Choose what to do.", "*what").replacingLast(
       "Say what", "&what Say what")
     #expect(try Workflow(yaml: yaml, file: "x").tasks[1].instruction == "Say what is ahead.")
+    // Stars elsewhere are text, also beside characters for private use.
+    for text in ["'*what*'", "\"*a \u{100000}*b\"", "a *b* c", "2*3 # *no"] {
+      let yaml = Samples.short.replacingLast("Choose what to do.", text)
+      let read = try Workflow(yaml: yaml, file: "x").tasks[1].instruction
+      #expect(read == text.replacing(/^['"]|['"]$| # .*/, with: ""))
+    }
+    let escaped = Samples.short.replacingLast("Choose what to do.", #""*a \U00100000 \U00100001""#)
+    #expect(try Workflow(yaml: escaped, file: "x").tasks[1].instruction == "*a \u{100000} \u{100001}")
   }
 
   @Test func filesAreRead() throws {
