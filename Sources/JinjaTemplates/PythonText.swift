@@ -1,5 +1,6 @@
-/// Python's string operations: they work on Unicode scalars and use Python's definition of white space.
-enum PythonText {
+/// Python's string operations: they work on Unicode scalars and use Python's definition of white space. All take time
+/// in proportion to the texts' lengths.
+package enum PythonText {
   /// Whether `str.isalpha` accepts the scalar: categories Lu, Ll, Lt, Lm and Lo.
   static func isLetter(_ scalar: Unicode.Scalar) -> Bool {
     switch scalar.properties.generalCategory {
@@ -9,12 +10,12 @@ enum PythonText {
   }
 
   /// `str.isspace` for one scalar: White_Space and the four information separators.
-  static func isSpace(_ scalar: Unicode.Scalar) -> Bool {
+  package static func isSpace(_ scalar: Unicode.Scalar) -> Bool {
     scalar.properties.isWhitespace || (0x1C...0x1F).contains(scalar.value)
   }
 
   /// `strip`, `lstrip`, `rstrip`.
-  static func strip(
+  package static func strip(
     _ text: String, left: Bool = true, right: Bool = true, where condition: (Unicode.Scalar) -> Bool = isSpace
   ) -> String {
     var rest = text.unicodeScalars[...]
@@ -78,16 +79,26 @@ enum PythonText {
     return split(text, at: old, limit: limit, fromRight: false).joined(separator: new)
   }
 
+  /// The scalar at an index, which counts from the end if it is negative; `nil` if there is none.
+  static func scalar(_ index: Int, of text: String) -> Unicode.Scalar? {
+    let scalars = text.unicodeScalars
+    if index >= 0 {
+      let place = scalars.index(scalars.startIndex, offsetBy: index, limitedBy: scalars.endIndex)
+      return place.flatMap { $0 < scalars.endIndex ? scalars[$0] : nil }
+    }
+    return scalars.index(scalars.endIndex, offsetBy: index, limitedBy: scalars.startIndex).map { scalars[$0] }
+  }
+
   /// `find` and `rfind`: an index in scalars, or -1 if not found.
   static func find(_ part: String, in text: String, fromRight: Bool) -> Int {
-    let scalars = Array(text.unicodeScalars)
-    let wanted = Array(part.unicodeScalars)
-    guard scalars.count >= wanted.count else { return -1 }
-    let places = Array(0...scalars.count - wanted.count)
-    let found = (fromRight ? places.reversed() : places).first { start in
-      wanted.indices.allSatisfy { scalars[start + $0] == wanted[$0] }
+    guard !part.isEmpty else { return fromRight ? text.unicodeScalars.count : 0 }
+    let bytes = Array(text.utf8)
+    guard let place = occurrences(of: Array(part.utf8), in: bytes, fromRight: fromRight, limit: 1).first
+    else {
+      return -1
     }
-    return found ?? -1
+    // Every scalar has one byte that is not a continuation.
+    return bytes[..<place].count { $0 & 0xC0 != 0x80 }
   }
 
   /// The number of non-overlapping occurrences of `part`, which must not be empty.
@@ -100,18 +111,33 @@ enum PythonText {
       || !occurrences(of: Array(part.utf8), in: Array(text.utf8), fromRight: false, limit: 1).isEmpty
   }
 
-  private static func occurrences(
+  /// Where `part` occurs without overlaps, in the order of the search: positions of its first byte.
+  ///
+  /// The search of Knuth, Morris and Pratt; from the right, it runs over both reversed.
+  package static func occurrences(
     of part: [UInt8], in bytes: [UInt8], fromRight: Bool, limit: Int = .max
   ) -> [Int] {
+    guard !part.isEmpty, part.count <= bytes.count else { return [] }
+    if fromRight {
+      let found = occurrences(of: part.reversed(), in: bytes.reversed(), fromRight: false, limit: limit)
+      return found.map { bytes.count - part.count - $0 }
+    }
+    // For each prefix of `part`, the length of its longest proper prefix that is also its suffix.
+    var borders = [Int](repeating: 0, count: part.count)
+    var matched = 0
+    for index in part.indices.dropFirst() {
+      while matched > 0, part[index] != part[matched] { matched = borders[matched - 1] }
+      if part[index] == part[matched] { matched += 1 }
+      borders[index] = matched
+    }
     var places: [Int] = []
-    guard !part.isEmpty, bytes.count >= part.count else { return places }
-    var index = fromRight ? bytes.count - part.count : 0
-    while index >= 0, index + part.count <= bytes.count, places.count < limit {
-      if part.indices.allSatisfy({ bytes[index + $0] == part[$0] }) {
-        places.append(index)
-        index += fromRight ? -part.count : part.count
-      } else {
-        index += fromRight ? -1 : 1
+    matched = 0
+    for (index, byte) in bytes.enumerated() where places.count < limit {
+      while matched > 0, byte != part[matched] { matched = borders[matched - 1] }
+      if byte == part[matched] { matched += 1 }
+      if matched == part.count {
+        places.append(index + 1 - part.count)
+        matched = 0
       }
     }
     return places

@@ -24,20 +24,20 @@ enum RuntimeValue {
     }
 
     private(set) var entries: [Entry] = []
+    private var places: [ValueKey: Int] = [:]
 
-    subscript(key: String) -> RuntimeValue? {
-      for entry in entries {
-        if case .string(let other) = entry.key, other.utf8.elementsEqual(key.utf8) { return entry.value }
-      }
-      return nil
-    }
+    subscript(key: String) -> RuntimeValue? { self[ValueKey.text(key)] }
 
-    subscript(key: RuntimeValue) -> RuntimeValue? { entries.first { $0.key.equals(key) }?.value }
+    subscript(key: ValueKey) -> RuntimeValue? { places[key].map { entries[$0].value } }
 
-    mutating func set(_ key: RuntimeValue, _ value: RuntimeValue) {
-      if let index = entries.firstIndex(where: { $0.key.equals(key) }) {
+    mutating func set(_ key: String, _ value: RuntimeValue) { set(.text(key), .string(key), value) }
+
+    /// Sets the value at a key; `place` is `key` for the index.
+    mutating func set(_ place: ValueKey, _ key: RuntimeValue, _ value: RuntimeValue) {
+      if let index = places[place] {
         entries[index].value = value
       } else {
+        places[place] = entries.count
         entries.append(Entry(key: key, value: value))
       }
     }
@@ -51,10 +51,17 @@ enum RuntimeValue {
   /// A callable value.
   final class Function {
     let name: String
+    /// The value whose method this is.
+    let receiver: RuntimeValue?
+    /// Whether the test `defined` holds.
+    let isDefined: Bool
     let body: (RuntimeArguments) throws(TemplateFailure) -> RuntimeValue
 
-    init(_ name: String, _ body: @escaping (RuntimeArguments) throws(TemplateFailure) -> RuntimeValue) {
-      self.name = name
+    init(
+      _ name: String, of receiver: RuntimeValue? = nil, isDefined: Bool = true,
+      _ body: @escaping (RuntimeArguments) throws(TemplateFailure) -> RuntimeValue
+    ) {
+      (self.name, self.receiver, self.isDefined) = (name, receiver, isDefined)
       self.body = body
     }
   }
@@ -69,21 +76,8 @@ enum RuntimeValue {
     case .array(let array): self = .list(array.map(RuntimeValue.init))
     case .object(let members):
       var mapping = Mapping()
-      for member in members { mapping.set(.string(member.key), RuntimeValue(member.value)) }
+      for member in members { mapping.set(member.key, RuntimeValue(member.value)) }
       self = .mapping(mapping)
-    }
-  }
-
-  /// Whether lists and dictionaries are nested at most `levels` deep and contain no namespace.
-  func isNested(atMost levels: Int) -> Bool {
-    switch self {
-    case .list(let elements), .tuple(let elements):
-      levels > 0 && elements.allSatisfy { $0.isNested(atMost: levels - 1) }
-    case .mapping(let mapping):
-      levels > 0 && mapping.entries.allSatisfy { $0.value.isNested(atMost: levels - 1) }
-    case .loop(let loop): levels > 0 && loop.elements.allSatisfy { $0.isNested(atMost: levels - 1) }
-    case .namespace: false
-    default: true
     }
   }
 
@@ -102,8 +96,11 @@ enum RuntimeValue {
   }
 
   var isUndefined: Bool {
-    if case .undefined = self { return true }
-    return false
+    switch self {
+    case .undefined: true
+    case .function(let function): !function.isDefined
+    default: false
+    }
   }
 
   /// The name of the type, for messages.
@@ -141,95 +138,22 @@ enum RuntimeValue {
     default: nil
     }
   }
+}
 
-  /// Python's `==`.
-  func equals(_ other: RuntimeValue) -> Bool {
-    if let left = whole, let right = other.whole { return left == right }
-    if let left = number, let right = other.number { return left == right }
-    switch (self, other) {
-    case (.undefined, .undefined), (.none, .none): return true
-    case (.string(let left), .string(let right)): return left.utf8.elementsEqual(right.utf8)
-    case (.list(let left), .list(let right)), (.tuple(let left), .tuple(let right)):
-      return left.count == right.count && zip(left, right).allSatisfy { $0.equals($1) }
-    case (.mapping(let left), .mapping(let right)):
-      return left.entries.count == right.entries.count
-        && left.entries.allSatisfy { entry in right[entry.key].map(entry.value.equals) ?? false }
-    case (.namespace(let left), .namespace(let right)): return left === right
-    case (.loop(let left), .loop(let right)): return left === right
-    case (.function(let left), .function(let right)): return left === right
-    default: return false
-    }
-  }
-
-  /// Python's `<`: compares numbers with numbers, strings with strings, lists with lists.
-  func isLess(than other: RuntimeValue) throws(TemplateFailure) -> Bool {
-    if let left = whole, let right = other.whole { return left < right }
-    if let left = number, let right = other.number { return left < right }
-    switch (self, other) {
-    case (.string(let left), .string(let right)): return left.utf8.lexicographicallyPrecedes(right.utf8)
-    case (.list(let left), .list(let right)), (.tuple(let left), .tuple(let right)):
-      for (a, b) in zip(left, right) where !a.equals(b) { return try a.isLess(than: b) }
-      return left.count < right.count
-    default: throw TemplateFailure("\(kind) and \(other.kind) cannot be ordered")
-    }
-  }
-
-  /// Python's `<=`.
-  func isAtMost(_ other: RuntimeValue) throws(TemplateFailure) -> Bool {
-    if equals(other) { return true }
-    return try isLess(than: other)
-  }
-
-  /// Python's `str`.
-  var text: String {
-    switch self {
-    case .undefined: ""
-    case .string(let string): string
-    default: representation
-    }
-  }
-
-  /// Python's `repr`.
-  var representation: String {
-    switch self {
-    case .undefined: return "Undefined"
-    case .none: return "None"
-    case .boolean(let boolean): return boolean ? "True" : "False"
-    case .integer(let integer): return String(integer)
-    case .double(let double): return Self.spell(double)
-    case .string(let string): return PythonText.quoted(string)
-    case .list(let elements): return "[" + elements.map(\.representation).joined(separator: ", ") + "]"
-    case .tuple(let elements):
-      let inside = elements.map(\.representation).joined(separator: ", ")
-      return "(" + inside + (elements.count == 1 ? ",)" : ")")
-    case .mapping(let mapping):
-      let members = mapping.entries.map { $0.key.representation + ": " + $0.value.representation }
-      return "{" + members.joined(separator: ", ") + "}"
-    case .namespace(let namespace):
-      let members = namespace.members.sorted { $0.key < $1.key }
-      return "<Namespace {"
-        + members.map { "'\($0.key)': " + $0.value.representation }.joined(separator: ", ") + "}>"
-    case .loop(let loop): return "<LoopContext \(loop.index + 1)/\(loop.elements.count)>"
-    case .function(let function): return "<function \(function.name)>"
-    }
-  }
-
-  /// A floating-point number as Python prints it.
-  static func spell(_ double: Double) -> String {
-    if double.isNaN { return "nan" }
-    if double.isInfinite { return double < 0 ? "-inf" : "inf" }
-    return double.description
-  }
-
+extension TemplateBudget {
   /// The elements that a `for` iterates over.
-  func elements() throws(TemplateFailure) -> [RuntimeValue] {
-    switch self {
+  func elements(_ value: RuntimeValue) throws(TemplateFailure) -> [RuntimeValue] {
+    switch value {
     case .undefined: return []
     case .list(let elements), .tuple(let elements): return elements
-    case .string(let string): return string.unicodeScalars.map { .string(String($0)) }
-    case .mapping(let mapping): return mapping.entries.map(\.key)
+    case .string(let string):
+      try charge(string.utf8.count, times: Self.bytesPerElement)
+      return string.unicodeScalars.map { .string(String($0)) }
+    case .mapping(let mapping):
+      try charge(value)
+      return mapping.entries.map(\.key)
     case .loop(let loop): return loop.elements
-    default: throw TemplateFailure("\(kind) cannot be iterated")
+    default: throw TemplateFailure("\(value.kind) cannot be iterated")
     }
   }
 }
@@ -249,9 +173,10 @@ final class LoopState {
   let elements: [RuntimeValue]
   var index = 0
   private var lastSeen: [RuntimeValue]?
+  private let budget: TemplateBudget
 
-  init(elements: [RuntimeValue]) {
-    self.elements = elements
+  init(elements: [RuntimeValue], budget: TemplateBudget) {
+    (self.elements, self.budget) = (elements, budget)
   }
 
   func attribute(_ name: String) -> RuntimeValue? {
@@ -271,17 +196,25 @@ final class LoopState {
       return index + 1 < elements.count ? elements[index + 1] : .undefined("there is no next item")
     case "cycle":
       return .function(
-        .init("cycle") { [self] arguments throws(TemplateFailure) in
+        .init("cycle", of: .loop(self)) { [self] arguments throws(TemplateFailure) in
           guard !arguments.positional.isEmpty else { throw TemplateFailure("'loop.cycle' needs values") }
           return arguments.positional[index % arguments.positional.count]
         })
     case "changed":
       return .function(
-        .init("changed") { [self] arguments throws(TemplateFailure) in
+        .init("changed", of: .loop(self)) { [self] arguments throws(TemplateFailure) in
           let seen = arguments.positional
+          for value in seen {
+            switch value {
+            // The loop keeps what it has seen, so it must not see itself.
+            case .loop, .function, .namespace, .list, .tuple, .mapping:
+              throw TemplateFailure("'loop.changed' compares texts and numbers, not \(value.kind)")
+            default: break
+            }
+          }
           defer { lastSeen = seen }
-          guard let lastSeen, lastSeen.count == seen.count else { return .boolean(true) }
-          return .boolean(!zip(lastSeen, seen).allSatisfy { $0.equals($1) })
+          guard let lastSeen else { return .boolean(true) }
+          return .boolean(try !budget.equal(lastSeen, seen))
         })
     default: return nil
     }

@@ -5,26 +5,34 @@ extension TemplateInterpreter {
   func filter(
     _ value: RuntimeValue, _ name: String, _ arguments: RuntimeArguments
   ) throws(TemplateFailure) -> RuntimeValue {
-    switch name {
-    case "trim": return .string(TemplateMethods.strip(value.text, try arguments.string(0, "chars"), "strip"))
-    case "upper": return .string(PythonText.uppercase(value.text))
-    case "lower": return .string(PythonText.lowercase(value.text))
-    case "capitalize": return .string(PythonText.capitalize(value.text))
-    case "title": return .string(PythonText.title(value.text, byWords: true))
-    case "string": return .string(value.text)
-    case "safe": return .string(value.text)
-    case "replace":
-      guard let old = try arguments.string(0, "old"), let new = try arguments.string(1, "new") else {
-        throw TemplateFailure("'replace' needs two strings")
-      }
-      return .string(
-        PythonText.replace(value.text, old, with: new, limit: try arguments.integer(2, "count") ?? -1))
-    case "indent": return .string(try indented(value.text, arguments))
-    case "escape", "e": return .string(escaped(value.text))
-    case "tojson": return .string(try json(value, arguments))
-    case "default", "d":
+    try budget.step()
+    if name == "default" || name == "d" {
       let isMissing = value.isUndefined || (arguments.flag(1, "boolean") && !value.isTrue)
       return isMissing ? arguments.value(0, "default_value") ?? .string("") : value
+    }
+    try budget.charge(value)
+    try budget.charge(arguments)
+    let result = try filtered(value, name, arguments)
+    try budget.charge(result)
+    return result
+  }
+
+  private func filtered(
+    _ value: RuntimeValue, _ name: String, _ arguments: RuntimeArguments
+  ) throws(TemplateFailure) -> RuntimeValue {
+    func text() throws(TemplateFailure) -> String { try budget.text(value) }
+    switch name {
+    case "trim":
+      return .string(TemplateMethods.strip(try text(), try arguments.string(0, "chars"), "strip"))
+    case "upper": return .string(PythonText.uppercase(try text()))
+    case "lower": return .string(PythonText.lowercase(try text()))
+    case "capitalize": return .string(PythonText.capitalize(try text()))
+    case "title": return .string(PythonText.title(try text(), byWords: true))
+    case "string", "safe": return .string(try text())
+    case "replace": return .string(try TemplateMethods.replaced(try text(), arguments, budget))
+    case "indent": return .string(try indented(try text(), arguments))
+    case "escape", "e": return .string(escaped(try text()))
+    case "tojson": return .string(try json(value, arguments))
     case "length", "count": return .integer(try count(value))
     case "int", "float", "abs", "round": return try number(value, name, arguments)
     case "items":
@@ -40,7 +48,7 @@ extension TemplateInterpreter {
   private func count(_ value: RuntimeValue) throws(TemplateFailure) -> Int {
     switch value {
     case .string(let text): return text.unicodeScalars.count
-    case .undefined, .list, .tuple, .mapping, .loop: return try value.elements().count
+    case .undefined, .list, .tuple, .mapping, .loop: return try budget.elements(value).count
     default: throw TemplateFailure("\(value.kind) has no length")
     }
   }
@@ -72,6 +80,7 @@ extension TemplateInterpreter {
     let isBlankIndented = arguments.flag(2, "blank")
     // The added line ending preserves an empty last line, as in Jinja.
     var lines = PythonText.lines(text + "\n")
+    try budget.charge(lines.count, times: indention.utf8.count)
     for index in lines.indices.dropFirst() where isBlankIndented || !lines[index].isEmpty {
       lines[index] = indention + lines[index]
     }
@@ -85,11 +94,16 @@ extension TemplateInterpreter {
       throw .unsupported("'tojson' with positional arguments or ensure_ascii")
     }
     let indent = try named.integer(0, "indent")
-    var writer = TemplateJSON(indent: indent, itemSeparator: indent == nil ? ", " : ",", keySeparator: ": ")
+    guard indent.map({ $0 <= 1000 }) ?? true else {
+      throw TemplateFailure("an indent of \(indent ?? 0) is too wide")
+    }
+    var writer = TemplateJSON(
+      budget: budget, indent: indent.map { max($0, 0) }, itemSeparator: indent == nil ? ", " : ",",
+      keySeparator: ": ")
     if let separators = named.value(0, "separators"), separators.isTrue {
-      let parts = try separators.elements()
+      let parts = try budget.elements(separators)
       guard parts.count == 2 else { throw TemplateFailure("'separators' must be two strings") }
-      (writer.itemSeparator, writer.keySeparator) = (parts[0].text, parts[1].text)
+      (writer.itemSeparator, writer.keySeparator) = (try budget.text(parts[0]), try budget.text(parts[1]))
     }
     writer.sortsKeys = named.flag(0, "sort_keys")
     return try writer.text(value)

@@ -1,27 +1,54 @@
 /// The functions available in every template.
-enum TemplateGlobals {
-  static var values: [String: RuntimeValue] {
+struct TemplateGlobals {
+  private let budget: TemplateBudget
+
+  init(_ budget: TemplateBudget) {
+    self.budget = budget
+  }
+
+  var values: [String: RuntimeValue] {
     [
       "range": function("range", range),
       "namespace": function("namespace") { arguments throws(TemplateFailure) in
         let namespace = RuntimeValue.Namespace()
-        for member in try members(arguments).entries { namespace.members[member.key.text] = member.value }
+        for member in try members(arguments).entries {
+          try budget.checkNesting(member.value, isKept: true)
+          namespace.members[try budget.text(member.key)] = member.value
+        }
         return .namespace(namespace)
       },
-      "dict": function("dict") { arguments throws(TemplateFailure) in .mapping(try members(arguments)) },
-      "raise_exception": function("raise_exception") { arguments throws(TemplateFailure) in
-        throw .raised(arguments.value(0, "message")?.text ?? "")
+      "dict": function("dict") { arguments throws(TemplateFailure) in
+        let mapping = RuntimeValue.mapping(try members(arguments))
+        try budget.checkNesting(mapping)
+        return mapping
       },
+      "raise_exception": function("raise_exception") { arguments throws(TemplateFailure) in
+        throw .raised(try budget.text(arguments.value(0, "message") ?? .string("")))
+      },
+      "strftime_now": .function(
+        RuntimeValue.Function("strftime_now", isDefined: false) { arguments throws(TemplateFailure) in
+          guard let format = try arguments.string(0, "format") else {
+            throw TemplateFailure("'strftime_now' needs a format")
+          }
+          return .string(try TemplateDate.text(format))
+        }),
+      "lipsum": unsupported("lipsum"),
+      "cycler": unsupported("cycler"),
+      "joiner": unsupported("joiner"),
     ]
   }
 
-  private static func function(
+  private func function(
     _ name: String, _ body: @escaping (RuntimeArguments) throws(TemplateFailure) -> RuntimeValue
   ) -> RuntimeValue {
     .function(RuntimeValue.Function(name, body))
   }
 
-  private static func members(_ arguments: RuntimeArguments) throws(TemplateFailure) -> RuntimeValue.Mapping {
+  private func unsupported(_ name: String) -> RuntimeValue {
+    function(name) { _ throws(TemplateFailure) in throw .unsupported("the function '\(name)'") }
+  }
+
+  private func members(_ arguments: RuntimeArguments) throws(TemplateFailure) -> RuntimeValue.Mapping {
     var mapping = RuntimeValue.Mapping()
     if let first = arguments.positional.first {
       guard case .mapping(let given) = first else {
@@ -29,11 +56,11 @@ enum TemplateGlobals {
       }
       mapping = given
     }
-    for argument in arguments.named { mapping.set(.string(argument.name), argument.value) }
+    for argument in arguments.named { mapping.set(argument.name, argument.value) }
     return mapping
   }
 
-  private static func range(_ arguments: RuntimeArguments) throws(TemplateFailure) -> RuntimeValue {
+  private func range(_ arguments: RuntimeArguments) throws(TemplateFailure) -> RuntimeValue {
     var bounds: [Int] = []
     for (index, value) in arguments.positional.enumerated() {
       guard let whole = value.whole else {

@@ -11,41 +11,35 @@ final class TemplateInterpreter {
       self.parent = parent
       self.values = values
     }
-
-    func find(_ name: String) -> RuntimeValue? {
-      var scope: Scope? = self
-      while let here = scope {
-        if let value = here.values[name] { return value }
-        scope = here.parent
-      }
-      return nil
-    }
   }
 
   private enum Flow {
     case next, leave(Statement.Leave)
   }
 
-  /// The longest output, in UTF-8 bytes, and the longest `range`.
-  static let longestOutput = 1 << 26
+  /// The longest `range`.
   static let longestRange = 100_000
   /// The maximum nesting of statements and expressions, including the bodies of macros.
   static let deepest = 250
-  /// The maximum nesting of lists and dictionaries.
-  static let deepestValue = 300
 
+  let budget: TemplateBudget
   var scope: Scope
   private var output = ""
   private var line = 1
   private var loopDepth = 0
   private var depth = 0
+  /// The scopes that hold a macro, which holds its scope.
+  private var scopesOfMacros: [Scope] = []
 
   init(context: [String: JSONValue]) {
-    let globals = Scope(parent: nil, values: TemplateGlobals.values)
+    budget = TemplateBudget(for: context)
+    let globals = Scope(parent: nil, values: TemplateGlobals(budget).values)
     scope = Scope(parent: globals, values: context.mapValues(RuntimeValue.init))
   }
 
   func render(_ body: [Statement]) throws(TemplateError) -> String {
+    // Macros and their scopes would keep each other in memory.
+    defer { for scope in scopesOfMacros { scope.values = [:] } }
     do {
       _ = try run(body)
       return output
@@ -64,10 +58,19 @@ final class TemplateInterpreter {
   }
 
   private func write(_ text: String) throws(TemplateFailure) {
+    try budget.charge(text.utf8.count)
     output += text
-    guard output.utf8.count <= Self.longestOutput else {
-      throw TemplateFailure("the output exceeds \(Self.longestOutput) bytes")
+  }
+
+  /// The value of a name in the innermost scope that has it.
+  func find(_ name: String) throws(TemplateFailure) -> RuntimeValue? {
+    var scope: Scope? = scope
+    while let here = scope {
+      if let value = here.values[name] { return value }
+      try budget.step()
+      scope = here.parent
     }
+    return nil
   }
 
   private func inNewScope<Result>(
@@ -88,22 +91,28 @@ final class TemplateInterpreter {
     return output
   }
 
-  /// Runs `body` one nesting level deeper.
-  func deeper<Result>(_ body: () throws(TemplateFailure) -> Result) throws(TemplateFailure) -> Result {
+  /// Begins one more level of nesting.
+  ///
+  /// - Throws: a failure if there are too many.
+  func enter() throws(TemplateFailure) {
     guard depth < Self.deepest else {
       throw TemplateFailure("statements, expressions and macros are nested more than \(Self.deepest) deep")
     }
     depth += 1
-    defer { depth -= 1 }
-    return try body()
   }
 
+  /// Ends a level of nesting.
+  func leave() { depth -= 1 }
+
   private func run(_ body: [Statement]) throws(TemplateFailure) -> Flow {
-    try deeper { () throws(TemplateFailure) in try runEach(body) }
+    try enter()
+    defer { leave() }
+    return try runEach(body)
   }
 
   private func runEach(_ body: [Statement]) throws(TemplateFailure) -> Flow {
     for statement in body {
+      try budget.step()
       if statement.line > 0 { line = statement.line }
       if case .leave(let leave) = try run(statement) { return .leave(leave) }
     }
@@ -112,78 +121,92 @@ final class TemplateInterpreter {
 
   private func run(_ statement: Statement) throws(TemplateFailure) -> Flow {
     switch statement.kind {
-    case .text(let text): try write(text)
-    case .output(let expression): try write(try evaluate(expression).text)
-    case .branch(let branches, let otherwise):
-      for branch in branches where try evaluate(branch.condition).isTrue { return try run(branch.body) }
-      return try run(otherwise)
-    case .loop(let targets, let sequence, let condition, let body, let otherwise):
-      return try runLoop(targets, sequence, condition, body, otherwise)
+    case .text, .output: try runOutput(statement)
+    case .branch(let branches, let otherwise): return try runBranches(branches, otherwise)
+    case .loop: return try runLoop(statement)
     case .leaveLoop(let leave):
       guard loopDepth > 0 else { throw TemplateFailure("'break' or 'continue' outside a loop") }
       return .leave(leave)
-    case .set(let targets, let value):
-      let value = try evaluate(value)
-      if targets.count == 1 {
-        try assign(value, to: targets[0])
-      } else {
-        let elements = try value.elements()
-        guard elements.count == targets.count else {
-          throw TemplateFailure("\(elements.count) values for \(targets.count) names")
-        }
-        for (target, element) in zip(targets, elements) { try assign(element, to: target) }
-      }
-    case .setBlock(let target, let filters, let body):
-      let text = try inNewScope { () throws(TemplateFailure) in try captured(body) }
-      try assign(try apply(filters, to: .string(text)), to: target)
-    case .macro(let macro): scope.values[macro.name] = .function(function(macro))
-    case .callBlock(let parameters, let call, let body):
-      guard case .call(let callee, let given) = call else {
-        throw TemplateFailure("'call' needs a macro call")
-      }
-      let caller = function(Statement.Macro(name: "caller", parameters: parameters, body: body))
-      var arguments = try evaluate(given)
-      arguments.named.append(("caller", .function(caller)))
-      try write(try self.call(try evaluate(callee), arguments).text)
-    case .filterBlock(let filters, let body):
-      let text = try inNewScope { () throws(TemplateFailure) in try captured(body) }
-      try write(try apply(filters, to: .string(text)).text)
-    case .with(let values, let body):
-      var evaluated: [String: RuntimeValue] = [:]
-      for value in values { evaluated[value.name] = try evaluate(value.value) }
-      return try inNewScope { () throws(TemplateFailure) in
-        scope.values = evaluated
-        return try run(body)
-      }
+    case .set(let targets, let value): try assign(try evaluate(value), to: targets)
+    case .setBlock, .filterBlock: try runCapture(statement)
+    case .macro(let macro): define(macro)
+    case .callBlock: try runCall(statement)
+    case .with(let values, let body): return try runWith(values, body)
     case .scope(let body): return try inNewScope { () throws(TemplateFailure) in try run(body) }
     }
     return .next
   }
 
-  private func runLoop(
-    _ targets: [String], _ sequence: Expression, _ condition: Expression?, _ body: [Statement],
-    _ otherwise: [Statement]
-  ) throws(TemplateFailure) -> Flow {
-    var elements = try evaluate(sequence).elements()
-    if let condition {
-      var kept: [RuntimeValue] = []
-      for element in elements {
-        let isKept = try inNewScope { () throws(TemplateFailure) in
-          try bind(targets, to: element)
-          return try evaluate(condition).isTrue
-        }
-        if isKept { kept.append(element) }
-      }
-      elements = kept
+  private func runOutput(_ statement: Statement) throws(TemplateFailure) {
+    switch statement.kind {
+    case .text(let text): try write(text)
+    case .output(let expression): try write(try budget.text(try evaluate(expression)))
+    default: preconditionFailure("only output is run here")
     }
+  }
+
+  private func define(_ macro: Statement.Macro) {
+    scopesOfMacros.append(scope)
+    scope.values[macro.name] = .function(function(macro))
+  }
+
+  private func runBranches(
+    _ branches: [(condition: Expression, body: [Statement])], _ otherwise: [Statement]
+  ) throws(TemplateFailure) -> Flow {
+    for branch in branches where try evaluate(branch.condition).isTrue { return try run(branch.body) }
+    return try run(otherwise)
+  }
+
+  /// Runs `{% set name %}` and `{% filter %}`, which take their body's text.
+  private func runCapture(_ statement: Statement) throws(TemplateFailure) {
+    switch statement.kind {
+    case .setBlock(let target, let filters, let body):
+      let text = try inNewScope { () throws(TemplateFailure) in try captured(body) }
+      try assign(try apply(filters, to: .string(text)), to: target)
+    case .filterBlock(let filters, let body):
+      let text = try inNewScope { () throws(TemplateFailure) in try captured(body) }
+      try write(try budget.text(try apply(filters, to: .string(text))))
+    default: preconditionFailure("only captures are run here")
+    }
+  }
+
+  private func runCall(_ statement: Statement) throws(TemplateFailure) {
+    guard case .callBlock(let parameters, let call, let body) = statement.kind else {
+      preconditionFailure("only calls are run here")
+    }
+    guard case .call(let callee, let given) = call else { throw TemplateFailure("'call' needs a macro call") }
+    let caller = function(Statement.Macro(name: "caller", parameters: parameters, body: body))
+    var arguments = try evaluate(given)
+    arguments.named.append(("caller", .function(caller)))
+    try write(try budget.text(try self.call(try evaluate(callee), arguments)))
+  }
+
+  private func runWith(
+    _ values: [(name: String, value: Expression)], _ body: [Statement]
+  ) throws(TemplateFailure) -> Flow {
+    var evaluated: [String: RuntimeValue] = [:]
+    for value in values { evaluated[value.name] = try evaluate(value.value) }
+    return try inNewScope { () throws(TemplateFailure) in
+      scope.values = evaluated
+      return try run(body)
+    }
+  }
+
+  private func runLoop(_ statement: Statement) throws(TemplateFailure) -> Flow {
+    guard case .loop(let targets, let sequence, let condition, let body, let otherwise) = statement.kind
+    else {
+      preconditionFailure("only loops are run here")
+    }
+    let elements = try kept(try budget.elements(try evaluate(sequence)), targets, condition)
     guard !elements.isEmpty else {
       return try inNewScope { () throws(TemplateFailure) in try run(otherwise) }
     }
     loopDepth += 1
     defer { loopDepth -= 1 }
-    let loop = LoopState(elements: elements)
+    let loop = LoopState(elements: elements, budget: budget)
     for (index, element) in elements.enumerated() {
       loop.index = index
+      try budget.step()
       let flow = try inNewScope { () throws(TemplateFailure) in
         scope.values["loop"] = .loop(loop)
         try bind(targets, to: element)
@@ -194,30 +217,52 @@ final class TemplateInterpreter {
     return .next
   }
 
+  /// The elements for which the condition of a loop holds.
+  private func kept(
+    _ elements: [RuntimeValue], _ targets: [String], _ condition: Expression?
+  ) throws(TemplateFailure) -> [RuntimeValue] {
+    guard let condition else { return elements }
+    var kept: [RuntimeValue] = []
+    for element in elements {
+      let isKept = try inNewScope { () throws(TemplateFailure) in
+        try bind(targets, to: element)
+        return try evaluate(condition).isTrue
+      }
+      if isKept { kept.append(element) }
+    }
+    return kept
+  }
+
   private func bind(_ names: [String], to element: RuntimeValue) throws(TemplateFailure) {
     guard names.count > 1 else {
       scope.values[names[0]] = element
       return
     }
-    let parts = try element.elements()
+    let parts = try budget.elements(element)
     guard parts.count == names.count else {
       throw TemplateFailure("\(parts.count) values for \(names.count) loop variables")
     }
     for (name, part) in zip(names, parts) { scope.values[name] = part }
   }
 
+  private func assign(_ value: RuntimeValue, to targets: [Statement.Target]) throws(TemplateFailure) {
+    guard targets.count != 1 else { return try assign(value, to: targets[0]) }
+    let elements = try budget.elements(value)
+    guard elements.count == targets.count else {
+      throw TemplateFailure("\(elements.count) values for \(targets.count) names")
+    }
+    for (target, element) in zip(targets, elements) { try assign(element, to: target) }
+  }
+
   private func assign(_ value: RuntimeValue, to target: Statement.Target) throws(TemplateFailure) {
     var isNamespace = false
     if case .namespace = value { isNamespace = true }
-    // Only a runaway template would nest values deeper or put namespaces inside values.
-    guard isNamespace || value.isNested(atMost: Self.deepestValue) else {
-      throw TemplateFailure("a value is nested too deeply, or holds a namespace")
-    }
+    if !isNamespace { try budget.checkNesting(value, isKept: true) }
     switch target {
     case .name(let name): scope.values[name] = value
     case .attribute(let name, let attribute):
       guard !isNamespace else { throw TemplateFailure("a namespace cannot hold a namespace") }
-      guard case .namespace(let namespace)? = scope.find(name) else {
+      guard case .namespace(let namespace)? = try find(name) else {
         throw TemplateFailure("'\(name).\(attribute)' can only be set where '\(name)' is a namespace")
       }
       namespace.members[attribute] = value
@@ -243,26 +288,30 @@ final class TemplateInterpreter {
       loopDepth = 0
       defer { loopDepth = loops }
       return try inNewScope(home) { () throws(TemplateFailure) in
-        for argument in arguments.named {
-          guard argument.name == "caller" || macro.parameters.contains(where: { $0.name == argument.name })
-          else {
-            throw TemplateFailure("the macro '\(macro.name)' has no parameter '\(argument.name)'")
-          }
-        }
-        for (index, parameter) in macro.parameters.enumerated() {
-          if let given = arguments.value(index, parameter.name) {
-            scope.values[parameter.name] = given
-          } else if let fallback = parameter.fallback {
-            scope.values[parameter.name] = try evaluate(fallback)
-          } else {
-            scope.values[parameter.name] = .undefined("the parameter '\(parameter.name)' was not given")
-          }
-        }
-        if let caller = arguments.named.first(where: { $0.name == "caller" }) {
-          scope.values["caller"] = caller.value
-        }
+        try bind(macro, arguments)
         return .string(try captured(macro.body))
       }
+    }
+  }
+
+  /// Sets a macro's parameters in the current scope.
+  private func bind(_ macro: Statement.Macro, _ arguments: RuntimeArguments) throws(TemplateFailure) {
+    for argument in arguments.named {
+      guard argument.name == "caller" || macro.parameters.contains(where: { $0.name == argument.name }) else {
+        throw TemplateFailure("the macro '\(macro.name)' has no parameter '\(argument.name)'")
+      }
+    }
+    for (index, parameter) in macro.parameters.enumerated() {
+      if let given = arguments.value(index, parameter.name) {
+        scope.values[parameter.name] = given
+      } else if let fallback = parameter.fallback {
+        scope.values[parameter.name] = try evaluate(fallback)
+      } else {
+        scope.values[parameter.name] = .undefined("the parameter '\(parameter.name)' was not given")
+      }
+    }
+    if let caller = arguments.named.first(where: { $0.name == "caller" }) {
+      scope.values["caller"] = caller.value
     }
   }
 }

@@ -27,6 +27,8 @@ struct TemplateToken: Equatable {
 /// - the line ending after a statement or comment (`trim_blocks`);
 /// - the indentation before a statement or comment that comes first on its line (`lstrip_blocks`);
 /// - one line ending at the end of the template.
+///
+/// It takes time in proportion to the source.
 struct TemplateLexer {
   private let bytes: [UInt8]
   private var position = 0
@@ -132,13 +134,24 @@ struct TemplateLexer {
   private mutating func close(sign: UInt8, trims: Bool) {
     var end = position + 2
     if sign == UInt8(ascii: "-") {
-      let rest = String(decoding: bytes[end...], as: UTF8.self)
-      end += rest.utf8.count - PythonText.strip(rest, right: false).utf8.count
+      end = self.end(ofSpaceAt: end)
     } else if sign != UInt8(ascii: "+"), trims, end < bytes.count, bytes[end] == 0x0A {
       end += 1
     }
     advance(to: end)
     isLineStart = bytes[end - 1] == 0x0A
+  }
+
+  /// The end of the white space that starts at a position.
+  private func end(ofSpaceAt start: Int) -> Int {
+    var end = start
+    while end < bytes.count {
+      // A scalar has at most 4 bytes.
+      let next = String(decoding: bytes[end..<min(end + 4, bytes.count)], as: UTF8.self).unicodeScalars.first
+      guard let next, PythonText.isSpace(next) else { break }
+      end += String(next).utf8.count
+    }
+    return end
   }
 
   /// The text up to `{% endraw %}`, unchanged.
@@ -154,16 +167,28 @@ struct TemplateLexer {
     var search = position
     while let opener = find("{%", from: search) {
       search = opener + 2
-      var trial = self
-      let sign = search < bytes.count ? bytes[search] : 0
-      trial.emitText(upTo: opener, sign: sign, isExpression: false)
-      trial.advance(to: opener + (sign == UInt8(ascii: "-") || sign == UInt8(ascii: "+") ? 3 : 2))
-      guard let tokens = try? trial.tokens(until: "%}", opened: line), tokens.map(\.kind) == [.name("endraw")]
-      else { continue }
-      self = trial
+      guard let end = endraw(opener) else { continue }
+      emitText(upTo: opener, sign: bytes[opener + 2], isExpression: false)
+      advance(to: end.closer)
+      close(sign: end.sign, trims: true)
       return
     }
     throw .syntax(line: opened, reason: "'raw' has no 'endraw'")
+  }
+
+  /// The closer of the tag at `opener` and the sign before it, if the tag is `{% endraw %}`.
+  private func endraw(_ opener: Int) -> (closer: Int, sign: UInt8)? {
+    func isSign(_ place: Int) -> Bool {
+      place < bytes.count && (bytes[place] == UInt8(ascii: "-") || bytes[place] == UInt8(ascii: "+"))
+    }
+    let word = Array("endraw".utf8)
+    let start = end(ofSpaceAt: opener + (isSign(opener + 2) ? 3 : 2))
+    guard bytes[min(start, bytes.count)...].starts(with: word) else { return nil }
+    var closer = end(ofSpaceAt: start + word.count)
+    let sign = isSign(closer) ? bytes[closer] : 0
+    if sign != 0 { closer += 1 }
+    guard bytes[min(closer, bytes.count)...].starts(with: "%}".utf8) else { return nil }
+    return (closer, sign)
   }
 
   /// The tokens up to a closer outside brackets. Consumes the closer.

@@ -4,55 +4,57 @@ extension TemplateInterpreter {
     _ value: RuntimeValue, _ name: String, _ arguments: RuntimeArguments
   ) throws(TemplateFailure) -> RuntimeValue {
     switch name {
-    case "list": return .list(try value.elements())
-    case "first": return try value.elements().first ?? .undefined("the sequence is empty")
-    case "last": return try value.elements().last ?? .undefined("the sequence is empty")
+    case "list": return .list(try budget.elements(value))
+    case "first": return try budget.elements(value).first ?? .undefined("the sequence is empty")
+    case "last": return try budget.elements(value).last ?? .undefined("the sequence is empty")
     case "reverse":
       if case .string(let text) = value {
         return .string(String(String.UnicodeScalarView(text.unicodeScalars.reversed())))
       }
-      return .list(try value.elements().reversed())
+      return .list(try budget.elements(value).reversed())
     case "join":
       var parts: [String] = []
-      for element in try value.elements() {
-        parts.append(try member(element, arguments.value(1, "attribute")).text)
+      for element in try budget.elements(value) {
+        parts.append(try budget.text(try member(element, arguments.value(1, "attribute"))))
       }
-      return .string(parts.joined(separator: arguments.value(0, "d")?.text ?? ""))
+      let separator = try budget.text(arguments.value(0, "d") ?? .string(""))
+      return .string(try budget.joined(parts, separator: separator))
     case "sum":
       var sum = arguments.value(1, "start") ?? .integer(0)
-      for element in try value.elements() {
-        sum = try TemplateArithmetic.apply(.add, sum, try member(element, arguments.value(0, "attribute")))
+      for element in try budget.elements(value) {
+        sum = try budget.apply(.add, sum, try member(element, arguments.value(0, "attribute")))
       }
       return sum
     case "min", "max":
-      let elements = try value.elements()
+      let elements = try budget.elements(value)
       guard var best = elements.first else { return .undefined("the sequence is empty") }
       let ignoresCase = !arguments.flag(0, "case_sensitive")
       let attribute = arguments.value(1, "attribute")
       var bestKey = try sortKey(best, attribute, ignoresCase)
       for element in elements.dropFirst() {
         let key = try sortKey(element, attribute, ignoresCase)
-        if try name == "min" ? key.isLess(than: bestKey) : bestKey.isLess(than: key) {
+        if try name == "min" ? budget.less(key, bestKey) : budget.less(bestKey, key) {
           (best, bestKey) = (element, key)
         }
       }
       return best
     case "unique":
       let ignoresCase = !arguments.flag(0, "case_sensitive")
-      var seen: [RuntimeValue] = []
+      var seen: Set<ValueKey> = []
       var kept: [RuntimeValue] = []
-      for element in try value.elements() {
-        let key = try sortKey(element, arguments.value(1, "attribute"), ignoresCase)
-        guard !seen.contains(where: { $0.equals(key) }) else { continue }
-        seen.append(key)
-        kept.append(element)
+      for element in try budget.elements(value) {
+        let value = try sortKey(element, arguments.value(1, "attribute"), ignoresCase)
+        guard let key = try budget.key(value) else {
+          throw TemplateFailure("'unique' does not work on \(value.kind)")
+        }
+        if seen.insert(key).inserted { kept.append(element) }
       }
       return .list(kept)
     case "sort":
       let ignoresCase = !arguments.flag(1, "case_sensitive")
       return .list(
         try sorted(
-          try value.elements(), isReversed: arguments.flag(0, "reverse")
+          try budget.elements(value), isReversed: arguments.flag(0, "reverse")
         ) { element throws(TemplateFailure) in
           try sortKey(element, arguments.value(2, "attribute"), ignoresCase)
         })
@@ -65,7 +67,7 @@ extension TemplateInterpreter {
       let pairs = mapping.entries.map { RuntimeValue.tuple([$0.key, $0.value]) }
       return .list(
         try sorted(pairs, isReversed: arguments.flag(2, "reverse")) { pair throws(TemplateFailure) in
-          try sortKey(try pair.elements()[byValue ? 1 : 0], nil, ignoresCase)
+          try sortKey(try budget.elements(pair)[byValue ? 1 : 0], nil, ignoresCase)
         })
     case "map": return try mapped(value, arguments)
     case "select", "reject", "selectattr", "rejectattr": return try selected(value, name, arguments)
@@ -79,7 +81,7 @@ extension TemplateInterpreter {
     var results: [RuntimeValue] = []
     if let attribute = arguments.named.first(where: { $0.name == "attribute" })?.value {
       let fallback = arguments.named.first { $0.name == "default" }?.value
-      for element in try value.elements() {
+      for element in try budget.elements(value) {
         let found = try member(element, attribute)
         results.append(found.isUndefined ? fallback ?? found : found)
       }
@@ -90,7 +92,7 @@ extension TemplateInterpreter {
     }
     var rest = arguments
     rest.positional.removeFirst()
-    for element in try value.elements() { results.append(try filter(element, name, rest)) }
+    for element in try budget.elements(value) { results.append(try filter(element, name, rest)) }
     return .list(results)
   }
 
@@ -104,9 +106,10 @@ extension TemplateInterpreter {
       attribute = rest.positional.removeFirst()
     }
     var condition: String?
-    if !rest.positional.isEmpty { condition = rest.positional.removeFirst().text }
+    if !rest.positional.isEmpty { condition = try budget.text(rest.positional.removeFirst()) }
     var kept: [RuntimeValue] = []
-    for element in try value.elements() {
+    for element in try budget.elements(value) {
+      try budget.step()
       let subject = try member(element, attribute)
       let holds = if let condition { try test(subject, condition, rest) } else { subject.isTrue }
       if holds == name.hasPrefix("select") { kept.append(element) }
@@ -117,10 +120,11 @@ extension TemplateInterpreter {
   /// The attribute of an element at a dotted path; without a path, the element itself.
   private func member(_ element: RuntimeValue, _ path: RuntimeValue?) throws(TemplateFailure) -> RuntimeValue
   {
+    try budget.step()
     guard let path else { return element }
     if case .none = path { return element }
     var value = element
-    for part in PythonText.split(path.text, at: ".", limit: -1, fromRight: false) {
+    for part in PythonText.split(try budget.text(path), at: ".", limit: -1, fromRight: false) {
       let key: RuntimeValue = Int(part).map { .integer($0) } ?? .string(part)
       value = try item(key, of: value)
     }
@@ -132,6 +136,7 @@ extension TemplateInterpreter {
   ) throws(TemplateFailure) -> RuntimeValue {
     let value = try member(element, attribute)
     guard ignoresCase, case .string(let text) = value else { return value }
+    try budget.charge(text.utf8.count)
     return .string(PythonText.lowercase(text))
   }
 
@@ -143,7 +148,7 @@ extension TemplateInterpreter {
     var keyed: [(key: RuntimeValue, element: RuntimeValue)] = []
     for element in elements { keyed.append((try key(element), element)) }
     do {
-      try keyed.sort { try isReversed ? $1.key.isLess(than: $0.key) : $0.key.isLess(than: $1.key) }
+      try keyed.sort { try isReversed ? budget.less($1.key, $0.key) : budget.less($0.key, $1.key) }
     } catch let failure as TemplateFailure {
       throw failure
     } catch {

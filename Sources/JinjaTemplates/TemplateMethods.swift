@@ -2,41 +2,50 @@
 enum TemplateMethods {
   private typealias Body = (RuntimeArguments) throws(TemplateFailure) -> RuntimeValue
 
-  private static func function(_ name: String, _ body: @escaping Body) -> RuntimeValue {
-    .function(RuntimeValue.Function(name, body))
+  private static func function(
+    _ name: String, of receiver: RuntimeValue, _ body: @escaping Body
+  ) -> RuntimeValue {
+    .function(RuntimeValue.Function(name, of: receiver, body))
   }
 
-  static func method(_ name: String, of mapping: RuntimeValue.Mapping) -> RuntimeValue? {
+  static func method(
+    _ name: String, of mapping: RuntimeValue.Mapping, _ budget: TemplateBudget
+  ) -> RuntimeValue? {
+    func function(_ body: @escaping Body) -> RuntimeValue { Self.function(name, of: .mapping(mapping), body) }
     switch name {
     case "items":
-      return function(name) { _ throws(TemplateFailure) in
+      return function { _ throws(TemplateFailure) in
         .list(mapping.entries.map { .tuple([$0.key, $0.value]) })
       }
-    case "keys": return function(name) { _ throws(TemplateFailure) in .list(mapping.entries.map(\.key)) }
-    case "values": return function(name) { _ throws(TemplateFailure) in .list(mapping.entries.map(\.value)) }
+    case "keys": return function { _ throws(TemplateFailure) in .list(mapping.entries.map(\.key)) }
+    case "values": return function { _ throws(TemplateFailure) in .list(mapping.entries.map(\.value)) }
     case "get":
-      return function(name) { arguments throws(TemplateFailure) in
+      return function { arguments throws(TemplateFailure) in
         guard let key = arguments.value(0, "key") else { throw TemplateFailure("'get' needs a key") }
-        return mapping[key] ?? arguments.value(1, "default") ?? .none
+        return try budget.value(key, in: mapping) ?? arguments.value(1, "default") ?? .none
       }
     case "update", "pop", "popitem", "clear", "setdefault": return forbidden(name)
     default: return nil
     }
   }
 
-  static func method(_ name: String, of elements: [RuntimeValue]) -> RuntimeValue? {
+  /// - Parameter receiver: the list or tuple of `elements`.
+  static func method(
+    _ name: String, of receiver: RuntimeValue, _ elements: [RuntimeValue], _ budget: TemplateBudget
+  ) -> RuntimeValue? {
     switch name {
     case "index":
-      return function(name) { arguments throws(TemplateFailure) in
-        guard let value = arguments.value(0, "value"),
-          let index = elements.firstIndex(where: { $0.equals(value) })
+      return function(name, of: receiver) { arguments throws(TemplateFailure) in
+        guard let value = arguments.value(0, "value"), let index = try budget.index(of: value, in: elements)
         else { throw TemplateFailure("'index' found nothing") }
         return .integer(index)
       }
     case "count":
-      return function(name) { arguments throws(TemplateFailure) in
+      return function(name, of: receiver) { arguments throws(TemplateFailure) in
         guard let value = arguments.value(0, "value") else { throw TemplateFailure("'count' needs a value") }
-        return .integer(elements.count { $0.equals(value) })
+        var count = 0
+        for element in elements where try budget.equal(element, value) { count += 1 }
+        return .integer(count)
       }
     case "append", "extend", "insert", "pop", "remove", "clear", "sort", "reverse": return forbidden(name)
     default: return nil
@@ -44,12 +53,30 @@ enum TemplateMethods {
   }
 
   private static func forbidden(_ name: String) -> RuntimeValue {
-    function(name) { _ throws(TemplateFailure) in
+    function(name, of: .none) { _ throws(TemplateFailure) in
       throw TemplateFailure("'\(name)' would change a value; a template cannot")
     }
   }
 
-  static func method(_ name: String, of text: String) -> RuntimeValue? {
+  /// `replace(old, new, count)`.
+  static func replaced(
+    _ text: String, _ arguments: RuntimeArguments, _ budget: TemplateBudget
+  ) throws(TemplateFailure) -> String {
+    guard let old = try arguments.string(0, "old"), let new = try arguments.string(1, "new") else {
+      throw TemplateFailure("'replace' needs two strings")
+    }
+    let limit = try arguments.integer(2, "count") ?? -1
+    var count = old.isEmpty ? text.utf8.count + 1 : PythonText.count(old, in: text)
+    if limit >= 0 { count = min(count, limit) }
+    try budget.charge(text.utf8.count)
+    try budget.charge(count, times: new.utf8.count)
+    return PythonText.replace(text, old, with: new, limit: limit)
+  }
+
+  static func method(_ name: String, of text: String, _ budget: TemplateBudget) -> RuntimeValue? {
+    func function(_ name: String, _ body: @escaping Body) -> RuntimeValue {
+      Self.function(name, of: .string(text), body)
+    }
     switch name {
     case "strip", "lstrip", "rstrip":
       return function(name) { arguments throws(TemplateFailure) in
@@ -96,11 +123,7 @@ enum TemplateMethods {
       }
     case "replace":
       return function(name) { arguments throws(TemplateFailure) in
-        guard let old = try arguments.string(0, "old"), let new = try arguments.string(1, "new") else {
-          throw TemplateFailure("'replace' needs two strings")
-        }
-        return .string(
-          PythonText.replace(text, old, with: new, limit: try arguments.integer(2, "count") ?? -1))
+        .string(try replaced(text, arguments, budget))
       }
     case "find", "rfind", "index":
       return function(name) { arguments throws(TemplateFailure) in
@@ -121,13 +144,13 @@ enum TemplateMethods {
     case "join":
       return function(name) { arguments throws(TemplateFailure) in
         var parts: [String] = []
-        for element in try (arguments.value(0, "iterable") ?? .none).elements() {
+        for element in try budget.elements(arguments.value(0, "iterable") ?? .none) {
           guard case .string(let part) = element else {
             throw TemplateFailure("'join' joins strings, not \(element.kind)")
           }
           parts.append(part)
         }
-        return .string(parts.joined(separator: text))
+        return .string(try budget.joined(parts, separator: text))
       }
     case "upper": return function(name) { _ throws(TemplateFailure) in .string(PythonText.uppercase(text)) }
     case "lower": return function(name) { _ throws(TemplateFailure) in .string(PythonText.lowercase(text)) }
@@ -162,7 +185,7 @@ enum TemplateMethods {
   private static func classTest(
     _ name: String, _ text: String, _ condition: @escaping (Unicode.Scalar) -> Bool
   ) -> RuntimeValue {
-    function(name) { _ throws(TemplateFailure) in
+    function(name, of: .string(text)) { _ throws(TemplateFailure) in
       .boolean(!text.isEmpty && text.unicodeScalars.allSatisfy(condition))
     }
   }

@@ -38,8 +38,8 @@ extension TemplateInterpreter {
       guard case .mapping = value else { return false }
       return true
     case "callable":
-      guard case .function = value else { return false }
-      return true
+      guard case .function(let function) = value else { return false }
+      return function.isDefined
     case "sequence":
       switch value {
       case .string, .list, .tuple, .mapping, .undefined: return true
@@ -59,25 +59,24 @@ extension TemplateInterpreter {
       }
       return divisor == -1 || whole % divisor == 0
     case "lower", "upper":
-      let text = value.text
+      let text = try budget.text(value)
+      try budget.charge(text.utf8.count)
       let cased = text.unicodeScalars.filter(\.properties.isCased)
       return !cased.isEmpty
         && cased.allSatisfy { name == "upper" ? $0.properties.isUppercase : $0.properties.isLowercase }
-    case "eq", "equalto", "==": return value.equals(try operand())
-    case "ne", "!=": return !value.equals(try operand())
-    case "lt", "lessthan", "<": return try value.isLess(than: try operand())
-    case "gt", "greaterthan", ">": return try operand().isLess(than: value)
-    case "le", "<=":
-      return try value.isAtMost(try operand())
-    case "ge", ">=":
-      return try operand().isAtMost(value)
+    case "eq", "equalto", "==": return try budget.equal(value, try operand())
+    case "ne", "!=": return try !budget.equal(value, try operand())
+    case "lt", "lessthan", "<": return try budget.less(value, try operand())
+    case "gt", "greaterthan", ">": return try budget.less(try operand(), value)
+    case "le", "<=": return try budget.atMost(value, try operand())
+    case "ge", ">=": return try budget.atMost(try operand(), value)
     case "in": return try contains(try operand(), value)
     case "sameas":
       let other = try operand()
       switch (value, other) {
       case (.boolean(let left), .boolean(let right)): return left == right
       case (.boolean, _), (_, .boolean), (.integer, .double), (.double, .integer): return false
-      default: return value.equals(other)
+      default: return try budget.equal(value, other)
       }
     default: throw .unsupported("the test '\(name)'")
     }

@@ -36,10 +36,17 @@ struct JinjaTemplateTests {
       ("{{ raise_exception('Roles!') }}", "the chat template rejects this conversation: Roles!"),
       ("{{ range(10 ** 6) }}", "chat template, line 1: 'range' gives more than 100000 numbers"),
       ("{{ 9223372036854775807 + 1 }}", "chat template, line 1: a number is too large"),
-      ("{{ 'ab' * 10 ** 12 }}", "chat template, line 1: the repeated text is too long"),
       (
-        "{{ strftime_now('%d') }}",
-        "chat template, line 1: an undefined value ('strftime_now' is undefined) cannot be called"
+        "{{ 'ab' * 10 ** 12 }}",
+        "chat template, line 1: rendering works on more than 33554432 bytes; use a simpler template"
+      ),
+      (
+        "{{ strftime_now('%d %E') }}",
+        "chat template, line 1: 'strftime_now' does not know '%E'; use a date without it"
+      ),
+      (
+        "{{ joiner(', ') }}",
+        "chat template, line 1: the function 'joiner' is not supported; simplify the template"
       ),
     ]
     for (source, expected) in cases {
@@ -67,8 +74,21 @@ struct JinjaTemplateTests {
         + " }}"
         + String(repeating: "{% endfor %}", count: 99),
       "{% if 0 %}" + String(repeating: "{% elif 0 %}", count: 20000) + "{% endif %}{{ missing.x }}",
+      "{% macro m(x) %}{{ m([[[[[[x]]]]]]) if x else x }}{% endmacro %}{{ m(1) }}",
+      String(repeating: "{% set n = namespace(v=n) %}", count: 20000) + "{{ n }}",
+      String(repeating: "{% set x = {'a': x.items} %}", count: 20000) + "{{ x }}",
+      "{% for i in range(90000) %}{% for j in [1] %}{{ loop.changed(l) }}{% set l = loop %}{% endfor %}{% endfor %}"
+        + "{{ loop.x }}",
+      "{% set ns = namespace(m=0) %}{% for i in range(50000) %}{% set last = ns.m %}{% macro m() %}{% endmacro %}"
+        + "{% set ns.m = m %}{% endfor %}{{ missing.x }}",
+      "{{ [1] | tojson(indent=9223372036854775807) }}",
     ]
-    // A small stack, the default for threads on some systems, must be enough.
+    // A small stack, the default for threads on some systems, must be enough; without optimisation, frames are large.
+    #if DEBUG
+      let stackSize = 4 << 20
+    #else
+      let stackSize = 512 << 10
+    #endif
     let failures = Mutex<[Int]>([])
     let done = DispatchSemaphore(value: 0)
     let thread = Thread {
@@ -80,10 +100,146 @@ struct JinjaTemplateTests {
       }
       done.signal()
     }
-    thread.stackSize = 512 * 1024
+    thread.stackSize = stackSize
     thread.start()
     done.wait()
     #expect(failures.withLock { $0 } == [])
+  }
+
+  /// Each would take hours, or more memory than there is.
+  @Test(
+    "the work of a template is limited",
+    arguments: [
+      // Loops in loops, macros that call themselves twice, and ranges of ranges.
+      "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
+      "{% macro m(n) %}{% if n %}{{ m(n - 1) }}{{ m(n - 1) }}{% endif %}{% endmacro %}{{ m(40) }}",
+      "{% for a in range(99999) %}{% set x = range(99999) %}{% endfor %}",
+      "{{ range(99999) | map('string') | map('list') | map('join') | select('in', range(99999)) | list }}",
+      "{% for a in range(99999) if range(99999) | list | count %}{% endfor %}",
+      // Texts and lists that double.
+      doubling("'ab'", "ns.x ~ ns.x", "{{ ns.x | length }}"), doubling("'ab'", "ns.x + ns.x"),
+      doubling("'ab'", "ns.x * 2"), doubling("[1]", "ns.x + ns.x"), doubling("[1]", "2 * ns.x"),
+      doubling("(1, 2)", "ns.x * 2"), doubling("'ab'", "ns.x | replace('a', 'aa')"),
+      doubling("'ab'", "ns.x.replace('', 'aa')"), doubling("'ab'", "ns.x.join([ns.x, ns.x])"),
+      doubling("['ab', 'cd']", "[ns.x | join('--')] * 2"), doubling("'ab'", "[ns.x, ns.x] | join"),
+      "{% set ns = namespace(x='ab') %}{% for i in range(99) %}"
+        + "{% set ns.x %}{{ ns.x }}{{ ns.x }}{% endset %}{% endfor %}",
+      "{{ 'a' * 60000000 }}{{ 'a' * 60000000 }}", "{{ ('a' * 1000000).replace('a', 'b' * 1000000) }}",
+      "{{ ['a'] * 9223372036854775807 }}",
+      "{{ [] * 9223372036854775807 }}{{ '' * 9223372036854775807 }}{{ x.y }}",
+      // Values that are small but spell exponentially long texts.
+      doubling("1", "[ns.x, ns.x]", "{{ ns.x }}"), doubling("1", "[ns.x, ns.x]", "{{ ns.x | tojson }}"),
+      doubling("1", "{'a': ns.x, 'b': ns.x}", "{{ ns.x | string | length }}"),
+      doubling("1", "(ns.x, ns.x)", "{{ ns.x == ns.x }}"), doubling("1", "(ns.x, ns.x)", "{{ {ns.x: 1} }}"),
+      doubling("1", "dict(a=ns.x, b=ns.x)", "{{ ns.x ~ '' }}"),
+      // Long values that are read again and again.
+      long("{{ x[i] }}"), long("{{ x | length }}"), long("{{ x is upper }}"), long("{{ 'b' in x }}"),
+      long("{{ x == y }}"), long("{{ x < y }}"), long("{{ x.split('b') }}"), long("{{ x[-9:] }}"),
+      long("{{ {x: 1} }}"), long("{{ x.title() | length }}"), long("{% set z = x | upper %}"),
+      long("{{ x | trim }}"), long("{% if (x ~ x) is defined %}{% endif %}"),
+      long("{% for c in x %}{% break %}{% endfor %}"),
+      "{% set x = range(99999) | list %}{% for i in x %}{{ i in x }}{% endfor %}",
+      "{% set x = range(99999) | list %}{% for i in x %}{{ x.index(i) }}{{ x.count(i) }}{% endfor %}",
+      "{% set x = range(99999) | list %}{% for i in x %}{{ x[:-1] | length }}{% endfor %}",
+    ])
+  func work(source: String) throws {
+    let error = #expect(throws: TemplateError.self) { try render(source) }
+    let reason = error?.description ?? ""
+    #expect(
+      reason.contains("rendering takes more than 5") || reason.contains("rendering works on more than 3")
+        || reason.contains("is nested more than") || reason.contains("'x' is undefined"), "\(reason)")
+  }
+
+  /// A template that replaces a value 99 times by one that holds it twice.
+  private static func doubling(_ first: String, _ next: String, _ end: String = "") -> String {
+    "{% set ns = namespace(x=\(first)) %}{% for i in range(99) %}{% set ns.x = \(next) %}{% endfor %}\(end)"
+  }
+
+  /// A template that uses two texts of a million letters 99 999 times.
+  private static func long(_ body: String) -> String {
+    "{% set x = 'a' * 1000000 %}{% set y = 'a' * 1000000 %}{% for i in range(99999) %}\(body){% endfor %}"
+  }
+
+  @Test("a long conversation is within the limits, which grow with it")
+  func longConversation() throws {
+    let template = """
+      {% for m in messages %}{% if m['content'] is string and m.content.startswith('a') %}
+      {{ '<|im_start|>' + m.role + '\n' + (m.content | trim).split('</x>')[-1].replace('b', 'c') + '<|im_end|>\n' }}
+      {% endif %}{% endfor %}
+      """
+    func conversation(_ count: Int, _ size: Int) -> JSONValue {
+      .array(
+        (0..<count).map { _ in
+          .object([
+            .init(key: "role", value: .string("user")),
+            .init(key: "content", value: .string(String(repeating: "ab", count: size / 2))),
+          ])
+        })
+    }
+    for (count, size) in [(20000, 20), (2, 4_000_000)] {
+      let text = try render(template, ["messages": conversation(count, size)])
+      #expect(text.utf8.count > count * size)
+    }
+  }
+
+  /// Each takes time in proportion to its length; in proportion to its square, it would take minutes.
+  @Test("long templates are read in linear time")
+  func longSources() throws {
+    let size = 1_000_000
+    func fill(_ piece: String) -> String { String(repeating: piece, count: size / piece.utf8.count) }
+    #expect(try render(fill("{{- 1 -}} ")).utf8.count == size / 10)
+    #expect(try render(fill("{#- x -#} ")).isEmpty)
+    #expect(try render(fill("{%- if 1 -%} {%- endif -%} ")).isEmpty)
+    #expect(try render("{% raw %}" + fill("{% if ") + "{% endraw %}").utf8.count == size / 6 * 6)
+    #expect(try render("{% raw %}" + fill("{% endraw ") + "{% endraw %}").utf8.count == size / 10 * 10)
+    let entries = (0..<50000).map { "'k\($0)': \($0)" }.joined(separator: ", ")
+    #expect(
+      try render("{% set d = {\(entries)} %}{{ d | length }}{{ d['k77'] }}{{ 'k49999' in d }}")
+        == "5000077True")
+    #expect(try render("{{ [1, \(String(repeating: "1, ", count: 99999))] | unique | list }}") == "[1]")
+    #expect(try render("{{ range(90000) | unique | list | length }}") == "90000")
+    #expect(try render("{{ ('a' * 200000).find('a' * 100000 ~ 'b') }}") == "-1")
+    #expect(try render("{{ ('a' * 200000).replace('a' * 100000 ~ 'b', '') | length }}") == "200000")
+    #expect(throws: TemplateError.self) { try render(fill("{% if x %}")) }
+    #expect(throws: TemplateError.self) { try render(fill("{{ ")) }
+    #expect(throws: TemplateError.self) { try render("{% raw %}" + fill("{%")) }
+    let error = #expect(throws: TemplateError.self) { try render(fill("{{ 1 }}") + fill("{{ 1 }}")) }
+    #expect(error?.description.contains("bytes is too long; use one of at most 1048576") == true)
+  }
+
+  @Test("dictionaries compare keys as Python does")
+  func keys() throws {
+    #expect(
+      try render("{{ {1: 'a', 1.0: 'b', true: 'c', 'x': 1, 'x': 2, (1, 2): 3} }}")
+        == "{1: 'c', 'x': 2, (1, 2): 3}")
+    // The same character in two spellings is two keys.
+    #expect(try render("{{ {'e\\u0301': 1, '\\u00e9': 2} | length }}") == "2")
+    let error = #expect(throws: TemplateError.self) { try render("{{ {[1]: 2} }}") }
+    #expect(error?.description.contains("a list cannot be a key") == true)
+  }
+
+  /// The expected values are those of Python's `datetime(2024, 7, 26).strftime`.
+  @Test("the date of strftime_now is fixed")
+  func date() throws {
+    #expect(try render("{{ strftime_now('%d %b %Y') }}") == "26 Jul 2024")
+    #expect(
+      try render("{{ strftime_now('%A, %-d %B %y; %H:%M:%S %j %e %p %U %W %V %%') }}")
+        == "Friday, 26 July 24; 00:00:00 208 26 AM 29 30 30 %")
+    // Templates that test for the clock use a date of their own.
+    #expect(try render("{{ 'clock' if strftime_now is defined else 'fixed' }}") == "fixed")
+    for format in ["%E", "%", "%-", "%Q", "é%é"] {
+      let error = #expect(throws: TemplateError.self) { try render("{{ strftime_now('\(format)') }}") }
+      #expect(error?.description.contains("'strftime_now' does not know '%") == true)
+    }
+    #expect(throws: TemplateError.self) { try render("{{ strftime_now() }}") }
+  }
+
+  /// Rendering must not keep anything: macros and their scopes hold each other.
+  @Test("a macro sees the names at its definition, also after a rendering before")
+  func macros() throws {
+    let template = try JinjaTemplate(
+      source: "{% set a = 1 %}{% macro m(x) %}{{ x }}{{ a }}{% endmacro %}{{ m(2) }}")
+    for _ in 0..<3 { #expect(try template.render([:]) == "21") }
   }
 
   @Test
