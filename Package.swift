@@ -61,7 +61,11 @@ let package = Package(
     library("LanguageModels", ["Tensor", "Checkpoint", "Locking", "SeededRandom"]),
 
     // The method.
-    library("Prompting", ["InputErrors", "Workflows", "Datasets", "Tokenization", "Checkpoint"]),
+    library(
+      "Prompting",
+      [
+        "InputErrors", "StrictJSON", "JinjaTemplates", "Workflows", "Datasets", "Tokenization", "Checkpoint",
+      ]),
     library(
       "ContextLoRA",
       ["InputErrors", "SafeFiles", "TaskGraph", "Datasets", "LanguageModels", "Checkpoint", "StrictJSON"]),

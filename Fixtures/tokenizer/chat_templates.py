@@ -386,3 +386,134 @@ def rendered_snippets():
         case.update(render(source, VARIABLES))
         cases.append(case)
     return {"variables": VARIABLES, "cases": cases}
+
+
+# Templates in the ways in which known models write a turn: with spaces around the answer, thoughts in the generation prompt
+# or before the answer, the system prompt in the user's turn, lists of parts, trimmed texts.
+TURN = "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
+OPEN = "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+PARTS = "{% for p in m['content'] %}{% if p['type'] == 'text' %}{{ p['text'] }}{% endif %}{% endfor %}"
+LLAMA2 = """{% if messages[0]['role'] == 'system' %}{% set loop_messages = messages[1:] %}{% set system_message = messages[0]['content'] %}{% else %}{% set loop_messages = messages %}{% set system_message = false %}{% endif %}{% for message in loop_messages %}{% if (message['role'] == 'user') != (loop.index0 % 2 == 0) %}{{ raise_exception('Conversation roles must alternate user/assistant/user/assistant/...') }}{% endif %}{% if loop.index0 == 0 and system_message != false %}{% set content = '<<SYS>>\\n' + system_message + '\\n<</SYS>>\\n\\n' + message['content'] %}{% else %}{% set content = message['content'] %}{% endif %}{% if message['role'] == 'user' %}{{ bos_token + '[INST] ' + content.strip() + ' [/INST]' }}{% elif message['role'] == 'assistant' %}{{ ' ' + content.strip() + ' ' + eos_token }}{% endif %}{% endfor %}"""
+MISTRAL3 = """{%- if messages[0]["role"] == "system" %}
+    {%- set system_message = messages[0]["content"] %}
+    {%- set loop_messages = messages[1:] %}
+{%- else %}
+    {%- set loop_messages = messages %}
+{%- endif %}
+{{- bos_token }}
+{%- for message in loop_messages %}
+    {%- if message["role"] == "user" %}
+        {%- if loop.last and system_message is defined %}
+            {{- "[INST] " + system_message + "\\n\\n" + message["content"] + "[/INST]" }}
+        {%- else %}
+            {{- "[INST] " + message["content"] + "[/INST]" }}
+        {%- endif %}
+    {%- elif message["role"] == "assistant" %}
+        {{- " " + message["content"]|trim + eos_token}}
+    {%- endif %}
+{%- endfor %}
+"""
+QWEN3 = """{%- if messages[0].role == 'system' %}
+    {{- '<|im_start|>system\\n' + messages[0].content + '<|im_end|>\\n' }}
+{%- endif %}
+{%- set ns = namespace(multi_step_tool=true, last_query_index=messages|length - 1) %}
+{%- for message in messages[::-1] %}
+    {%- set index = (messages|length - 1) - loop.index0 %}
+    {%- if ns.multi_step_tool and message.role == "user" and message.content is string and not(message.content.startswith('<tool_response>') and message.content.endswith('</tool_response>')) %}
+        {%- set ns.multi_step_tool = false %}
+        {%- set ns.last_query_index = index %}
+    {%- endif %}
+{%- endfor %}
+{%- for message in messages %}
+    {%- if message.content is string %}
+        {%- set content = message.content %}
+    {%- else %}
+        {%- set content = '' %}
+    {%- endif %}
+    {%- if (message.role == "user") or (message.role == "system" and not loop.first) %}
+        {{- '<|im_start|>' + message.role + '\\n' + content + '<|im_end|>' + '\\n' }}
+    {%- elif message.role == "assistant" %}
+        {%- set reasoning_content = '' %}
+        {%- if message.reasoning_content is string %}
+            {%- set reasoning_content = message.reasoning_content %}
+        {%- else %}
+            {%- if '</think>' in content %}
+                {%- set reasoning_content = content.split('</think>')[0].rstrip('\\n').split('<think>')[-1].lstrip('\\n') %}
+                {%- set content = content.split('</think>')[-1].lstrip('\\n') %}
+            {%- endif %}
+        {%- endif %}
+        {%- if loop.index0 > ns.last_query_index %}
+            {%- if loop.last or (not loop.last and reasoning_content) %}
+                {{- '<|im_start|>' + message.role + '\\n<think>\\n' + reasoning_content.strip('\\n') + '\\n</think>\\n\\n' + content.lstrip('\\n') }}
+            {%- else %}
+                {{- '<|im_start|>' + message.role + '\\n' + content }}
+            {%- endif %}
+        {%- else %}
+            {{- '<|im_start|>' + message.role + '\\n' + content }}
+        {%- endif %}
+        {{- '<|im_end|>\\n' }}
+    {%- endif %}
+{%- endfor %}
+{%- if add_generation_prompt %}
+    {{- '<|im_start|>assistant\\n' }}
+    {%- if enable_thinking is defined and enable_thinking is false %}
+        {{- '<think>\\n\\n</think>\\n\\n' }}
+    {%- endif %}
+{%- endif %}
+"""
+GEMMA = """{{ bos_token }}{% if messages[0]['role'] == 'system' %}{% set first_user_prefix = messages[0]['content'] + '\\n\\n' %}{% set loop_messages = messages[1:] %}{% else %}{% set first_user_prefix = '' %}{% set loop_messages = messages %}{% endif %}{% for message in loop_messages %}{% if (message['role'] == 'assistant') %}{% set role = 'model' %}{% else %}{% set role = message['role'] %}{% endif %}{{ '<start_of_turn>' + role + '\\n' + (first_user_prefix if loop.first else '') }}{% if message['content'] is string %}{{ message['content'] | trim }}{% elif message['content'] is iterable %}{% for item in message['content'] %}{% if item['type'] == 'image' %}{{ '<start_of_image>' }}{% elif item['type'] == 'text' %}{{ item['text'] | trim }}{% endif %}{% endfor %}{% endif %}{{ '<end_of_turn>\\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<start_of_turn>model\\n' }}{% endif %}"""
+R1 = """{% if not add_generation_prompt is defined %}{% set add_generation_prompt = false %}{% endif %}{% set ns = namespace(is_first=false, system_prompt='') %}{%- for message in messages %}{%- if message['role'] == 'system' %}{% set ns.system_prompt = message['content'] %}{%- endif %}{%- endfor %}{{ bos_token }}{{ ns.system_prompt }}{%- for message in messages %}{%- if message['role'] == 'user' %}{{ '<\uff5cUser\uff5c>' + message['content'] }}{%- endif %}{%- if message['role'] == 'assistant' and message['content'] is not none %}{% set content = message['content'] %}{% if '</think>' in content %}{% set content = content.split('</think>')[-1] %}{% endif %}{{ '<\uff5cAssistant\uff5c>' + content + '<|im_end|>' }}{%- endif %}{%- endfor %}{% if add_generation_prompt %}{{ '<\uff5cAssistant\uff5c><think>\\n' }}{% endif %}"""
+DEEPSEEK = """{{ bos_token }}{% for message in messages %}{% if message['role'] == 'user' %}{{ 'User: ' + message['content'] + '\\n\\n' }}{% elif message['role'] == 'assistant' %}{{ 'Assistant: ' + message['content'] + eos_token }}{% elif message['role'] == 'system' %}{{ message['content'] + '\\n\\n' }}{% endif %}{% endfor %}{% if add_generation_prompt %}{{ 'Assistant:' }}{% endif %}"""
+VICUNA = """{% if messages[0]['role'] == 'system' %}{% set loop_messages = messages[1:] %}{{ messages[0]['content'] }}{% else %}{% set loop_messages = messages %}{{ 'A chat between a curious user and an assistant.' }}{% endif %}{% for message in loop_messages %}{% if message['role'] == 'user' %}{{ ' USER: ' + message['content'].strip() }}{% elif message['role'] == 'assistant' %}{{ ' ASSISTANT: ' + message['content'].strip() + eos_token }}{% endif %}{% endfor %}{% if add_generation_prompt %}{{ ' ASSISTANT:' }}{% endif %}"""
+OPENCHAT = """{{ bos_token }}{% for message in messages %}{{ 'GPT4 Correct ' + message['role'].title() + ': ' + message['content'] + '<|im_end|>' }}{% endfor %}{% if add_generation_prompt %}{{ 'GPT4 Correct Assistant:' }}{% endif %}"""
+SMOLLM3 = """{% set today = strftime_now('%d %B %Y') if clock is defined else '26 July 2024' %}<|im_start|>system
+Today Date: {{ today }}
+{% if messages[0].role == 'system' %}{{ messages[0].content.replace('/no_think', '').rstrip() }}{% endif %}<|im_end|>
+{% for message in messages %}{%- set content = message.content if message.content is string else "" -%}
+{%- if message.role == "user" -%}{{ "<|im_start|>" + message.role + "\\n" + content + "<|im_end|>\\n" }}
+{%- elif message.role == "assistant" -%}{% generation %}{{ "<|im_start|>assistant\\n" + "<think>\\n\\n</think>\\n" + content.lstrip("\\n") + "<|im_end|>\\n" }}{% endgeneration %}{%- endif -%}{%- endfor %}
+{%- if add_generation_prompt -%}{{ "<|im_start|>assistant\\n" + "<think>\\n\\n</think>\\n" }}{%- endif -%}
+"""
+PHI3 = "{% for message in messages %}{% if message['role'] == 'system' %}{{'<|system|>\\n' + message['content'] + '<|im_end|>\\n'}}{% elif message['role'] == 'user' %}{{'<|user|>\\n' + message['content'] + '<|im_end|>\\n'}}{% elif message['role'] == 'assistant' %}{{'<|assistant|>\\n' + message['content'] + '<|im_end|>\\n'}}{% endif %}{% endfor %}{% if add_generation_prompt %}{{ '<|assistant|>\\n' }}{% else %}{{ eos_token }}{% endif %}"
+LLAVA = "{% for message in messages %}{% if message['role'] != 'system' %}{{ message['role'].upper() + ': ' }}{% endif %}{% for content in message['content'] | selectattr('type', 'equalto', 'image') %}{{ '<image>\\n' }}{% endfor %}{% if message['role'] != 'assistant' %}{% for content in message['content'] | selectattr('type', 'equalto', 'text') %}{{ content['text'] + ' ' }}{% endfor %}{% else %}{% for content in message['content'] | selectattr('type', 'equalto', 'text') %}{% generation %}{{ content['text'] + '<|im_end|>' }}{% endgeneration %}{% endfor %}{% endif %}{% endfor %}{% if add_generation_prompt %}{{ 'ASSISTANT:' }}{% endif %}"
+TURNS = {
+    "ChatML": TURN + OPEN, "Llama 3": LLAMA3, "Qwen2.5": QWEN2, "Llama 2": LLAMA2, "Mistral v0.3": MISTRAL3, "Qwen3": QWEN3,
+    "Gemma": GEMMA, "DeepSeek R1": R1, "DeepSeek LLM": DEEPSEEK, "Vicuna": VICUNA, "OpenChat": OPENCHAT, "SmolLM3": SMOLLM3,
+    "Phi 3": PHI3, "LLaVA": LLAVA,
+    "thought in the generation prompt": TURN + "{% if add_generation_prompt %}<|im_start|>assistant\n<think>\n{% endif %}",
+    "thought cut off": TURN.replace("m['content']", "m['content'].split('</think>')[-1]") + OPEN + "{% if add_generation_prompt %}<think>\n{% endif %}",
+    "empty thought": TURN.replace("{{ m['content'] }}", "{% if m['role'] == 'assistant' %}<think>\n\n</think>\n\n{% endif %}{{ m['content'] }}") + OPEN,
+    "spaces": TURN.replace("m['content']", "' ' + m['content'] + ' '") + OPEN,
+    "trimmed": TURN.replace("m['content']", "m['content'] | trim") + OPEN,
+    "trimmed at the end": TURN.replace("m['content']", "m['content'].rstrip()") + OPEN,
+    "no generation prompt": TURN,
+    "space in the generation prompt": DEEPSEEK.replace("'Assistant:'", "'Assistant: '"),
+    "parts": TURN.replace("{{ m['content'] }}", PARTS) + OPEN,
+    "parts of the user": TURN.replace("{{ m['content'] }}", "{% if m['role'] == 'user' %}" + PARTS + "{% else %}{{ m['content'] + '' }}{% endif %}") + OPEN,
+    "texts or parts": TURN.replace("{{ m['content'] }}", "{% if m['content'] is string %}{{ m['content'] }}{% else %}" + PARTS + "{% endif %}") + OPEN,
+    "first part": TURN.replace("m['content']", "m['content'][0]['text']") + OPEN,
+}
+
+
+def rendered_turns():
+    """What each template makes of a question and an answer, and of the question alone."""
+    texts = [("Which colour?\nA. red\nB. blue", "B. blue"), (" caf\u00e9 </s> \n", " yes \n"), ("\u0301x", "")]
+    result = []
+    for name, source in TURNS.items():
+        cases = []
+        for system in (None, "Be a pirate."):
+            for user, answer in texts:
+                # As for the program: texts, unless the template needs parts.
+                for forms in ((str, str, str), (list, list, list), (str, list, str)):
+                    content = lambda text, form: text if form is str else [{"type": "text", "text": text}]
+                    head = [] if system is None else [{"role": "system", "content": content(system, forms[0])}]
+                    head.append({"role": "user", "content": content(user, forms[1])})
+                    known = {"bos_token": "<s>", "eos_token": "<|im_end|>"}
+                    pair = head + [{"role": "assistant", "content": content(answer, forms[2])}]
+                    whole = render(source, {"messages": pair, "add_generation_prompt": False, **known})
+                    open_ = render(source, {"messages": head, "add_generation_prompt": True, **known})
+                    if user.strip() in whole.get("expected", ""):
+                        break
+                cases.append({"system": system, "user": user, "answer": answer, "pair": whole.get("expected"), "generation": open_.get("expected")})
+        result.append({"name": name, "source": source, "cases": cases})
+    return result

@@ -249,6 +249,7 @@ def main():
         golden(name, make(), texts)
     write("templates.json", chat_templates.rendered_templates(template), indent=1)
     write("snippets.json", chat_templates.rendered_snippets(), indent=1)
+    write("turns.json", chat_templates.rendered_turns(), indent=1)
 
     files = sorted(path for path in FOLDER.iterdir() if path.suffix in (".json", ".py") and path.name != "manifest.json")
     digest = lambda path: hashlib.sha256(path.read_bytes()).hexdigest()

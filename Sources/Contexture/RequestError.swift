@@ -19,8 +19,8 @@ public struct RequestError: InputError, Equatable {
     /// The task's prompt with its options has more tokens than `limit`: the limit given to
     /// ``TrainedWorkflow``, or the model's context.
     case promptTooLong(task: String, tokens: Int, limit: Int)
-    /// A text contains one of the model's control tokens, which its chat template cannot tell from its own.
-    case controlToken(task: String)
+    /// The model's chat template leaves out or changes a part of the task's texts.
+    case lostText(task: String)
   }
 
   /// The episode's `id`.
@@ -35,8 +35,8 @@ public struct RequestError: InputError, Equatable {
     switch error {
     case .tooLong(let task, let episode, let length, let limit, _):
       self.init(episode: episode, problem: .promptTooLong(task: task, tokens: length, limit: limit))
-    case .controlToken(let task, let episode, _):
-      self.init(episode: episode, problem: .controlToken(task: task))
+    case .losesUser(_, let task?, let episode?, _):
+      self.init(episode: episode, problem: .lostText(task: task))
     default: return nil
     }
   }
@@ -63,8 +63,11 @@ public struct RequestError: InputError, Equatable {
         )
       case .promptTooLong(let task, let tokens, let limit):
         ("needs \(tokens) tokens for the task '\(task)', above the limit of \(limit)", "shorten its texts")
-      case .controlToken(let task):
-        ("contains one of the model's control tokens in a text of the task '\(task)'", "remove it")
+      case .lostText(let task):
+        (
+          "has a text for the task '\(task)' that the model's chat template leaves out or changes",
+          "change the text, or use a model whose template writes it whole"
+        )
       }
     return "episode '\(episode)': \(what); \(remedy)"
   }

@@ -12,7 +12,7 @@ extension PromptRenderer {
     let options = item.options.indices
     var result: [[Int32]] = []
     if decidesByLetter || !repliesOnly {
-      result += try options.map { [try letterToken($0)] }
+      result += try options.map { try letterTokens($0) }
     }
     if !decidesByLetter || !repliesOnly {
       result += options.map { completion(scoredText(item, option: $0)) }

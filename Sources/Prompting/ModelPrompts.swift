@@ -19,6 +19,22 @@ package struct ModelPrompts: Sendable {
     specialTokens = special
   }
 
+  /// A user's message in the model's chat template, up to the reply.
+  ///
+  /// - Throws: an error that names the file and what is missing or not supported, or `PromptError` if the template fails
+  ///   or loses the message.
+  package static func prompt(_ message: String, for files: ModelFiles) throws -> String {
+    var special: [String: String] = [:]
+    special["bos_token"] = files.bosToken
+    special["eos_token"] = files.eosToken
+    let template = try template(files)
+    do {
+      return try ChatTurns(template, specialTokens: special, system: nil).prompt(message)
+    } catch {
+      throw PromptError.turns(error)
+    }
+  }
+
   /// Loads only the chat template.
   ///
   /// - Throws: an error that names the file and what is missing or not supported.

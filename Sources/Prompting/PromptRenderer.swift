@@ -1,4 +1,5 @@
 import Datasets
+import JinjaTemplates
 import Tokenization
 import Workflows
 
@@ -14,23 +15,26 @@ package struct PromptRenderer: Sendable {
   package let contextLength: Int
   /// The number of tokens that the model has embeddings for; its tokenizer may have more.
   package let vocabularySize: Int
-  private let template: ChatTemplate
-  private let specialTokens: [String: String]
+  private let turns: ChatTurns
   /// The tokens after an assistant's message, up to the special token that ends the turn.
   private let endOfTurn: [Int32]
 
-  /// - Throws: `PromptError` if the template cannot render a message, neither it nor the tokenizer has an end of
-  ///   turn, or the model has no embedding for it.
+  /// - Throws: `PromptError` if the template cannot render a message or loses it, neither it nor the tokenizer has an
+  ///   end of turn, or the model has no embedding for it.
   package init(
     workflow: Workflow, tokenizer: Tokenizer, template: ChatTemplate, specialTokens: [String: String],
     contextLength: Int, vocabularySize: Int
   ) throws {
     self.workflow = workflow
     self.tokenizer = tokenizer
-    self.template = template
-    self.specialTokens = specialTokens
+    do {
+      turns = try ChatTurns(template, specialTokens: specialTokens, system: workflow.system)
+    } catch {
+      throw PromptError.turns(error)
+    }
     (self.contextLength, self.vocabularySize) = (contextLength, vocabularySize)
-    endOfTurn = try Self.endOfTurn(template, tokenizer, specialTokens)
+    guard let end = Self.endOfTurn(turns.tail, tokenizer) else { throw PromptError.noEndOfTurn }
+    endOfTurn = end
     try check(endOfTurn)
   }
 
@@ -48,27 +52,12 @@ package struct PromptRenderer: Sendable {
   /// The token that ends the model's turn.
   package var stopToken: Int32 { endOfTurn[endOfTurn.count - 1] }
 
-  private static func endOfTurn(
-    _ template: ChatTemplate, _ tokenizer: Tokenizer, _ specialTokens: [String: String]
-  ) throws -> [Int32] {
-    // A word that does not occur in any template.
-    let content = "zqxanswerzqx"
-    let text: String
-    do {
-      text = try template.render(
-        messages: [
-          ChatMessage(role: "user", content: "question"), ChatMessage(role: "assistant", content: content),
-        ], addGenerationPrompt: false, specialTokens: specialTokens)
-    } catch {
-      throw PromptError.templateFails(reason: error.description)
-    }
-    // Up to and including the first special token after the assistant's text.
-    if let end = text.ranges(of: content).last?.upperBound {
-      let rest = tokenizer.encode(String(text[end...]))
-      if let stop = rest.firstIndex(where: { tokenizer.isSpecial($0) }) { return Array(rest[...stop]) }
-    }
-    guard let end = tokenizer.endOfSequence else { throw PromptError.noEndOfTurn }
-    return [end]
+  /// The tokens of what the template writes after an answer, up to and including the first special token; the end of the
+  /// sequence if there is no special token.
+  private static func endOfTurn(_ tail: String, _ tokenizer: Tokenizer) -> [Int32]? {
+    let tokens = tokenizer.encode(tail)
+    if let stop = tokens.firstIndex(where: { tokenizer.isSpecial($0) }) { return Array(tokens[...stop]) }
+    return tokenizer.endOfSequence.map { [$0] }
   }
 
   /// The prompt of a task as tokens.
@@ -78,10 +67,7 @@ package struct PromptRenderer: Sendable {
   package func prompt(task name: String, episode: Episode, parentAnswers: [String: String]) throws -> [Int32]
   {
     let content = try text(task: name, episode: episode, parentAnswers: parentAnswers)
-    let rendered = try rendered(content, task: name, episode: episode)
-    guard let tokens = tokens(of: rendered, content: content) else {
-      throw PromptError.controlToken(task: name, episode: episode.id, at: episode.origin)
-    }
+    let tokens = tokens(of: try rendered(content, task: name, episode: episode), content: content)
     guard !tokens.isEmpty else {
       throw PromptError.empty(task: name, episode: episode.id, at: episode.origin)
     }
@@ -136,33 +122,28 @@ package struct PromptRenderer: Sendable {
 
   private func rendered(_ content: String, task name: String, episode: Episode) throws(PromptError) -> String
   {
-    var messages = [ChatMessage(role: "user", content: content)]
-    if let system = workflow.system { messages.insert(ChatMessage(role: "system", content: system), at: 0) }
     do {
-      return try template.render(
-        messages: messages, addGenerationPrompt: true, specialTokens: specialTokens)
+      return try turns.prompt(content)
     } catch {
-      throw PromptError.template(
-        task: name, episode: episode.id, reason: error.description, at: episode.origin)
+      throw .turns(error, task: name, episode: episode.id, at: episode.origin)
     }
   }
 
   /// The tokens of a rendered prompt. Control tokens come only from the template: if the user message
   /// contains the spelling of one, the message is tokenised as plain text, so that data cannot end a turn.
-  /// `nil` if that message cannot be found in the rendered prompt.
-  private func tokens(of rendered: String, content: String) -> [Int32]? {
+  ///
+  /// - Parameter rendered: contains the user message, perhaps without white space at its ends.
+  private func tokens(of rendered: String, content: String) -> [Int32] {
     guard tokenizer.encode(content).contains(where: { tokenizer.isSpecial($0) }) else {
       return tokenizer.encode(rendered)
     }
-    // Some templates trim the message.
-    let trimmed = content.trimmingPrefix(while: \.isWhitespace).trimmingSuffix(while: \.isWhitespace)
-    for part in [content, String(trimmed)] {
-      guard let range = rendered.ranges(of: part).last else { continue }
-      return tokenizer.encode(String(rendered[..<range.lowerBound]))
-        + tokenizer.encode(part, parseSpecial: false)
-        + tokenizer.encode(String(rendered[range.upperBound...]))
+    let bytes = Bytes(rendered)
+    for part in [content, PythonText.strip(content)] {
+      guard let range = bytes.last(part) else { continue }
+      return tokenizer.encode(bytes.text(..<range.lowerBound)) + tokenizer.encode(part, parseSpecial: false)
+        + tokenizer.encode(bytes.text(range.upperBound...))
     }
-    return nil
+    preconditionFailure("a prompt without its message was rendered")
   }
 
   /// The user message of a task.
@@ -232,23 +213,30 @@ package struct PromptRenderer: Sendable {
     }
   }
 
-  /// The tokens of a reply, including the end of the turn. Prompt and reply are tokenised separately.
+  /// The tokens of a reply as the template writes it, including the end of the turn. Prompt and reply are tokenised
+  /// separately.
   package func completion(_ reply: String) -> [Int32] {
-    tokenizer.encode(reply, parseSpecial: false) + endOfTurn
+    tokenizer.encode(turns.reply(reply), parseSpecial: false) + endOfTurn
   }
 
-  /// The token of an option's letter at the start of a reply.
+  /// The tokens of an option's letter at the start of a reply: one, after those of spaces that the template writes before
+  /// an answer.
   ///
   /// - Throws: `PromptError` if the letter is not a single token.
-  package func letterToken(_ index: Int) throws -> Int32 {
-    let tokens = tokenizer.encode(Self.letter(index), parseSpecial: false)
-    guard tokens.count == 1 else { throw PromptError.letter(Self.letter(index)) }
-    return tokens[0]
+  package func letterTokens(_ index: Int) throws -> [Int32] {
+    let tokens = tokenizer.encode(turns.reply(Self.letter(index)), parseSpecial: false)
+    let lead = tokenizer.encode(turns.lead, parseSpecial: false)
+    guard tokens != lead, tokens.count == 1 || (tokens.count == lead.count + 1 && tokens.starts(with: lead))
+    else {
+      throw PromptError.letter(Self.letter(index))
+    }
+    return tokens
   }
 
   /// A task's prompt and gold completion, for training.
   ///
-  /// - Throws: `PromptError` if the episode lacks something or the tokens exceed the context.
+  /// - Throws: `PromptError` if the episode lacks something, the tokens exceed the context, or the template writes
+  ///   something else than prompt and completion for the question and its gold answer.
   package func example(task: String, episode: Episode, parentAnswers: [String: String]) throws
     -> PromptExample
   {
@@ -258,6 +246,11 @@ package struct PromptRenderer: Sendable {
         task: task, episode: episode.id, what: "task '\(task)'", at: episode.origin)
     }
     let completion = completion(reply(item))
+    if item.answer != .unknown {
+      try checkReply(
+        reply(item), to: try text(task: task, episode: episode, parentAnswers: parentAnswers), task: task,
+        episode: episode)
+    }
     try check(completion, task: task, episode: episode)
     guard prompt.count + completion.count <= contextLength else {
       throw PromptError.tooLong(
@@ -265,6 +258,23 @@ package struct PromptRenderer: Sendable {
         at: episode.origin)
     }
     return PromptExample(prompt: prompt, completion: completion)
+  }
+
+  /// Checks that the template writes prompt and completion for a question and an answer.
+  private func checkReply(
+    _ reply: String, to content: String, task: String, episode: Episode
+  ) throws(PromptError) {
+    let isWritten: Bool
+    do {
+      isWritten = try turns.writes(reply, after: try turns.prompt(content), to: content) {
+        Self.endOfTurn($0, tokenizer) == endOfTurn
+      }
+    } catch {
+      throw .turns(error, task: task, episode: episode.id, at: episode.origin)
+    }
+    guard isWritten else {
+      throw .changesAnswer(answer: reply, task: task, episode: episode.id, at: episode.origin)
+    }
   }
 }
 
@@ -281,14 +291,5 @@ extension Episode {
   package func goldAnswers(of tasks: [String]) -> [String: String] {
     Dictionary(
       tasks.compactMap { task in self.tasks[task].map { (task, $0.answerText) } }, uniquingKeysWith: { $1 })
-  }
-}
-
-extension Substring {
-  /// Removes the trailing characters that satisfy `predicate`.
-  fileprivate func trimmingSuffix(while predicate: (Character) -> Bool) -> Substring {
-    var end = endIndex
-    while end > startIndex, predicate(self[index(before: end)]) { end = index(before: end) }
-    return self[..<end]
   }
 }

@@ -38,7 +38,7 @@ struct AnswerPredictorTests {
       let item = try #require(episode.tasks["a"])
       let choice = try #require(answer.choice)
       let prompt = try tiny.prompts.prompt(task: "a", episode: episode, parentAnswers: [:])
-      let letters = try (0..<3).map { try logProbability(tiny, prompt, [tiny.prompts.letterToken($0)]) }
+      let letters = try (0..<3).map { try logProbability(tiny, prompt, tiny.prompts.letterTokens($0)) }
       let texts = item.options.enumerated().map {
         form == "letterText" ? "\(PromptRenderer.letter($0)). \($1)" : $1
       }

@@ -55,6 +55,20 @@ struct JinjaTemplateTests {
     }
   }
 
+  @Test("an error is one short line without control characters, whatever the template says")
+  func errorsAreShort() {
+    for source in [
+      "{{ raise_exception('a\\n\\x1b[2Jb' ~ 'c' * 100000) }}", "{{ missing['a\\n' ~ 'c' * 100000] }}",
+      "{{ a" + String(repeating: "b", count: 100000) + ".c }}",
+      "{{ " + String(repeating: "é ", count: 10) + "}}",
+    ] {
+      let error = #expect(throws: TemplateError.self) { try render(source) }
+      let text = error?.description ?? ""
+      #expect(!text.isEmpty && text.utf8.count < 1000)
+      #expect(!text.unicodeScalars.contains { $0.properties.generalCategory == .control })
+    }
+  }
+
   @Test
   func runawayTemplatesEndInAnError() throws {
     let sources = [

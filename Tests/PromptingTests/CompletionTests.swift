@@ -24,7 +24,7 @@ struct CompletionTests {
           task: "decide", episode: SmolLM2Prompts.episode,
           parentAnswers: ["perceive": "the van", "predict": "It slows down."])))
     // The letter that is scored is the letter that is trained.
-    if form != "text" { #expect(try renderer.letterToken(1) == example.completion[0]) }
+    if form != "text" { #expect(try renderer.letterTokens(1) == [example.completion[0]]) }
     // Prompt and completion tokenised separately equal both tokenised together.
     let whole =
       renderer.tokenizer.decode(example.prompt, skipSpecial: false) + reply + "<|im_end|>"
@@ -43,7 +43,7 @@ struct CompletionTests {
   @Test("every letter has one token of its own")
   func letters() throws {
     let renderer = try SmolLM2Prompts.renderer()
-    let tokens = try (0..<PromptRenderer.maximumOptions).map(renderer.letterToken)
+    let tokens = try (0..<PromptRenderer.maximumOptions).flatMap(renderer.letterTokens)
     #expect(Set(tokens).count == 26)
     #expect(renderer.tokenizer.decode(tokens, skipSpecial: false) == "ABCDEFGHIJKLMNOPQRSTUVWXYZ")
   }

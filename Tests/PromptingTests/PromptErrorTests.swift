@@ -73,10 +73,10 @@ struct PromptErrorTests {
   func empty() throws {
     let silent = try ChatTemplate(
       source: "{% for m in messages if m.role == 'assistant' %}{{ m.content }}<|im_end|>{% endfor %}")
-    let renderer = try SmolLM2Prompts.renderer(template: silent)
+    let error = #expect(throws: PromptError.self) { try SmolLM2Prompts.renderer(template: silent) }
     #expect(
-      refusal(renderer, "perceive", SmolLM2Prompts.episode).contains(
-        "the model's chat template writes nothing for a user's message; use an instruction-tuned model"))
+      error?.description
+        == "the model's chat template writes nothing for a user's message; use an instruction-tuned model")
   }
 
   @Test("an episode that was read from a file is named by file and line first")
@@ -125,10 +125,13 @@ struct PromptErrorTests {
         """)
     #expect(
       refusal(try SmolLM2Prompts.renderer(template: picky), "perceive", SmolLM2Prompts.episode) == "accepted")
-    let text = refusal(
-      try SmolLM2Prompts.renderer(["system=Be brief."], template: picky), "perceive", SmolLM2Prompts.episode)
-    #expect(text.hasPrefix("episode 'iov-000007', task 'perceive': "))
-    #expect(text.contains("no system role") && text.contains("leave 'system' out"))
+    let error = #expect(throws: PromptError.self) {
+      try SmolLM2Prompts.renderer(["system=Be brief."], template: picky)
+    }
+    #expect(
+      error?.description
+        == "the chat template rejects this conversation: no system role; the template cannot render a "
+        + "system prompt: leave 'system' out of the workflow")
     let refusing = try ChatTemplate(source: "{{ raise_exception('never') }}")
     #expect(
       throws: PromptError.templateFails(
@@ -143,7 +146,7 @@ struct PromptErrorTests {
         tokens: ["<|im_end|>", "A", "b"], merges: [], tokenTypes: [3, 1, 1], preTokenizer: "gpt-2",
         endOfSequence: 0))
     let renderer = try SmolLM2Prompts.renderer(tokenizer: tokenizer)
-    #expect(try renderer.letterToken(0) == 1)
-    #expect(throws: PromptError.letter("B")) { try renderer.letterToken(1) }
+    #expect(try renderer.letterTokens(0) == [1])
+    #expect(throws: PromptError.letter("B")) { try renderer.letterTokens(1) }
   }
 }

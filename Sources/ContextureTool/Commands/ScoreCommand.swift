@@ -84,12 +84,7 @@ struct ScoreCommand: ParsableCommand {
   private func promptTokens(_ files: ModelFiles, _ tokenizer: Tokenizer) throws -> [Int32] {
     var tokens: [Int32]
     if chat {
-      var special: [String: String] = [:]
-      special["bos_token"] = files.bosToken
-      special["eos_token"] = files.eosToken
-      let text = try ModelPrompts.template(files).render(
-        messages: [ChatMessage(role: "user", content: prompt)], addGenerationPrompt: true,
-        specialTokens: special)
+      let text = try ModelPrompts.prompt(prompt, for: files)
       tokens = tokenizer.encode(text)
     } else {
       tokens = tokenizer.prefix + tokenizer.encode(prompt)
