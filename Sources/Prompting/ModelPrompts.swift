@@ -21,8 +21,8 @@ package struct ModelPrompts: Sendable {
 
   /// A user's message in the model's chat template, up to the reply.
   ///
-  /// - Throws: an error that names the file and what is missing or not supported, or `PromptError` if the template fails
-  ///   or loses the message.
+  /// - Throws: an error that names the file and what is missing or not supported, or `ModelTemplateError` if the
+  ///   template fails or loses the message.
   package static func prompt(_ message: String, for files: ModelFiles) throws -> String {
     var special: [String: String] = [:]
     special["bos_token"] = files.bosToken
@@ -31,7 +31,7 @@ package struct ModelPrompts: Sendable {
     do {
       return try ChatTurns(template, specialTokens: special, system: nil).prompt(message)
     } catch {
-      throw PromptError.turns(error)
+      throw ModelTemplateError(model: files.path, PromptError.turns(error))
     }
   }
 
@@ -44,7 +44,11 @@ package struct ModelPrompts: Sendable {
         .missing, file: files.path, field: "chat_template", problem: "the model has no chat template",
         remedy: "use an instruction-tuned model, or add chat_template.jinja to its folder")
     }
-    return try ChatTemplate(source: source)
+    do {
+      return try ChatTemplate(source: source)
+    } catch {
+      throw ModelTemplateError(model: files.path, error)
+    }
   }
 
   /// Loads only the tokenizer.

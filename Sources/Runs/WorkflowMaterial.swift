@@ -36,10 +36,14 @@ package struct WorkflowMaterial: Sendable {
     }
     modelIdentity = try ModelIdentity.of(files.weights)
     let material = try ModelPrompts(files)
-    prompts = try PromptRenderer(
-      workflow: workflow, tokenizer: material.tokenizer, template: material.template,
-      specialTokens: material.specialTokens, contextLength: weights.configuration.maximumPositions,
-      vocabularySize: weights.configuration.vocabularySize)
+    do {
+      prompts = try PromptRenderer(
+        workflow: workflow, tokenizer: material.tokenizer, template: material.template,
+        specialTokens: material.specialTokens, contextLength: weights.configuration.maximumPositions,
+        vocabularySize: weights.configuration.vocabularySize)
+    } catch let error as PromptError {
+      throw ModelTemplateError(model: self.modelPath, error)
+    }
   }
 
   /// Whether `identity`, as recorded in a run, is this model's, in the current or the older version.

@@ -44,7 +44,7 @@ struct TinyModel {
     prompts = try PromptRenderer(
       workflow: workflow, tokenizer: tokenizer,
       template: ChatTemplate(
-        source: "{% for m in messages %}{{ m.content }}<e>{% endfor %}"
+        source: "{% for m in messages %}{{ '>' if m.role == 'assistant' }}{{ m.content }}<e>{% endfor %}"
           + "{% if add_generation_prompt %}>{% endif %}"), specialTokens: [:],
       contextLength: model.contextLength, vocabularySize: model.configuration.vocabularySize)
   }
