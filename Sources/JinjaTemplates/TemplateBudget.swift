@@ -45,7 +45,7 @@ final class TemplateBudget {
   /// - Throws: a failure if there are none left.
   func step(_ count: Int = 1) throws(TemplateFailure) {
     guard count <= steps else {
-      throw TemplateFailure("rendering takes more than \(allSteps) steps; use a simpler template")
+      throw TemplateFailure("rendering takes more than \(allSteps) steps")
     }
     steps -= count
   }
@@ -55,7 +55,7 @@ final class TemplateBudget {
   /// - Throws: a failure if there are none left.
   func charge(_ count: Int) throws(TemplateFailure) {
     guard count <= bytes else {
-      throw TemplateFailure("rendering works on more than \(allBytes) bytes; use a simpler template")
+      throw TemplateFailure("rendering works on more than \(allBytes) bytes")
     }
     bytes -= count
   }
