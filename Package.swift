@@ -45,7 +45,7 @@ let package = Package(
     library("TextTables"),
     library("SafeFiles", ["InputErrors", .product(name: "Crypto", package: "swift-crypto")]),
     library("StrictJSON"),
-    library("StrictYAML", ["InputErrors", .product(name: "Yams", package: "Yams")]),
+    library("StrictYAML", ["InputErrors", "SafeFiles", .product(name: "Yams", package: "Yams")]),
     library("SeededRandom"),
     library("JinjaTemplates", ["InputErrors", "StrictJSON"]),
 
@@ -74,12 +74,12 @@ let package = Package(
       "Runs", ["InputErrors", "SafeFiles", "Workflows", "ContextLoRA", "Evaluation", "PipelinedTraining"]),
 
     // Planning over unequal devices; knows neither tensors nor a transport.
-    library("ContextGear", ["InputErrors", "StrictYAML", "TaskGraph", "TextTables"]),
+    library("ContextGear", ["InputErrors", "SafeFiles", "StrictYAML", "TaskGraph", "TextTables"]),
 
     // Several machines.
-    library("Transport", ["InputErrors", "Locking"]),
+    library("Transport", ["InputErrors", "Locking", "SafeFiles"]),
     library("MPITransport", ["Transport", "COpenMPI", "Locking"]),
-    library("ClusterLaunch", ["InputErrors", "StrictYAML", "Transport"]),
+    library("ClusterLaunch", ["InputErrors", "SafeFiles", "StrictYAML", "Transport"]),
     library("ClusterEmulation", ["InputErrors", "SafeFiles", "StrictYAML", "ClusterLaunch", "Transport"]),
     library(
       "PipelinedTraining",

@@ -1,5 +1,6 @@
 import Foundation
 import InputErrors
+import SafeFiles
 
 /// A lock that shows that its process is alive. The kernel releases it when the process ends, for any reason,
 /// so a reused process ID misleads nobody.
@@ -12,7 +13,7 @@ final class Claim: Sendable {
   /// and add to them.
   init(folder: String) throws(Refusal) {
     func refused() -> Refusal {
-      Refusal(folder, String(cString: strerror(errno)), "check that this process may write there")
+      Refusal(folder, "cannot be claimed: \(SystemError.reason(errno))", SystemError.remedy(errno))
     }
     file = nil
     while true {
@@ -39,7 +40,7 @@ final class Claim: Sendable {
     self.file = file
     descriptor = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
     guard descriptor >= 0 else {
-      throw Refusal(file, String(cString: strerror(errno)), "check that this process may write there")
+      throw Refusal(file, "cannot be claimed: \(SystemError.reason(errno))", SystemError.remedy(errno))
     }
     guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
       close(descriptor)

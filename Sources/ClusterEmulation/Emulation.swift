@@ -1,6 +1,7 @@
 import ClusterLaunch
 import Foundation
 import InputErrors
+import SafeFiles
 import Transport
 
 /// An emulated cluster that has been set up. Its creator must stop it.
@@ -68,8 +69,9 @@ package final class Emulation: Sendable {
       ]
       for (path, text) in files {
         guard let path else { continue }
-        do { try text.write(toFile: path, atomically: false, encoding: .utf8) } catch {
-          throw Refusal(path, "cannot be written (\(error.localizedDescription))", "check the disk")
+        do { try AtomicFile.write(text, to: URL(fileURLWithPath: path)) } catch {
+          let error = SystemError.describe(error, path: path, action: "write the file")
+          throw Refusal(path, error.problem, error.remedy)
         }
       }
       for step in plan.setUp {

@@ -1,6 +1,7 @@
 import ClusterLaunch
 import Foundation
 import InputErrors
+import SafeFiles
 
 /// The machine that clusters are emulated on: runs programs, and finds what emulations have created.
 package struct Machine: Sendable {
@@ -72,7 +73,7 @@ package struct Machine: Sendable {
     func check(_ result: Int32, _ path: String) throws(Refusal) {
       guard result == 0 else {
         throw Refusal(
-          "'\(step)'", String(cString: strerror(errno)), "check that this process may change \(path)")
+          "'\(step)'", "cannot change \(path): \(SystemError.reason(errno))", SystemError.remedy(errno))
       }
     }
     switch step {

@@ -1,5 +1,6 @@
 import Foundation
 import InputErrors
+import SafeFiles
 
 /// A program in its own process group, with its output read line by line.
 package struct ChildProcess: ~Copyable {
@@ -109,6 +110,6 @@ package struct ChildProcess: ~Copyable {
   func signal(_ number: Int32) { kill(process, number) }
 
   private static func cannot(_ what: String, _ error: Int32) -> Refusal {
-    Refusal("cannot \(what): \(String(cString: strerror(error)))", "check the system")
+    Refusal("cannot \(what): \(SystemError.reason(error))", SystemError.remedy(error))
   }
 }

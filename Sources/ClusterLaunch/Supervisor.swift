@@ -1,5 +1,6 @@
 import Foundation
 import InputErrors
+import SafeFiles
 import Transport
 
 /// Starts a job with `mpirun` and supervises it to its end.
@@ -67,19 +68,18 @@ package struct Supervisor: Sendable {
     isCancelled: () -> Bool = { false }, isStopping: () -> Bool = { false },
     onLine: (_ line: String, _ isError: Bool) -> Void
   ) throws {
-    let folder = FileManager.default.temporaryDirectory
-      .appendingPathComponent("contexture-job-\(UUID().uuidString)")
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    let name = "contexture-job-\(UUID().uuidString)"
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent(name)
+    try AtomicFolder.make(folder)
     defer { try? FileManager.default.removeItem(at: folder) }
-    let hostFile = folder.appendingPathComponent("hosts").path
-    try command.hostFile.write(toFile: hostFile, atomically: false, encoding: .utf8)
+    let hostFile = folder.appendingPathComponent("hosts")
+    try AtomicFile.write(command.hostFile, to: hostFile)
 
     var shellScript: String?
     if command.hosts.network != nil {
-      let path = folder.appendingPathComponent("shell").path
-      try RemoteShellScript.text(command.hosts.remoteShell)
-        .write(toFile: path, atomically: false, encoding: .utf8)
-      shellScript = path
+      let script = folder.appendingPathComponent("shell")
+      try AtomicFile.write(RemoteShellScript.text(command.hosts.remoteShell), to: script)
+      shellScript = script.path
     }
     let job = JobProcesses(variable: Self.jobVariable, value: folder.lastPathComponent)
     defer { job.kill() }
@@ -87,7 +87,7 @@ package struct Supervisor: Sendable {
     environment[job.variable] = job.value
     var command = command
     command.variables.append(job.variable)
-    var arguments = [mpirun] + command.arguments(hostFile: hostFile, shellScript: shellScript)
+    var arguments = [mpirun] + command.arguments(hostFile: hostFile.path, shellScript: shellScript)
     // If this process is killed, mpirun is sent SIGTERM.
     let setpriv = "/usr/bin/setpriv"
     if access(setpriv, X_OK) == 0 { arguments = [setpriv, "--pdeathsig", "TERM"] + arguments }

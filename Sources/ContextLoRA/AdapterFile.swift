@@ -64,7 +64,7 @@ package struct AdapterFile: Sendable, Equatable {
         block.sees.allSatisfy({ (0..<rank).contains($0) }), Set(block.sees).count == block.sees.count
       else { throw refuse("metadata blocks", "has a block with columns that the adapter does not have") }
     }
-    guard AdapterTensors.isIntact(file) else {
+    guard try AdapterTensors.isIntact(file) else {
       throw refuse("metadata sha256", "is not the checksum of the file: it is damaged")
     }
     self.blocks = blocks
@@ -114,14 +114,16 @@ package enum AdapterTensors {
   }
 
   /// Whether the tensors and metadata match the checksum.
-  static func isIntact(_ file: SafetensorsFile) -> Bool {
+  ///
+  /// - Throws: `FileError` if the file cannot be read.
+  static func isIntact(_ file: SafetensorsFile) throws -> Bool {
     var metadata = file.metadata
     let recorded = metadata.removeValue(forKey: "sha256")
     var checksum = checksum(metadata)
     for tensor in file.tensors.sorted(by: { $0.name < $1.name }) {
       guard tensor.type == .float32 else { return false }
       checksum.add("\(tensor.name) \(tensor.shape)")
-      withExtendedLifetime(file) { checksum.add(file.bytes(of: tensor)) }
+      try file.forEachPiece(of: tensor) { bytes, _ in checksum.add(bytes) }
     }
     return recorded == checksum.text
   }

@@ -17,7 +17,7 @@ package struct JSONLines: Sendable {
 
   /// The complete lines; `nil` if there is no file.
   private func lines() throws -> [Data]? {
-    try MappedFile.contents(of: url)?.split(separator: 10, omittingEmptySubsequences: false).dropLast()
+    try FileContents.readIfPresent(url)?.split(separator: 10, omittingEmptySubsequences: false).dropLast()
       .map { Data($0) }
   }
 

@@ -4,7 +4,8 @@ import Glibc
 /// Writes files atomically: readers see either the old file or the complete new one.
 ///
 /// The bytes go to a temporary file in the same folder, which is synced to disk and renamed; then the folder
-/// is synced. On any failure, the temporary file is removed.
+/// is synced. On any failure, the temporary file is removed. A symbolic link is followed, and pipes and devices
+/// are written directly (``Destination``).
 package enum AtomicFile {
   /// Appends bytes to the temporary file.
   package struct Writer: ~Copyable {
@@ -27,29 +28,19 @@ package enum AtomicFile {
 
   /// Replaces the file at `url` with the bytes that `body` writes.
   ///
-  /// - Throws: `FileError` if the system reports an error; any error of `body`.
+  /// - Throws: `FileError` if the path is a folder or the system reports an error; any error of `body`.
   package static func write(to url: URL, _ body: (borrowing Writer) throws -> Void) throws {
-    let folder = url.deletingLastPathComponent().path
-    let (descriptor, temporary) = try openTemporary(folder: folder, name: url.lastPathComponent)
-    var isOpen = true
-    do {
-      try body(Writer(descriptor: descriptor, path: url.path))
-      guard fsync(descriptor) == 0 else {
-        throw SystemError.describe(errno, path: url.path, action: "synchronise to the disk")
-      }
-      isOpen = false
-      guard close(descriptor) == 0 else {
-        throw SystemError.describe(errno, path: url.path, action: "close")
-      }
-      guard rename(temporary, url.path) == 0 else {
-        throw SystemError.describe(errno, path: url.path, action: "rename the finished file to this path")
-      }
-    } catch {
-      if isOpen { close(descriptor) }
-      unlink(temporary)
-      throw error
+    switch try Destination(url.path) {
+    case .replaced(let path, let mode): try replace(path, mode: mode, named: url.path, body)
+    case .opened(let path):
+      let descriptor = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY)
+      guard descriptor >= 0 else { throw SystemError.describe(errno, path: url.path, action: "open") }
+      try write(descriptor, path: url.path, body)
+    case .descriptor(let number):
+      let descriptor = fcntl(number, F_DUPFD_CLOEXEC, 0)
+      guard descriptor >= 0 else { throw SystemError.describe(errno, path: url.path, action: "open") }
+      try write(descriptor, path: url.path, body)
     }
-    try synchroniseFolder(folder)
   }
 
   /// Replaces the contents of the file at `url` with `data`.
@@ -88,17 +79,64 @@ package enum AtomicFile {
     }
   }
 
-  private static func openTemporary(folder: String, name: String) throws -> (Int32, String) {
-    for attempt in 0..<10_000 {
-      let temporary = "\(folder)/.\(name).\(getpid()).\(attempt).tmp"
-      let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
-      if descriptor >= 0 { return (descriptor, temporary) }
-      guard errno == EEXIST else {
-        throw SystemError.describe(errno, path: "\(folder)/\(name)", action: "create")
+  /// - Parameters:
+  ///   - path: the path to replace, which is not a symbolic link.
+  ///   - mode: the permissions of the file that is replaced.
+  ///   - name: the path for messages.
+  private static func replace(
+    _ path: String, mode: mode_t?, named name: String, _ body: (borrowing Writer) throws -> Void
+  ) throws {
+    let url = URL(fileURLWithPath: path)
+    let folder = url.deletingLastPathComponent().path
+    let (descriptor, temporary) = try openTemporary(folder: folder, name: url.lastPathComponent, path: name)
+    var isOpen = true
+    do {
+      if let mode { fchmod(descriptor, mode) }
+      try body(Writer(descriptor: descriptor, path: name))
+      guard fsync(descriptor) == 0 else {
+        throw SystemError.describe(errno, path: name, action: "synchronise to the disk")
       }
+      guard rename(temporary, path) == 0 else {
+        throw SystemError.describe(errno, path: name, action: "rename the finished file to this path")
+      }
+      isOpen = false
+      guard close(descriptor) == 0 else {
+        throw SystemError.describe(errno, path: name, action: "close")
+      }
+    } catch {
+      unlink(temporary)
+      if isOpen { close(descriptor) }
+      throw error
+    }
+    try synchroniseFolder(folder)
+  }
+
+  /// Lets `body` write to a descriptor, and closes it.
+  private static func write(
+    _ descriptor: Int32, path: String, _ body: (borrowing Writer) throws -> Void
+  ) throws {
+    do { try body(Writer(descriptor: descriptor, path: path)) } catch {
+      close(descriptor)
+      throw error
+    }
+    guard close(descriptor) == 0 else { throw SystemError.describe(errno, path: path, action: "close") }
+  }
+
+  /// Creates and locks a temporary file.
+  private static func openTemporary(folder: String, name: String, path: String) throws -> (Int32, String) {
+    Leftovers.remove(in: folder, name: name)
+    for attempt in 0..<10_000 {
+      let temporary = "\(folder)/\(Leftovers.name(for: name, attempt: attempt))"
+      let descriptor = open(temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
+      guard descriptor >= 0 else {
+        guard errno == EEXIST else { throw SystemError.describe(errno, path: path, action: "create") }
+        continue
+      }
+      if Leftovers.hold(descriptor, at: temporary) { return (descriptor, temporary) }
+      close(descriptor)
     }
     throw FileError(
-      .inputOutput, file: "\(folder)/\(name)", problem: "10,000 temporary files are in the way",
+      .inputOutput, file: path, problem: "10,000 temporary files are in the way",
       remedy: "remove the files named .\(name).*.tmp in that folder")
   }
 }

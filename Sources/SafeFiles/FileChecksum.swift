@@ -6,10 +6,9 @@ import Glibc
 package enum FileChecksum {
   /// The SHA-256 of the file at `url` in lower-case hexadecimal. Reads the file in chunks of 1 MiB.
   ///
-  /// - Throws: `FileError` if the file cannot be read.
+  /// - Throws: `FileError` if it is not a regular file or cannot be read.
   package static func sha256(of url: URL) throws -> String {
-    let descriptor = open(url.path, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { throw SystemError.describe(errno, path: url.path, action: "open") }
+    let descriptor = try RegularFile.open(url.path).descriptor
     defer { close(descriptor) }
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 64)
     defer { buffer.deallocate() }

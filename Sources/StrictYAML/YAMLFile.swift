@@ -1,4 +1,5 @@
 import Foundation
+import SafeFiles
 
 extension StrictFields {
   /// The size limit of a YAML file, in bytes.
@@ -14,23 +15,16 @@ extension StrictFields {
     func refused(_ problem: String, _ remedy: String) -> FieldError {
       FieldError(file: path, origin: nil, field: nil, problem: problem, remedy: remedy)
     }
-    var isFolder: ObjCBool = false
-    guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
-      throw refused("there is no such file", "check the path")
-    }
-    guard !isFolder.boolValue else { throw refused("is a folder", "name the YAML file in it") }
-    guard let handle = FileHandle(forReadingAtPath: path) else {
-      throw refused("cannot be opened", "check the permissions")
-    }
-    defer { try? handle.close() }
     let bytes: Data
     do {
-      bytes = try handle.read(upToCount: maximumFileSize + 1) ?? Data()
+      bytes = try FileContents.readText(path, limit: maximumFileSize)
     } catch {
-      throw refused("cannot be read (\(error.localizedDescription))", "check the file")
-    }
-    guard bytes.count <= maximumFileSize else {
-      throw refused("is larger than \(maximumFileSize >> 20) MiB", "name \(kind)")
+      if (try? FileKind.of(path)) == .folder { throw refused("is a folder", "name the YAML file in it") }
+      throw switch error.kind {
+      case .missing: refused("there is no such file", "check the path")
+      case .unsupported: refused(error.problem, "name \(kind)")
+      default: refused(error.problem, error.remedy)
+      }
     }
     // A byte-order mark would shift the columns of the first line by one.
     let content = bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? bytes.dropFirst(3) : bytes

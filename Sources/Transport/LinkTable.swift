@@ -1,5 +1,6 @@
 import Foundation
 import InputErrors
+import SafeFiles
 
 /// The links between the ranks of a job, as a JSON file that every rank reads.
 ///
@@ -39,9 +40,12 @@ package struct LinkTable: Sendable, Hashable, Codable {
 
   /// Reads a file.
   package init(contentsOf path: String) throws(Refusal) {
-    guard let data = FileManager.default.contents(atPath: path) else {
+    let data: Data
+    do { data = try FileContents.read(URL(fileURLWithPath: path)) } catch {
+      let isMissing = error.kind == .missing
       throw Refusal(
-        path, "cannot be read", "check the path that \(Self.variable) names")
+        path, isMissing ? "cannot be read" : error.problem,
+        isMissing ? "check the path that \(Self.variable) names" : error.remedy)
     }
     let remedy =
       #"write {"sharedUplink": true, "links": [{"from": 0, "to": 1, "bandwidth": 1e6, "latency": 0}]}"#

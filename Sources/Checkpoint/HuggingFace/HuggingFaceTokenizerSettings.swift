@@ -13,15 +13,15 @@ struct HuggingFaceTokenizerSettings {
   let eosToken: String?
 
   init(_ folder: URL) throws {
-    tokenizer = try Self.contents(folder.appendingPathComponent("tokenizer.json"))
+    tokenizer = try FileContents.readIfPresent(folder.appendingPathComponent("tokenizer.json"))
     let path = folder.appendingPathComponent("tokenizer_config.json").path
-    let settings = try Self.contents(URL(fileURLWithPath: path)).map { data in
+    let settings = try FileContents.readIfPresent(URL(fileURLWithPath: path)).map { data in
       try data.withUnsafeBytes { try JSONParser.parse($0, path: path) }
     }
     bosToken = Self.token(settings?["bos_token"])
     eosToken = Self.token(settings?["eos_token"])
     let jinja = folder.appendingPathComponent("chat_template.jinja")
-    if let data = try Self.contents(jinja) {
+    if let data = try FileContents.readIfPresent(jinja) {
       guard let text = String(validating: data, as: UTF8.self) else {
         throw FileError(
           .malformed, file: jinja.path, problem: "is not UTF-8", remedy: "fetch the file again")
@@ -30,11 +30,6 @@ struct HuggingFaceTokenizerSettings {
     } else {
       chatTemplate = Self.template(settings?["chat_template"])
     }
-  }
-
-  private static func contents(_ url: URL) throws -> Data? {
-    guard FileManager.default.fileExists(atPath: url.path) else { return nil }
-    return try MappedFile(url).withBytes { Data($0) }
   }
 
   /// A token is a string, or an object with the text in `content`.

@@ -59,6 +59,11 @@ package final class HuggingFaceWeightSource: WeightSource {
   /// Lets the system reclaim the memory of the pages read so far.
   package func forgetPages() { files.values.forEach { $0.forgetPages() } }
 
+  /// Checks that no file has been written to since it was opened.
+  package func checkUnchanged() throws(FileError) {
+    for file in files.values { try file.checkUnchanged() }
+  }
+
   /// Reads rows as float32.
   package func readFloat32(
     _ name: WeightName, rows: Range<Int>, into target: UnsafeMutablePointer<Float>
@@ -75,9 +80,10 @@ package final class HuggingFaceWeightSource: WeightSource {
     let all = elements(rows, tensor)
     if tensor.type == .bfloat16 {
       precondition(all.lowerBound >= 0 && all.upperBound <= tensor.count, "rows beyond the tensor")
-      UnsafeMutableRawBufferPointer(start: target, count: all.count * 2).copyMemory(
-        from: UnsafeRawBufferPointer(
-          rebasing: file.bytes(of: tensor)[all.lowerBound * 2..<all.upperBound * 2]))
+      try file.forEachPiece(of: tensor, elements: all) { bytes, part in
+        let place = target + (part.lowerBound - all.lowerBound)
+        UnsafeMutableRawBufferPointer(start: place, count: bytes.count).copyMemory(from: bytes)
+      }
       return
     }
     try withUnsafeTemporaryAllocation(of: Float.self, capacity: 4096) { piece in

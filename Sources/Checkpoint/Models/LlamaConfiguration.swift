@@ -50,6 +50,10 @@ package struct LlamaConfiguration: Sendable, Equatable, Codable {
   /// The total width of all key (or value) heads.
   package var keyValueWidth: Int { keyValueHeadCount * headDimension }
 
+  /// The longest sequence that is computed: `maximumPositions`, but no more than 131,072 tokens, for which tables
+  /// still take little memory.
+  package var contextLimit: Int { min(maximumPositions, 1 << 17) }
+
   /// The upper limit of every dimension; products of two stay far below `Int.max`.
   static let largestDimension = 1 << 28
 

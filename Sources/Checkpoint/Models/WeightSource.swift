@@ -67,6 +67,10 @@ package protocol WeightSource: Sendable {
   func readBFloat16(_ name: WeightName, rows: Range<Int>, into target: UnsafeMutablePointer<UInt16>) throws
   /// Lets the system reclaim the memory of the pages read so far. Later reads load them from the file again.
   func forgetPages()
+  /// Checks that no file has been written to since it was opened.
+  ///
+  /// - Throws: `FileError` with the file if one has.
+  func checkUnchanged() throws(FileError)
 }
 
 extension WeightSource {

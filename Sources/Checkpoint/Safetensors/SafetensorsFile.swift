@@ -56,10 +56,26 @@ package final class SafetensorsFile: Sendable {
     return tensor
   }
 
-  /// The bytes of a tensor of this file, with any alignment. They are valid while the file object is alive;
-  /// keep it alive with `withExtendedLifetime` while you use the pointer.
-  package func bytes(of tensor: SafetensorsTensor) -> UnsafeRawBufferPointer {
-    UnsafeRawBufferPointer(rebasing: file.bytes[tensor.byteRange])
+  /// Checks that the file has not been written to since it was opened.
+  ///
+  /// - Throws: `FileError` if it has.
+  package func checkUnchanged() throws(FileError) { try file.checkUnchanged() }
+
+  /// Reads elements of a tensor in pieces of about 1 MiB, and calls `body` with each piece, which has any
+  /// alignment, and the range of its elements. `elements` must be within the tensor.
+  ///
+  /// - Throws: `FileError` if the file cannot be read; any error of `body`.
+  package func forEachPiece(
+    of tensor: SafetensorsTensor, elements: Range<Int>? = nil,
+    _ body: (UnsafeRawBufferPointer, Range<Int>) throws -> Void
+  ) throws {
+    let (all, size) = (elements ?? 0..<tensor.count, tensor.type.size)
+    let most = MappedFile.pieceBytes / size
+    for start in stride(from: all.lowerBound, to: all.upperBound, by: most) {
+      let part = start..<min(start + most, all.upperBound)
+      let first = tensor.byteRange.lowerBound
+      try file.read(first + part.lowerBound * size..<first + part.upperBound * size) { try body($0, part) }
+    }
   }
 
   /// Reads elements of a tensor, in row-major order, as float32.
@@ -72,18 +88,21 @@ package final class SafetensorsFile: Sendable {
     _ tensor: SafetensorsTensor, elements: Range<Int>, into target: UnsafeMutablePointer<Float>
   ) throws {
     precondition(elements.lowerBound >= 0 && elements.upperBound <= tensor.count, "beyond the tensor")
-    guard let base = bytes(of: tensor).baseAddress else { return }
-    let source = base + elements.lowerBound * tensor.type.size
-    switch tensor.type {
-    case .float32:
-      UnsafeMutableRawPointer(target).copyMemory(from: source, byteCount: elements.count * 4)
-    case .float16: FloatConversion.float32(halves: source, count: elements.count, into: target)
-    case .bfloat16: FloatConversion.float32(brains: source, count: elements.count, into: target)
-    case .float64:
-      for index in 0..<elements.count {
-        target[index] = Float(source.loadUnaligned(fromByteOffset: index * 8, as: Double.self))
+    guard tensor.type.convertsToFloat32 else {
+      throw wrongType(tensor, expected: "F32, F16, BF16 or F64")
+    }
+    try forEachPiece(of: tensor, elements: elements) { bytes, part in
+      guard let source = bytes.baseAddress else { return }
+      let target = target + (part.lowerBound - elements.lowerBound)
+      switch tensor.type {
+      case .float16: FloatConversion.float32(halves: source, count: part.count, into: target)
+      case .bfloat16: FloatConversion.float32(brains: source, count: part.count, into: target)
+      case .float64:
+        for index in 0..<part.count {
+          target[index] = Float(source.loadUnaligned(fromByteOffset: index * 8, as: Double.self))
+        }
+      default: UnsafeMutableRawPointer(target).copyMemory(from: source, byteCount: part.count * 4)
       }
-    default: throw wrongType(tensor, expected: "F32, F16, BF16 or F64")
     }
   }
 
@@ -100,7 +119,7 @@ package final class SafetensorsFile: Sendable {
   package func float64(_ name: String) throws -> [Double] {
     let tensor = try require(name)
     guard tensor.type == .float64 else { throw wrongType(tensor, expected: "F64") }
-    return elements(of: tensor)
+    return try elements(of: tensor)
   }
 
   /// Reads all elements of an integer tensor (`U8`, `I8`, `U16` … `I64`) as `T`.
@@ -130,11 +149,15 @@ package final class SafetensorsFile: Sendable {
     }
   }
 
-  private func elements<T>(of tensor: SafetensorsTensor, _ type: T.Type = T.self) -> [T] {
-    let bytes = bytes(of: tensor)
-    return (0..<tensor.count).map {
-      bytes.loadUnaligned(fromByteOffset: $0 * MemoryLayout<T>.size, as: T.self)
+  private func elements<T>(of tensor: SafetensorsTensor, _ type: T.Type = T.self) throws -> [T] {
+    var values: [T] = []
+    values.reserveCapacity(tensor.count)
+    try forEachPiece(of: tensor) { bytes, part in
+      for index in 0..<part.count {
+        values.append(bytes.loadUnaligned(fromByteOffset: index * MemoryLayout<T>.size, as: T.self))
+      }
     }
+    return values
   }
 
   private func wrongType(_ tensor: SafetensorsTensor, expected: String) -> FileError {

@@ -9,18 +9,18 @@ struct SafetensorsHeader {
 
   init(_ file: MappedFile) throws {
     path = file.path
-    var cursor = ByteCursor(file)
-    let length = try cursor.integer(UInt64.self, "header length")
+    let start = MemoryLayout<UInt64>.size
+    guard file.count >= start else { throw truncated(file, "header length", needs: start, at: 0) }
+    let length = try file.read(0..<start) { UInt64(littleEndian: $0.loadUnaligned(as: UInt64.self)) }
     guard length <= UInt64(SafetensorsFile.largestHeader) else {
       throw malformed("header length", "\(length) bytes is above the format's 100,000,000")
     }
-    let start = try cursor.advance(Int(length), "header")
     let dataStart = start + Int(length)
-    guard length > 0, file.bytes[start] == UInt8(ascii: "{") else {
-      throw malformed("header", "does not start with a brace")
+    guard dataStart <= file.count else { throw truncated(file, "header", needs: Int(length), at: start) }
+    let json = try file.read(start..<dataStart) { text in
+      guard text.first == UInt8(ascii: "{") else { throw malformed("header", "does not start with a brace") }
+      return try JSONParser.parse(text, path: file.path)
     }
-    let text = UnsafeRawBufferPointer(rebasing: file.bytes[start..<dataStart])
-    let json = try JSONParser.parse(text, path: file.path)
     for member in json.members ?? [] {
       if member.key == "__metadata__" {
         try readMetadata(member.value)
@@ -96,6 +96,10 @@ struct SafetensorsHeader {
     guard covered == end else {
       throw malformed("data", "the tensors end at byte \(covered), the file at \(end)")
     }
+  }
+
+  private func truncated(_ file: MappedFile, _ field: String, needs: Int, at offset: Int) -> FileError {
+    malformed(field, "needs \(needs) bytes at offset \(offset), but the file ends at \(file.count)")
   }
 
   private func malformed(_ field: String, _ problem: String) -> FileError {

@@ -87,7 +87,7 @@ struct ClusterProfileCommand: ParsableCommand {
   }
 
   /// Refuses an output file that could not be written.
-  func checkOutput() throws(Refusal) { try OutputFile.check(out) }
+  func checkOutput() throws { try OutputFile.check(out) }
 
   /// Writes the cluster file and shows its contents.
   func finish(_ profile: ClusterProfile, places: [Hosts.Place], hosts: Hosts?) throws {

@@ -57,6 +57,8 @@ struct PlanCommand: ParsableCommand {
   var format = Format.text
 
   func run() throws {
+    if let out { try OutputFile.check(out) }
+    if let gantt { try OutputFile.check(gantt, option: "--gantt") }
     let workflow = try source.read()
     let cluster = try Cluster(contentsOf: cluster)
     let planner = try input.planner(workflow)

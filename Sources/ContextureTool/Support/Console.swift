@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import InputErrors
+import SafeFiles
 import Tensor
 import TextTables
 
@@ -8,14 +9,14 @@ import TextTables
 enum OutputError: InputError, Equatable {
   /// The reader has closed it, so there is nobody to report to.
   case readerIsGone
-  /// The system refused; `reason` is its message.
-  case refused(reason: String)
+  /// The system refused with this `errno`.
+  case refused(Int32)
 
   var description: String {
     switch self {
     case .readerIsGone: "standard output: closed by its reader; nothing to do"
-    case .refused(let reason):
-      "standard output: cannot be written (\(reason)); check where it goes, and the free space"
+    case .refused(let code):
+      "standard output: cannot be written: \(SystemError.reason(code)); \(SystemError.remedy(code))"
     }
   }
 }
@@ -72,7 +73,7 @@ enum Console {
       } else if errno == EPIPE {
         throw .readerIsGone
       } else if errno != EINTR {
-        throw .refused(reason: String(cString: strerror(errno)))
+        throw .refused(errno)
       }
     }
   }

@@ -2,6 +2,7 @@ import Dispatch
 import Foundation
 import Glibc
 import InputErrors
+import SafeFiles
 import Synchronization
 
 /// Receives Ctrl-C and SIGTERM on behalf of a command that this process runs and cleans up after.
@@ -64,8 +65,8 @@ final class ForwardedSignals {
     let failure = posix_spawn(&process, all[0], nil, &attributes, &arguments, &variables)
     guard failure == 0 else {
       throw Refusal(
-        command[0], "cannot be started (\(String(cString: strerror(failure))))",
-        "check that it is a program for this machine")
+        command[0], "cannot be started: \(SystemError.reason(failure))",
+        failure == ENOEXEC ? "check that it is a program for this machine" : SystemError.remedy(failure))
     }
     received.process.store(process, ordering: .sequentiallyConsistent)
     defer { received.process.store(0, ordering: .sequentiallyConsistent) }

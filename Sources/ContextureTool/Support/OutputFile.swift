@@ -1,16 +1,17 @@
 import Foundation
 import InputErrors
+import SafeFiles
 
 /// A file that a command writes when its work is done.
 enum OutputFile {
-  /// Refuses a path that could not be written, before any work is done.
-  static func check(_ path: String, option: String = "--out") throws(Refusal) {
-    var isFolder: ObjCBool = false
-    if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue {
+  /// Refuses a path that could not be written, before any work is done. Pipes and devices are not opened.
+  static func check(_ path: String, option: String = "--out") throws {
+    if try FileKind.of(path) == .folder {
       throw Refusal(path, "is a folder", "give \(option) a file name")
     }
-    let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
-    guard FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder), isFolder.boolValue else {
+    guard case .replaced(let target, _) = try Destination(path) else { return }
+    let folder = URL(fileURLWithPath: target).deletingLastPathComponent().path
+    guard try FileKind.of(folder) == .folder else {
       throw Refusal(path, "its folder does not exist", "create \(folder) first")
     }
   }

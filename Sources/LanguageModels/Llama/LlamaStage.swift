@@ -39,7 +39,7 @@ package final class LlamaStage: @unchecked Sendable {
       !layers.isEmpty && layers.lowerBound >= 0 && layers.upperBound <= configuration.layerCount,
       "LlamaStage: no such layers")
     (self.source, self.layers, self.device) = (source, layers, device)
-    self.contextLength = min(contextLength ?? configuration.maximumPositions, configuration.maximumPositions)
+    self.contextLength = min(contextLength ?? configuration.contextLimit, configuration.contextLimit)
     embedding = TokenEmbedding(source: source)
     rotary = RotaryTable(configuration, positions: self.contextLength, device: device)
 
@@ -63,6 +63,7 @@ package final class LlamaStage: @unchecked Sendable {
     // The device now has its own layout. The file is read again only for rows of the embedding, and for the
     // layers' weights when columns are merged.
     source.forgetPages()
+    try source.checkUnchanged()
   }
 
   /// Whether this is the first stage, which embeds the tokens.
