@@ -7,7 +7,7 @@ import StrictYAML
 /// hosts:
 ///   - {name: orin, address: 10.0.0.1, slots: 1, user: ubuntu}
 ///   - {name: nano, address: 10.0.0.2}
-/// network: 10.0.0.0/24      # default: the smallest one that contains all addresses
+/// network: 10.0.0.0/24      # default: the smallest one that contains all addresses, if it has 16 bits or more
 /// remoteShell: ssh          # default: ssh, without password prompts
 /// ```
 ///
@@ -80,22 +80,24 @@ package struct Hosts: StrictlyDecodable, Sendable, Hashable {
     guard !hosts.isEmpty else { throw list.error("is empty", "write a list, as in \(example)") }
     self.hosts = hosts
     remoteShell = try root["remoteShell"]?.text("name the program that starts a command on a host")
-    let remedy = "give an interface's name, or a network as in 10.0.0.0/24"
+    let remedy = Self.networkRemedy
     if let field = root["network"] {
-      network = try Self.word(field, remedy, also: "/")
+      let text = try Self.word(field, remedy, also: "/")
+      guard Self.isNetwork(text) else { throw field.error("'\(text)' is not a network", remedy) }
+      network = text
     } else if hosts.count == 1 {
       network = nil
-    } else if let smallest = Self.network(of: hosts.map(\.address)) {
-      network = smallest
     } else {
-      throw root.error("network", "is missing, and not every address is an IPv4 address", remedy)
+      do throws(Refusal) { network = try Self.network(of: hosts.map(\.address)) } catch {
+        throw root.error("network", "is missing, and \(error.problem)", error.remedy)
+      }
     }
   }
 
   /// Hosts that are known already. If `network` is `nil`, it is derived from the addresses.
   ///
-  /// - Throws: `Refusal` if a name is not a plain word, a host is duplicated, or no network can be derived
-  ///   from the addresses.
+  /// - Throws: `Refusal` if a name is not a plain word, a host is duplicated, the network is not one, or none can
+  ///   be derived from the addresses.
   package init(
     _ hosts: [Host], network: String? = nil, remoteShell: String? = nil
   ) throws(Refusal) {
@@ -114,20 +116,21 @@ package struct Hosts: StrictlyDecodable, Sendable, Hashable {
     guard !hosts.isEmpty, hosts.allSatisfy({ $0.slots > 0 }) else {
       throw Refusal("there is no host to start a rank on", "name a host with a slot")
     }
-    if let network, !Self.isWord(network, also: "/") {
-      throw Refusal(
-        "the network '\(network)' is not a plain word",
-        "give an interface's name, or a network as in 10.0.0.0/24")
+    if let network, !Self.isWord(network, also: "/") || !Self.isNetwork(network) {
+      throw Refusal("'\(network)' is not a network", Self.networkRemedy)
     }
     self.hosts = hosts
     self.remoteShell = remoteShell
-    self.network = network ?? (hosts.count == 1 ? nil : Self.network(of: hosts.map(\.address)))
-    guard self.network != nil || hosts.count == 1 else {
-      throw Refusal(
-        "no network is given, and not every address is an IPv4 address",
-        "give an interface's name, or a network as in 10.0.0.0/24")
+    if network != nil || hosts.count == 1 {
+      self.network = network
+    } else {
+      do throws(Refusal) { self.network = try Self.network(of: hosts.map(\.address)) } catch {
+        throw Refusal("no network is given, and \(error.problem)", error.remedy)
+      }
     }
   }
+
+  private static let networkRemedy = "give an interface's name, or a network as in 10.0.0.0/24"
 
   /// Where one rank runs: a device's name, the address of its machine, and the user that logs in there.
   package struct Place: Sendable, Hashable {
@@ -181,17 +184,45 @@ package struct Hosts: StrictlyDecodable, Sendable, Hashable {
     return isPlain && !text.isEmpty && !text.hasPrefix("-")
   }
 
-  /// The smallest network that contains all IPv4 addresses; `nil` if one is something else.
-  static func network(of addresses: [String]) -> String? {
+  /// The shortest prefix that is derived: a network with fewer bits joins networks that need not reach each
+  /// other. It also keeps a derived network within one of the private ranges 10/8, 172.16/12 and 192.168/16.
+  private static let fewestBits = 16
+
+  /// The smallest network that contains all IPv4 addresses.
+  ///
+  /// - Throws: `Refusal` if an address is something else, or the network would have fewer than 16 bits.
+  private static func network(of addresses: [String]) throws(Refusal) -> String {
     var numbers: [UInt32] = []
     for address in addresses {
-      let parts = address.split(separator: ".", omittingEmptySubsequences: false).map { UInt8($0) }
-      guard parts.count == 4, !parts.contains(nil) else { return nil }
-      numbers.append(parts.reduce(0) { $0 << 8 | UInt32($1 ?? 0) })
+      guard let number = number(ofAddress: address) else {
+        throw Refusal("not every address is an IPv4 address", networkRemedy)
+      }
+      numbers.append(number)
     }
-    guard let first = numbers.first else { return nil }
-    let bits = numbers.map { (first ^ $0).leadingZeroBitCount }.min() ?? 32
-    let base = bits == 0 ? 0 : first & (UInt32.max << UInt32(32 - bits))
+    var bits = 32
+    for (number, address) in zip(numbers, addresses) {
+      bits = min(bits, (numbers[0] ^ number).leadingZeroBitCount)
+      guard bits >= fewestBits else {
+        throw Refusal(
+          "\(addresses[0]) and \(address) share none of \(fewestBits) bits or more", networkRemedy)
+      }
+    }
+    let base = numbers[0] & (UInt32.max << UInt32(32 - bits))
     return [24, 16, 8, 0].map { String(base >> UInt32($0) & 0xFF) }.joined(separator: ".") + "/\(bits)"
+  }
+
+  private static func number(ofAddress address: some StringProtocol) -> UInt32? {
+    let parts = address.split(separator: ".", omittingEmptySubsequences: false).map { UInt8($0) }
+    guard parts.count == 4, !parts.contains(nil) else { return nil }
+    return parts.reduce(0) { $0 << 8 | UInt32($1 ?? 0) }
+  }
+
+  /// Whether a text can be an interface's name, or is a network such as `10.0.0.0/24`.
+  private static func isNetwork(_ text: String) -> Bool {
+    let parts = text.split(separator: "/", omittingEmptySubsequences: false)
+    // An address without bits would be taken for an interface's name.
+    if parts.count == 1 { return number(ofAddress: text) == nil }
+    guard parts.count == 2, number(ofAddress: parts[0]) != nil, let bits = Int(parts[1]) else { return false }
+    return (0...32).contains(bits)
   }
 }

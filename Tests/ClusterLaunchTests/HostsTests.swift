@@ -24,11 +24,37 @@ import Testing
   }
 
   @Test(arguments: [
-    (["10.0.0.1", "10.0.0.6"], "10.0.0.0/29"), (["10.0.0.1", "192.168.0.1"], "0.0.0.0/0"),
+    (["10.0.0.1", "10.0.0.6"], "10.0.0.0/29"), (["10.0.0.1", "10.0.255.1"], "10.0.0.0/16"),
     (["192.168.7.200", "192.168.7.201", "192.168.7.9"], "192.168.7.0/24"),
   ]) func theSmallestNetworkIsFound(addresses: [String], network: String) throws {
     let list = addresses.enumerated().map { "{name: h\($0), address: \($1)}" }.joined(separator: ", ")
     #expect(try Hosts(yaml: "hosts: [\(list)]", file: "h").network == network)
+  }
+
+  @Test(arguments: [
+    ["10.1.2.3", "192.168.7.9"], ["10.1.2.3", "10.2.2.3"], ["172.31.0.1", "172.32.0.1"],
+    ["192.168.0.1", "192.169.0.1"], ["10.0.0.1", "11.0.0.1"],
+  ]) func networksThatAreNotSharedAreNotInvented(addresses: [String]) throws {
+    let list = addresses.enumerated().map { "{name: h\($0), address: \($1)}" }.joined(separator: ", ")
+    let error = #expect(throws: FieldError.self) { try Hosts(yaml: "hosts: [\(list)]", file: "h") }
+    #expect(
+      error?.description == """
+        h:1: field 'network': is missing, and \(addresses[0]) and \(addresses[1]) share none of 16 bits or more; \
+        give an interface's name, or a network as in 10.0.0.0/24
+        """)
+    let given = "{network: eth0, hosts: [\(list)]}"
+    #expect(try Hosts(yaml: given, file: "h").network == "eth0")
+    let places = addresses.map { place($0, $0) }
+    #expect(throws: Refusal.self) { try Hosts.holding(places) }
+    #expect(try Hosts.holding(places, network: "10.0.0.0/8").hosts.network == "10.0.0.0/8")
+  }
+
+  @Test(arguments: ["10.0.0.0", "10.0.0.0/33", "10.0.0/8", "10.0.0.0/", "a/8", "10.0.0.0/-1", "/"])
+  func networksThatAreNone(network: String) {
+    let yaml = "{network: \(network), hosts: [{name: a}]}"
+    let error = #expect(throws: FieldError.self) { try Hosts(yaml: yaml, file: "h") }
+    #expect(error?.description.contains("'\(network)' is not a network") == true)
+    #expect(throws: Refusal.self) { try Hosts.holding([place("a", "a")], network: network) }
   }
 
   private func place(_ name: String, _ address: String, user: String? = nil) -> Hosts.Place {
