@@ -76,6 +76,26 @@ import Testing
     }
   }
 
+  @Test(arguments: [1...2, 1...1, 0...0, 0...2])
+  func someLayersOfEveryModule(layers: ClosedRange<Int>) throws {
+    let pairs = modules(
+      layers.flatMap { [.query(layer: $0), .down(layer: $0)] }, try configuration())
+    try Fixtures.withTemporaryDirectory { folder in
+      let url = folder.appendingPathComponent("peft")
+      try PEFTAdapter(modules: pairs, rank: 2, alpha: 4, baseModel: "tiny").write(to: url)
+      let config = try JSONParser.parse(MappedFile(url.appendingPathComponent("adapter_config.json")))
+      #expect(config["target_modules"]?.array?.map(\.string) == ["down_proj", "q_proj"])
+      let isPart = layers.lowerBound > 0
+      #expect(config["layers_to_transform"]?.array?.map(\.integer) == (isPart ? Array(layers) : nil))
+      #expect(config["layers_pattern"]?.string == (isPart ? "layers" : nil))
+      let read = try PEFTFolder(url)
+      #expect(pairs.allSatisfy { read.adapts($0.path) })
+      #expect(read.adapts("model.layers.0.mlp.down_proj") == (layers.lowerBound == 0))
+      #expect(read.adapts("model.layers.3.mlp.down_proj") == (layers.lowerBound == 0))
+      #expect(!read.adapts("model.layers.\(layers.lowerBound).mlp.up_proj"))
+    }
+  }
+
   @Test func theBaseModelIsNamedAsTransformersLoadsIt() throws {
     let whole = try PretrainedModel(path: fixture("tiny-llama").path)
     #expect(whole.name == fixture("tiny-llama").path && whole.ggufFile == nil && whole.pinned == nil)

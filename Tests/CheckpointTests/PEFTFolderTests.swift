@@ -35,7 +35,32 @@ import Testing
     }
   }
 
+  /// As PEFT's `check_target_module_exists` decides.
   @Test(arguments: [
+    ("0", "\"layers\"", true, false), ("[0, 3]", "\"layers\"", true, true),
+    ("[0]", "[\"h\", \"layers\"]", true, false),
+    ("[0]", "null", true, false), ("[0]", "[]", true, false), ("[]", "null", true, true),
+    ("null", "null", true, true),
+  ])
+  func layersAreChosen(_ layers: String, _ pattern: String, _ first: Bool, _ fourth: Bool) throws {
+    try withFolder { url, _ in
+      let file = url.appendingPathComponent("adapter_config.json")
+      let text = try String(contentsOf: file, encoding: .utf8)
+        .replacingOccurrences(of: "\"layers_to_transform\": null", with: "\"layers_to_transform\": \(layers)")
+        .replacingOccurrences(of: "\"layers_pattern\": null", with: "\"layers_pattern\": \(pattern)")
+      try text.write(to: file, atomically: true, encoding: .utf8)
+      let read = try PEFTFolder(url)
+      #expect(read.adapts("model.layers.0.mlp.down_proj") == first)
+      #expect(read.adapts("model.layers.3.mlp.down_proj") == fourth)
+      #expect(!read.adapts("model.blocks.3.mlp.up_proj"))
+    }
+  }
+
+  @Test(arguments: [
+    ("\"layers_to_transform\": null", "\"layers_to_transform\": [1]", "target_modules"),
+    ("\"layers_to_transform\": null", "\"layers_to_transform\": [\"0\"]", "layers_to_transform"),
+    ("\"layers_to_transform\": null", "\"layers_to_transform\": {}", "layers_to_transform"),
+    ("\"layers_pattern\": null", "\"layers_pattern\": 3", "layers_pattern"),
     ("\"LORA\"", "\"IA3\"", "peft_type"), ("\"r\": 2", "\"r\": 0", "r"), ("\"r\": 2", "\"r\": 1e300", "r"),
     ("\"lora_alpha\": 0.7", "\"lora_alpha\": \"0.7\"", "lora_alpha"),
     ("\"use_dora\": false", "\"use_dora\": true", "use_dora"), ("\"none\"", "\"all\"", "bias"),

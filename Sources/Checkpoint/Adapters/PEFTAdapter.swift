@@ -14,6 +14,7 @@ import StrictJSON
 /// | r' of r columns | `r = r'`, `lora_alpha = alpha · r' / r` (with `use_rslora`: `alpha · √(r' / r)`) |
 /// | base model | `base_model_name_or_path`; the model card explains how to load it |
 /// | adapted modules | `target_modules`: last path components, or whole paths if the layers differ |
+/// | adapted layers, if not all from 0 | `layers_to_transform`, with `layers_pattern` `layers` |
 package struct PEFTAdapter: Sendable {
   /// The adapted layers, all with rank `rank`.
   package var modules: [AdapterModule]
@@ -92,25 +93,45 @@ package struct PEFTAdapter: Sendable {
       "fan_in_fan_out": .bool(false), "inference_mode": .bool(true), "init_lora_weights": .bool(true),
       "lora_alpha": alphaValue, "lora_dropout": .number(0), "modules_to_save": .null,
       "peft_type": .string("LORA"), "r": .integer(rank), "rank_pattern": .object([]),
-      "target_modules": .array(targetModules.map { .string($0) }), "task_type": .string("CAUSAL_LM"),
+      "target_modules": .array(targets.modules.map { .string($0) }), "task_type": .string("CAUSAL_LM"),
       "use_dora": .bool(false), "use_rslora": .bool(isRankStabilized),
+      "layers_to_transform": targets.layers.map { .array($0.map { .integer($0) }) } ?? .null,
+      "layers_pattern": targets.layers == nil ? .null : .string(PEFTFolder.layersPattern),
     ])
   }
 
-  /// The last path components if each of them is adapted in every layer, otherwise whole paths: PEFT would
-  /// adapt a component in every layer.
-  private var targetModules: [String] {
-    var layersOf: [String: Set<String>] = [:]
+  /// What PEFT is told to adapt.
+  private struct Targets {
+    /// Last path components, or whole paths.
+    var modules: [String]
+    /// The layers in which the components are adapted; `nil` for all.
+    var layers: [Int]?
+  }
+
+  /// The last path components if all of them are adapted in the same layers, otherwise whole paths. PEFT adapts
+  /// a component in every layer unless it is told in which ones.
+  private var targets: Targets {
+    let whole = Targets(modules: modules.map(\.path).sorted())
+    let prefix = "model.\(PEFTFolder.layersPattern)."
+    var layersOf: [String: Set<Int>] = [:]
     for module in modules {
-      let parts = module.path.split(separator: ".")
-      guard parts.count > 3, let last = parts.last else { return modules.map(\.path).sorted() }
-      layersOf[String(last), default: []].insert(parts.prefix(3).joined(separator: "."))
+      guard module.path.hasPrefix(prefix) else { return whole }
+      let parts = module.path.dropFirst(prefix.count).split(separator: ".")
+      guard parts.count > 1, let layer = Int(parts[0]), let last = parts.last else { return whole }
+      layersOf[String(last), default: []].insert(layer)
     }
-    let layers = Set(layersOf.values)
-    guard let first = layers.first, layers.count == 1,
-      first == Set((0..<first.count).map { "model.layers.\($0)" })
-    else { return modules.map(\.path).sorted() }
-    return layersOf.keys.sorted()
+    guard let layers = layersOf.values.first, layersOf.values.allSatisfy({ $0 == layers }),
+      modules.count == layersOf.count * layers.count
+    else { return whole }
+    let isAll = layers == Set(0..<layers.count)
+    return Targets(modules: layersOf.keys.sorted(), layers: isAll ? nil : layers.sorted())
+  }
+
+  /// The adapted layers, if they are not all.
+  private var layersText: String {
+    guard let layers = targets.layers, let first = layers.first, let last = layers.last else { return "" }
+    let isRange = layers == Array(first...last)
+    return " in layers " + (isRange ? "\(first)–\(last)" : layers.map(String.init).joined(separator: ", "))
   }
 
   private var modelCard: String {
@@ -129,8 +150,8 @@ package struct PEFTAdapter: Sendable {
       | rank | \(rank) |
       | alpha | \(alpha) |
       | scale of the product B A | \(scale) |
-      | adapted modules | \(modules.count): \(targetModules.prefix(7).joined(separator: ", "))\
-      \(targetModules.count > 7 ? " …" : "") |
+      | adapted modules | \(modules.count): \(targets.modules.prefix(7).joined(separator: ", "))\
+      \(targets.modules.count > 7 ? " …" : "")\(layersText) |
 
       ```python
       from peft import PeftModel

@@ -13,7 +13,13 @@ package struct PEFTFolder: ExportedAdapter, Equatable {
   package let scale: Double
   /// The field `target_modules`: whole module paths or suffixes of paths.
   package let targetModules: [String]
+  /// The field `layers_to_transform`: the layers in which suffixes of paths are adapted; `nil` for all.
+  package let layers: [Int]?
+  /// The field `layers_pattern`: the path component before a layer's number; empty for any.
+  package let layerPatterns: [String]
 
+  /// The path component before a layer's number in Llama models.
+  static let layersPattern = "layers"
   /// The file that contains the settings.
   static let configurationName = "adapter_config.json"
   /// The file that contains the matrices.
@@ -54,6 +60,17 @@ package struct PEFTFolder: ExportedAdapter, Equatable {
     }
     self.rank = rank
     targetModules = targets.compactMap(\.string)
+    /// A single value, or a list; PEFT takes both, and an empty list for none.
+    func values<T>(_ field: String, _ what: String, _ convert: (JSONValue) -> T?) throws -> [T] {
+      guard let value = settings[field] else { return [] }
+      let given = value.array ?? [value]
+      let converted = given.compactMap(convert)
+      guard converted.count == given.count else { throw refuse(field, "is not \(what)") }
+      return converted
+    }
+    let layers = try values("layers_to_transform", "a list of layers", \.integer)
+    self.layers = layers.isEmpty ? nil : layers
+    layerPatterns = try values("layers_pattern", "a name of layers", \.string).filter { !$0.isEmpty }
     scale = alpha / (settings["use_rslora"]?.bool ?? false ? Double(rank).squareRoot() : Double(rank))
     modules = try Self.modules(
       SafetensorsFile(folder.appendingPathComponent(Self.weightsName)), rank: rank)
@@ -65,7 +82,23 @@ package struct PEFTFolder: ExportedAdapter, Equatable {
 
   /// Whether PEFT adapts the linear layer at a module path.
   package func adapts(_ path: String) -> Bool {
-    targetModules.contains { path == $0 || path.hasSuffix("." + $0) }
+    if targetModules.contains(path) { return true }
+    guard targetModules.contains(where: { path.hasSuffix("." + $0) }) else { return false }
+    guard let layers else { return true }
+    return layer(of: path).map(layers.contains) ?? false
+  }
+
+  /// The layer in a module path, as PEFT finds it: the last number, before another component, that follows a
+  /// layer pattern.
+  private func layer(of path: String) -> Int? {
+    let parts = path.split(separator: ".", omittingEmptySubsequences: false)
+    guard parts.count > 3 else { return nil }
+    for index in (2..<parts.count - 1).reversed() {
+      let pattern = String(parts[index - 1])
+      guard layerPatterns.isEmpty || layerPatterns.contains(pattern) else { continue }
+      if let layer = Int(parts[index]) { return layer }
+    }
+    return nil
   }
 
   /// Reads the matrices from a file that must not contain anything else.
