@@ -45,7 +45,7 @@ package struct PhasePace: Sendable, Equatable, Codable {
   /// The best state so far; `nil` before the first validation.
   package private(set) var best: Best?
   /// The score that later ones must improve on, and the number of validations since that did not.
-  private var reference: ValidationScore?
+  private(set) var reference: ValidationScore?
   private var misses = 0
   /// Tokens trained in this phase.
   package private(set) var tokens = 0
@@ -85,6 +85,13 @@ package struct PhasePace: Sendable, Equatable, Codable {
   package func isDue(_ step: Int, _ options: TrainingOptions.Validation?) -> Bool {
     guard let options else { return false }
     return step % options.every == 0 || step == stableEnd || step == end
+  }
+
+  /// The number of validations if the phase ends as planned.
+  package func plannedValidations(_ options: TrainingOptions.Validation?) -> Int {
+    guard let options, end > 0 else { return 0 }
+    let others = Set([stableEnd, end]).filter { $0 > 0 && $0 % options.every != 0 }
+    return end / options.every + others.count
   }
 
   /// The next step after `step` at which validation is due or the phase ends.
@@ -163,6 +170,7 @@ package struct PhasePace: Sendable, Equatable, Codable {
   private func whole(_ stable: Int, _ cooldown: Double) -> Int {
     guard cooldown > 0 else { return stable }
     let cycle = Double(stable - cycleStart) / (1 - cooldown)
-    return max(stable + 1, cycleStart + Int(cycle.rounded()))
+    // Within the limits of a checkpoint's numbers, so that steps can be added.
+    return max(stable + 1, cycleStart + Int(min(cycle.rounded(), 0x1p60)))
   }
 }

@@ -125,14 +125,15 @@ package struct TrainingCheckpoint: Sendable, Equatable {
       scale.isFinite, let historyCount = file.metadata["history"].flatMap(Int.init),
       (0...file.tensors.count).contains(historyCount)
     else { throw refuse("is not a training checkpoint") }
-    guard AdapterTensors.isIntact(file) else {
+    guard try AdapterTensors.isIntact(file) else {
       throw refuse("its checksum is wrong: the file is damaged")
     }
     self.position = position
     adapter = LoRAAdapter(
       modules: modules, rank: rank, scale: scale,
       pairs: try AdapterTensors.read(file, modules: modules, rank: rank))
-    if let step = file.metadata["optimizerStep"].flatMap(Int.init) {
+    if let text = file.metadata["optimizerStep"], !text.isEmpty {
+      guard let step = Int(text) else { throw refuse("is not a training checkpoint") }
       optimizer = ColumnOptimizer.State(
         firstMoment: try file.float32("optimizer.first_moment"),
         secondMoment: try file.float32("optimizer.second_moment"), step: step)

@@ -50,7 +50,7 @@ package enum TrainingWarning: Sendable, Equatable, Codable {
 
   private func rounded(_ value: Double) -> String {
     guard value.isFinite else { return "not a number" }
-    let hundredths = Int((min(value, 1e9) * 100).rounded())
+    let hundredths = Int((min(max(value, 0), 1e9) * 100).rounded())
     let rest = hundredths % 100
     return "\(hundredths / 100)." + (rest < 10 ? "0\(rest)" : "\(rest)")
   }

@@ -69,8 +69,8 @@ public final class TrainedWorkflow: Sendable {
   ///   - inputs: the input texts, by input name.
   ///   - questions: questions by task name, which replace the workflow file's. Required for tasks that have
   ///     none there.
-  /// - Throws: `RequestError` if the request is invalid; another `InputError` if the model's file can no
-  ///   longer be read; `CancellationError` if the calling Swift task is cancelled, which takes effect before
+  /// - Throws: `RequestError` if the request is invalid; another `InputError` if the model's file has
+  ///   been written to or can no longer be read; `CancellationError` if the calling Swift task is cancelled, which takes effect before
   ///   the next task of the workflow.
   public func answer(_ inputs: [String: String], questions: [String: Question] = [:]) async throws -> Answers
   {
@@ -82,10 +82,12 @@ public final class TrainedWorkflow: Sendable {
   /// - Throws: as ``answer(_:questions:)``.
   public func answer(_ episode: Episode) async throws -> Answers {
     let asked = try episode.asked(of: trained.workflow)
-    let evaluator = evaluator
+    let (trained, evaluator) = (trained, evaluator)
     do {
       return try await workers.run { isCancelled in
-        Answers(try evaluator.run(asked) { if isCancelled() { throw CancellationError() } })
+        let answered = try evaluator.run(asked) { if isCancelled() { throw CancellationError() } }
+        try trained.material.checkUnchanged()
+        return Answers(answered)
       }
     } catch let error as PromptError {
       throw RequestError(error) ?? error
@@ -105,6 +107,7 @@ public final class TrainedWorkflow: Sendable {
       var episodes = try trained.episodes(.test, data: data)
       if let limit { episodes = Array(episodes.prefix(max(0, limit))) }
       var report = try evaluator.evaluate(episodes, check: { if isCancelled() { throw CancellationError() } })
+      try trained.material.checkUnchanged()
       // Another data folder may have no training split.
       if let train = try? trained.episodes(.train, data: data) {
         report.addMajorities(train: train, test: episodes)

@@ -105,6 +105,7 @@ package struct ClusterTrainingRun {
     ) { event in
       if let event = try recorder?.record(event) { try onEvent(event) }
     }
+    try preparation.material.checkUnchanged()
     try withExtendedLifetime(recorder) {
       let figures = try gather(windows)
       guard transport.rank == 0 else { return }
@@ -189,6 +190,8 @@ package struct ClusterTrainingRun {
       JobAgreement.Fact("the training data", preparation.dataIdentity, remedy: copy),
       JobAgreement.Fact("the validation data", preparation.validationIdentity ?? "none", remedy: copy),
       JobAgreement.Fact("the model", preparation.material.modelIdentity, remedy: copy),
+      JobAgreement.Fact("the tokenizer", preparation.material.promptIdentity.tokenizer, remedy: copy),
+      JobAgreement.Fact("the chat template", preparation.material.promptIdentity.template, remedy: copy),
     ]
   }
 }

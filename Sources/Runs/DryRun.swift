@@ -100,8 +100,15 @@ package struct DryRun {
     let endSeconds = lap()
 
     let options = workflow.trainingOptions
+    let limit = max(100, 100_000 / min(workflow.phaseSchedule.count, Self.countedPhases))
+    // Later rounds differ only in the order of the samples.
+    var known: [PhaseWork] = []
     let phases = try workflow.phaseSchedule.map { phase in
-      let work = try examples.work(phase, options)
+      let isCounted = phase.index < max(schedule.count, Self.countedPhases)
+      let work =
+        isCounted
+        ? try examples.work(phase, options, limit: limit) : known[phase.index % schedule.count]
+      if phase.index < schedule.count { known.append(work) }
       let measured = times[phase.index % schedule.count]
       return TrainingEstimate.Phase(
         phase: phase.index, round: phase.round, task: phase.task, trainable: phase.trainable.count,
@@ -116,6 +123,9 @@ package struct DryRun {
       episodes: examples.sampleCount, measuredSteps: steps, phases: phases, loadSeconds: loadSeconds,
       endSeconds: endSeconds, peakBytes: try ProcessMemory.peak())
   }
+
+  /// The number of phases whose samples are counted; those of later rounds are taken to be like the first one's.
+  private static let countedPhases = 1000
 
   /// The training's options, limited to the first steps of each phase, at the rate of the first step. If a
   /// phase of the training has checkpoints before its end, one is written between the timed steps.
@@ -151,15 +161,17 @@ extension PhaseSchedule {
 }
 
 extension WorkflowExamples {
-  /// The work of a phase of the training, from its samples in order.
-  func work(_ phase: Phase, _ options: TrainingOptions) throws -> PhaseWork {
+  /// The work of a phase of the training, from its samples in order. Of a longer phase than `limit` steps, only
+  /// the first ones are counted; the rest is taken to be like them.
+  func work(_ phase: Phase, _ options: TrainingOptions, limit: Int = 100_000) throws -> PhaseWork {
     let lengths = try examples(phase.task).map { $0.prompt.count + $0.completion.count - 1 }
     var work = PhaseWork()
     work.steps = options.stepCount(task: phase.task, samples: lengths.count)
     var counter = PredictionCounter(self, phase)
     var cursor = DataCursor()
     var order = EpochOrder(count: lengths.count, seed: options.seed(phase: phase.index), epoch: 0)
-    for _ in 0..<work.steps {
+    let counted = min(work.steps, limit)
+    for _ in 0..<counted {
       let epoch = cursor.epoch
       let samples = cursor.take(options.batchSize, from: order)
       work.tokens += samples.reduce(0) { $0 + lengths[$1] }
@@ -169,8 +181,9 @@ extension WorkflowExamples {
           count: lengths.count, seed: options.seed(phase: phase.index), epoch: cursor.epoch)
       }
     }
-    let pace = options.pace(task: phase.task, samples: lengths.count)
-    work.validations = (1...max(work.steps, 1)).count { pace.isDue($0, options.validation) }
+    work.extend(from: counted, predictionsRepeat: counter.parentsChange)
+    work.validations = options.pace(task: phase.task, samples: lengths.count).plannedValidations(
+      options.validation)
     work.checkpoints = max(0, work.steps - 1) / options.checkpointEvery
     if let adaptive = options.adaptiveFreezing {
       work.decisions = (work.steps + adaptive.interval - 1) / adaptive.interval
@@ -185,7 +198,7 @@ struct PredictionCounter {
   private let phase: Int
   private let hasParents: Bool
   /// Whether predictions are repeated for every batch.
-  private let parentsChange: Bool
+  let parentsChange: Bool
   private var known: Set<Int> = []
 
   init(_ examples: WorkflowExamples, _ phase: Phase) {

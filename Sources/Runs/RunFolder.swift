@@ -48,6 +48,8 @@ package struct RunFolder: Sendable {
     package var modelPath: String
     /// Identifies the model's configuration and weights.
     package var modelIdentity: String
+    /// Identifies the model's tokenizer and chat template; `nil` in older runs.
+    package var promptIdentity: PromptIdentity?
     /// The path of the data.
     package var dataPath: String
     /// The SHA-256 of the workflow with every setting.
@@ -62,7 +64,7 @@ package struct RunFolder: Sendable {
 
   /// - Throws: an error if the folder is not a run, or cannot be read.
   package func readManifest() throws -> Manifest {
-    guard let data = try MappedFile.contents(of: manifest) else {
+    guard let data = try FileContents.readIfPresent(manifest) else {
       throw Refusal(url.path, "is not a run: it has no run.json", "give the folder of a training")
     }
     guard let manifest = try? JSONDecoder().decode(Manifest.self, from: data), manifest.format == 1 else {

@@ -44,6 +44,7 @@ struct RunPreparation {
     }
     dataIdentity = try FileChecksum.sha256(of: URL(fileURLWithPath: data.file(.train)))
     material = try WorkflowMaterial(workflow, models: models)
+    try material.checkMemory()
     examples = WorkflowExamples(
       workflow: workflow, episodes: episodes, validation: validation, prompts: material.prompts)
   }
@@ -62,6 +63,14 @@ struct RunPreparation {
     let rest = round.dropFirst(phase.index % size + 1).reduce(0, +)
     let most = 1 << 60
     return overflows || steps > most - rest ? most : steps + rest
+  }
+
+  /// The training as a checkpoint has to match it.
+  var resumed: ResumedTraining {
+    ResumedTraining(
+      schedule: workflow.phaseSchedule, options: workflow.trainingOptions, samples: examples.sampleCount,
+      validationEpisodes: workflow.training.validateEvery == nil ? nil : examples.questions.count,
+      usesPredictions: examples.usesPredictions, fresh: material.freshAdapter)
   }
 
   /// Where checkpoints are written and which run they belong to.
@@ -109,18 +118,11 @@ extension RunFolder {
         preparation.data.file(.valid), "is not the validation data this run was started with",
         "restore it, or train into a new folder")
     }
-    guard try preparation.material.isModel(manifest.modelIdentity) else {
-      throw Refusal(
-        preparation.material.modelPath, "is not the model this run was started with (\(manifest.modelPath))",
-        "restore that model, or train into a new folder")
-    }
+    try preparation.material.check(manifest)
     guard let found = try readCheckpoint(preparation.material, workflow: preparation.workflowIdentity) else {
       return RunAdmission(folder: self, lock: lock, checkpoint: nil)
     }
-    if let contradiction = found.contradiction(
-      schedule: preparation.workflow.phaseSchedule, options: preparation.workflow.trainingOptions,
-      samples: preparation.examples.episodes.count, fresh: preparation.material.freshAdapter)
-    {
+    if let contradiction = preparation.resumed.contradiction(of: found) {
       throw Refusal(
         checkpoint.path, contradiction, "restore it from a copy, or train again into a new folder")
     }
@@ -138,10 +140,7 @@ extension RunFolder {
 
   /// Removes the partial files of a run that was killed while writing.
   func removeLeftovers() {
-    let names = (try? FileManager.default.contentsOfDirectory(atPath: url.path)) ?? []
-    for name in names where name.hasPrefix(".") && name.hasSuffix(".tmp") {
-      try? FileManager.default.removeItem(at: url.appendingPathComponent(name))
-    }
+    Leftovers.remove(in: url.path, isOurs: true)
   }
 
   /// Creates a new run's folder atomically.
@@ -150,7 +149,8 @@ extension RunFolder {
   func create(_ preparation: RunPreparation, precision: String) throws -> FileLock {
     let manifest = RunFolder.Manifest(
       model: preparation.workflow.model, modelPath: preparation.material.modelPath.fromRoot,
-      modelIdentity: preparation.material.modelIdentity, dataPath: preparation.workflow.dataFolder.fromRoot,
+      modelIdentity: preparation.material.modelIdentity,
+      promptIdentity: preparation.material.promptIdentity, dataPath: preparation.workflow.dataFolder.fromRoot,
       workflowIdentity: preparation.workflowIdentity, dataIdentity: preparation.dataIdentity,
       validationIdentity: preparation.validationIdentity, precision: precision)
     return try AtomicFolder.write(to: url) { temporary in

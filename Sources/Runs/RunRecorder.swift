@@ -42,7 +42,10 @@ final class RunRecorder {
         LoggedWarning(totalStep: step, kind: warning.name, task: warning.task, text: warning.text)
       ])
     case .decided(let made, _): try decisions.append(made)
-    case .checkpointDue: for file in [metrics, warnings, decisions] { try file.synchronize() }
+    case .checkpointDue:
+      // Steps computed with other weights must not be kept.
+      try preparation.material.checkUnchanged()
+      for file in [metrics, warnings, decisions] { try file.synchronize() }
     case .phaseFinished, .checkpoint: break
     }
     return .training(event, laterSteps: laterSteps)
@@ -58,6 +61,7 @@ final class RunRecorder {
 
   /// Writes the adapter of a completed training.
   func finish(_ adapter: LoRAAdapter) throws -> TrainingRun.Event {
+    try preparation.material.checkUnchanged()
     let schedule = preparation.workflow.phaseSchedule
     try AdapterFile(adapter: adapter, schedule: schedule).write(to: folder.adapter)
     return .finished(folder.adapter)

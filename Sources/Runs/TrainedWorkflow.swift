@@ -45,10 +45,7 @@ package struct TrainedWorkflow: Sendable {
       modelPath: isThere
         ? manifest.modelPath
         : ModelLocation(manifest.model, models: models, resolved: manifest.modelPath).path)
-    guard try material.isModel(manifest.modelIdentity) else {
-      throw Refusal(
-        material.modelPath, "is not the model this run was trained with", "restore it, or train again")
-    }
+    try material.check(manifest)
     isComplete = FileManager.default.fileExists(atPath: folder.adapter.path)
     if isComplete {
       file = try AdapterFile(folder.adapter, modules: material.modules)

@@ -85,6 +85,16 @@ package struct PhaseWork: Sendable, Equatable {
   package var decisions = 0
 
   package init() {}
+
+  /// Scales tokens and predictions from the first `counted` steps to all. Sums of these numbers over the phases
+  /// of the longest training do not overflow.
+  mutating func extend(from counted: Int, predictionsRepeat: Bool) {
+    guard counted > 0, counted < steps else { return }
+    let factor = Double(steps) / Double(counted)
+    tokens = Int(min(Double(tokens) * factor, 1e15))
+    // Otherwise each sample counts once, however long the phase.
+    if predictionsRepeat { predictions = Int(min(Double(predictions) * factor, 1e15)) }
+  }
 }
 
 /// The measured times of a phase's first steps.

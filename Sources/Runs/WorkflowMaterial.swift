@@ -3,6 +3,7 @@ import Foundation
 import InputErrors
 import LanguageModels
 import Prompting
+import SafeFiles
 import Tensor
 import Workflows
 
@@ -15,6 +16,8 @@ package struct WorkflowMaterial: Sendable {
   package let modelPath: String
   /// Identifies the model.
   package let modelIdentity: String
+  /// Identifies the model's tokenizer and chat template.
+  package let promptIdentity: PromptIdentity
   private let weights: any WeightSource
 
   /// Opens the model of a workflow.
@@ -35,22 +38,78 @@ package struct WorkflowMaterial: Sendable {
           + "layers of " + self.modelPath, "use 0 to \(weights.configuration.layerCount - 1)")
     }
     modelIdentity = try ModelIdentity.of(files.weights)
+    promptIdentity = try PromptIdentity(files)
     let material = try ModelPrompts(files)
     do {
       prompts = try PromptRenderer(
         workflow: workflow, tokenizer: material.tokenizer, template: material.template,
-        specialTokens: material.specialTokens, contextLength: weights.configuration.maximumPositions,
+        specialTokens: material.specialTokens, contextLength: weights.configuration.contextLimit,
         vocabularySize: weights.configuration.vocabularySize)
     } catch let error as PromptError {
       throw ModelTemplateError(model: self.modelPath, error)
     }
   }
 
-  /// Whether `identity`, as recorded in a run, is this model's, in the current or the older version.
+  /// The least memory that a training needs for its adapter, in bytes: the columns and those of a checkpoint, in
+  /// float32, and the trained columns of the steps whose answers are predicted; `nil` if it is beyond all numbers.
+  var adapterBytes: Int? {
+    let columns = workflow.rankBlocks.rank
+    let trained = workflow.phaseSchedule.prefix(workflow.tasks.count).map(\.trainable.count).max() ?? 0
+    let staleness = workflow.training.parentAnswers == .gold ? 0 : workflow.training.staleness
+    let kept = trained.multipliedReportingOverflow(by: staleness)
+    let all = kept.partialValue.addingReportingOverflow(2 * columns)
+    let values = modules.reduce((partialValue: 0, overflow: false)) { sum, module in
+      let next = sum.partialValue.addingReportingOverflow(module.inputs + module.outputs)
+      return (next.partialValue, sum.overflow || next.overflow)
+    }
+    let numbers = values.partialValue.multipliedReportingOverflow(by: all.partialValue)
+    let bytes = numbers.partialValue.multipliedReportingOverflow(by: 4)
+    let overflows = [kept.overflow, all.overflow, values.overflow, numbers.overflow, bytes.overflow]
+    return overflows.contains(true) ? nil : bytes.partialValue
+  }
+
+  /// Checks that the adapter can fit into memory.
+  ///
+  /// - Parameter memory: the memory of this machine in bytes; `nil` if it is not known.
+  /// - Throws: `Refusal` with the fields that decide.
+  package func checkMemory(_ memory: Int? = ProcessMemory.available()) throws(Refusal) {
+    guard let memory, adapterBytes ?? .max > memory else { return }
+    let needed = adapterBytes.map { "at least \($0 >> 20) MiB" } ?? "more memory than any machine has"
+    throw Refusal(
+      workflow.file,
+      "lora.rank, training.staleness: the \(workflow.rankBlocks.rank) rank columns of \(modules.count) modules need "
+        + "\(needed), but this machine has \(memory >> 20) MiB",
+      "lower them, or adapt fewer modules (lora.targets, lora.firstLayer)")
+  }
+
+  /// Whether `identity`, as recorded in a run, is this model's, in the current or an older version.
   func isModel(_ identity: String) throws -> Bool {
     if identity == modelIdentity { return true }
-    return try identity == ModelIdentity.of(weights, version: 1)
+    return try (1..<ModelIdentity.version).contains {
+      try identity == ModelIdentity.of(weights, version: $0)
+    }
   }
+
+  /// Checks that the model is the one of a run.
+  ///
+  /// - Throws: `Refusal` with what differs; the errors of the model's files.
+  func check(_ manifest: RunFolder.Manifest) throws {
+    guard try isModel(manifest.modelIdentity) else {
+      throw Refusal(
+        modelPath, "is not the model this run was started with (\(manifest.modelPath))",
+        "restore that model, or train into a new folder")
+    }
+    if let difference = promptIdentity.difference(from: manifest.promptIdentity) {
+      throw Refusal(
+        modelPath, "has \(difference) than when this run was started",
+        "restore the model's files, or train into a new folder")
+    }
+  }
+
+  /// Checks that the model's files have not been written to since they were opened.
+  ///
+  /// - Throws: `FileError` with the file if one has.
+  package func checkUnchanged() throws(FileError) { try weights.checkUnchanged() }
 
   /// Checks that an adapter has the workflow's rank and scale.
   ///
@@ -109,12 +168,11 @@ package struct WorkflowMaterial: Sendable {
 }
 
 extension ModelLocation {
-  /// Finds the model that a workflow names. A path is relative to the workflow file's folder or, if it does
-  /// not exist there, to the current folder.
+  /// Finds the model that a workflow names.
   ///
   /// - Throws: `FileError` if there is no such model.
   init(_ workflow: Workflow, models: String) throws {
-    try self.init(workflow.model, models: models, resolved: workflow.resolved(workflow.model))
+    try self.init(workflow.model, models: models, resolved: workflow.modelPath)
   }
 }
 

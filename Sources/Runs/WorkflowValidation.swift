@@ -19,6 +19,9 @@ final class WorkflowValidation: ValidationEpisodes {
     self.episodes = Array(episodes.prefix(examples.workflow.training.validationEpisodes))
   }
 
+  /// The number of episodes.
+  var count: Int { episodes.count }
+
   func questions(task: String) throws -> [ScoreRequest] {
     if let known = questionsByTask[task] { return known }
     let parents = examples.workflow.graph.parents(of: task)

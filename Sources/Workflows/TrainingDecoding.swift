@@ -51,11 +51,17 @@ extension Workflow.Training {
 
   /// The upper limit on a number of steps, tokens or epochs.
   static let maximumCount = 1_000_000_000
+  /// The upper limit on `batchSize`: plans consider every sample of a step.
+  private static let maximumBatchSize = 65_536
+  /// The upper limit on `staleness`: the trained columns of so many steps are kept in memory.
+  private static let maximumStaleness = 1000
 
   /// Decodes the `training` mapping; missing fields get their defaults.
   init(_ fields: StrictFields) throws(FieldError) {
-    func count(_ key: String, from lowest: Int = 1, default value: Int) throws(FieldError) -> Int {
-      try fields[key]?.integer(lowest...Self.maximumCount) ?? value
+    func count(
+      _ key: String, from lowest: Int = 1, to highest: Int = Self.maximumCount, default value: Int
+    ) throws(FieldError) -> Int {
+      try fields[key]?.integer(lowest...highest) ?? value
     }
     func share(_ key: String, _ remedy: String, default value: Double) throws(FieldError) -> Double {
       try fields[key]?.share(remedy) ?? value
@@ -87,14 +93,14 @@ extension Workflow.Training {
       try fields["cooldown"]?.number("outside 0...0.9", "give a share of a phase's steps, such as 0.2") {
         (0...0.9).contains($0)
       } ?? 0.2
-    batchSize = try count("batchSize", default: 16)
+    batchSize = try count("batchSize", to: Self.maximumBatchSize, default: 16)
     microBatchTokens = try count("microBatchTokens", default: 256)
     microBatchSamples = try optionalCount("microBatchSamples")
     prerequisites = try fields["prerequisites"]?.choice() ?? .ancestors
     frozenRatio = try Self.frozenRatio(fields)
     freeze = try fields["freeze"]?.choice() ?? .leading
     parentAnswers = try fields["parentAnswers"].map(Self.parentAnswers) ?? .gold
-    staleness = try count("staleness", from: 0, default: 1)
+    staleness = try count("staleness", from: 0, to: Self.maximumStaleness, default: 1)
     answerForm = try fields["answerForm"]?.choice() ?? .letterText
     learningRate = try positive("learningRate", default: 1e-3)
     schedule = try fields["schedule"]?.choice() ?? .wsd

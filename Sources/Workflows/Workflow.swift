@@ -62,6 +62,8 @@ package struct Workflow: Sendable {
   package let file: String
   /// The YAML text before overrides.
   let source: String
+  /// Whether `model` is from an override.
+  let isModelOverridden: Bool
   /// The overrides that were applied, in order.
   package let overrides: [String]
 
@@ -69,7 +71,7 @@ package struct Workflow: Sendable {
     name: String, model: String, data: String, system: String?, tasks: [TaskDefinition], lora: LoRA,
     training: Training,
     graph: TaskDependencyGraph, rankBlocks: RankBlocks, phaseSchedule: PhaseSchedule, file: String,
-    source: String, overrides: [String]
+    source: String, isModelOverridden: Bool, overrides: [String]
   ) {
     self.name = name
     self.model = model
@@ -83,6 +85,7 @@ package struct Workflow: Sendable {
     self.phaseSchedule = phaseSchedule
     self.file = file
     self.source = source
+    self.isModelOverridden = isModelOverridden
     self.overrides = overrides
   }
 

@@ -27,9 +27,11 @@ extension Workflow {
       throw root.error("name", "has several lines", "give a name of one line")
     }
     let modelRemedy = "give a fetched model's name, a GGUF file or a Hugging Face folder"
-    let model = try root.required("model", modelRemedy).text(modelRemedy)
+    let modelField = try root.required("model", modelRemedy)
+    let model = try modelField.text(modelRemedy)
     let dataRemedy = "give the folder with train.jsonl, valid.jsonl and test.jsonl"
     let data = try root.required("data", dataRemedy).text(dataRemedy)
+    let isOverridden = if case .override? = modelField.node.origin { true } else { false }
     let system = try root["system"].flatMap { field throws(FieldError) in
       field.node.isNull ? nil : try field.anyText("give the system prompt")
     }
@@ -49,7 +51,8 @@ extension Workflow {
     self.init(
       name: name, model: model, data: data, system: system, tasks: taskList.tasks,
       lora: try LoRA(lora, rank: blocks.rank), training: training, graph: taskList.graph, rankBlocks: blocks,
-      phaseSchedule: schedule, file: file, source: yaml, overrides: overrides)
+      phaseSchedule: schedule, file: file, source: yaml,
+      isModelOverridden: isOverridden, overrides: overrides)
   }
 }
 

@@ -16,9 +16,13 @@ extension Workflow {
   /// The folder with `train.jsonl`, `valid.jsonl` and `test.jsonl`, as a path that can be opened.
   package var dataFolder: String { resolved(data) }
 
+  /// The model, if it is a path, as one that can be opened. A path in the file counts from its folder, one from
+  /// an override, like every other path of a command line, from the current folder.
+  package var modelPath: String { isModelOverridden ? model : resolved(model) }
+
   /// A path from the workflow file, relative to the current folder. Relative paths in the file start at its
   /// folder.
-  package func resolved(_ path: String) -> String {
+  private func resolved(_ path: String) -> String {
     guard !path.hasPrefix("/") else { return path }
     guard let slash = file.lastIndex(of: "/") else { return path }
     return String(file[...slash]) + path

@@ -1,5 +1,6 @@
 import ContextGear
 import Foundation
+import InputErrors
 import Testing
 
 @Suite("Reports") struct ReportTests {
@@ -16,6 +17,42 @@ import Testing
       levels: [])
     #expect(try JSONDecoder().decode(WorkflowPlan.self, from: plan.json()) == plan)
     for use in phase.devices { #expect(plan.text.contains(use.name)) }
+  }
+
+  @Test("a plan's file with any changed number is refused, or can be shown and added up")
+  func hostilePlans() throws {
+    let (phase, _, cluster) = try Self.planned()
+    let plan = WorkflowPlan(
+      workflow: "w", identity: "i", cluster: cluster, shape: SmallCases.shape(layers: 6), phases: [phase],
+      levels: [])
+    let good = String(decoding: try plan.json(), as: UTF8.self)
+    let path = FileManager.default.temporaryDirectory.appendingPathComponent("plan-\(UUID().uuidString).json")
+      .path
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    var refused = 0
+    let numbers = good.matches(of: /: (-?[0-9][0-9.e+-]*)/)
+    try #require(numbers.count > 50)
+    for number in numbers {
+      for value in [
+        "-1", "0", "9223372036854775807", "-9223372036854775808", "1e308", "-1e308", "null", "[]",
+      ] {
+        let text = good.replacingCharacters(in: number.1.startIndex..<number.1.endIndex, with: value)
+        try text.write(toFile: path, atomically: false, encoding: .utf8)
+        do {
+          let read = try WorkflowPlan(contentsOf: path)
+          #expect(!read.text.isEmpty)
+          for phase in read.phases {
+            // As the report of a training adds them.
+            _ = phase.traffic.reduce(0) { $0 + $1.bytes }
+            _ = phase.plan.pipelines.map { ($0.count, $0.share, ($0.trained + $0.forward).map(\.layers)) }
+            _ = phase.devices.map { read.cluster.devices[$0.device].workers }
+          }
+        } catch {
+          refused += 1
+        }
+      }
+    }
+    #expect(refused > numbers.count)
   }
 
   @Test func picturesShowEveryStage() throws {

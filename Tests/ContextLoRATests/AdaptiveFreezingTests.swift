@@ -155,8 +155,7 @@ struct AdaptiveFreezingTests {
         options.adaptiveFreezing = AdaptiveFreezing(tolerance: 1e9, interval: 1)
         options.validation = TrainingOptions.Validation(every: 1, budget: TrainingOptions.Budget(steps: 1))
         #expect(
-          checkpoint.contradiction(
-            schedule: tiny.schedule, options: options, samples: tiny.sampleCount, fresh: tiny.adapter) == nil)
+          tiny.resumed(options, validationEpisodes: 10).contradiction(of: checkpoint) == nil)
         tiny.scores = { _, _ in ValidationScore(loss: 1, correct: 5, count: 10) }
         var last: StepRecord?
         let trainer = tiny.trainer(options: options)

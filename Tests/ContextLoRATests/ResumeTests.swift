@@ -92,8 +92,7 @@ struct ResumeTests {
       let checkpoint = try TrainingCheckpoint(destination(folder).url, modules: tiny.adapter.modules)
       #expect(checkpoint.position.progress.map { $0.pace.restarts > 64 } == true)
       #expect(
-        checkpoint.contradiction(
-          schedule: tiny.schedule, options: options, samples: tiny.sampleCount, fresh: tiny.adapter) == nil)
+        tiny.resumed(options, validationEpisodes: 10).contradiction(of: checkpoint) == nil)
     }
   }
 
@@ -138,8 +137,8 @@ struct ResumeTests {
         try change(&bad)
         // Written and read again, so that its checksum matches its content.
         try bad.write(to: url)
-        return try TrainingCheckpoint(url, modules: tiny.adapter.modules).contradiction(
-          schedule: tiny.schedule, options: options, samples: tiny.sampleCount, fresh: tiny.adapter)
+        return tiny.resumed(options, validationEpisodes: 10).contradiction(
+          of: try TrainingCheckpoint(url, modules: tiny.adapter.modules))
       }
       #expect(try contradiction { _ in } == nil)
       let changes: [(String, (inout TrainingCheckpoint) throws -> Void)] = [

@@ -18,6 +18,18 @@ struct DryRunTests {
       try DryRun(workflow, out: project.out, models: project.folder.path, steps: steps).run(scratch: scratch))
   }
 
+  @Test("the longest training that a workflow can ask for is estimated, too")
+  func longest() throws {
+    try TinyProject.with { project in
+      let estimate = try estimate(
+        project, ["training.epochs=1000000", "training.rounds=1000", "training.validateEvery=7"])
+      #expect(estimate.phases.count == 3000 && estimate.steps == 3000 * 4_000_000)
+      let once = try self.estimate(project, ["training.epochs=1"])
+      let share = Double(estimate.tokens) / Double(once.tokens) / 1e9
+      #expect(abs(share - 1) < 0.05)
+    }
+  }
+
   @Test(
     "phases, steps, tokens, columns and planned memory are those of the training",
     arguments: [

@@ -139,4 +139,5 @@ private struct Changed: WeightSource {
     try base.readBFloat16(name, rows: rows, into: target)
   }
   func forgetPages() {}
+  func checkUnchanged() throws(FileError) {}
 }

@@ -91,6 +91,13 @@ package final class TinyWorkflow: WorkflowSamples, TaskAnswerer {
     return samples.map { _ in "" }
   }
 
+  /// This training, as a checkpoint has to match it.
+  package func resumed(_ options: TrainingOptions, validationEpisodes: Int?) -> ResumedTraining {
+    ResumedTraining(
+      schedule: schedule, options: options, samples: sampleCount, validationEpisodes: validationEpisodes,
+      usesPredictions: usesPredictions, fresh: adapter)
+  }
+
   package func trainer(options: TrainingOptions? = nil) -> WorkflowTrainer {
     WorkflowTrainer(
       model, schedule: schedule, adapter: adapter, samples: self, answerer: self,

@@ -169,7 +169,9 @@ import Workflows
     ("epochs:", "epochs", "expected a whole number, found nothing; use a whole number in 1...1000000000"),
     ("epochs: 99999999999999999999", "epochs", "99999999999999999999 is outside 1...1000000000; \(range)"),
     ("maxSteps: 0", "maxSteps", "0 is outside 1...1000000000; \(range)"),
-    ("batchSize: -1", "batchSize", "-1 is outside 1...1000000000; \(range)"),
+    ("batchSize: -1", "batchSize", "-1 is outside 1...65536; \(range)"),
+    ("batchSize: 65537", "batchSize", "65537 is outside 1...65536; \(range)"),
+    ("staleness: 1000000000", "staleness", "1000000000 is outside 0...1000; \(range)"),
     ("microBatchTokens: 0", "microBatchTokens", "0 is outside 1...1000000000; \(range)"),
     ("prerequisites: ancestor", "prerequisites", "'ancestor' is not known; did you mean 'ancestors'?"),
     ("prerequisites: all", "prerequisites", "'all' is not known; use one of: ancestors, direct"),
@@ -199,7 +201,7 @@ import Workflows
     ("parentAnswers: mixed(.nan)", "parentAnswers", "the share in 'mixed(.nan)' is outside 0...1; \(mixed)"),
     ("parentAnswers: 1", "parentAnswers", "'1' is not known; \(mixed)"),
     ("parentAnswers: {}", "parentAnswers", "expected a word, found a mapping; \(mixed)"),
-    ("staleness: -1", "staleness", "-1 is outside 0...1000000000; \(range)"),
+    ("staleness: -1", "staleness", "-1 is outside 0...1000; \(range)"),
     ("answerForm: lettertext", "answerForm", "'lettertext' is not known; did you mean 'letterText'?"),
     (
       "learningRate: 0", "learningRate", "0 is not above 0; use a finite number above 0, such as 0.001"

@@ -22,13 +22,13 @@ package struct ModelLocation: Sendable, Equatable {
   /// - Parameters:
   ///   - name: a fetched model's name, a GGUF file, or a Hugging Face folder.
   ///   - models: the folder of fetched models.
-  ///   - resolved: the path that `name` is in the file that names it; `nil` for `name`, which is tried after it.
+  ///   - resolved: the path that `name` is in the file that names it; `nil` if it counts from the current folder.
   /// - Throws: `FileError` if the path does not exist, or a fetched model does not match its pinned checksum.
   package init(_ name: String, models: String = Self.defaultModels, resolved: String? = nil) throws {
     self.name = name
     let fetcher = ModelFetcher(models: URL(fileURLWithPath: models, isDirectory: true))
-    let paths = [resolved, name].compactMap(\.self)
-    let found = paths.first { !name.isEmpty && FileManager.default.fileExists(atPath: $0) }
+    let place = resolved ?? name
+    let found = try name.isEmpty || FileKind.of(place) == nil ? nil : place
     let isPath = name.contains("/") || name.hasSuffix(".gguf")
     if !isPath, let pinned = PinnedModel.all.first(where: { $0.name == name }) {
       let file = "\(models)/\(name)/\(fetcher.file(of: pinned).lastPathComponent)"
@@ -50,8 +50,12 @@ package struct ModelLocation: Sendable, Equatable {
       path = found
     } else {
       let known = PinnedModel.all.map(\.name).joined(separator: ", ")
+      var problem = "no such model, file or folder"
+      if place != name, !name.isEmpty, FileManager.default.fileExists(atPath: name) {
+        problem += " ('\(name)' is in the current folder, but a path in a file counts from the file's folder)"
+      }
       throw FileError(
-        .missing, file: name.isEmpty ? "model" : paths[0], problem: "no such model, file or folder",
+        .missing, file: name.isEmpty ? "model" : place, problem: problem,
         remedy: "give a GGUF file, the folder of a Hugging Face model, or a name to fetch (\(known))")
     }
   }

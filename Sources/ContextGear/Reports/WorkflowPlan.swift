@@ -1,5 +1,6 @@
 import Foundation
 import InputErrors
+import SafeFiles
 import TextTables
 
 /// The plans of all phases of a workflow; the content of `plan.json`.
@@ -29,15 +30,43 @@ package struct WorkflowPlan: Codable, Hashable, Sendable {
   ///
   /// - Throws: `Refusal`, which names the file and the fix.
   package init(contentsOf path: String) throws(Refusal) {
-    guard let data = FileManager.default.contents(atPath: path) else {
-      throw Refusal(path, "cannot be read", "give a file that 'contexture plan --out' wrote")
+    let data: Data
+    do { data = try FileContents.read(URL(fileURLWithPath: path)) } catch {
+      let remedy = error.kind == .missing ? "check the path" : error.remedy
+      throw Refusal(path, error.problem, "\(remedy), or give a file that 'contexture plan --out' wrote")
     }
+    let remedy = "make it again with 'contexture plan --out'"
     do {
       self = try JSONDecoder().decode(WorkflowPlan.self, from: data)
     } catch {
-      throw Refusal(
-        path, "is not a plan of this version", "make it again with 'contexture plan --out'")
+      throw Refusal(path, "is not a plan of this version", remedy)
     }
+    guard phases.allSatisfy({ isSound($0) }) else {
+      throw Refusal(path, "has numbers that no plan for its cluster and model has", remedy)
+    }
+  }
+
+  /// Whether a phase's numbers, read from a file, are possible, so that they can be added and shown. Whether its
+  /// plan can be executed is checked when a training begins.
+  private func isSound(_ phase: PlannedPhase) -> Bool {
+    let (devices, layers, most) = (cluster.devices.indices, 0...shape.layers, 0...1 << 50)
+    func isTime(_ seconds: Double) -> Bool { (0...1e18).contains(seconds) }
+    return phase.devices.count <= 2 * devices.count && phase.traffic.count <= devices.count * devices.count
+      && phase.devices.allSatisfy {
+        devices.contains($0.device) && layers.contains($0.first) && layers.contains($0.end)
+          && $0.idle.isFinite && (0...1 << 60).contains($0.memory) && (0...1 << 60).contains($0.available)
+      }
+      && phase.traffic.allSatisfy {
+        devices.contains($0.from) && devices.contains($0.to) && most.contains($0.bytes)
+      }
+      && isTime(phase.stepTime) && isTime(phase.trainedTime) && isTime(phase.forwardTime)
+      && phase.plan.pipelines.allSatisfy { pipeline in
+        pipeline.samples > 0 && pipeline.microBatch > 0 && pipeline.shared >= 0
+          && (pipeline.trained + pipeline.forward).allSatisfy {
+            devices.contains($0.device) && layers.contains($0.first) && layers.contains($0.end)
+              && $0.first < $0.end
+          }
+      }
   }
 
   /// The JSON of `plan.json`, with sorted keys.

@@ -103,6 +103,6 @@ struct ClusterEmulateCommand: ParsableCommand {
   }
 
   private static func short(_ number: Double) -> String {
-    number == number.rounded() ? "\(Int(number))" : "\(number)"
+    Int(exactly: number).map { "\($0)" } ?? "\(number)"
   }
 }

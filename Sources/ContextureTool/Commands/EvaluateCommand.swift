@@ -74,6 +74,7 @@ struct EvaluateCommand: ParsableCommand {
         task: task, parents: graph.parents(of: task), episodes: episodes, gold: gold, chained: chained,
         read: read)
     }
+    try trained.material.checkUnchanged()
     if let frequent { report.addMajorities(train: frequent, test: episodes) }
     let tasks = trained.workflow.datasetTasks
     let baselines = train.map { ShortcutBaselines.measure(train: $0, test: episodes, tasks: tasks) }

@@ -42,6 +42,7 @@ struct RunCommand: ParsableCommand {
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     for episode in episodes {
       let answered = try evaluator.run(episode)
+      try trained.material.checkUnchanged()
       switch format {
       case .text: try Console.print(inputs(of: episode) + answered.text)
       case .json: try Console.print(String(decoding: try encoder.encode(answered), as: UTF8.self))

@@ -106,11 +106,11 @@ struct ScoreCommand: ParsableCommand {
         "the tokenizer and the weights belong to different models: fetch both again")
     }
     let longest = request.continuations.map(\.count).max() ?? 0
-    guard request.prompt.count + longest <= configuration.maximumPositions else {
+    guard request.prompt.count + longest <= configuration.contextLimit else {
       throw Refusal(
         longest == 0 ? "--prompt" : "--prompt, --completion",
         "\(request.prompt.count + longest) tokens exceed the context of \(path) "
-          + "(\(configuration.maximumPositions))",
+          + "(\(configuration.contextLimit))",
         "shorten the text or use a model with a longer context")
     }
   }

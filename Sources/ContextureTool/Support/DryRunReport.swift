@@ -59,6 +59,7 @@ struct DryRunReport {
   static func time(_ seconds: Double) -> String {
     if seconds < 0.9995 { return String(format: "%.0f ms", seconds * 1000) }
     if seconds < 59.95 { return String(format: "%.1f s", seconds) }
+    let seconds = min(seconds, 1e15)
     let all = Int(seconds.rounded())
     if all < 3600 { return "\(all / 60) min \(all % 60) s" }
     let minutes = Int((seconds / 60).rounded())

@@ -159,7 +159,8 @@ final class TrainingProgress {
   private static func megabytes(_ bytes: Int) -> String { "\(bytes / 1_000_000) MB" }
 
   private static func time(_ seconds: Double) -> String {
-    let all = Int(seconds.rounded())
+    // The steps planned for later phases may be any number.
+    let all = Int(min(seconds.rounded(), 1e15))
     return all < 60 ? "\(all) s" : "\(all / 60) min \(all % 60) s"
   }
 }
