@@ -84,7 +84,7 @@ package struct RunFolder: Sendable {
   /// - Parameter identity: the identity of the run's workflow.
   /// - Throws: an error if the file is damaged, or is not of this workflow and model.
   func readCheckpoint(_ material: WorkflowMaterial, workflow identity: String) throws -> TrainingCheckpoint? {
-    guard FileManager.default.fileExists(atPath: checkpoint.path) else { return nil }
+    guard try FileKind.of(checkpoint.path) != nil else { return nil }
     let found = try TrainingCheckpoint(checkpoint, modules: material.modules)
     guard found.position.workflow == identity, try material.isModel(found.position.model) else {
       throw Refusal(checkpoint.path, "belongs to another workflow or model", "train again into a new folder")
@@ -101,12 +101,15 @@ package struct RunFolder: Sendable {
 
   /// Checks that the folder is missing or empty, so that a new run can use it.
   ///
-  /// - Throws: `Refusal` otherwise.
+  /// - Throws: `Refusal` otherwise; `FileError` if it cannot be examined.
   func refuseContents() throws {
-    let contents = (try? FileManager.default.contentsOfDirectory(atPath: url.path)) ?? []
-    var isFolder: ObjCBool = false
-    if FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder), !isFolder.boolValue {
-      throw Refusal(url.path, "is a file, not a folder", "choose another folder")
+    guard let kind = try FileKind.of(url.path) else { return }
+    guard kind == .folder else {
+      throw Refusal(url.path, "is \(kind.text), not a folder", "choose another folder")
+    }
+    let contents: [String]
+    do { contents = try FileManager.default.contentsOfDirectory(atPath: url.path) } catch {
+      throw SystemError.describe(error, path: url.path, action: "list the folder")
     }
     guard let first = contents.min() else { return }
     let isRun = contents.contains("run.json")

@@ -34,7 +34,7 @@ struct RunPreparation {
         + (workflow.freezesFromGradients
           ? "training.frozenRatio to a number and training.validateEvery to 0"
           : "training.validateEvery to 0")
-      guard FileManager.default.fileExists(atPath: file) else {
+      guard try FileKind.of(file) != nil else {
         throw Refusal(file, "is missing, but training validates on it", remedy)
       }
       validation = try data.read(.valid, schema: workflow.episodeSchema)
@@ -153,11 +153,19 @@ extension RunFolder {
       promptIdentity: preparation.material.promptIdentity, dataPath: preparation.workflow.dataFolder.fromRoot,
       workflowIdentity: preparation.workflowIdentity, dataIdentity: preparation.dataIdentity,
       validationIdentity: preparation.validationIdentity, precision: precision)
-    return try AtomicFolder.write(to: url) { temporary in
-      let folder = RunFolder(temporary.path)
-      try AtomicFile.write(preparation.workflow.canonicalYAML(), to: folder.workflow)
-      try folder.write(manifest)
-      return try FileLock(folder.manifest)
+    do {
+      return try AtomicFolder.write(to: url) { temporary in
+        let folder = RunFolder(temporary.path)
+        try AtomicFile.write(preparation.workflow.canonicalYAML(), to: folder.workflow)
+        try folder.write(manifest)
+        return try FileLock(folder.manifest)
+      }
+    } catch let error as FileError {
+      // It was empty when this training was admitted.
+      guard hasBegun else { throw error }
+      throw Refusal(
+        url.path, "is in use: another training has begun there",
+        "wait until it has ended, or choose a new folder")
     }
   }
 }

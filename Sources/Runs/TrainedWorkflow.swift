@@ -38,7 +38,7 @@ package struct TrainedWorkflow: Sendable {
       throw Refusal(
         folder.workflow.path, "is not the workflow this run was trained with", "restore it, or train again")
     }
-    let isThere = FileManager.default.fileExists(atPath: manifest.modelPath)
+    let isThere = try FileKind.of(manifest.modelPath) != nil
     if isThere { try ModelLocation.verify(manifest.model, at: manifest.modelPath) }
     material = try WorkflowMaterial(
       workflow, models: models,
@@ -46,7 +46,7 @@ package struct TrainedWorkflow: Sendable {
         ? manifest.modelPath
         : ModelLocation(manifest.model, models: models, resolved: manifest.modelPath).path)
     try material.check(manifest)
-    isComplete = FileManager.default.fileExists(atPath: folder.adapter.path)
+    isComplete = try FileKind.of(folder.adapter.path) != nil
     if isComplete {
       file = try AdapterFile(folder.adapter, modules: material.modules)
       guard file.blocks == AdapterFile(adapter: file.adapter, schedule: workflow.phaseSchedule).blocks else {

@@ -70,7 +70,7 @@ package enum RegularFile {
   private static func refuse(_ path: String, _ kind: FileKind) -> FileError {
     FileError(
       kind == .folder ? .inputOutput : .unsupported, file: path,
-      problem: kind == .folder ? "is a folder" : "is \(kind.text), not a regular file",
+      problem: kind == .folder ? "is not a regular file" : "is \(kind.text), not a regular file",
       remedy: "give the path of a file")
   }
 }

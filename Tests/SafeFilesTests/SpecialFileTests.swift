@@ -126,7 +126,7 @@ struct SpecialFileTests {
       for (path, what) in [
         ("\(folder)/pipe", "is a named pipe, not a regular file"),
         ("/dev/null", "is a device, not a regular file"),
-        (name, "is a socket, not a regular file"), (folder, "is a folder"),
+        (name, "is a socket, not a regular file"), (folder, "is not a regular file"),
       ] {
         let url = URL(fileURLWithPath: path)
         #expect(error { _ = try MappedFile(url) }?.problem == what)

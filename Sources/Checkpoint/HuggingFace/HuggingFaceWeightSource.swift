@@ -133,13 +133,13 @@ package final class HuggingFaceWeightSource: WeightSource {
   private static func openFiles(_ folder: URL) throws -> Opened {
     let single = folder.appendingPathComponent("model.safetensors")
     let index = folder.appendingPathComponent("model.safetensors.index.json")
-    if FileManager.default.fileExists(atPath: single.path) {
+    if try FileKind.of(single.path) != nil {
       let file = try SafetensorsFile(single)
       return (
         ["model.safetensors": file], Dictionary(uniqueKeysWithValues: file.tensors.map { ($0.name, file) })
       )
     }
-    guard FileManager.default.fileExists(atPath: index.path) else {
+    guard try FileKind.of(index.path) != nil else {
       throw FileError(
         .missing, file: folder.path,
         problem: "holds neither model.safetensors nor model.safetensors.index.json",

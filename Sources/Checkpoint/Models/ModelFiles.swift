@@ -74,21 +74,23 @@ extension ModelFiles {
     /// - Throws: `FileError` if the path is none of these.
     init(_ path: String) throws {
       let url = URL(fileURLWithPath: path)
-      var isFolder: ObjCBool = false
-      guard FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder) else {
+      guard let kind = try FileKind.of(url.path) else {
         throw FileError(
           .missing, file: path, problem: "no such file or folder",
           remedy: "check the path, or fetch the model first")
       }
-      guard isFolder.boolValue else {
+      guard kind == .folder else {
         self = .gguf(url)
         return
       }
-      if FileManager.default.fileExists(atPath: url.appendingPathComponent("config.json").path) {
+      if try FileKind.of(url.appendingPathComponent("config.json").path) != nil {
         self = .huggingFace(url)
         return
       }
-      let names = (try? FileManager.default.contentsOfDirectory(atPath: url.path)) ?? []
+      let names: [String]
+      do { names = try FileManager.default.contentsOfDirectory(atPath: url.path) } catch {
+        throw SystemError.describe(error, path: url.path, action: "list the folder")
+      }
       let models = names.filter { $0.hasSuffix(".gguf") && !$0.hasPrefix(".") }.sorted()
       guard let only = models.first, models.count == 1 else {
         throw FileError(

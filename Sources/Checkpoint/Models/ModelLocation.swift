@@ -32,7 +32,7 @@ package struct ModelLocation: Sendable, Equatable {
     let isPath = name.contains("/") || name.hasSuffix(".gguf")
     if !isPath, let pinned = PinnedModel.all.first(where: { $0.name == name }) {
       let file = "\(models)/\(name)/\(fetcher.file(of: pinned).lastPathComponent)"
-      if FileManager.default.fileExists(atPath: file) {
+      if try FileKind.of(file) != nil {
         try Self.check(pinned, at: file)
         path = file
         return
@@ -44,7 +44,7 @@ package struct ModelLocation: Sendable, Equatable {
       }
     }
     let within = "\(models)/\(name)"
-    if !isPath, !name.isEmpty, FileManager.default.fileExists(atPath: within) {
+    if !isPath, !name.isEmpty, try FileKind.of(within) != nil {
       path = within
     } else if let found {
       path = found

@@ -16,7 +16,9 @@ enum OutputError: InputError, Equatable {
     switch self {
     case .readerIsGone: "standard output: closed by its reader; nothing to do"
     case .refused(let code):
-      "standard output: cannot be written: \(SystemError.reason(code)); \(SystemError.remedy(code))"
+      "standard output: cannot be written (\(String(cString: strerror(code)))); "
+        + (code == ENOSPC || code == EDQUOT
+          ? "check where it goes, and the free space" : SystemError.remedy(code))
     }
   }
 }
