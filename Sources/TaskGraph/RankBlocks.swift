@@ -5,6 +5,8 @@
 package struct RankBlocks: Sendable, Hashable {
   /// The upper limit on a rank, in total or of one task.
   package static let maximumRank = 65_536
+  /// The total rank that ``defaultTotal(ranks:)`` comes as near to as the tasks permit.
+  package static let usualRank = 16
 
   /// The tasks, in file order.
   package let tasks: [String]
@@ -70,6 +72,19 @@ package struct RankBlocks: Sendable, Hashable {
     self.tasks = tasks
     self.rank = next
     self.position = position
+  }
+
+  /// The total rank if none is given: the number nearest to ``usualRank`` with which each task without a rank of
+  /// its own has the same share, at least one column; of two that are equally near, the larger.
+  ///
+  /// - Parameter ranks: for each task, its number of columns, or `nil` for an equal share of the rest.
+  package static func defaultTotal(ranks: [Int?]) -> Int {
+    let given = ranks.compactMap(\.self).reduce(0, +)
+    let open = ranks.count { $0 == nil }
+    guard open > 0 else { return given }
+    // Half up, so that the larger of two wins.
+    let share = max(1, (2 * (usualRank - given) + open) / (2 * open))
+    return given + share * open
   }
 
   /// The columns of a task.

@@ -40,6 +40,7 @@ package struct TaskDependencyGraph: Sendable, Hashable {
     var parents: [[Int]] = []
     for task in tasks {
       var own: [Int] = []
+      var known: Set<Int> = []
       for parent in task.parents {
         guard parent != task.name else { throw .selfEdge(parent) }
         guard let p = position[parent] else {
@@ -47,7 +48,7 @@ package struct TaskDependencyGraph: Sendable, Hashable {
           throw .unknownParent(
             task: task.name, parent: parent, nearest: nearestName(to: parent, in: others), known: others)
         }
-        guard !own.contains(p) else { throw .duplicateParent(task: task.name, parent: parent) }
+        guard known.insert(p).inserted else { throw .duplicateParent(task: task.name, parent: parent) }
         own.append(p)
       }
       parents.append(own)
@@ -66,6 +67,9 @@ package struct TaskDependencyGraph: Sendable, Hashable {
 
   /// All tasks, level by level, in file order within a level: parents come before their children.
   package var topologicalOrder: [String] { levels.flatMap { $0 } }
+
+  /// The index of a task in file order; `nil` if there is none with this name.
+  package func position(of task: String) -> Int? { position[task] }
 
   /// Whether the graph has a task with this name.
   package func contains(_ task: String) -> Bool { position[task] != nil }

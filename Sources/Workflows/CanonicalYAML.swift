@@ -17,6 +17,7 @@ extension Workflow {
       // Omitted if not given, so that the text of older runs does not change.
       if let question = task.question { lines.append("    question: \(yamlString(question))") }
       if let options = task.options { lines.append("    options: \(yamlList(options))") }
+      if let maxTokens = task.maxTokens { lines.append("    maxTokens: \(maxTokens)") }
       lines += [
         "    rank: \(yamlOptional(task.rank))", "    steps: \(yamlOptional(task.steps))",
         "    maxSteps: \(yamlOptional(task.maxSteps))",

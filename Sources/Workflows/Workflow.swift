@@ -21,6 +21,8 @@ package struct Workflow: Sendable {
     /// The options in every episode that has none of its own, in display order. Default `nil`: every episode
     /// has its own options or a free-text answer.
     package let options: [String]?
+    /// The limit on the tokens of a free-text answer. Default `nil`: ``defaultMaxTokens``.
+    package let maxTokens: Int?
     /// The number of rank columns of the task. Default `nil`: an equal share of the rest of the total rank.
     package let rank: Int?
     /// The planned optimiser steps of each phase of the task; an easy task needs fewer than a hard one.
@@ -32,6 +34,13 @@ package struct Workflow: Sendable {
 
     /// The permitted numbers of options: one letter for each.
     static let optionCounts = 2...26
+    /// The limit on the tokens of a free-text answer if the task has none of its own.
+    package static let defaultMaxTokens = 64
+    /// The upper limit on ``maxTokens``.
+    static let maximumTokens = 1_000_000
+
+    /// The limit on the tokens of a free-text answer.
+    package var answerTokens: Int { maxTokens ?? Self.defaultMaxTokens }
   }
 
   /// The workflow's name. Required.
@@ -100,7 +109,7 @@ package struct Workflow: Sendable {
   }
 
   /// The task with a name; `nil` if there is none.
-  package func task(_ name: String) -> TaskDefinition? { tasks.first { $0.name == name } }
+  package func task(_ name: String) -> TaskDefinition? { graph.position(of: name).map { tasks[$0] } }
 }
 
 extension Workflow: Hashable {

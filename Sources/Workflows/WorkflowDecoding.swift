@@ -1,9 +1,12 @@
+import InputErrors
 import StrictYAML
 import TaskGraph
 
 extension Workflow {
+  /// The maximum number of tasks. Phases list the columns of all prerequisites, so their memory grows with the
+  /// square of it.
+  static let maximumTasks = 1000
   static let fields = ["name", "model", "data", "system", "tasks", "lora", "training"]
-  static let defaultRank = 16
 
   /// Decodes a workflow from YAML text.
   ///
@@ -64,6 +67,11 @@ private struct TaskList {
 
   init(_ list: Field) throws(FieldError) {
     let items = try list.list("- name: ...")
+    guard items.count <= Workflow.maximumTasks else {
+      throw list.error(
+        "\(items.count) tasks are more than the \(Workflow.maximumTasks) that a workflow may have",
+        "merge tasks, or split the workflow")
+    }
     var tasks: [Workflow.TaskDefinition] = []
     var fields: [StrictFields] = []
     for item in items {
@@ -90,7 +98,10 @@ private struct TaskList {
     }
     return try StrictFields(
       Field(file: item.file, path: path, node: item.node),
-      known: ["name", "instruction", "inputs", "parents", "question", "options", "rank", "steps", "maxSteps"])
+      known: [
+        "name", "instruction", "inputs", "parents", "question", "options", "maxTokens", "rank", "steps",
+        "maxSteps",
+      ])
   }
 
   private static func task(_ fields: StrictFields) throws(FieldError) -> Workflow.TaskDefinition {
@@ -105,9 +116,10 @@ private struct TaskList {
     let instruction = try fields.required("instruction", instructionRemedy).text(instructionRemedy)
     let inputs = try fields["inputs"]?.list("[scene, weather]") ?? []
     var shown: [String] = []
+    var known: Set<String> = []
     for input in inputs {
       let name = try input.text("name an input of the episodes")
-      guard !shown.contains(name) else {
+      guard known.insert(name).inserted else {
         throw input.error("the input '\(name)' is listed twice", "list it once")
       }
       shown.append(name)
@@ -116,12 +128,13 @@ private struct TaskList {
     for parent in try fields["parents"]?.list("[perceive]") ?? [] {
       parents.append(try parent.text("name a task"))
     }
+    let options = try options(fields["options"])
     return Workflow.TaskDefinition(
       name: name, instruction: instruction, inputs: shown, parents: parents,
       question: try fields["question"].flatMap { field throws(FieldError) in
         field.node.isNull ? nil : try field.text("write what is asked in every episode")
       },
-      options: try options(fields["options"]),
+      options: options, maxTokens: try maxTokens(fields["maxTokens"], options: options),
       rank: try fields["rank"].flatMap { field throws(FieldError) in
         field.node.isNull ? nil : try field.integer(1...RankBlocks.maximumRank)
       },
@@ -134,8 +147,13 @@ private struct TaskList {
     var options: [String] = []
     for item in try field.list("[brake, drive on]") {
       let option = try item.text("write an option")
-      guard !options.contains(option) else {
-        throw item.error("the option '\(option)' is listed twice", "make the options different")
+      guard !normalizedSpace(option).isEmpty else { throw item.error("is empty", "write an option") }
+      if let same = options.first(where: { normalizedSpace($0) == normalizedSpace(option) }) {
+        throw item.error(
+          same == option
+            ? "the option '\(option)' is listed twice"
+            : "the options '\(same)' and '\(option)' differ in white space alone",
+          "make the options different")
       }
       options.append(option)
     }
@@ -148,6 +166,16 @@ private struct TaskList {
     return options
   }
 
+  /// The limit on the tokens of a free-text answer; `nil` for the default.
+  private static func maxTokens(_ field: Field?, options: [String]?) throws(FieldError) -> Int? {
+    guard let field, !field.node.isNull else { return nil }
+    guard options == nil else {
+      throw field.error(
+        "the task has options, so its answers are not generated", "remove it, or remove the options")
+    }
+    return try field.integer(1...Workflow.TaskDefinition.maximumTokens)
+  }
+
   private static func stepCount(_ field: Field?) throws(FieldError) -> Int? {
     guard let field, !field.node.isNull else { return nil }
     return try field.integer(1...Workflow.Training.maximumCount)
@@ -156,11 +184,10 @@ private struct TaskList {
   /// The rank blocks, from `lora.rank` and the tasks' ranks.
   func rankBlocks(_ lora: StrictFields) throws(FieldError) -> RankBlocks {
     let given = try lora["rank"]?.integer(1...RankBlocks.maximumRank)
-    let complete = tasks.allSatisfy { $0.rank != nil }
+    let ranks = tasks.map(\.rank)
     do throws(TaskGraphError) {
       return try RankBlocks(
-        tasks: tasks.map(\.name), ranks: tasks.map(\.rank),
-        total: given ?? (complete ? nil : Workflow.defaultRank))
+        tasks: tasks.map(\.name), ranks: ranks, total: given ?? RankBlocks.defaultTotal(ranks: ranks))
     } catch {
       throw FieldError(
         file: lora.file, origin: lora["rank"]?.node.origin ?? lora.origin, field: "lora.rank",

@@ -35,7 +35,7 @@ import Workflows
     ),
     (
       "name: perceive", "title: x",
-      ":9: field 'tasks.0.title': not a known field; use one of: name, instruction, inputs, parents, question, options, rank, steps, maxSteps"
+      ":9: field 'tasks.0.title': not a known field; use one of: name, instruction, inputs, parents, question, options, maxTokens, rank, steps, maxSteps"
     ),
     ("name: perceive", "rank: 4", ":9: the key 'rank' is duplicated in a mapping; remove one of them"),
     (
@@ -256,11 +256,25 @@ import Workflows
       Samples.refusal(Samples.short + "\nlora: {rank: 3}\n")
         == "iov.yaml:10: field 'lora.rank': rank 3 does not divide evenly among 2 tasks; use 2 or 4, "
         + "or give each task its own rank")
-    let three = Samples.short + "\n  - {name: c, instruction: d}\n"
     #expect(
-      Samples.refusal(three)
-        == "iov.yaml:1: field 'lora.rank': rank 16 does not divide evenly among 3 tasks; use 15 or 18, "
-        + "or give each task its own rank")
+      Samples.refusal(Samples.short, ["tasks.0.maxTokens=0"])
+        == "override 'tasks.0.maxTokens=0': field 'tasks.perceive.maxTokens': 0 is outside 1...1000000; "
+        + "use a whole number in that range")
+    #expect(
+      Samples.refusal(Samples.short, ["tasks.0.options=[a, b]", "tasks.0.maxTokens=8"])
+        == "override 'tasks.0.maxTokens=8': field 'tasks.perceive.maxTokens': the task has options, so its answers "
+        + "are not generated; remove it, or remove the options")
+    for (options, problem) in [
+      (
+        "[a b, 'a  b']",
+        "1': the options 'a b' and 'a  b' differ in white space alone; make the options different"
+      ),
+      ("['\u{200B}', b]", "0': is empty; write an option"),
+    ] {
+      #expect(
+        Samples.refusal(Samples.short, ["tasks.0.options=\(options)"]).hasSuffix(
+          "field 'tasks.perceive.options.\(problem)"))
+    }
     let head = "name: a\nmodel: b\ndata: c\n"
     #expect(
       Samples.refusal(head)
@@ -274,7 +288,8 @@ import Workflows
     #expect(
       Samples.refusal(head + "tasks: [a]")
         == "iov.yaml:4: field 'tasks.0': expected a mapping of fields, found 'a'; "
-        + "use these fields: name, instruction, inputs, parents, question, options, rank, steps, maxSteps")
+        + "use these fields: name, instruction, inputs, parents, question, options, maxTokens, rank, steps, maxSteps"
+    )
     #expect(
       Samples.refusal(Samples.short + "\nlora:\n  rank: 8\n", ["tasks.0.rank=3", "tasks.1.rank=4"])
         == "iov.yaml:11: field 'lora.rank': the ranks of the tasks add up to 7, but the total rank is 8; "

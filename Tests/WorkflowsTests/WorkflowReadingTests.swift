@@ -35,6 +35,74 @@ import Workflows
     #expect(workflow.dataFolder == "dir/data/iov")
   }
 
+  /// A workflow of a chain of tasks without `lora.rank`.
+  private func chain(_ count: Int, _ ranks: [Int: Int] = [:]) throws -> Workflow {
+    let tasks = (0..<count).map { index -> String in
+      let parents = index > 0 ? ", parents: [t\(index - 1)]" : ""
+      let rank = ranks[index].map { ", rank: \($0)" } ?? ""
+      return "  - {name: t\(index), instruction: i\(parents)\(rank)}"
+    }
+    return try Workflow(
+      yaml: "name: c\nmodel: m\ndata: d\ntasks:\n" + tasks.joined(separator: "\n"), file: "c.yaml")
+  }
+
+  @Test("without lora.rank, the rank is the nearest to 16 that the tasks permit")
+  func defaultRank() throws {
+    let expected = [
+      1: 16, 2: 16, 3: 15, 4: 16, 5: 15, 6: 18, 7: 14, 8: 16, 9: 18, 10: 20, 11: 11, 12: 12, 15: 15, 17: 17,
+      32: 32, 100: 100,
+    ]
+    for (tasks, rank) in expected {
+      let workflow = try chain(tasks)
+      #expect(workflow.lora.rank == rank, "\(tasks) tasks")
+      // The nearest of all that divide evenly.
+      #expect(
+        !(1...200).contains { $0.isMultiple(of: tasks) && abs($0 - 16) < abs(rank - 16) }, "\(tasks) tasks")
+      #expect(try Workflow(yaml: workflow.canonicalYAML(), file: "c.yaml") == workflow)
+    }
+    // Tasks with ranks of their own: the rest is shared equally, with at least one column each.
+    #expect(try chain(4, [0: 8]).lora.rank == 17 && chain(2, [0: 4]).lora.rank == 16)
+    #expect(try chain(3, [1: 16]).lora.rank == 18 && chain(3, [0: 1]).lora.rank == 17)
+    #expect(try chain(2, [0: 3, 1: 4]).lora.rank == 7)
+  }
+
+  @Test("a workflow has at most 1000 tasks, and reads them in time")
+  func manyTasks() throws {
+    let workflow = try chain(1000)
+    #expect(workflow.lora.rank == 1000 && workflow.phaseSchedule.count == 1000)
+    #expect(workflow.task("t999")?.parents == ["t998"] && workflow.task("t1000") == nil)
+    #expect {
+      try chain(1001)
+    } throws: {
+      "\($0)" == "c.yaml:5: field 'tasks': 1001 tasks are more than the 1000 that a workflow may have; "
+        + "merge tasks, or split the workflow"
+    }
+  }
+
+  @Test("a task may have very many inputs")
+  func manyInputs() throws {
+    let names = (0..<90_000).map { "k\($0)" }
+    func text(_ names: [String]) -> String {
+      "name: c\nmodel: m\ndata: d\ntasks:\n  - {name: t, instruction: i, inputs: [\(names.joined(separator: ", "))]}"
+    }
+    #expect(try Workflow(yaml: text(names), file: "c.yaml").tasks[0].inputs == names)
+    #expect {
+      try Workflow(yaml: text(names + ["k7"]), file: "c.yaml")
+    } throws: {
+      "\($0)" == "c.yaml:5: field 'tasks.t.inputs.90000': the input 'k7' is listed twice; list it once"
+    }
+  }
+
+  @Test("the limit on a task's answers is kept")
+  func answerLimit() throws {
+    let short = try Workflow(yaml: Samples.short, file: "iov.yaml")
+    #expect(short.tasks.map(\.maxTokens) == [nil, nil] && short.tasks.map(\.answerTokens) == [64, 64])
+    #expect(!short.canonicalYAML().contains("maxTokens"))
+    let long = try short.applying(overrides: ["tasks.decide.maxTokens=200"])
+    #expect(long.tasks.map(\.answerTokens) == [64, 200] && long != short)
+    #expect(try Workflow(yaml: long.canonicalYAML(), file: "iov.yaml") == long)
+  }
+
   @Test func firstAdaptedLayer() throws {
     #expect(try Workflow(yaml: Samples.full, file: "iov.yaml").lora.firstLayer == 0)
     let workflow = try Workflow(yaml: Samples.full, file: "iov.yaml", overrides: ["lora.firstLayer=12"])
