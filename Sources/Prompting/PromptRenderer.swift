@@ -134,7 +134,7 @@ package struct PromptRenderer: Sendable {
   ///
   /// - Parameter rendered: contains the user message, perhaps without white space at its ends.
   private func tokens(of rendered: String, content: String) -> [Int32] {
-    guard tokenizer.encode(content).contains(where: { tokenizer.isSpecial($0) }) else {
+    guard tokenizer.containsSpecial(content) else {
       return tokenizer.encode(rendered)
     }
     let bytes = Bytes(rendered)

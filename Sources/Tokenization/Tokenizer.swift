@@ -56,6 +56,18 @@ package struct Tokenizer: Sendable {
     return addSpecial ? output + suffix : output
   }
 
+  /// Whether `text` has the spelling of a control token.
+  package func containsSpecial(_ text: String) -> Bool {
+    guard addedTokens.normalized.isEmpty else { return encode(text).contains(where: isSpecial) }
+    var isFound = false
+    withUTF8(text) { utf8 in
+      addedTokens.raw.forEachPiece(in: utf8, parseSpecial: true) { piece in
+        if case .token(let id) = piece, isSpecial(id) { isFound = true }
+      }
+    }
+    return isFound
+  }
+
   /// Decodes tokens to text. Invalid UTF-8 becomes U+FFFD; unused ids are omitted.
   ///
   /// - Parameter skipSpecial: whether to omit control tokens.
@@ -125,16 +137,39 @@ package struct Tokenizer: Sendable {
     _ text: UnsafeBufferPointer<UInt8>, _ merges: MergeTable.View, _ cache: inout WordCache,
     _ output: inout [Int32]
   ) {
+    let encoder = WordEncoder(
+      vocabulary: model.ignoresMerges ? vocabulary : nil, byteTokens: byteTokens, unknown: model.unknown,
+      fusesUnknown: model.fusesUnknown, merges: merges)
     model.preTokenizer.forEachWord(in: text) { word in
-      cache.append(word, to: &output) { merger, output in
-        if model.ignoresMerges, let whole = vocabulary.id(of: word) {
-          output.append(whole)
-        } else {
-          merger.append(
-            word, byteTokens: byteTokens, unknown: model.unknown, fuseUnknown: model.fusesUnknown,
-            merges: merges, to: &output)
-        }
-      }
+      cache.append(word, to: &output) { encoder.append(word, &$0, &$1) }
+    }
+  }
+}
+
+/// Encodes words that are not in the cache. A class, because a closure that captured the tokenizer would copy it for
+/// each word, and several threads would wait for one another to count the references.
+private final class WordEncoder {
+  private let vocabulary: Vocabulary?
+  private let byteTokens: [Int32]
+  private let unknown: Int32?
+  private let fusesUnknown: Bool
+  private let merges: MergeTable.View
+
+  /// - Parameter vocabulary: for words that are tokens as a whole; `nil` to merge all of them.
+  init(
+    vocabulary: Vocabulary?, byteTokens: [Int32], unknown: Int32?, fusesUnknown: Bool, merges: MergeTable.View
+  ) {
+    (self.vocabulary, self.byteTokens, self.unknown) = (vocabulary, byteTokens, unknown)
+    (self.fusesUnknown, self.merges) = (fusesUnknown, merges)
+  }
+
+  func append(_ word: UnsafeBufferPointer<UInt8>, _ merger: inout BytePairMerger, _ output: inout [Int32]) {
+    if let whole = vocabulary?.id(of: word) {
+      output.append(whole)
+    } else {
+      merger.append(
+        word, byteTokens: byteTokens, unknown: unknown, fuseUnknown: fusesUnknown, merges: merges, to: &output
+      )
     }
   }
 }

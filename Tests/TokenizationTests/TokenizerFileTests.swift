@@ -35,6 +35,11 @@ struct TokenizerFileTests {
     #expect(tokenizer.token(of: 5) == "<e>")
     #expect(tokenizer.token(of: 6) == nil)
     #expect(tokenizer.isSpecial(5) && !tokenizer.isSpecial(4))
+    let special = try #require(tokenizer.token(of: 5))
+    for text in ["a \(special) b", special, "plain", "", String(special.dropLast())] {
+      #expect(tokenizer.containsSpecial(text) == tokenizer.encode(text).contains(where: tokenizer.isSpecial))
+    }
+    #expect(tokenizer.containsSpecial("a \(special) b"))
     #expect(tokenizer.decode([2, -1, 4, 99, 5], skipSpecial: false) == "ab ab<e>")
     #expect(tokenizer.decode([2, 5, 4], skipSpecial: true) == "ab ab")
   }
