@@ -50,6 +50,9 @@ public struct Answer: Sendable, Equatable, Codable {
   public let optionProbabilities: [Double]
   /// Whether free text was cut off at the token limit.
   public let isCut: Bool
+  /// Whether the parents' answers that the task read were shortened, because its prompt would not have fitted the
+  /// model's context with them.
+  public let isPromptCut: Bool
 
   init(_ answered: AnsweredTask) {
     task = answered.task
@@ -57,5 +60,6 @@ public struct Answer: Sendable, Equatable, Codable {
     probability = answered.answer.probability
     optionProbabilities = answered.answer.choice?.reply.probabilities ?? []
     isCut = answered.answer.isCut
+    isPromptCut = answered.answer.isPromptCut
   }
 }

@@ -1,4 +1,5 @@
 import Datasets
+import InputErrors
 import Workflows
 
 /// One request to a workflow: the inputs, and the questions that differ from the workflow file's.
@@ -46,7 +47,8 @@ extension Episode {
       }
       let options = own?.options ?? task.options ?? []
       guard options.isEmpty || (2...TaskItem.maximumOptions).contains(options.count),
-        Set(options).count == options.count
+        options.allSatisfy({ !normalizedSpace($0).isEmpty }),
+        Set(options.map(normalizedSpace)).count == options.count
       else { throw RequestError(episode: id, problem: .invalidOptions(options, task: task.name)) }
       items[task.name] = TaskItem(question: text, options: options)
     }

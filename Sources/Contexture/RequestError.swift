@@ -54,7 +54,7 @@ public struct RequestError: InputError, Equatable {
         )
       case .invalidOptions(let options, let task):
         (
-          "has \(options.count) options for the task '\(task)', or duplicate ones",
+          "has \(options.count) options for the task '\(task)', or an empty one, or two that look the same",
           "give 2 to \(TaskItem.maximumOptions) different ones, or none for free text"
         )
       case .unknownTask(let task, let known):

@@ -31,12 +31,13 @@ public final class TrainedWorkflow: Sendable {
   ///   - concurrency: the maximum number of requests computed at once; `nil` for the number of CPU cores.
   ///   - maximumPromptTokens: the token limit of a task's prompt with its options; `nil` for the model's
   ///     context.
-  ///   - maximumAnswerTokens: the token limit of a free-text answer.
+  ///   - maximumAnswerTokens: the token limit of a free-text answer; `nil` for `maxTokens` of each task in the
+  ///     workflow file, which is 64 by default.
   /// - Precondition: the numbers are above 0.
   /// - Throws: `InputError`, with the file, the problem and the fix.
   public init(
     contentsOf path: String, models: String = "models", concurrency: Int? = nil,
-    maximumPromptTokens: Int? = nil, maximumAnswerTokens: Int = 64
+    maximumPromptTokens: Int? = nil, maximumAnswerTokens: Int? = nil
   ) async throws {
     let workers = Workers(count: concurrency ?? ProcessInfo.processInfo.activeProcessorCount)
     let trained = try await workers.run { _ in try Runs.TrainedWorkflow(run: path, models: models) }
@@ -49,7 +50,7 @@ public final class TrainedWorkflow: Sendable {
   /// ``init(contentsOf:models:concurrency:maximumPromptTokens:maximumAnswerTokens:)``.
   public convenience init(
     contentsOf url: URL, models: String = "models", concurrency: Int? = nil,
-    maximumPromptTokens: Int? = nil, maximumAnswerTokens: Int = 64
+    maximumPromptTokens: Int? = nil, maximumAnswerTokens: Int? = nil
   ) async throws {
     try await self.init(
       contentsOf: url.path, models: models, concurrency: concurrency,
@@ -109,7 +110,7 @@ public final class TrainedWorkflow: Sendable {
       var report = try evaluator.evaluate(episodes, check: { if isCancelled() { throw CancellationError() } })
       try trained.material.checkUnchanged()
       // Another data folder may have no training split.
-      if let train = try? trained.episodes(.train, data: data) {
+      if let train = try? trained.table(.train, data: data) {
         report.addMajorities(train: train, test: episodes)
       }
       return Evaluation(report)

@@ -50,6 +50,14 @@ public struct TrainingRun: Sendable {
       var (total, planned) = (0, 0)
       let isDone = try run.run(resume: resumes, shouldStop: isCancelled) { event in
         switch event {
+        case .preparing(let progress):
+          onEvent(.preparing(file: progress.path, done: progress.done, total: progress.all))
+        case .longAnswers(let answers): onEvent(.note(answers.text))
+        case .promptsCut(let task, let count):
+          onEvent(
+            .note(
+              "in \(count) prompts of \(task), predicted answers of its parents were shortened to fit the context"
+            ))
         case .resumed(let steps):
           total = steps
           onEvent(.resumed(totalSteps: steps))
@@ -74,6 +82,11 @@ public struct TrainingRun: Sendable {
 
 /// An event that training reports while it runs.
 public enum TrainingEvent: Sendable, Equatable {
+  /// A file of episodes is being read or checked; `done` of `total` bytes or episodes are done.
+  case preparing(file: String, done: Int, total: Int)
+  /// Something about the data that may keep a task from being learnt, such as gold answers that are longer than
+  /// generated ones may be.
+  case note(String)
   /// The run resumes after `totalSteps` optimiser steps.
   case resumed(totalSteps: Int)
   /// The phase of a task starts, or resumes after `step` of its optimiser steps.

@@ -30,6 +30,25 @@ package struct DatasetSplits: Sendable, Equatable {
   }
 }
 
+/// The three splits of a data set, as tables.
+package struct DatasetTables: Sendable {
+  /// The episodes to train on.
+  package var train: EpisodeTable
+  /// The validation episodes.
+  package var valid: EpisodeTable
+  /// The test episodes.
+  package var test: EpisodeTable
+
+  /// The episodes of a split.
+  package subscript(split: DatasetFolder.Split) -> EpisodeTable {
+    switch split {
+    case .train: train
+    case .valid: valid
+    case .test: test
+    }
+  }
+}
+
 /// A folder with `train.jsonl`, `valid.jsonl` and `test.jsonl`.
 package struct DatasetFolder: Sendable, Equatable {
   /// A split of the data set, stored in one file.
@@ -62,6 +81,33 @@ package struct DatasetFolder: Sendable, Equatable {
     _ split: Split, schema: EpisodeSchema = EpisodeSchema()
   ) throws(EpisodeFileError) -> [Episode] {
     try EpisodeFile.read(file(split), schema: schema)
+  }
+
+  /// Reads the episodes of one split into a table.
+  ///
+  /// - Parameters:
+  ///   - schema: what every episode must contain.
+  ///   - onProgress: called now and then with the bytes read so far and those of the file.
+  /// - Throws: `EpisodeFileError`, also if the folder or the file is missing.
+  package func table(
+    _ split: Split, schema: EpisodeSchema = EpisodeSchema(), onProgress: (Int, Int) -> Void = { _, _ in }
+  ) throws(EpisodeFileError) -> EpisodeTable {
+    try EpisodeFile.table(file(split), schema: schema, onProgress: onProgress)
+  }
+
+  /// Reads all three splits into tables.
+  ///
+  /// - Parameters:
+  ///   - schema: what every episode must contain.
+  ///   - onProgress: called now and then with the split, the bytes read so far and those of the file.
+  /// - Throws: `EpisodeFileError`, also if the folder or a file is missing.
+  package func tables(
+    schema: EpisodeSchema = EpisodeSchema(), onProgress: (Split, Int, Int) -> Void = { _, _, _ in }
+  ) throws(EpisodeFileError) -> DatasetTables {
+    DatasetTables(
+      train: try table(.train, schema: schema) { onProgress(.train, $0, $1) },
+      valid: try table(.valid, schema: schema) { onProgress(.valid, $0, $1) },
+      test: try table(.test, schema: schema) { onProgress(.test, $0, $1) })
   }
 
   /// Reads all three splits.

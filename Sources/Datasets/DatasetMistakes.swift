@@ -16,8 +16,12 @@ package struct DatasetMistakes: InputErrorList, Equatable {
   package static func refuse(
     in folder: DatasetFolder, schema: EpisodeSchema
   ) throws(DatasetMistakes) {
-    guard FileManager.default.fileExists(atPath: folder.path) else {
-      throw DatasetMistakes(mistakes: [EpisodeFileError(path: folder.path, problem: .missing)])
+    var status = stat()
+    guard stat(folder.path, &status) == 0 else {
+      let code = errno
+      let problem: EpisodeFileError.Problem =
+        code == ENOENT ? .missing : .unreadable(String(cString: strerror(code)))
+      throw DatasetMistakes(mistakes: [EpisodeFileError(path: folder.path, problem: problem)])
     }
     let mistakes = DatasetFolder.Split.allCases.flatMap {
       EpisodeFile.mistakes(in: folder.file($0), schema: schema, limit: limit)

@@ -1,3 +1,4 @@
+import InputErrors
 import StrictJSON
 
 /// Decodes and validates one line of a file as an episode.
@@ -73,7 +74,7 @@ struct EpisodeDecoder {
         throw answerCursor.error(
           .wrongType(expected: "a string, because the item has no options,", found: answer.kind))
       }
-      if text.allSatisfy(\.isWhitespace) { throw answerCursor.error(.emptyText) }
+      if normalizedSpace(text).isEmpty { throw answerCursor.error(.emptyText) }
       return TaskItem(question: question, answer: text)
     }
     let options =
@@ -81,6 +82,9 @@ struct EpisodeDecoder {
         try self.options(value, at: cursor.at("options"))
       } ?? standard?.options ?? []
     if isAsked { return TaskItem(question: question, options: options) }
+    if case .string(let text) = answer {
+      throw answerCursor.error(.answerText(text, index: options.firstIndex(of: text)))
+    }
     guard case .integer(let index) = answer else {
       throw answerCursor.error(
         .wrongType(expected: "the index of an option (a whole number)", found: answer.kind))
@@ -99,9 +103,16 @@ struct EpisodeDecoder {
       throw cursor.error(.tooManyOptions(elements.count))
     }
     var options: [String] = []
+    var known: [String] = []
     for (index, element) in elements.enumerated() {
       let option = try cursor.at("\(index)").string(element)
-      if options.contains(option) { throw cursor.error(.duplicateOption(option)) }
+      let shown = normalizedSpace(option)
+      if shown.isEmpty { throw cursor.at("\(index)").error(.emptyText) }
+      if let same = known.firstIndex(of: shown) {
+        throw cursor.error(
+          options[same] == option ? .duplicateOption(option) : .similarOptions(options[same], option))
+      }
+      known.append(shown)
       options.append(option)
     }
     if options.count < 2 { throw cursor.error(.tooFewOptions(options.count)) }

@@ -20,16 +20,30 @@ package enum EpisodeFile {
     return episodes
   }
 
+  /// Reads all episodes of a file into a table, which takes much less memory than an array.
+  ///
+  /// - Parameters: as for `read(_:schema:)`; `onProgress` is called now and then with the bytes read so far and
+  ///   those of the file.
+  /// - Throws: `EpisodeFileError` for the first error.
+  package static func table(
+    _ path: String, schema: EpisodeSchema = EpisodeSchema(), onProgress: (Int, Int) -> Void = { _, _ in }
+  ) throws(EpisodeFileError) -> EpisodeTable {
+    var episodes = EpisodeTable(path: path)
+    try forEach(in: path, schema: schema, onProgress: onProgress) { episodes.append($0) }
+    return episodes
+  }
+
   /// Reads a file line by line and passes each episode to `body`. Works for files larger than memory: the
   /// file is memory-mapped, and only the ids are kept, to detect duplicates.
   ///
-  /// - Parameters: as for `read(_:schema:)`; `body` is called in line order.
+  /// - Parameters: as for `table(_:schema:onProgress:)`; `body` is called in line order.
   /// - Throws: `EpisodeFileError` for the first error, after `body` has been called with the episodes before
   ///   it.
   package static func forEach(
-    in path: String, schema: EpisodeSchema = EpisodeSchema(), _ body: (Episode) -> Void
+    in path: String, schema: EpisodeSchema = EpisodeSchema(), onProgress: (Int, Int) -> Void = { _, _ in },
+    _ body: (Episode) -> Void
   ) throws(EpisodeFileError) {
-    try visit(path, schema, body) { (mistake) throws(EpisodeFileError) in throw mistake }
+    try visit(path, schema, onProgress, body) { (mistake) throws(EpisodeFileError) in throw mistake }
   }
 
   /// The errors in a file: the first error on each invalid line, or the reason why the file cannot be read.
@@ -40,7 +54,7 @@ package enum EpisodeFile {
   ) -> [EpisodeFileError] {
     var mistakes: [EpisodeFileError] = []
     do throws(EpisodeFileError) {
-      try visit(path, schema) { _ in
+      try visit(path, schema, { _, _ in }) { _ in
       } onMistake: { (mistake) throws(EpisodeFileError) in
         if mistakes.count == limit - 1 { throw mistake }
         mistakes.append(mistake)
@@ -54,18 +68,28 @@ package enum EpisodeFile {
   /// Passes each line's episode to `body` or its error to `onMistake`, and stops at the first error that
   /// `onMistake` throws.
   private static func visit(
-    _ path: String, _ schema: EpisodeSchema, _ body: (Episode) -> Void,
+    _ path: String, _ schema: EpisodeSchema, _ onProgress: (Int, Int) -> Void, _ body: (Episode) -> Void,
     onMistake: (EpisodeFileError) throws(EpisodeFileError) -> Void
   ) throws(EpisodeFileError) {
-    let data = try load(path)
+    let file = try Contents(path)
     let decoder = EpisodeDecoder(path: path, schema: schema)
     var firstLines: [String: Int] = [:]
     var holdsLines = false
-    let failure = data.withUnsafeBytes { (bytes: UnsafeRawBufferPointer) -> EpisodeFileError? in
+    let failure = file.withBytes { (bytes: UnsafeRawBufferPointer) -> EpisodeFileError? in
+      var (reported, forgotten) = (0, 0)
       do throws(EpisodeFileError) {
         if isUTF16(bytes) { throw EpisodeFileError(path: path, problem: .encoding("UTF-16")) }
         try forEachLine(of: bytes) { (line, rest, number) throws(EpisodeFileError) in
           holdsLines = true
+          let done = bytes.count - rest.count
+          if done - reported >= 1 << 20 {
+            reported = done
+            onProgress(done, bytes.count)
+          }
+          if done - forgotten >= 64 << 20 {
+            forgotten = done
+            file.forgetPages()
+          }
           do throws(EpisodeFileError) {
             let episode = try decoder.decode(line, number: number)
             if let first = firstLines[episode.id] {
@@ -132,25 +156,6 @@ package enum EpisodeFile {
     }
   }
 
-  private static func load(_ path: String) throws(EpisodeFileError) -> Data {
-    if path == standardInput {
-      // Not /dev/stdin: opening a pipe again would wait for another writer.
-      do { return try FileHandle.standardInput.readToEnd() ?? Data() } catch {
-        throw EpisodeFileError(path: path, problem: .unreadable(reason(error)))
-      }
-    }
-    var isFolder: ObjCBool = false
-    guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
-      throw EpisodeFileError(path: path, problem: .missing)
-    }
-    if isFolder.boolValue { throw EpisodeFileError(path: path, problem: .unreadable("it is a folder")) }
-    do {
-      return try Data(contentsOf: URL(fileURLWithPath: path), options: .mappedIfSafe)
-    } catch {
-      throw EpisodeFileError(path: path, problem: .unreadable(reason(error)))
-    }
-  }
-
   private static func forEachLine(
     of bytes: UnsafeRawBufferPointer,
     _ body: (_ line: UnsafeRawBufferPointer, _ rest: UnsafeRawBufferPointer, Int) throws(EpisodeFileError) ->
@@ -175,12 +180,59 @@ package enum EpisodeFile {
     guard let base = bytes.baseAddress, let end = memchr(base, 0x0A, bytes.count) else { return bytes.count }
     return UnsafeRawPointer(end) - base
   }
+}
 
-  /// The system's message for an error, without paths and codes.
-  private static func reason(_ error: any Error) -> String {
-    let error = error as NSError
-    let cause = error.userInfo[NSUnderlyingErrorKey] as? NSError ?? error
-    if cause.domain == NSPOSIXErrorDomain { return String(cString: strerror(Int32(cause.code))) }
-    return error.localizedDescription
+extension EpisodeFile {
+  /// The bytes of a file, mapped if it is a regular one.
+  private enum Contents {
+    case mapped(MappedFile)
+    case read(Data)
+
+    init(_ path: String) throws(EpisodeFileError) {
+      if path == standardInput {
+        // Not /dev/stdin: opening a pipe again would wait for another writer.
+        do { self = .read(try FileHandle.standardInput.readToEnd() ?? Data()) } catch {
+          throw EpisodeFileError(path: path, problem: .unreadable(Self.reason(error)))
+        }
+        return
+      }
+      var status = stat()
+      guard stat(path, &status) == 0 else {
+        let code = errno
+        throw EpisodeFileError(
+          path: path, problem: code == ENOENT ? .missing : .unreadable(String(cString: strerror(code))))
+      }
+      if status.st_mode & S_IFMT == S_IFDIR {
+        throw EpisodeFileError(path: path, problem: .folder)
+      }
+      let url = URL(fileURLWithPath: path)
+      do {
+        self =
+          status.st_mode & S_IFMT == S_IFREG
+          ? .mapped(try MappedFile(url)) : .read(try Data(contentsOf: url))
+      } catch {
+        throw EpisodeFileError(path: path, problem: .unreadable(Self.reason(error)))
+      }
+    }
+
+    func withBytes<T>(_ body: (UnsafeRawBufferPointer) -> T) -> T {
+      switch self {
+      case .mapped(let file): file.withBytes(body)
+      case .read(let data): data.withUnsafeBytes(body)
+      }
+    }
+
+    func forgetPages() {
+      if case .mapped(let file) = self { file.forgetPages() }
+    }
+
+    /// The system's message for an error, without paths and codes.
+    private static func reason(_ error: any Error) -> String {
+      if let error = error as? FileError { return error.problem }
+      let error = error as NSError
+      let cause = error.userInfo[NSUnderlyingErrorKey] as? NSError ?? error
+      if cause.domain == NSPOSIXErrorDomain { return String(cString: strerror(Int32(cause.code))) }
+      return error.localizedDescription
+    }
   }
 }

@@ -6,6 +6,8 @@ package struct EpisodeFileError: InputError, Equatable {
   package enum Problem: Sendable, Equatable {
     /// The file or folder does not exist.
     case missing
+    /// The path is that of a folder.
+    case folder
     /// The file cannot be read, for the given reason.
     case unreadable(String)
     /// The file is text in another encoding than UTF-8.
@@ -36,6 +38,10 @@ package struct EpisodeFileError: InputError, Equatable {
     case tooManyOptions(Int)
     /// Two options of an item are equal.
     case duplicateOption(String)
+    /// Two options of an item look the same: they differ in white space or invisible characters alone.
+    case similarOptions(String, String)
+    /// An item with options has its answer as text. `index` is that of the option that equals it.
+    case answerText(String, index: Int?)
     /// An earlier line has the same id.
     case duplicateID(String, firstLine: Int)
   }
@@ -68,6 +74,8 @@ package struct EpisodeFileError: InputError, Equatable {
     switch problem {
     case .missing:
       return "no such file; check the path, or make the data first"
+    case .folder:
+      return "is a folder; give a file of episodes, or remove the folder"
     case .unreadable(let reason):
       return "cannot be read (\(reason)); check the file and its permissions"
     case .encoding(let name):
@@ -100,6 +108,15 @@ package struct EpisodeFileError: InputError, Equatable {
       return "has \(count) options, more than there are letters; give at most \(TaskItem.maximumOptions)"
     case .duplicateOption(let option):
       return "the option \"\(option)\" is listed twice; make the options different"
+    case .similarOptions(let first, let second):
+      return
+        "the options \(first.debugDescription) and \(second.debugDescription) differ in white space alone; "
+        + "make the options different"
+    case .answerText(let text, let index?):
+      return "is the text of an option, \(text.debugDescription); write its index, \(index)"
+    case .answerText(let text, nil):
+      return
+        "\(text.debugDescription) is not among the options; add it there, and write the index of the right option"
     case .duplicateID(let id, let firstLine):
       return "\"\(id)\" is already the id of line \(firstLine); give every episode its own id"
     }

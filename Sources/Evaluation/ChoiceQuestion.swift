@@ -4,11 +4,14 @@ import Prompting
 
 /// Multiple-choice questions as scoring requests: the options are continuations of the prompt.
 extension PromptRenderer {
+  /// The number of tokens that end a turn.
+  var endOfTurnCount: Int { completion("").count }
+
   /// Whether the option's letter, rather than its text, decides the answer.
   var decidesByLetter: Bool { workflow.training.answerForm == .letter }
 
   /// The letters, then the texts, as continuations. With `repliesOnly`, only those that decide the answer.
-  func continuations(_ item: TaskItem, repliesOnly: Bool) throws -> [[Int32]] {
+  package func continuations(_ item: TaskItem, repliesOnly: Bool) throws -> [[Int32]] {
     let options = item.options.indices
     var result: [[Int32]] = []
     if decidesByLetter || !repliesOnly {
@@ -40,9 +43,15 @@ extension PromptRenderer {
     OptionScores(scores.map { $0.reduce(0) { $0 + Double($1) } }).best
   }
 
-  func check(_ request: ScoreRequest, task: String, episode: Episode) throws {
-    for tokens in request.continuations { try check(tokens, task: task, episode: episode) }
-    let length = request.prompt.count + (request.continuations.map(\.count).max() ?? 0)
+  package func check(_ request: ScoreRequest, task: String, episode: Episode) throws {
+    try check(
+      promptCount: request.prompt.count, request.continuations, task: task, episode: episode)
+  }
+
+  /// Checks that continuations have embeddings and fit after a prompt of `promptCount` tokens.
+  func check(promptCount: Int, _ continuations: [[Int32]], task: String, episode: Episode) throws {
+    for tokens in continuations { try check(tokens, task: task, episode: episode) }
+    let length = promptCount + (continuations.map(\.count).max() ?? 0)
     guard length <= contextLength else {
       throw PromptError.tooLong(
         task: task, episode: episode.id, length: length, limit: contextLength, at: episode.origin)

@@ -55,7 +55,9 @@ package struct EvaluationReport: Sendable, Equatable, Codable {
   /// - Parameters:
   ///   - train: the training episodes.
   ///   - test: the evaluated episodes.
-  package mutating func addMajorities(train: [Episode], test: [Episode]) {
+  package mutating func addMajorities(
+    train: some RandomAccessCollection<Episode>, test: some RandomAccessCollection<Episode>
+  ) {
     for index in tasks.indices {
       tasks[index].majority = ShortcutBaselines.majority(task: tasks[index].task, train: train, test: test)
     }
@@ -64,16 +66,39 @@ package struct EvaluationReport: Sendable, Equatable, Codable {
   /// A readable table, with shares in percent: one row per task, plus one with predicted parents' answers if
   /// it has parents.
   package var text: String {
+    let hasCuts = tasks.contains { $0.gold.cutAnswers + $0.chained.cutAnswers > 0 }
     var rows = [["task", "parents", "right", "answer", "95 %", "letter", "text", "text/char", "gap, points"]]
+    if hasCuts { rows[0].append("cut") }
+    func add(_ row: [String], _ scores: Scores) {
+      rows.append(row + (hasCuts ? ["\(scores.cutAnswers)"] : []))
+    }
     for task in tasks {
       let isRoot = task.parents.isEmpty
-      rows.append(Self.row(task.task, isRoot ? "none" : "gold", task.gold, gap: nil))
-      if !isRoot { rows.append(Self.row("", "chained", task.chained, gap: task.compositionGap)) }
+      add(Self.row(task.task, isRoot ? "none" : "gold", task.gold, gap: nil), task.gold)
+      if !isRoot { add(Self.row("", "chained", task.chained, gap: task.compositionGap), task.chained) }
     }
     return "\(workflow), \(episodes) episode\(episodes == 1 ? "" : "s"), accuracies in %\n\n"
-      + TextTable.aligned(rows, right: Set(2...8))
+      + TextTable.aligned(rows, right: Set(2...9))
       + "\n\nEvery task right, chained: \(allRight)/\(episodes)\n"
-      + tasks.map(Self.notLearnt).joined()
+      + tasks.map { Self.cuts($0) + Self.notLearnt($0) }.joined()
+  }
+
+  /// A line for each kind of cut that a task had.
+  private static func cuts(_ task: TaskReport) -> String {
+    var text = ""
+    if let most = [task.gold, task.chained].filter({ $0.cutAnswers > 0 }).max(by: {
+      $0.cutAnswers < $1.cutAnswers
+    }) {
+      text +=
+        "\(task.task): \(most.cutAnswers) of \(most.count) answers were cut at the token limit (column cut); "
+        + "if the gold answers are longer, raise tasks.\(task.task).maxTokens\n"
+    }
+    if task.chained.cutPrompts > 0 {
+      text +=
+        "\(task.task): in \(task.chained.cutPrompts) of \(task.chained.count) chained prompts, the parents' answers "
+        + "were shortened to fit the model's context; lower the parents' maxTokens\n"
+    }
+    return text
   }
 
   /// A warning line if the task was not learnt, otherwise an empty string.
@@ -128,6 +153,7 @@ package struct EvaluationReport: Sendable, Equatable, Codable {
       "count": scores.count, "correct": scores.correct, "multipleChoice": scores.multipleChoice,
       "letterCorrect": scores.letterCorrect, "textCorrect": scores.textCorrect,
       "textPerCharacterCorrect": scores.textPerCharacterCorrect, "accuracy": scores.accuracy,
+      "cutAnswers": scores.cutAnswers, "cutPrompts": scores.cutPrompts,
       "interval95": [scores.interval.lowerBound, scores.interval.upperBound],
     ]
     object["letterAccuracy"] = scores.letterAccuracy

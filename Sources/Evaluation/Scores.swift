@@ -15,11 +15,16 @@ package struct Scores: Sendable, Equatable, Codable {
   package var textCorrect: Int
   /// The same, scored by the text's log-probability per character.
   package var textPerCharacterCorrect: Int
+  /// The number of free-text answers that were cut off at the token limit.
+  package var cutAnswers: Int
+  /// The number of prompts in which the parents' answers were shortened to fit the model's context.
+  package var cutPrompts: Int
 
   package init(
     count: Int, correct: Int, multipleChoice: Int, letterCorrect: Int, textCorrect: Int,
-    textPerCharacterCorrect: Int
+    textPerCharacterCorrect: Int, cutAnswers: Int = 0, cutPrompts: Int = 0
   ) {
+    (self.cutAnswers, self.cutPrompts) = (cutAnswers, cutPrompts)
     self.count = count
     self.correct = correct
     self.multipleChoice = multipleChoice
@@ -35,7 +40,8 @@ package struct Scores: Sendable, Equatable, Codable {
     precondition(answers.count == episodes.count, "Scores: one answer an episode")
     self.init(
       count: answers.count, correct: 0, multipleChoice: 0, letterCorrect: 0, textCorrect: 0,
-      textPerCharacterCorrect: 0)
+      textPerCharacterCorrect: 0, cutAnswers: answers.count(where: \.isCut),
+      cutPrompts: answers.count(where: \.isPromptCut))
     for (answer, episode) in zip(answers, episodes) {
       guard let item = episode.tasks[task] else { preconditionFailure("Scores: no such task") }
       switch item.answer {

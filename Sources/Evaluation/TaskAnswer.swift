@@ -12,9 +12,14 @@ package struct TaskAnswer: Sendable, Equatable, Codable {
   package var choice: Choice?
   /// Whether free text was cut off at the token limit.
   package var isCut: Bool
+  /// Whether the parents' answers that the task read were shortened, because its prompt would not have fitted the
+  /// model's context with them.
+  package var isPromptCut: Bool
 
-  package init(text: String, probability: Double, choice: Choice?, isCut: Bool = false) {
-    self.isCut = isCut
+  package init(
+    text: String, probability: Double, choice: Choice?, isCut: Bool = false, isPromptCut: Bool = false
+  ) {
+    (self.isCut, self.isPromptCut) = (isCut, isPromptCut)
     self.text = text
     self.probability = probability
     self.choice = choice

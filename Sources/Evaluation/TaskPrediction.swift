@@ -26,6 +26,10 @@ package struct TaskPrediction: Sendable, Equatable, Codable {
   package var right: Bool
   /// The answer's probability, as in ``TaskAnswer/probability``.
   package var probability: Double
+  /// Whether free text was cut off at the token limit.
+  package var cut: Bool
+  /// Whether the parents' answers were shortened, because the prompt would not have fitted the model's context.
+  package var promptCut: Bool
 
   /// One line per episode with gold parents' answers and, if the task has parents, one with predicted ones.
   ///
@@ -48,7 +52,8 @@ package struct TaskPrediction: Sendable, Equatable, Codable {
       return TaskPrediction(
         episode: episode.id, task: task, parents: kind, read: texts, answer: answer.text,
         expected: episode.tasks[task]?.answerText ?? "",
-        right: episode.isRight(answer, task: task) ?? false, probability: answer.probability)
+        right: episode.isRight(answer, task: task) ?? false, probability: answer.probability,
+        cut: answer.isCut, promptCut: answer.isPromptCut)
     }
     return episodes.indices.flatMap { index in
       [line(index, .gold, episodes[index].goldAnswers(of: parents), gold[index])]

@@ -24,6 +24,9 @@ package struct WorkflowEvaluator: Sendable {
   /// If the parents' predicted answers equal the gold ones, or there are no parents, the prompt is the same,
   /// and the answer with gold parents' answers is used for both.
   ///
+  /// All episodes are rendered before the first is answered. Answers of parents that make a prompt too long are
+  /// shortened (``TaskAnswer/isPromptCut``).
+  ///
   /// - Parameters:
   ///   - onTask: called before each pass over the episodes with the task's name, whether its parents' answers
   ///     are the predicted ones, the number of completed passes and the number of all passes. An error that
@@ -31,7 +34,8 @@ package struct WorkflowEvaluator: Sendable {
   ///   - check: called after every few episodes. An error that it throws ends the evaluation.
   ///   - onAnswers: called with each task's answers (one per episode) given gold and given predicted parents'
   ///     answers, and with the predicted answers that the latter read, by parent.
-  /// - Throws: `PromptError` if an episode cannot be rendered; any error of reading the model's file.
+  /// - Throws: `PromptMistakes` or `PromptError` if episodes cannot be rendered; `Refusal` if the model's scores are
+  ///   not numbers; any error of reading the model's file.
   package func evaluate(
     _ episodes: [Episode],
     onTask: (_ task: String, _ chained: Bool, _ done: Int, _ all: Int) throws -> Void = { _, _, _, _ in },
@@ -39,6 +43,8 @@ package struct WorkflowEvaluator: Sendable {
     onAnswers: (_ task: String, _ gold: [TaskAnswer], _ chained: [TaskAnswer], _ read: [[String: String]])
       -> Void = { _, _, _, _ in }
   ) throws -> EvaluationReport {
+    let file = episodes.lazy.compactMap(\.origin?.path).first ?? "the episodes"
+    try predictor.check(episodes, in: file)
     let order = workflow.graph.topologicalOrder
     let passes = order.count + order.filter { !workflow.graph.parents(of: $0).isEmpty }.count
     var done = 0
@@ -53,7 +59,9 @@ package struct WorkflowEvaluator: Sendable {
       let gold = try predictor.answers(
         task: name, episodes: episodes, parentAnswers: goldTexts, view: taskView, check: check)
       done += 1
-      let ownTexts = chainedTexts.map { texts in texts.filter { parents.contains($0.key) } }
+      let ownTexts = chainedTexts.map { texts in
+        Dictionary(parents.compactMap { name in texts[name].map { (name, $0) } }, uniquingKeysWith: { $1 })
+      }
       var chained = gold
       if !parents.isEmpty {
         try onTask(name, true, done, passes)

@@ -73,6 +73,9 @@ package struct WorkflowRun: Sendable, Equatable, Codable {
       if task.answer.isCut {
         lines.append("  cut: stopped at the token limit of an answer")
       }
+      if task.answer.isPromptCut {
+        lines.append("  prompt cut: the parents' answers were shortened to fit the model's context")
+      }
       lines.append(
         String(format: "  probability %.3f, %.1f ms", task.answer.probability, 1000 * task.seconds))
     }

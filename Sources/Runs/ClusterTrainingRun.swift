@@ -64,7 +64,7 @@ package struct ClusterTrainingRun {
     onEnd: ([RankFigures], WorkflowPlan) throws -> Void = { _, _ in }
   ) throws -> Bool {
     let start = ContinuousClock.now
-    let prepared = try agree { try prepare(resume: resume, makePlan) }
+    let prepared = try agree { try prepare(resume: resume, makePlan, onEvent) }
     let (preparation, checkpoint, own) = (
       prepared.preparation, prepared.admission?.checkpoint, prepared.plan
     )
@@ -130,12 +130,17 @@ package struct ClusterTrainingRun {
     var plan = Data()
   }
 
-  private func prepare(resume: Bool, _ makePlan: () throws -> WorkflowPlan) throws -> Prepared {
-    let preparation = try RunPreparation(workflow, models: models)
+  private func prepare(
+    resume: Bool, _ makePlan: () throws -> WorkflowPlan, _ onEvent: (TrainingRun.Event) throws -> Void
+  ) throws -> Prepared {
+    func report(_ event: TrainingRun.Event) throws { if transport.rank == 0 { try onEvent(event) } }
+    let preparation = try RunPreparation(workflow, models: models) { try report(.preparing($0)) }
     if let refusal = workflow.needsOneProcess(preparation.examples.episodes) { throw refusal }
     let admission = transport.rank == 0 ? try folder.admit(preparation, resume: resume) : nil
     let begun = transport.rank == 0 && resume ? try folder.computeType() : nil
-    try preparation.examples.check(resumes: resume)
+    for answers in try preparation.check(resumes: resume, onProgress: { try report(.preparing($0)) }) {
+      try report(.longAnswers(answers))
+    }
     guard transport.rank == 0 else { return Prepared(preparation: preparation) }
     let plan = try makePlan()
     try plan.check(preparation, ranks: transport.size)
@@ -198,7 +203,7 @@ package struct ClusterTrainingRun {
 
 extension Workflow {
   /// The reason why this workflow cannot be trained over several devices; `nil` if it can.
-  package func needsOneProcess(_ episodes: [Episode]) -> Refusal? {
+  package func needsOneProcess(_ episodes: some Sequence<Episode>) -> Refusal? {
     if case .adaptive = training.frozenRatio {
       return Refusal(
         file, "frozenRatio: adaptive needs the gradients of all layers in one process",

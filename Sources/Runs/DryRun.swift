@@ -34,18 +34,20 @@ package struct DryRun {
   /// - Parameters:
   ///   - scratch: a folder for checkpoints like the training's. It is created if missing; the caller removes
   ///     it.
+  ///   - onProgress: called now and then while the data is read and rendered.
   ///   - onPhase: called when the first steps of a phase begin, with the phase and the number of phases to
   ///     measure.
   /// - Returns: `nil` if `shouldStop` returned `true` after a step.
   /// - Throws: the same errors as the training, each with the problem and the fix.
   package func run(
-    scratch: URL, shouldStop: () -> Bool = { false }, onPhase: (Phase, Int) throws -> Void = { _, _ in }
+    scratch: URL, shouldStop: () -> Bool = { false }, onProgress: (DataPreparation) throws -> Void = { _ in },
+    onPhase: (Phase, Int) throws -> Void = { _, _ in }
   ) throws -> TrainingEstimate? {
     let start = ContinuousClock.now
-    let preparation = try RunPreparation(workflow, models: models)
+    let preparation = try RunPreparation(workflow, models: models, onProgress: onProgress)
     if let out { _ = try RunFolder(out).admit(preparation, resume: false) }
     let examples = preparation.examples
-    try examples.check(resumes: false)
+    let long = try preparation.check(resumes: false, onProgress: onProgress)
     let material = preparation.material
     let model = try material.model(on: material.device(), use: .forwardAndBackward)
     let answerer = TimedAnswerer(ExampleAnswerer(examples, model))
@@ -120,7 +122,8 @@ package struct DryRun {
     return TrainingEstimate(
       model: material.modelPath, precision: model.device.computeType.rawValue,
       weightBytes: model.stage.weightBytes, workers: model.device.workerCount,
-      episodes: examples.sampleCount, measuredSteps: steps, phases: phases, loadSeconds: loadSeconds,
+      episodes: examples.sampleCount, longAnswers: long, measuredSteps: steps, phases: phases,
+      loadSeconds: loadSeconds,
       endSeconds: endSeconds, peakBytes: try ProcessMemory.peak())
   }
 
@@ -164,7 +167,7 @@ extension WorkflowExamples {
   /// The work of a phase of the training, from its samples in order. Of a longer phase than `limit` steps, only
   /// the first ones are counted; the rest is taken to be like them.
   func work(_ phase: Phase, _ options: TrainingOptions, limit: Int = 100_000) throws -> PhaseWork {
-    let lengths = try examples(phase.task).map { $0.prompt.count + $0.completion.count - 1 }
+    let lengths = try rowCounts(phase.task)
     var work = PhaseWork()
     work.steps = options.stepCount(task: phase.task, samples: lengths.count)
     var counter = PredictionCounter(self, phase)
@@ -174,7 +177,7 @@ extension WorkflowExamples {
     for _ in 0..<counted {
       let epoch = cursor.epoch
       let samples = cursor.take(options.batchSize, from: order)
-      work.tokens += samples.reduce(0) { $0 + lengths[$1] }
+      work.tokens += samples.reduce(0) { $0 + Int(lengths[$1]) }
       work.predictions += counter.count(samples, epoch: epoch)
       if cursor.epoch != epoch {
         order = EpochOrder(

@@ -18,15 +18,18 @@ struct RunPreparation {
   let dataIdentity: String
   /// The SHA-256 of the validation episodes' file.
   let validationIdentity: String?
+  private let validation: EpisodeTable?
 
   /// Reads data and model; writes nothing. The examples are not checked yet.
   ///
+  /// - Parameter onProgress: called now and then while a file is read.
   /// - Throws: an error with the problem and the fix.
-  init(_ workflow: Workflow, models: String) throws {
+  init(
+    _ workflow: Workflow, models: String, onProgress: (DataPreparation) throws -> Void = { _ in }
+  ) throws {
     workflowIdentity = FileChecksum.sha256(of: Data(workflow.canonicalYAML().utf8))
     data = DatasetFolder(path: workflow.dataFolder)
-    let episodes = try data.read(.train, schema: workflow.episodeSchema)
-    var validation: [Episode] = []
+    let episodes = try data.table(.train, for: workflow, onProgress)
     if workflow.needsValidation {
       let file = data.file(.valid)
       let remedy =
@@ -34,19 +37,49 @@ struct RunPreparation {
         + (workflow.freezesFromGradients
           ? "training.frozenRatio to a number and training.validateEvery to 0"
           : "training.validateEvery to 0")
-      guard try FileKind.of(file) != nil else {
-        throw Refusal(file, "is missing, but training validates on it", remedy)
+      do {
+        validation = try data.table(.valid, for: workflow, onProgress)
+      } catch let error as EpisodeFileError where error.problem == .missing {
+        // Most workflow files do not have the setting.
+        let byDefault = workflow.training.validateEvery == nil ? "" : " unless training.validateEvery is 0"
+        throw Refusal(file, "is missing, but training validates on it" + byDefault, remedy)
       }
-      validation = try data.read(.valid, schema: workflow.episodeSchema)
       validationIdentity = try FileChecksum.sha256(of: URL(fileURLWithPath: file))
     } else {
+      validation = nil
       validationIdentity = nil
     }
     dataIdentity = try FileChecksum.sha256(of: URL(fileURLWithPath: data.file(.train)))
     material = try WorkflowMaterial(workflow, models: models)
     try material.checkMemory()
     examples = WorkflowExamples(
-      workflow: workflow, episodes: episodes, validation: validation, prompts: material.prompts)
+      workflow: workflow, episodes: episodes, validation: validation ?? EpisodeTable(),
+      prompts: material.prompts)
+  }
+
+  /// Renders every prompt of the data, to find errors before training starts. When training resumes, only those that
+  /// it uses; otherwise also all of the validation and test episodes that are there.
+  ///
+  /// - Parameter onProgress: called now and then.
+  /// - Returns: the gold answers that are longer than generated ones may be.
+  /// - Throws: an error with the problem and the fix.
+  func check(
+    resumes: Bool, onProgress: (DataPreparation) throws -> Void = { _ in }
+  ) throws -> [LongAnswersOfFile] {
+    let train = data.file(.train)
+    var long = try examples.check(file: train, resumes: resumes) {
+      try onProgress(DataPreparation(.rendering, train, done: $0, all: $1))
+    }.map { LongAnswersOfFile(file: train, answers: $0) }
+    guard !resumes else { return long }
+    for split in [DatasetFolder.Split.valid, .test] {
+      let table: EpisodeTable
+      do {
+        let known = split == .valid ? validation : nil
+        table = try known ?? data.table(split, for: workflow, onProgress)
+      } catch let error as EpisodeFileError where error.problem == .missing { continue }
+      long += try material.check(table, in: data.file(split), replies: .all, onProgress: onProgress)
+    }
+    return long
   }
 
   var workflow: Workflow { material.workflow }
@@ -87,6 +120,25 @@ struct RunAdmission {
   let lock: FileLock?
   /// Where to resume; `nil` to train from the start.
   let checkpoint: TrainingCheckpoint?
+}
+
+extension DatasetFolder {
+  /// Reads a split of a workflow's data.
+  ///
+  /// - Throws: `EpisodeFileError`; the error of `onProgress`, after the file has been read.
+  fileprivate func table(
+    _ split: Split, for workflow: Workflow, _ onProgress: (DataPreparation) throws -> Void
+  ) throws -> EpisodeTable {
+    var failure: (any Error)?
+    let table = try table(split, schema: workflow.episodeSchema) { done, all in
+      guard failure == nil else { return }
+      do { try onProgress(DataPreparation(.reading, file(split), done: done, all: all)) } catch {
+        failure = error
+      }
+    }
+    if let failure { throw failure }
+    return table
+  }
 }
 
 extension RunFolder {

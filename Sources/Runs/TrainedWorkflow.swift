@@ -77,10 +77,10 @@ package struct TrainedWorkflow: Sendable {
   ///
   /// - Parameters:
   ///   - maximumPromptTokens: a limit below that of the model's context.
-  ///   - maximumAnswerTokens: the limit on the tokens of a free-text answer.
+  ///   - maximumAnswerTokens: the limit on the tokens of a free-text answer; `nil` for each task's own.
   package func evaluator(
     base: Bool = false, maximumPromptTokens: Int = .max,
-    maximumAnswerTokens: Int = AnswerPredictor.defaultAnswerTokens
+    maximumAnswerTokens: Int? = nil
   ) -> WorkflowEvaluator {
     WorkflowEvaluator(
       workflow: workflow,
@@ -98,6 +98,13 @@ package struct TrainedWorkflow: Sendable {
   /// - Throws: `EpisodeFileError` with the file, the line and the fix.
   package func episodes(_ split: DatasetFolder.Split, data path: String? = nil) throws -> [Episode] {
     try data(path).read(split, schema: workflow.episodeSchema)
+  }
+
+  /// Reads a split into a table, which takes less memory.
+  ///
+  /// - Throws: `EpisodeFileError` with the file, the line and the fix.
+  package func table(_ split: DatasetFolder.Split, data path: String? = nil) throws -> EpisodeTable {
+    try data(path).table(split, schema: workflow.episodeSchema)
   }
 
   /// Reads one file of episodes, which may lack gold answers.

@@ -50,6 +50,8 @@ package struct TrainingEstimate: Sendable, Equatable, Codable {
   package var workers: Int
   /// The number of training episodes.
   package var episodes: Int
+  /// The gold answers that are longer than generated ones may be.
+  package var longAnswers: [LongAnswersOfFile]
   /// Optimiser steps timed in each phase, after one that is not; fewer if a phase has fewer.
   package var measuredSteps: Int
   /// Every phase, in order.

@@ -10,6 +10,13 @@ import Workflows
 package struct TrainingRun {
   /// An event that a run reports.
   package enum Event: Sendable {
+    /// A file of episodes is being read or rendered.
+    case preparing(DataPreparation)
+    /// Gold answers are longer than generated ones may be.
+    case longAnswers(LongAnswersOfFile)
+    /// In some prompts of the phase that is done, predicted answers of the task's parents were shortened to fit the
+    /// model's context.
+    case promptsCut(task: String, count: Int)
     /// The model is in memory; `workers` threads will compute.
     case loaded(
       model: String, precision: ElementType, weightBytes: Int, workers: Int, episodes: Int, seconds: Double)
@@ -46,9 +53,19 @@ package struct TrainingRun {
     resume: Bool, shouldStop: () -> Bool = { false }, onEvent: (Event) throws -> Void
   ) throws -> Bool {
     let start = ContinuousClock.now
-    let preparation = try RunPreparation(workflow, models: models)
-    let admission = try folder.admit(preparation, resume: resume)
-    try preparation.examples.check(resumes: resume)
+    func report(_ progress: DataPreparation) throws {
+      if shouldStop() { throw Stopped() }
+      try onEvent(.preparing(progress))
+    }
+    let preparation: RunPreparation
+    let admission: RunAdmission
+    do {
+      preparation = try RunPreparation(workflow, models: models, onProgress: report)
+      admission = try folder.admit(preparation, resume: resume)
+      for answers in try preparation.check(resumes: resume, onProgress: report) {
+        try onEvent(.longAnswers(answers))
+      }
+    } catch is Stopped { return false }
     let material = preparation.material
     let device = material.device(type: resume ? try folder.computeType() : nil)
     let model = try material.model(on: device, use: .forwardAndBackward)
@@ -69,8 +86,16 @@ package struct TrainingRun {
       options: workflow.trainingOptions)
     let done = try trainer.run(
       from: admission.checkpoint, to: preparation.destination(folder), shouldStop: shouldStop
-    ) { try onEvent(recorder.record($0)) }
+    ) { event in
+      try onEvent(recorder.record(event))
+      if case .phaseFinished(let phase) = event, let count = preparation.examples.takeCutPrompts(phase.task) {
+        try onEvent(.promptsCut(task: phase.task, count: count))
+      }
+    }
     if done { try onEvent(recorder.finish(trainer.adapter)) }
     return done
   }
+
+  /// Training was asked to stop before its first step.
+  private struct Stopped: Error {}
 }

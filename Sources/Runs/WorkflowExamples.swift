@@ -1,58 +1,80 @@
 import ContextLoRA
 import Datasets
 import Evaluation
+import InputErrors
 import LanguageModels
 import PipelinedTraining
 import Prompting
 import SeededRandom
 import Workflows
 
-/// The training and validation episodes of a workflow, rendered.
+/// The training and validation episodes of a workflow, rendered whenever they are needed. Only the lengths are kept,
+/// because the tokens of a large data set take more memory than its texts.
 final class WorkflowExamples: ChoiceSamples {
   let workflow: Workflow
-  let episodes: [Episode]
+  let episodes: EpisodeTable
   let prompts: PromptRenderer
   /// Episodes that no phase trains on.
-  private let validationEpisodes: [Episode]
-  private var rendered: [String: [PromptExample]] = [:]
+  private let validationEpisodes: EpisodeTable
+  /// By task, the rows of each sample's sequence.
+  private var rows: [String: [Int32]] = [:]
   /// By task, so that later phases need not render every question again.
   private var longestQuestions: [String: Int] = [:]
+  private var slacks: [String: Int] = [:]
+  /// By task, the number of training prompts in which the parents' answers were shortened.
+  private var cutPrompts: [String: Int] = [:]
   private(set) lazy var questions = WorkflowValidation(self, episodes: validationEpisodes)
 
-  init(workflow: Workflow, episodes: [Episode], validation: [Episode], prompts: PromptRenderer) {
+  init(workflow: Workflow, episodes: EpisodeTable, validation: EpisodeTable, prompts: PromptRenderer) {
     (self.workflow, self.episodes, self.prompts) = (workflow, episodes, prompts)
     validationEpisodes = validation
   }
 
   /// Renders every sample of every task, to find errors before training starts.
   ///
-  /// - Parameter resumes: whether training has begun; it may then be ended even if a predicted answer could become
-  ///   too long.
-  func check(resumes: Bool) throws {
-    for task in workflow.tasks {
-      _ = try examples(task.name)
-      if usesPredictions, !resumes { try checkPredicted(task.name) }
+  /// - Parameters:
+  ///   - file: the training episodes' file, for messages.
+  ///   - resumes: whether training has begun; it may then be ended even if a predicted answer could become
+  ///     too long.
+  ///   - onProgress: called now and then with the number of rendered episodes and of all.
+  /// - Returns: the tasks with gold answers that are longer than generated ones may be.
+  func check(
+    file: String, resumes: Bool, onProgress: (Int, Int) throws -> Void = { _, _ in }
+  ) throws -> [LongAnswers] {
+    let result = try PromptCheck(prompts).check(
+      episodes, in: file, replies: .gold, onProgress: onProgress)
+    for (task, lengths) in result.lengths { rows[task] = lengths.map(\.sequence) }
+    if usesPredictions, !resumes {
+      for task in workflow.tasks { try checkPredicted(task.name) }
     }
     if workflow.training.validateEvery != nil { try questions.check() }
+    return result.longAnswers
   }
 
   /// Renders every sample with its parents' longest answers, which may be predicted hours later.
   private func checkPredicted(_ task: String) throws {
     let parents = workflow.graph.parents(of: task)
     func length(_ text: String) -> Int { prompts.tokenizer.encode(text).count }
-    for episode in episodes where !parents.isEmpty {
+    guard !parents.isEmpty else { return }
+    for episode in episodes {
       var answers = episode.goldAnswers(of: parents)
       var generated = 0
       for parent in parents {
         guard let item = episode.tasks[parent] else { continue }
-        if item.options.isEmpty { generated += AnswerPredictor.defaultAnswerTokens }
+        if item.options.isEmpty { generated += workflow.task(parent)?.answerTokens ?? 0 }
         answers[parent] = item.options.max { length($0) < length($1) } ?? ""
       }
       let example = try prompts.example(task: task, episode: episode, parentAnswers: answers)
       let length = example.prompt.count + example.completion.count + generated
       guard length <= prompts.contextLength else {
-        throw PromptError.tooLong(
-          task: task, episode: episode.id, length: length, limit: prompts.contextLength, at: episode.origin)
+        let place = episode.origin.map { "\($0): " } ?? ""
+        throw Refusal(
+          place + "episode '\(episode.id)', task '\(task)'",
+          "\(length) tokens exceed the context of \(prompts.contextLength) if the parents' predicted answers are as "
+            + "long as they may be" + (generated > 0 ? " (\(generated) tokens)" : ""),
+          "shorten its inputs or options, "
+            + (generated > 0 ? "lower maxTokens of \(parents.joined(separator: ", ")), " : "")
+            + "or use a model with a longer context")
       }
     }
   }
@@ -64,28 +86,51 @@ final class WorkflowExamples: ChoiceSamples {
     usesPredictions ? workflow.forwardOnlyPasses(of: task) : []
   }
 
-  /// Every sample of a task with gold answers.
-  func examples(_ task: String) throws -> [PromptExample] {
-    if let known = rendered[task] { return known }
-    let parents = workflow.graph.parents(of: task)
-    let examples = try episodes.map {
-      try prompts.example(task: task, episode: $0, parentAnswers: $0.goldAnswers(of: parents))
-    }
-    rendered[task] = examples
-    return examples
+  /// The rows of each sample's sequence with gold answers: the prompt and the reply without its last token.
+  func rowCounts(_ task: String) throws -> [Int32] {
+    if let known = rows[task] { return known }
+    let result = try PromptCheck(prompts).check(
+      episodes, in: "the training episodes", replies: .gold, tasks: [task])
+    let counts = (result.lengths[task] ?? []).map(\.sequence)
+    rows[task] = counts
+    return counts
   }
 
   func sequence(_ task: String, sample: Int, parentAnswers: [String: String]?) throws -> TokenSequence {
-    let example =
-      try parentAnswers.map {
-        try prompts.example(task: task, episode: episodes[sample], parentAnswers: $0)
-      } ?? (try examples(task))[sample]
-    return TokenSequence(prompt: example.prompt, completion: example.completion)
+    let episode = episodes[sample]
+    guard let parentAnswers else {
+      let example = try prompts.example(
+        task: task, episode: episode, parentAnswers: episode.goldAnswers(of: workflow.graph.parents(of: task))
+      )
+      return TokenSequence(prompt: example.prompt, completion: example.completion)
+    }
+    let completion = prompts.completion(prompts.reply(item(task, episode)))
+    try prompts.check(completion, task: task, episode: episode)
+    // The buffers have room for the longest sequence, and the last token of the reply is only predicted.
+    let prompt = try fitted(
+      task, episode, parentAnswers, needed: completion.count,
+      most: try longestSequence(task) + 1 - completion.count)
+    return TokenSequence(prompt: prompt, completion: completion)
   }
 
+  /// A prompt with predicted answers, which are shortened if they ran away.
+  private func fitted(
+    _ task: String, _ episode: Episode, _ answers: [String: String], needed: Int, most: Int = .max
+  ) throws -> [Int32] {
+    let prompt = try prompts.fittedPrompt(
+      task: task, episode: episode, parentAnswers: answers, needed: needed, wanted: needed,
+      maximumPromptTokens: most)
+    if prompt.isCut { cutPrompts[task, default: 0] += 1 }
+    return prompt.tokens
+  }
+
+  /// The number of training prompts of a task in which the parents' answers were shortened since the last call;
+  /// `nil` if there are none.
+  func takeCutPrompts(_ task: String) -> Int? { cutPrompts.removeValue(forKey: task) }
+
   func longestSequence(_ task: String) throws -> Int {
-    let longest = try examples(task).map { $0.prompt.count + $0.completion.count - 1 }.max() ?? 0
-    return longest + (usesPredictions ? try slack(task) : 0)
+    let longest = try Int(rowCounts(task).max() ?? 0)
+    return longest + (usesPredictions ? slack(task) : 0)
   }
 
   /// The number of validation samples per freezing decision.
@@ -101,44 +146,63 @@ final class WorkflowExamples: ChoiceSamples {
 
   // MARK: Questions with options
 
-  private func item(_ task: String, _ sample: Int) -> TaskItem {
-    guard let item = episodes[sample].tasks[task] else {
+  private func item(_ task: String, _ episode: Episode) -> TaskItem {
+    guard let item = episode.tasks[task] else {
       preconditionFailure("an episode without task '\(task)' was let in")
     }
     return item
   }
 
   func question(_ task: String, sample: Int, parentAnswers: [String: String]) throws -> ScoreRequest {
-    try prompts.replyQuestion(
-      task: task, episode: episodes[sample], item: item(task, sample), parentAnswers: parentAnswers)
+    try question(task, episodes[sample], parentAnswers)
+  }
+
+  private func question(
+    _ task: String, _ episode: Episode, _ parentAnswers: [String: String]
+  ) throws -> ScoreRequest {
+    let continuations = try prompts.continuations(item(task, episode), repliesOnly: true)
+    let needed = continuations.map(\.count).max() ?? 1
+    let request = ScoreRequest(
+      prompt: try fitted(task, episode, parentAnswers, needed: needed), continuations: continuations)
+    try prompts.check(request, task: task, episode: episode)
+    return request
   }
 
   func choice(_: String, sample _: Int, scores: [[Float]]) -> Int { prompts.replyChoice(scores) }
 
-  func optionCount(_ task: String, sample: Int) -> Int { item(task, sample).options.count }
+  func optionCount(_ task: String, sample: Int) -> Int { item(task, episodes[sample]).options.count }
 
-  func text(_ task: String, sample: Int, option: Int) -> String { item(task, sample).options[option] }
+  func text(_ task: String, sample: Int, option: Int) -> String {
+    item(task, episodes[sample]).options[option]
+  }
 
   func longestQuestion(_ task: String) throws -> Int {
     if let known = longestQuestions[task] { return known }
     let parents = workflow.graph.parents(of: task)
-    let longest = try episodes.indices.map { sample in
-      try question(task, sample: sample, parentAnswers: episodes[sample].goldAnswers(of: parents)).rowCount
-    }.max()
-    let bound = (longest ?? 0) + (try slack(task))
+    let longest = try episodes.lazy.map { episode in
+      try self.question(task, episode, episode.goldAnswers(of: parents)).rowCount
+    }.reduce(0) { max($0, $1) }
+    let bound = longest + slack(task)
     longestQuestions[task] = bound
     return bound
   }
 
   /// The largest number of tokens by which the parents' predicted answers can lengthen a prompt: a text has
   /// no more tokens than bytes, and the tokens next to it may be split differently.
-  func slack(_ task: String) throws -> Int {
-    workflow.graph.parents(of: task).reduce(0) { sum, parent in
-      let items = episodes.compactMap { $0.tasks[parent] }
-      let longest = items.flatMap { $0.options.map(\.utf8.count) }.max() ?? 0
-      let generated = items.contains { $0.options.isEmpty } ? AnswerPredictor.defaultAnswerTokens : 0
-      return sum + max(longest, generated) + 4
+  func slack(_ task: String) -> Int {
+    if let known = slacks[task] { return known }
+    let parents = workflow.graph.parents(of: task)
+    var longest = [Int](repeating: 0, count: parents.count)
+    for episode in parents.isEmpty ? EpisodeTable() : episodes {
+      for (place, parent) in parents.enumerated() {
+        guard let item = episode.tasks[parent] else { continue }
+        let generated = item.options.isEmpty ? workflow.task(parent)?.answerTokens ?? 0 : 0
+        longest[place] = max(longest[place], generated, item.options.map(\.utf8.count).max() ?? 0)
+      }
     }
+    let slack = longest.reduce(0) { $0 + $1 + 4 }
+    slacks[task] = slack
+    return slack
   }
 
   var usesPredictions: Bool { workflow.training.parentAnswers != .gold }

@@ -163,7 +163,8 @@ package struct WorkflowPlanner {
       FileManager.default.fileExists(atPath: folder.file(.train))
       && (try? ModelLocation(workflow, models: models)) != nil
     guard isThere || !mayAssumeTokens else { return nil }
-    let episodes = try folder.read(.train, schema: workflow.episodeSchema).prefix(Self.countedEpisodes)
+    let episodes = try Array(
+      folder.table(.train, schema: workflow.episodeSchema).prefix(Self.countedEpisodes))
     let prompts = try WorkflowMaterial(workflow, models: models).prompts
     var result: [String: TaskTokens] = [:]
     for task in workflow.tasks {

@@ -14,7 +14,7 @@ final class WorkflowValidation: ValidationEpisodes {
   private var questionsByTask: [String: [ScoreRequest]] = [:]
   private var majorities: [String: Double] = [:]
 
-  init(_ examples: WorkflowExamples, episodes: [Episode]) {
+  init(_ examples: WorkflowExamples, episodes: EpisodeTable) {
     self.examples = examples
     self.episodes = Array(episodes.prefix(examples.workflow.training.validationEpisodes))
   }

@@ -29,11 +29,12 @@ struct ContextureTests {
       let result = try await TrainingRun(workflow, out: project.out, models: project.folder.path)
         .run { event in events.withLock { $0.append(event) } }
       #expect(result.totalSteps == 9 && result.warnings.isEmpty)
+      #expect(events.withLock { $0.contains { $0.isPreparing } })
       let steps = events.withLock { $0.compactMap(\.trainingStep) }
       #expect(steps.map(\.totalStep) == Array(1...9))
       #expect(steps.allSatisfy { $0.plannedSteps == 3 && $0.plannedTotalSteps == 9 })
       #expect(
-        events.withLock { $0.filter { $0.trainingStep == nil } }
+        events.withLock { $0.filter { $0.trainingStep == nil && !$0.isPreparing } }
           == ["colour", "mood", "note"].map { .phaseStarted(task: $0, step: 0, plannedSteps: 3) })
 
       let trained = try await TrainedWorkflow(contentsOf: project.out, models: project.folder.path)
@@ -173,7 +174,7 @@ struct ContextureTests {
       // It can be resumed: the checkpoint was written.
       let resumed = Mutex<[TrainingEvent]>([])
       try await run.run(resume: .ifBegun) { event in resumed.withLock { $0.append(event) } }
-      #expect(resumed.withLock { $0.first } == .resumed(totalSteps: 1))
+      #expect(resumed.withLock { $0.first { !$0.isPreparing } } == .resumed(totalSteps: 1))
       // Nothing is left to do.
       let again = try await run.run(resume: .required)
       #expect(again.totalSteps == resumed.withLock { $0.last?.trainingStep?.totalStep })
@@ -191,6 +192,10 @@ struct ContextureTests {
 }
 
 extension TrainingEvent {
+  fileprivate var isPreparing: Bool {
+    if case .preparing = self { true } else { false }
+  }
+
   fileprivate var trainingStep: TrainingStep? {
     if case .step(let step) = self { step } else { nil }
   }

@@ -104,8 +104,35 @@ struct Case: CustomTestStringConvertible {
     cases.append(
       Case(
         line(item: #"{"question": "q", "options": ["u", "v"], "answer": "u"}"#),
-        "data.jsonl:1: tasks.t.answer: must be the index of an option (a whole number) but is a string; "
-          + "correct the value"
+        #"data.jsonl:1: tasks.t.answer: is the text of an option, "u"; write its index, 0"#
+      ))
+    cases.append(
+      Case(
+        line(item: #"{"question": "q", "options": ["u", "v"], "answer": "w"}"#),
+        #"data.jsonl:1: tasks.t.answer: "w" is not among the options; add it there, "#
+          + "and write the index of the right option"
+      ))
+    cases.append(
+      Case(
+        line(item: #"{"question": "q", "options": ["u", "u  "], "answer": 0}"#),
+        #"data.jsonl:1: tasks.t.options: the options "u" and "u  " differ in white space alone; "#
+          + "make the options different"
+      ))
+    cases.append(
+      Case(
+        line(item: #"{"question": "q", "options": ["a b", "a\u00a0b"], "answer": 0}"#),
+        "data.jsonl:1: tasks.t.options: the options \"a b\" and \"a\u{a0}b\" differ in white space alone; "
+          + "make the options different"
+      ))
+    cases.append(
+      Case(
+        line(item: #"{"question": "q", "options": ["u", " "], "answer": 0}"#),
+        "data.jsonl:1: tasks.t.options.1: is empty; write some text"
+      ))
+    cases.append(
+      Case(
+        line(item: #"{"question": "q", "answer": " \u200b "}"#),
+        "data.jsonl:1: tasks.t.answer: is empty; write some text"
       ))
     cases.append(
       Case(
@@ -249,6 +276,65 @@ struct Case: CustomTestStringConvertible {
     #expect(try read(line(item: item)).get().first?.tasks["t"]?.answerText == "option 25")
   }
 
+  @Test("a table gives back what was put into it, byte by byte, with its lines")
+  func table() throws {
+    // More texts than are kept once, composed and decomposed letters, and all kinds of items.
+    let episodes = (0..<70_000).map { index in
+      Episode(
+        id: "e\(index)", inputs: ["x": String(repeating: "text ", count: index % 7), "\(index)": ""],
+        tasks: [
+          "a": TaskItem(question: "question \(index)", options: ["u", "v", "e\u{301}"], answer: index % 3),
+          "b": TaskItem(question: "q", answer: index % 2 == 0 ? "\u{e9}" : "e\u{301}"),
+          "c": TaskItem(question: "", options: index % 2 == 0 ? [] : ["\u{e9}", "x"]),
+        ], origin: Episode.Origin(path: "d.jsonl", line: index + 1))
+    }
+    let table = EpisodeTable(episodes)
+    #expect(table.count == episodes.count && table.elementsEqual(episodes))
+    #expect(table.last?.origin == episodes.last?.origin)
+    let isExact = zip(table, episodes).allSatisfy { kept, given in
+      ["a", "b", "c"].allSatisfy { task in
+        guard let (one, other) = kept.tasks[task].map({ ($0, given.tasks[task]) }), let other else {
+          return false
+        }
+        return one.answerText.utf8.elementsEqual(other.answerText.utf8)
+          && zip(one.options, other.options).allSatisfy { $0.utf8.elementsEqual($1.utf8) }
+      }
+    }
+    #expect(isExact)
+    #expect(EpisodeTable([Episode]()).isEmpty)
+    let made = Episode(id: "m", inputs: [:], tasks: [:])
+    #expect(EpisodeTable([made])[0].origin == nil)
+  }
+
+  @Test("an object may have very many keys")
+  func manyKeys() throws {
+    let inputs = (0..<100_000).map { #""k\#($0)": "v""# }.joined(separator: ", ")
+    let text = #"{"id": "a", "inputs": {\#(inputs)}, "tasks": {}}"#
+    #expect(try read(text).get().first?.inputs.count == 100_000)
+    #expect(
+      try message(text.replacingOccurrences(of: "\"k99999\"", with: "\"k5\"")).contains(
+        #"the key "k5" is repeated"#))
+  }
+
+  @Test("what an episode shows is the inputs that tasks read, the questions and the options")
+  func shown() {
+    func episode(
+      _ scene: String = "s", unread: String = "", question: String = "q", options: [String] = ["u", "v"]
+    )
+      -> Episode
+    {
+      Episode(
+        id: "\(scene)\(question)", inputs: ["scene": scene, "unread": unread],
+        tasks: ["t": TaskItem(question: question, options: options, answer: 0)])
+    }
+    let shown = ShownContent([DatasetTask(name: "t", inputs: ["scene"])])
+    let one = shown.fingerprint(episode())
+    #expect(shown.fingerprint(episode(unread: "other")) == one)
+    for other in [episode("s2"), episode(question: "q2"), episode(options: ["v", "u"])] {
+      #expect(shown.fingerprint(other) != one)
+    }
+  }
+
   @Test func walksThroughWithoutKeeping() throws {
     try Fixtures.withTemporaryDirectory { folder in
       let path = folder.appendingPathComponent("d.jsonl").path
@@ -311,11 +397,24 @@ struct Case: CustomTestStringConvertible {
       EpisodeFileError(path: "a.jsonl", problem: .missing).description
         == "a.jsonl: no such file; check the path, or make the data first")
     try Fixtures.withTemporaryDirectory { folder in
-      let error = EpisodeFileError(path: folder.path, problem: .unreadable("it is a folder"))
+      let error = EpisodeFileError(path: folder.path, problem: .folder)
       #expect(throws: error) { try EpisodeFile.read(folder.path) }
       #expect(
         error.description
-          == "\(folder.path): cannot be read (it is a folder); check the file and its permissions")
+          == "\(folder.path): is a folder; give a file of episodes, or remove the folder")
+      // What is not there is told from what the system does not let us see.
+      let file = folder.appendingPathComponent("file").path
+      try good.write(toFile: file, atomically: true, encoding: .utf8)
+      for (path, reason) in [
+        (file + "/train.jsonl", "Not a directory"),
+        (folder.path + "/" + String(repeating: "x", count: 300), "File name too long"),
+      ] {
+        let error = EpisodeFileError(path: path, problem: .unreadable(reason))
+        #expect(throws: error) { try EpisodeFile.read(path) }
+        #expect {
+          try DatasetMistakes.refuse(in: DatasetFolder(path: path), schema: EpisodeSchema())
+        } throws: { ($0 as? DatasetMistakes)?.mistakes == [error] }
+      }
     }
   }
 

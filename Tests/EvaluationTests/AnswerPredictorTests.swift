@@ -4,6 +4,8 @@ import Foundation
 import LanguageModels
 import Prompting
 import Testing
+import Tokenization
+import Workflows
 
 /// Predictions agree with the model's plain logits.
 struct AnswerPredictorTests {
@@ -126,6 +128,142 @@ struct AnswerPredictorTests {
     } catch PromptError.tooLong(let task, let id, let length, let limit, _) {
       #expect(task == "a" && id == "e0" && length > limit && limit == tiny.model.contextLength)
     }
+  }
+
+  @Test("parents' answers that make a prompt too long are shortened, and only they")
+  func fitted() throws {
+    let tiny = try TinyModel()
+    let context = tiny.model.contextLength
+    let episodes = TinyModel.episodes(3)
+    let long = String(repeating: "yz", count: context)
+    let parents = [["a": "no"], ["a": long], ["a": ""]]
+    for task in ["b", "f"] {
+      let answers = try tiny.predictor().answers(
+        task: task, episodes: episodes, parentAnswers: parents, view: nil)
+      #expect(answers.map(\.isPromptCut) == [false, true, false], "\(task)")
+      // The others are as without the long one.
+      let alone = try tiny.predictor().answers(
+        task: task, episodes: [episodes[0]], parentAnswers: [parents[0]], view: nil)
+      #expect(alone[0].text == answers[0].text)
+    }
+    // The longest answer is shortened first, at its end, and by no more than necessary.
+    let prompt = try tiny.prompts.fittedPrompt(
+      task: "c", episode: episodes[0], parentAnswers: ["a": long, "b": "hm"], needed: 4, wanted: 4)
+    #expect(prompt.isCut && prompt.tokens.count == context - 4)
+    let text = tiny.prompts.tokenizer.decode(prompt.tokens, skipSpecial: false)
+    #expect(text.contains("a: yzyz") && text.contains("b: hm\n"))
+    // Both are shortened if one is not enough.
+    let both = try tiny.prompts.fittedPrompt(
+      task: "c", episode: episodes[0], parentAnswers: ["a": long, "b": long], needed: 4, wanted: 20)
+    #expect(both.isCut && both.tokens.count <= context - 20)
+  }
+
+  @Test("an episode that is too long without its parents' answers is refused with its own length")
+  func tooLongAnyway() throws {
+    let tiny = try TinyModel()
+    var episode = TinyModel.episodes(1)[0]
+    episode.inputs["s"] = String(repeating: "x", count: 2 * tiny.model.contextLength)
+    #expect {
+      try tiny.predictor().answers(
+        task: "f", episodes: [episode], parentAnswers: [["a": "no"]], view: nil)
+    } throws: { error in
+      guard case .tooLong(_, _, let length, let limit, _)? = error as? PromptError else { return false }
+      return length > 2 * limit && limit == tiny.model.contextLength
+    }
+  }
+
+  @Test("an answer is cut if it has not ended after its tokens, not if it ends just there")
+  func cutAnswers() throws {
+    let tiny = try TinyModel()
+    let episodes = TinyModel.episodes(8)
+    let parents = episodes.map { _ in ["a": "no"] }
+    func answers(_ tokens: Int) throws -> [TaskAnswer] {
+      try tiny.predictor(maximumAnswerTokens: tokens).answers(
+        task: "f", episodes: episodes, parentAnswers: parents, view: nil)
+    }
+    let long = try answers(12)
+    for (episode, answer) in zip(episodes, long) where !answer.isCut {
+      let tokens = tiny.prompts.tokenizer.encode(answer.text).count
+      guard tokens > 1, answer.text == answer.text.trimmingCharacters(in: .whitespaces) else { continue }
+      let exact = try tiny.predictor(maximumAnswerTokens: tokens).answers(
+        task: "f", episodes: [episode], parentAnswers: [["a": "no"]], view: nil)[0]
+      #expect(exact.text == answer.text && !exact.isCut)
+    }
+    #expect(try answers(1).contains(where: \.isCut))
+    let scores = Scores(try answers(1), task: "f", episodes: episodes)
+    #expect(scores.cutAnswers == (try answers(1)).count(where: \.isCut))
+  }
+
+  @Test("scores that are not numbers end the work with the episode's name", arguments: ["a", "f"])
+  func notFinite(task: String) throws {
+    let tiny = try TinyModel()
+    var adapter = tiny.adapter()
+    for module in adapter.pairs.indices { adapter.pairs[module].b[0] = .nan }
+    let episodes = TinyModel.episodes(2)
+    #expect {
+      try tiny.predictor().answers(
+        task: task, episodes: episodes, parentAnswers: episodes.map { _ in ["a": "no"] },
+        view: tiny.view(adapter, [0, 1]))
+    } throws: {
+      "\($0)".hasPrefix("episode 'e0', task '\(task)': the model's scores are not finite numbers")
+    }
+  }
+
+  @Test("all episodes are rendered before the first is answered, and those that do not fit are named")
+  func checkedFirst() throws {
+    let tiny = try TinyModel()
+    var episodes = TinyModel.episodes(50)
+    for index in 10..<40 {
+      episodes[index].inputs["s"] = String(repeating: "x", count: tiny.model.contextLength)
+      episodes[index].origin = Episode.Origin(path: "test.jsonl", line: index + 1)
+    }
+    let evaluator = WorkflowEvaluator(
+      workflow: tiny.workflow, predictor: tiny.predictor(), view: { _ in nil })
+    var asked = 0
+    do {
+      _ = try evaluator.evaluate(episodes, onTask: { _, _, _, _ in asked += 1 })
+      Issue.record("episodes that do not fit were evaluated")
+    } catch let error as PromptMistakes {
+      #expect(asked == 0 && error.count == 30 && error.mistakes.count == PromptMistakes.limit)
+      let lines = error.description.split(separator: "\n")
+      #expect(lines.first?.hasPrefix("test.jsonl:11: episode 'e10', task 'a': ") == true)
+      #expect(
+        lines.last == "test.jsonl: 30 of 50 episodes cannot be shown to the model; correct or remove them")
+    }
+    // A single one is named alone.
+    #expect(throws: PromptError.self) { try evaluator.evaluate(Array(episodes[..<11])) }
+  }
+
+  @Test("gold answers that are longer than generated ones may be are counted")
+  func longAnswers() throws {
+    let tiny = try TinyModel()
+    let limit = Workflow.TaskDefinition.defaultMaxTokens
+    var episodes = TinyModel.episodes(5)
+    for (index, length) in [3, 10, 1, 2, 4].enumerated() {
+      episodes[index].tasks["f"] = TaskItem(question: "?", answer: String(repeating: "y", count: length))
+    }
+    let none = try PromptCheck(tiny.prompts).check(episodes, in: "d", replies: .all)
+    #expect(none.longAnswers.isEmpty && limit == 64)
+    #expect(none.lengths["f"]?.map(\.answer) == [3, 10, 1, 2, 4])
+    let lengths = try #require(none.lengths["b"])
+    for (episode, length) in zip(episodes, lengths) {
+      let example = try tiny.prompts.example(
+        task: "b", episode: episode, parentAnswers: episode.goldAnswers(of: ["a"]))
+      #expect(
+        Int(length.sequence) == example.prompt.count + example.completion.count - 1 && length.answer == 0)
+    }
+    let narrow = try PromptRenderer(
+      workflow: tiny.workflow.applying(overrides: ["tasks.f.maxTokens=2"]), tokenizer: tiny.prompts.tokenizer,
+      template: ChatTemplate(source: "{% for m in messages %}{{ m.content }}<e>{% endfor %}"),
+      specialTokens: [:], contextLength: tiny.model.contextLength,
+      vocabularySize: tiny.model.configuration.vocabularySize)
+    let found = try PromptCheck(narrow).check(episodes, in: "d", replies: .gold).longAnswers
+    let one = try #require(found.first)
+    #expect(found.count == 1 && one.task == "f" && one.longest == 10 && one.limit == 2)
+    #expect(one.count == 3 && one.of == 5)
+    #expect(found.first?.text.hasSuffix("; set tasks.f.maxTokens to 10") == true)
+    let predictor = AnswerPredictor(tiny.model, prompts: narrow)
+    #expect(predictor.answerTokens(of: "f") == 2 && tiny.predictor().answerTokens(of: "f") == 6)
   }
 
   @Test("no episodes, no answers")

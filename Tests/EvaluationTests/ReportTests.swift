@@ -103,6 +103,31 @@ struct ReportTests {
         """)
   }
 
+  @Test("cut answers and prompts are counted if there are any")
+  func cuts() throws {
+    var report = report
+    report.tasks[1].gold.cutAnswers = 3
+    report.tasks[1].chained.cutAnswers = 4
+    report.tasks[1].chained.cutPrompts = 2
+    #expect(
+      report.text == """
+        iov, 10 episodes, accuracies in %
+
+        task      parents  right  answer        95 %  letter  text  text/char  gap, points  cut
+        perceive  none      8/10    80.0   49.0–94.3    10.0  80.0       20.0                 0
+        say       gold     10/10   100.0  72.2–100.0       -     -          -                 3
+                  chained   5/10    50.0   23.7–76.3       -     -          -         50.0    4
+
+        Every task right, chained: 4/10
+        say: 4 of 10 answers were cut at the token limit (column cut); if the gold answers are longer, \
+        raise tasks.say.maxTokens
+        say: in 2 of 10 chained prompts, the parents' answers were shortened to fit the model's context; \
+        lower the parents' maxTokens
+
+        """)
+    #expect(try JSONDecoder().decode(EvaluationReport.self, from: Data(report.json.utf8)) == report)
+  }
+
   @Test("the JSON holds the report and what follows from it")
   func json() throws {
     let data = Data(report.json.utf8)

@@ -117,6 +117,58 @@ struct TrainingRunTests {
     }
   }
 
+  @Test(
+    "validation and test episodes that do not fit the context are refused before training",
+    arguments: ["valid", "test"])
+  func longEpisodesOfOtherSplits(split: String) throws {
+    try TinyProject.with { project in
+      let file = project.folder.appendingPathComponent("data/\(split).jsonl")
+      let text = try String(contentsOf: file, encoding: .utf8)
+      let long = text.replacingOccurrences(
+        of: ", number", with: String(repeating: " x", count: 400) + ", number")
+      try long.write(to: file, atomically: true, encoding: .utf8)
+      let workflow = try project.workflow("training.maxSteps=1")
+      #expect {
+        _ = try train(project, workflow)
+      } throws: {
+        "\($0)".contains("data/\(split).jsonl:") && "\($0)".contains("exceed the context of 256")
+          && !FileManager.default.fileExists(atPath: project.out)
+      }
+      // What training does not use may be missing.
+      try FileManager.default.removeItem(at: file)
+      #expect(try train(project, workflow))
+      // A run that has begun goes on.
+      try long.write(to: file, atomically: true, encoding: .utf8)
+      #expect(try train(project, workflow, resume: true))
+    }
+  }
+
+  @Test("gold answers that are longer than generated ones may be are reported before training")
+  func longGoldAnswers() throws {
+    try TinyProject.with { project in
+      var (told, progress): ([String], [DataPreparation]) = ([], [])
+      let workflow = try project.workflow("tasks.note.maxTokens=1", "training.maxSteps=1")
+      _ = try TrainingRun(workflow, out: project.out, models: project.folder.path).run(resume: false) {
+        event in
+        switch event {
+        case .longAnswers(let answers): told.append(answers.text)
+        case .preparing(let done): progress.append(done)
+        default: break
+        }
+      }
+      #expect(
+        told.count == 3 && told[0].contains("data/train.jsonl: 14 of 14 gold answers of note"), "\(told)")
+      #expect(
+        told[2].contains("data/test.jsonl: 10 of 10") && told[2].contains("set tasks.note.maxTokens to"))
+      #expect(progress.contains { $0.stage == .rendering && $0.all == 14 })
+      // The limit is kept in the run.
+      let trained = try TrainedWorkflow(run: project.out, models: project.folder.path)
+      let report = try trained.evaluator().evaluate(trained.episodes(.test))
+      #expect(trained.workflow.task("note")?.answerTokens == 1)
+      #expect(report.tasks[2].gold.count == 10 && report.tasks[2].gold.correct == 0)
+    }
+  }
+
   @Test("predicted answers that could exceed the model's context are refused before training")
   func longPredictions() throws {
     try TinyProject.with { project in

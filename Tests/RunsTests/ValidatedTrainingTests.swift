@@ -137,7 +137,9 @@ struct ValidatedTrainingTests {
       #expect {
         _ = try train(project, project.workflow("training.validateEvery=2"))
       } throws: {
-        "\($0)".contains("valid.jsonl: is missing, but training validates on it; write some episodes")
+        "\($0)".contains(
+          "valid.jsonl: is missing, but training validates on it unless training.validateEvery is 0; write some"
+        )
           && !FileManager.default.fileExists(atPath: project.out)
       }
       // Adaptive freezing needs validation episodes too.

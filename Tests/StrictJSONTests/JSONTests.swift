@@ -21,6 +21,13 @@ struct JSONTests {
     #expect(try parse(value.encoded(indent: 2)) == value)
   }
 
+  @Test("objects with very many keys are read, and a repeated one is found")
+  func manyKeys() throws {
+    let members = (0..<100_000).map { "\"k\($0)\":\($0)" }.joined(separator: ",")
+    #expect(try parse("{\(members)}").members?.count == 100_000)
+    #expect(throws: JSONSyntaxError.self) { try parse("{\(members),\"k7\":1}") }
+  }
+
   @Test(
     "what is not JSON is refused with its offset",
     arguments: [

@@ -362,6 +362,9 @@ import Workflows
       #expect(refusal(path) == "\(path): is larger than 16 MiB; name a workflow's YAML file")
       try Data("name: a\nrank: 3\n".utf8).write(to: URL(fileURLWithPath: path))
       #expect(refusal(path).hasPrefix("\(path):2: field 'rank': not a known field; "))
+      let below = path + "/w.yaml"
+      #expect(
+        refusal(below) == "\(below): cannot be opened (Not a directory); check the path and its permissions")
     }
   }
 

@@ -1,5 +1,7 @@
 import ArgumentParser
 import Datasets
+import InputErrors
+import Runs
 import Workflows
 
 struct DataCheckCommand: ParsableCommand {
@@ -11,7 +13,8 @@ struct DataCheckCommand: ParsableCommand {
     discussion: """
       Reads train.jsonl, valid.jsonl and test.jsonl as training would: every line must have the inputs and \
       items that the workflow's tasks need. Reports the first error on each invalid line, up to \
-      \(DatasetMistakes.limit) per file. Then fits shortcut baselines, which understand nothing, to train \
+      \(DatasetMistakes.limit) per file. If the workflow's model is there, renders every prompt, names the lines \
+      that do not fit its context, and counts gold answers that are longer than generated ones may be. Then fits shortcut baselines, which understand nothing, to train \
       and measures them on test, in percent: if one of them does well on a task, that task can be guessed, \
       and a model's accuracy on it says little.
 
@@ -41,43 +44,87 @@ struct DataCheckCommand: ParsableCommand {
   @Option(help: "The output format.")
   var format = Format.table
 
+  @OptionGroup var models: ModelsFolder
+
   func run() throws {
     let described = try Workflow(contentsOf: workflow)
     let tasks = described.datasetTasks
-    let names = tasks.map(\.name)
     let data = DatasetFolder(path: folder)
-    let splits: DatasetSplits
+    let progress = PreparationProgress()
+    let splits: DatasetTables
     do {
-      splits = try data.read(schema: described.episodeSchema)
+      splits = try data.tables(schema: described.episodeSchema) { split, done, all in
+        progress.show(DataPreparation(.reading, data.file(split), done: done, all: all))
+      }
     } catch {
       // Reading ends at the first mistake; report all of them.
       try DatasetMistakes.refuse(in: data, schema: described.episodeSchema)
       throw error
     }
+    let (long, unchecked) = try checkPrompts(described, data, splits, progress)
+    let baselines = ShortcutBaselines.measure(train: splits.train, test: splits.test, tasks: tasks) { done in
+      progress.show(DataPreparation(.measuring, folder, done: done, all: tasks.count))
+    }
     let report = Report(
       episodes: ["train": splits.train.count, "valid": splits.valid.count, "test": splits.test.count],
-      repeatedInTest: repeats(splits),
-      baselines: ShortcutBaselines.measure(train: splits.train, test: splits.test, tasks: tasks))
+      repeatedInTest: repeats(splits, described), baselines: baselines, promptsChecked: unchecked == nil,
+      longAnswers: long)
     switch format {
     case .json: try Console.printJSON(report)
-    case .table:
-      var lines = [
-        "\(folder): train \(splits.train.count), valid \(splits.valid.count), test \(splits.test.count) "
-          + "episodes; every line has what the \(tasks.count) tasks of \(workflow) need", "",
-        report.baselines.text,
-      ]
-      for name in names where isMixed(name, splits) {
-        lines += ["", "Note: \(name) has options in some episodes and none in others."]
-      }
-      if report.repeatedInTest > 0 {
-        lines += [
-          "",
-          "Note: \(report.repeatedInTest) test episodes have the same inputs as a training episode; "
-            + "accuracy on them shows memorisation.",
-        ]
-      }
-      try Console.print(lines.joined(separator: "\n"))
+    case .table: try Console.print(text(report, described, splits, unchecked))
     }
+  }
+
+  /// Renders every prompt, if the model is there.
+  ///
+  /// - Returns: the gold answers that are too long, and why nothing was rendered.
+  private func checkPrompts(
+    _ workflow: Workflow, _ data: DatasetFolder, _ splits: DatasetTables, _ progress: PreparationProgress
+  ) throws -> ([LongAnswersOfFile], unchecked: String?) {
+    let material: WorkflowMaterial
+    do { material = try WorkflowMaterial(workflow, models: models.models) } catch let error as any InputError
+    {
+      return ([], "\(error)")
+    }
+    return (try material.check(data, splits) { progress.show($0) }, nil)
+  }
+
+  private func text(
+    _ report: Report, _ described: Workflow, _ splits: DatasetTables, _ unchecked: String?
+  ) -> String {
+    let (train, valid, test) = (splits.train.count, splits.valid.count, splits.test.count)
+    var lines = [
+      "\(folder): train \(train), valid \(valid), test \(test) episodes; every line has what the "
+        + "\(described.tasks.count) tasks of \(workflow) need"
+        + (unchecked == nil ? ", and fits the model's context" : ""), "",
+      report.baselines.text,
+    ]
+    for (split, count) in [("train", train), ("test", test)] where count > ShortcutBaselines.maximumEpisodes {
+      lines += [
+        "",
+        "Note: the baselines use \(NumberText.grouped(ShortcutBaselines.maximumEpisodes)) of the "
+          + "\(NumberText.grouped(count)) episodes of \(split), at equal distances.",
+      ]
+    }
+    for name in mixed(described.tasks.map(\.name), splits) {
+      lines += ["", "Note: \(name) has options in some episodes and none in others."]
+    }
+    for answers in report.longAnswers { lines += ["", "Note: \(answers.text)."] }
+    if report.repeatedInTest > 0 {
+      lines += [
+        "",
+        "Note: \(report.repeatedInTest) test episodes show the model the same inputs, questions and options as a "
+          + "training episode; accuracy on them shows memorisation.",
+      ]
+    }
+    if let unchecked {
+      lines += [
+        "",
+        "Note: the prompts were not rendered, so it is not known whether all of them fit the model's context: "
+          + unchecked,
+      ]
+    }
+    return lines.joined(separator: "\n")
   }
 
   /// The output of `--format json`.
@@ -85,17 +132,27 @@ struct DataCheckCommand: ParsableCommand {
     let episodes: [String: Int]
     let repeatedInTest: Int
     let baselines: BaselineReport
+    let promptsChecked: Bool
+    let longAnswers: [LongAnswersOfFile]
   }
 
-  /// Whether a task is multiple choice in some episodes and free text in others.
-  private func isMixed(_ task: String, _ splits: DatasetSplits) -> Bool {
-    let episodes = splits.train + splits.valid + splits.test
-    return Set(episodes.map { $0.tasks[task]?.options.isEmpty ?? true }).count > 1
+  /// The tasks that are multiple choice in some episodes and free text in others.
+  private func mixed(_ tasks: [String], _ splits: DatasetTables) -> [String] {
+    var (choices, texts): (Set<String>, Set<String>) = ([], [])
+    for split in DatasetFolder.Split.allCases {
+      for episode in splits[split] {
+        for name in tasks {
+          if episode.tasks[name]?.options.isEmpty ?? true { texts.insert(name) } else { choices.insert(name) }
+        }
+      }
+    }
+    return tasks.filter { choices.contains($0) && texts.contains($0) }
   }
 
-  /// The number of test episodes with the same inputs as a training episode.
-  private func repeats(_ splits: DatasetSplits) -> Int {
-    let known = Set(splits.train.map(\.inputs))
-    return splits.test.count { known.contains($0.inputs) }
+  /// The number of test episodes that show the model the same as a training episode.
+  private func repeats(_ splits: DatasetTables, _ workflow: Workflow) -> Int {
+    let shown = ShownContent(workflow.datasetTasks)
+    let known = Set(splits.train.lazy.map(shown.fingerprint))
+    return splits.test.count { known.contains(shown.fingerprint($0)) }
   }
 }

@@ -19,6 +19,11 @@ struct EvaluateCommand: ParsableCommand {
       `text` the option's text alone, `text/char` the same per character. The interval is that of the \
       chained accuracy.
 
+      All episodes are rendered before the first is answered: if some do not fit the model's context, they are \
+      named, and nothing is answered. A free-text answer that has not ended at its limit (`tasks.TASK.maxTokens`) is \
+      cut, and `cut` counts them. Parents' predicted answers that make a prompt too long are shortened, and counted \
+      below the table.
+
       A task that scores no better than its most frequent answer is reported as not learnt. Warnings from \
       training are repeated.
 
@@ -58,12 +63,12 @@ struct EvaluateCommand: ParsableCommand {
   func run() throws {
     let trained = try TrainedWorkflow(run: folder, models: models.models)
     Console.noteEmulation(trained.model.device.computeType)
-    var episodes = try trained.episodes(split, data: data)
-    if let limit { episodes = Array(episodes.prefix(limit)) }
+    let table = try trained.table(split, data: data)
+    let episodes = Array(table.prefix(limit ?? .max))
     // Read this before the work is done, so that a missing file is reported at once.
-    let train = shortcuts ? try trained.episodes(.train, data: data) : nil
+    let train = shortcuts ? try trained.table(.train, data: data) : nil
     // Another data folder may lack the training split.
-    let frequent = base ? nil : train ?? (try? trained.episodes(.train, data: data))
+    let frequent = base ? nil : train ?? (try? trained.table(.train, data: data))
     if let predictions { try OutputFile.check(predictions, option: "--predictions") }
     let graph = trained.workflow.graph
     var answers: [TaskPrediction] = []

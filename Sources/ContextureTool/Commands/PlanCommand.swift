@@ -81,7 +81,7 @@ struct PlanCommand: ParsableCommand {
   }
 
   /// The training episodes, if there are any: a plan needs none.
-  private func episodes(_ workflow: Workflow) -> [Episode] {
-    (try? DatasetFolder(path: workflow.dataFolder).read(.train)) ?? []
+  private func episodes(_ workflow: Workflow) -> EpisodeTable {
+    (try? DatasetFolder(path: workflow.dataFolder).table(.train)) ?? EpisodeTable()
   }
 }

@@ -138,7 +138,10 @@ struct TrainCommand: ParsableCommand {
     defer { try? FileManager.default.removeItem(at: scratch) }
     let interrupts = Interrupts()
     let dryRun = DryRun(workflow, out: givenOut, models: input.models.models, steps: steps ?? 3)
-    let estimate = try dryRun.run(scratch: scratch, shouldStop: { interrupts.requested }) { phase, count in
+    let preparation = PreparationProgress()
+    let estimate = try dryRun.run(
+      scratch: scratch, shouldStop: { interrupts.requested }, onProgress: { preparation.show($0) }
+    ) { phase, count in
       Console.complain(inOneLine: "[\(phase.index + 1)/\(count)] \(phase.task)")
     }
     guard let estimate else { throw ExitCode(ExitStatus.interrupted) }
@@ -190,6 +193,10 @@ struct TrainCommand: ParsableCommand {
 
   private func end(_ done: Bool) throws {
     guard !done else { return }
+    guard RunFolder(out).hasBegun else {
+      try Console.report("Stopped before the first step; nothing was written.")
+      throw ExitCode(ExitStatus.interrupted)
+    }
     var command = ["contexture", "train", source.workflow, "--out", out, "--resume"]
     command += source.overrides.flatMap { ["--set", $0] }
     command += input.arguments + job.arguments

@@ -36,7 +36,7 @@ struct DryRunReport {
       \(NumberText.grouped(estimate.tokens)) tokens
 
       Measured over at most \(estimate.measuredSteps + 2) optimiser steps of each phase; nothing was written.
-      """ + Self.more(estimate)
+      """ + Self.more(estimate) + estimate.longAnswers.map { "\n\nNote: \($0.text)." }.joined()
   }
 
   /// The additional cost if validation extends phases.

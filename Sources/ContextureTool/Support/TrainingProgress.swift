@@ -9,6 +9,7 @@ import Workflows
 /// Shows the progress of a training: on a terminal, one line that is overwritten; elsewhere, a line now and
 /// then.
 final class TrainingProgress {
+  private let preparation = PreparationProgress()
   private let phases: Int
   private let isTerminal: Bool
   private var hasTrained = false
@@ -40,6 +41,13 @@ final class TrainingProgress {
 
   func show(_ event: TrainingRun.Event) throws {
     switch event {
+    case .preparing(let progress):
+      if let line = preparation.line(progress) { try Console.report(line) }
+    case .longAnswers(let answers): try Console.report("WARNING \(answers.text)")
+    case .promptsCut(let task, let count):
+      try Console.report(
+        "  WARNING in \(count) prompts of \(task), predicted answers of its parents were shortened to fit the model's "
+          + "context; lower the parents' maxTokens")
     case .loaded(let model, let precision, let bytes, let workers, let episodes, let seconds):
       unchecked = microBatchTokens.map { ($0, workers) }
       try Console.report(

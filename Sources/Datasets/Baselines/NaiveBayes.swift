@@ -3,49 +3,54 @@ import Foundation
 /// A multinomial naive Bayes classifier on sets of string features, with add-one smoothing. It measures how
 /// well single words predict the answer.
 struct NaiveBayes {
+  /// The maximum number of classes. Free text may have as many answers as there are samples, all of which would be
+  /// compared for each test item; the answers beyond the limit are as if unseen.
+  static let maximumClasses = 1000
+
   private var features: [String: Int] = [:]
   private var classes: [String: Int] = [:]
+  /// The classes, in the order of their first samples.
+  private(set) var labels: [String] = []
   /// The number of training samples of each class.
   private var samples: [Double] = []
   private var totals: [Double] = []
-  /// How often each feature occurs in each class.
-  private var counts: [[Double]] = []
+  /// How often each feature occurs in each class, if it does.
+  private var counts: [[Int: Double]] = []
 
-  init(_ examples: [(features: Set<String>, label: String)]) {
-    for example in examples {
-      let label = classes[example.label] ?? addClass(example.label)
-      samples[label] += 1
-      totals[label] += Double(example.features.count)
-      for feature in example.features {
-        let index = features[feature] ?? features.count
-        features[feature] = index
-        if counts[label].count <= index {
-          counts[label] += [Double](repeating: 0, count: index + 1 - counts[label].count)
-        }
-        counts[label][index] += 1
-      }
+  /// Learns from one sample, whose features are all different.
+  mutating func add(features present: [String], label: String) {
+    guard let label = classes[label] ?? addClass(label) else { return }
+    samples[label] += 1
+    totals[label] += Double(present.count)
+    for feature in present {
+      let index = features[feature] ?? features.count
+      features[feature] = index
+      counts[label][index, default: 0] += 1
     }
   }
 
-  private mutating func addClass(_ label: String) -> Int {
+  private mutating func addClass(_ label: String) -> Int? {
     let index = classes.count
+    guard index < Self.maximumClasses else { return nil }
     classes[label] = index
+    labels.append(label)
     samples.append(0)
     totals.append(0)
-    counts.append([])
+    counts.append([:])
     return index
   }
 
-  /// The log-probability of `label` given the features, up to a constant that is the same for every label. An
+  /// The log-probability of each label given the features, up to a constant that is the same for every label. An
   /// unseen label scores minus infinity; unseen features are ignored.
-  func score(_ label: String, features present: Set<String>) -> Double {
-    guard let index = classes[label] else { return -.infinity }
+  func scores(_ labels: [String], features present: [String]) -> [Double] {
     // In a fixed order, because the result of floating-point summation depends on it.
     let known = present.compactMap { features[$0] }.sorted()
-    let denominator = log(totals[index] + Double(features.count))
-    return known.reduce(log(samples[index])) { sum, feature in
-      let count = feature < counts[index].count ? counts[index][feature] : 0
-      return sum + log(count + 1) - denominator
+    return labels.map { label in
+      guard let index = classes[label] else { return -.infinity }
+      let denominator = log(totals[index] + Double(features.count))
+      return known.reduce(log(samples[index])) { sum, feature in
+        sum + log((counts[index][feature] ?? 0) + 1) - denominator
+      }
     }
   }
 }
