@@ -84,7 +84,7 @@ package struct Field {
   /// The value as text that is not empty or only white space.
   package func text(_ remedy: String) throws(FieldError) -> String {
     let text = try anyText(remedy)
-    guard !trimmed(text).isEmpty else { throw error("is empty", remedy) }
+    guard text.contains(where: { !$0.isWhitespace }) else { throw error("is empty", remedy) }
     return text
   }
 
@@ -98,6 +98,8 @@ package struct Field {
       }
       throw error("expected text, found \(node.kind)", remedy)
     }
+    // Most texts have none, and a list may have very many texts.
+    guard text.utf8.last == 0x0A else { return text }
     return String(text.reversed().drop { $0 == "\n" }.reversed())
   }
 

@@ -27,6 +27,7 @@ extension PhaseSchedule {
       for j in members.indices.dropFirst(i + 1)
       where !refined[i].isDisjoint(with: used[j]) || !refined[j].isDisjoint(with: used[i]) {
         let (kept, joined) = (Swift.min(group[i], group[j]), Swift.max(group[i], group[j]))
+        guard kept != joined else { continue }
         for k in group.indices where group[k] == joined { group[k] = kept }
       }
     }

@@ -25,26 +25,27 @@ package enum ShortcutBaselines {
     tasks: [DatasetTask], oracleWithoutParents: [String: Double] = [:], onTask: (Int) -> Void = { _ in }
   ) -> BaselineReport {
     var measured: [TaskBaselines] = []
-    for task in tasks {
+    while measured.count < tasks.count {
       onTask(measured.count)
-      measured.append(
-        measure(
-          task, train: samples(of: task, in: train, limit: maximumEpisodes),
-          test: Array(samples(of: task, in: test, limit: maximumEpisodes)),
-          oracle: oracleWithoutParents[task.name]))
+      measured += measure(
+        Array(tasks[measured.count...].prefix(tasksAtOnce)), train: train, test: test,
+        oracles: oracleWithoutParents)
     }
     return BaselineReport(tasks: measured)
   }
+
+  /// The number of tasks that are measured in one pass over the episodes: an episode is decoded as a whole, but what
+  /// is learnt of each task takes memory.
+  private static let tasksAtOnce = 16
 
   /// The accuracy in `0...1` of always giving the offered answer that is most frequent in `train`, as in
   /// ``TaskBaselines/majority``.
   package static func majority(
     task: String, train: some RandomAccessCollection<Episode>, test: some RandomAccessCollection<Episode>
   ) -> Double {
-    let named = DatasetTask(name: task, inputs: [], parents: [])
     var fit = Fit()
-    for sample in samples(of: named, in: train, limit: .max) { fit.count(sample.item) }
-    return majority(fit.frequencies, Array(samples(of: named, in: test, limit: .max)))
+    for episode in train { if let item = episode.tasks[task] { fit.count(item) } }
+    return majority(fit.frequencies, test.lazy.compactMap { $0.tasks[task] })
   }
 
   /// What is learnt from the training items of a task.
@@ -68,27 +69,27 @@ package enum ShortcutBaselines {
     }
   }
 
-  private static func majority(_ frequencies: [String: Double], _ test: [Sample]) -> Double {
+  private static func majority(_ frequencies: [String: Double], _ test: some Sequence<TaskItem>) -> Double {
     let answers = frequencies.keys.sorted()
     let places = places(of: answers)
-    // For free text, all items have the same candidates.
-    let scores = answers.map { frequencies[$0] ?? 0 }
-    let free = CreditTable(scores)
-    return mean(test) { sample in
-      guard sample.item.options.isEmpty else {
-        return credit(
-          sample.item.options.map { frequencies[$0] ?? 0 },
-          right: sample.item.options.firstIndex(of: sample.item.answerText))
-      }
-      return free.credit(right: places[sample.item.answerText])
+    let texts = CreditTable(answers.map { frequencies[$0] ?? 0 })
+    var (sum, count) = (0.0, 0)
+    for item in test {
+      count += 1
+      sum +=
+        item.options.isEmpty
+        ? texts.credit(right: places[item.answerText])
+        : credit(
+          item.options.map { frequencies[$0] ?? 0 }, right: item.options.firstIndex(of: item.answerText))
     }
+    return count == 0 ? 0 : sum / Double(count)
   }
 
   private static func places(of answers: [String]) -> [String: Int] {
     Dictionary(answers.enumerated().map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
   }
 
-  /// ``credit(_:right:)`` of many items with the same scores.
+  /// ``credit(_:right:)`` of many items with the same scores, as those of free text.
   private struct CreditTable {
     private let scores: [Double]
     private let best: Double?
@@ -114,64 +115,103 @@ package enum ShortcutBaselines {
     let parents: [String]
   }
 
-  /// The items of a task, made when they are read.
-  private static func samples(
-    of task: DatasetTask, in episodes: some RandomAccessCollection<Episode>, limit: Int
-  ) -> some Sequence<Sample> {
+  /// The episodes, or as many of them as `limit` at equal distances.
+  private static func taken<Episodes: RandomAccessCollection<Episode>>(
+    _ episodes: Episodes, limit: Int
+  ) -> some Sequence<Episode> {
     let (count, taken) = (episodes.count, min(limit, episodes.count))
     return (0..<taken).lazy.map { place in
       // The product of two counts of episodes in memory does not overflow.
       episodes[episodes.index(episodes.startIndex, offsetBy: taken == count ? place : place * count / taken)]
-    }.compactMap { episode in
-      guard let item = episode.tasks[task.name] else { return nil }
-      let text = task.inputs.compactMap { episode.inputs[$0] }.joined(separator: "\n")
-      let parents = task.parents.compactMap { parent in
-        episode.tasks[parent].map { "\(parent)=\($0.answerText)" }
-      }
-      return Sample(item: item, words: words(text), parents: parents)
     }
+  }
+
+  private static func sample(of task: DatasetTask, in episode: Episode) -> Sample? {
+    guard let item = episode.tasks[task.name] else { return nil }
+    let text = task.inputs.compactMap { episode.inputs[$0] }.joined(separator: "\n")
+    let parents = task.parents.compactMap { parent in
+      episode.tasks[parent].map { "\(parent)=\($0.answerText)" }
+    }
+    return Sample(item: item, words: words(text), parents: parents)
   }
 
   private static func measure(
-    _ task: DatasetTask, train: some Sequence<Sample>, test: [Sample], oracle: Double?
-  ) -> TaskBaselines {
-    let hasParents = !task.parents.isEmpty
-    var fit = Fit()
-    for sample in train { fit.add(sample, hasParents: hasParents) }
-    let frequencies = fit.frequencies
-    let hasOptions = !test.isEmpty && test.allSatisfy { !$0.item.options.isEmpty }
-
-    func byOption(_ score: (Int, Sample) -> Double) -> Double? {
-      guard hasOptions else { return nil }
-      return mean(test) { sample in
-        credit(sample.item.options.indices.map { score($0, sample) }, right: sample.item.answerIndex)
+    _ tasks: [DatasetTask], train: some RandomAccessCollection<Episode>,
+    test: some RandomAccessCollection<Episode>, oracles: [String: Double]
+  ) -> [TaskBaselines] {
+    var fits = tasks.map { _ in Fit() }
+    for episode in taken(train, limit: maximumEpisodes) {
+      for (place, task) in tasks.enumerated() {
+        guard let sample = sample(of: task, in: episode) else { continue }
+        fits[place].add(sample, hasParents: !task.parents.isEmpty)
       }
     }
-    func byBayes(_ bayes: NaiveBayes, _ features: (Sample) -> [String]) -> Double {
-      mean(test) { sample in
-        let present = unique(features(sample))
-        let candidates = sample.item.options.isEmpty ? bayes.labels : sample.item.options
-        return credit(
-          bayes.scores(candidates, features: present),
-          right: candidates.firstIndex(of: sample.item.answerText))
+    var tallies = fits.map(Tally.init)
+    for episode in taken(test, limit: maximumEpisodes) {
+      for (place, task) in tasks.enumerated() {
+        guard let sample = sample(of: task, in: episode) else { continue }
+        tallies[place].add(sample, hasParents: !task.parents.isEmpty)
       }
     }
-
-    return TaskBaselines(
-      task: task.name, items: test.count,
-      chance: byOption { _, _ in 0 },
-      majority: majority(frequencies, test),
-      position: byOption { index, _ in fit.positions[index] ?? 0 },
-      longest: byOption { index, sample in Double(sample.item.options[index].count) },
-      shortest: byOption { index, sample in -Double(sample.item.options[index].count) },
-      overlap: byOption { index, sample in overlap(sample.item.options[index], with: sample.words) },
-      bayesAlone: byBayes(fit.alone, ownFeatures),
-      bayesWithParents: hasParents ? byBayes(fit.withParents) { ownFeatures($0) + parentFeatures($0) } : nil,
-      oracleWithoutParents: oracle)
+    return zip(tasks, tallies).map { task, tally in tally.baselines(of: task, oracle: oracles[task.name]) }
   }
 
-  private static func mean(_ samples: [Sample], _ credit: (Sample) -> Double) -> Double {
-    samples.isEmpty ? 0 : samples.reduce(0) { $0 + credit($1) } / Double(samples.count)
+  /// The sums of the baselines' credits over the test items of a task.
+  private struct Tally {
+    private let fit: Fit
+    private let places: [String: Int]
+    private let majorityOfTexts: CreditTable
+    private var items = 0
+    private var haveOptions = true
+    private var (chance, majority, position, longest, shortest, overlap) = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    private var (bayesAlone, bayesWithParents) = (0.0, 0.0)
+
+    init(_ fit: Fit) {
+      self.fit = fit
+      let answers = fit.frequencies.keys.sorted()
+      places = ShortcutBaselines.places(of: answers)
+      majorityOfTexts = CreditTable(answers.map { fit.frequencies[$0] ?? 0 })
+    }
+
+    mutating func add(_ sample: Sample, hasParents: Bool) {
+      let item = sample.item
+      items += 1
+      func credit(_ score: (Int) -> Double) -> Double {
+        ShortcutBaselines.credit(item.options.indices.map(score), right: item.answerIndex)
+      }
+      if item.options.isEmpty {
+        haveOptions = false
+        majority += majorityOfTexts.credit(right: places[item.answerText])
+      } else {
+        chance += credit { _ in 0 }
+        majority += ShortcutBaselines.credit(
+          item.options.map { fit.frequencies[$0] ?? 0 }, right: item.options.firstIndex(of: item.answerText))
+        position += credit { fit.positions[$0] ?? 0 }
+        longest += credit { Double(item.options[$0].count) }
+        shortest += credit { -Double(item.options[$0].count) }
+        overlap += credit { ShortcutBaselines.overlap(item.options[$0], with: sample.words) }
+      }
+      let own = ownFeatures(sample)
+      bayesAlone += bayesCredit(fit.alone, own, sample)
+      if hasParents { bayesWithParents += bayesCredit(fit.withParents, own + parentFeatures(sample), sample) }
+    }
+
+    private func bayesCredit(_ bayes: NaiveBayes, _ features: [String], _ sample: Sample) -> Double {
+      let candidates = sample.item.options.isEmpty ? bayes.labels : sample.item.options
+      return ShortcutBaselines.credit(
+        bayes.scores(candidates, features: unique(features)),
+        right: candidates.firstIndex(of: sample.item.answerText))
+    }
+
+    func baselines(of task: DatasetTask, oracle: Double?) -> TaskBaselines {
+      func mean(_ sum: Double) -> Double { items == 0 ? 0 : sum / Double(items) }
+      func ofOptions(_ sum: Double) -> Double? { haveOptions && items > 0 ? mean(sum) : nil }
+      return TaskBaselines(
+        task: task.name, items: items, chance: ofOptions(chance), majority: mean(majority),
+        position: ofOptions(position), longest: ofOptions(longest), shortest: ofOptions(shortest),
+        overlap: ofOptions(overlap), bayesAlone: mean(bayesAlone),
+        bayesWithParents: task.parents.isEmpty ? nil : mean(bayesWithParents), oracleWithoutParents: oracle)
+    }
   }
 
   /// 1 if only the right choice has the highest score, 1/k if it ties with k - 1 others, otherwise 0.
