@@ -90,13 +90,14 @@ package struct EvaluationReport: Sendable, Equatable, Codable {
       $0.cutAnswers < $1.cutAnswers
     }) {
       text +=
-        "\(task.task): \(most.cutAnswers) of \(most.count) answers were cut at the token limit (column cut); "
-        + "if the gold answers are longer, raise tasks.\(task.task).maxTokens\n"
+        "\(task.task): \(most.cutAnswers) of \(most.count) answers had not ended at the token limit, or "
+        + "at the end of the model's context (column cut); if the gold answers are longer, raise "
+        + "tasks.\(task.task).maxTokens and train again\n"
     }
     if task.chained.cutPrompts > 0 {
       text +=
         "\(task.task): in \(task.chained.cutPrompts) of \(task.chained.count) chained prompts, the parents' answers "
-        + "were shortened to fit the model's context; lower the parents' maxTokens\n"
+        + "were shortened to fit the model's context; lower the parents' maxTokens and train again\n"
     }
     return text
   }

@@ -119,10 +119,10 @@ struct ReportTests {
                   chained   5/10    50.0   23.7–76.3       -     -          -         50.0    4
 
         Every task right, chained: 4/10
-        say: 4 of 10 answers were cut at the token limit (column cut); if the gold answers are longer, \
-        raise tasks.say.maxTokens
+        say: 4 of 10 answers had not ended at the token limit, or at the end of the model's context (column cut); \
+        if the gold answers are longer, raise tasks.say.maxTokens and train again
         say: in 2 of 10 chained prompts, the parents' answers were shortened to fit the model's context; \
-        lower the parents' maxTokens
+        lower the parents' maxTokens and train again
 
         """)
     #expect(try JSONDecoder().decode(EvaluationReport.self, from: Data(report.json.utf8)) == report)
