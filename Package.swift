@@ -135,7 +135,8 @@ let package = Package(
         "Transport", "Workflows",
       ], path: "Tools/FuzzTargets", swiftSettings: strict),
 
-    .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
+    .target(
+      name: "TestSupport", dependencies: ["Locking"], path: "Tests/TestSupport", swiftSettings: strict),
     .target(
       name: "TrainingFixtures",
       dependencies: ["ContextLoRA", "PipelinedTraining", "SeededRandom", "TestSupport"],
@@ -154,7 +155,7 @@ let package = Package(
     tests("Tokenization", ["StrictJSON", "JinjaTemplates"]),
     tests("Datasets", ["SafeFiles", "SeededRandom"]),
     tests("Checkpoint", ["SafeFiles", "StrictJSON"]),
-    tests("Tensor", ["CKernels", "SeededRandom"]),
+    tests("Tensor", ["CKernels", "Locking", "SeededRandom"]),
     tests("LanguageModels", ["Tensor", "Checkpoint", "SeededRandom"]),
     tests("Prompting", ["Datasets", "Tokenization", "Workflows"]),
     tests("ContextLoRA", ["SeededRandom", "Datasets", "TrainingFixtures"]),

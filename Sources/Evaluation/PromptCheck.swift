@@ -33,7 +33,7 @@ package struct LongAnswers: Sendable, Equatable, Codable {
 }
 
 /// The episodes of a file that cannot be shown to the model.
-package struct PromptMistakes: InputError, Equatable {
+package struct PromptMistakes: InputErrorList, Equatable {
   /// The maximum number of reported errors per file.
   package static let limit = 20
 
@@ -47,14 +47,12 @@ package struct PromptMistakes: InputError, Equatable {
   package let count: Int
 
   /// One line per error, with file, line, problem and fix, and one with the number of them if there are several.
-  package var description: String {
+  package var messages: [String] {
     let lines = mistakes.map(\.description)
-    guard count > 1 else { return lines.joined(separator: "\n") }
-    return
-      (lines + [
-        "\(path): \(count) of \(episodes) episodes cannot be shown to the model; correct or remove them"
-      ])
-      .joined(separator: "\n")
+    guard count > 1 else { return lines }
+    return lines + [
+      "\(path): \(count) of \(episodes) episodes cannot be shown to the model; correct or remove them"
+    ]
   }
 }
 
@@ -183,9 +181,12 @@ extension PromptError {
   /// Whether other episodes may be without this error.
   fileprivate var isOfOneEpisode: Bool {
     switch self {
-    case .tooLong, .controlToken, .missing, .tooManyOptions: true
+    case .tooLong, .missing, .tooManyOptions, .changesAnswer: true
+    case .losesUser(let isPartial, _, _, _): isPartial
     case .noEmbedding(_, _, _, let task, _, _): task != nil
-    case .empty, .template, .letter, .templateFails, .noEndOfTurn: false
+    case .empty, .template, .letter, .templateFails, .noEndOfTurn, .losesAnswers, .changesAnswers,
+      .losesSystem, .refusesSystem:
+      false
     }
   }
 }

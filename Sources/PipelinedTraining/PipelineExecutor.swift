@@ -64,9 +64,12 @@ package final class PipelineExecutor: PhaseExecutor {
     guard let shared = CheckpointMessage.checkpoint(bytes, like: fresh) else {
       throw link.transport.invalid("the checkpoint", from: 0, "it is not one of this adapter")
     }
-    if let contradiction = shared.contradiction(
-      schedule: schedule, options: options, samples: samples.sampleCount, fresh: fresh)
-    {
+    let validated = options.validation == nil ? nil : samples.validation
+    let episodes = try schedule.graph.tasks.first.flatMap { try validated?.questions(task: $0).count }
+    let resumed = ResumedTraining(
+      schedule: schedule, options: options, samples: samples.sampleCount, validationEpisodes: episodes,
+      usesPredictions: samples.usesPredictions, fresh: fresh)
+    if let contradiction = resumed.contradiction(of: shared) {
       throw link.transport.invalid("the checkpoint", from: 0, "it \(contradiction)")
     }
     adapter = shared.adapter

@@ -1,4 +1,4 @@
-import Synchronization
+import Locking
 import Tensor
 import Testing
 
@@ -66,7 +66,7 @@ struct DeterminismTests {
     let expected = Self.fingerprint(alone, alone.operations)
     // More workers than processors, so that some share a processor.
     let device = CPUDevice(computeType: type, workers: 5)
-    let seen = Mutex<[Int: Bool]>([:])
+    let seen = Locked<[Int: Bool]>([:])
     device.onEachWorker { index in
       let bench = Workbench(sharing: device)
       for _ in 0..<3 {

@@ -1,6 +1,6 @@
 import Dispatch
 import Foundation
-import Synchronization
+import Locking
 
 /// Runs `body` for every rank's endpoint on its own thread, and returns each rank's result or error.
 package func onEveryRank<Endpoint: Sendable, Value: Sendable>(
@@ -21,9 +21,9 @@ package func onEveryRank<Endpoint: Sendable, Value: Sendable>(
 }
 
 private final class Results<Value: Sendable>: Sendable {
-  let values: Mutex<[Result<Value, any Error>]>
+  let values: Locked<[Result<Value, any Error>]>
 
-  init(count: Int) { values = Mutex(Array(repeating: .failure(NotFinished()), count: count)) }
+  init(count: Int) { values = Locked(Array(repeating: .failure(NotFinished()), count: count)) }
 }
 
 /// A rank did not finish in time.

@@ -59,10 +59,9 @@ enum TrainingBorders {
     guard let file = try rewritten(base.checkpoint, bytes, "changed.checkpoint") else { return }
     let checkpoint = try TrainingCheckpoint(file, modules: base.tiny.adapter.modules)
     let options = Base.options(base.tiny)
-    let contradiction = checkpoint.contradiction(
-      schedule: base.tiny.schedule, options: options, samples: base.tiny.sampleCount,
-      fresh: base.tiny.adapter)
-    guard contradiction == nil else { return }
+    guard base.tiny.resumed(options, validationEpisodes: 40).contradiction(of: checkpoint) == nil else {
+      return
+    }
     var steps = 0
     _ = try base.tiny.trainer(options: options).run(
       from: checkpoint,
