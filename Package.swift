@@ -188,7 +188,7 @@ let package = Package(
   cLanguageStandard: .c17
 )
 
-// libFuzzer brings its own entry point, so its program links only with '--sanitize fuzzer'; see scripts/fuzz.sh.
+// libFuzzer brings its own entry point, so its program links only with '-sanitize=fuzzer'; see scripts/fuzz.sh.
 if Context.environment["CONTEXTURE_FUZZ"] != nil {
   package.targets.append(
     .executableTarget(

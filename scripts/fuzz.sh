@@ -10,8 +10,9 @@ shift
 targets=${*:-$(sed -n 's/^  case \([a-z]*\)$/\1/p' Tools/FuzzTargets/FuzzTarget.swift)}
 
 export CONTEXTURE_FUZZ=1 SWIFT_BACKTRACE=enable=no
-${SWIFT:-swift} build -c release --product fuzz --scratch-path .build/fuzz --sanitize address --sanitize fuzzer \
-  2>&1 | grep -v 'Cannot export local symbol' | tail -5
+# Not --sanitize: of two such options, the compiler takes the last one, and their order is not fixed.
+${SWIFT:-swift} build -c release --product fuzz --scratch-path .build/fuzz \
+  -Xswiftc -sanitize=fuzzer,address -Xcc -fsanitize=address 2>&1 | grep -v 'Cannot export local symbol' | tail -5
 fuzz=.build/fuzz/release/fuzz
 found=.build/fuzz-found
 mkdir -p "$found"

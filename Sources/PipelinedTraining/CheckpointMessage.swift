@@ -32,6 +32,13 @@ enum CheckpointMessage {
     return bytes
   }
 
+  /// The maximum length of the result of `bytes`: an adapter, both moments, the best state, the history, and a
+  /// header.
+  static func limit(of adapter: LoRAAdapter, _ options: TrainingOptions) -> Int {
+    let layout = TrainableLayout(modules: adapter.modules, columns: adapter.rank)
+    return (1 << 24) + layout.count * MemoryLayout<Float>.size * (5 + options.staleness)
+  }
+
   /// Decodes the result of `bytes`; `nil` if it is none for this adapter, or its length is not the one that
   /// follows from its header.
   ///

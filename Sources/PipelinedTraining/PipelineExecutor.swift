@@ -58,7 +58,8 @@ package final class PipelineExecutor: PhaseExecutor {
 
   package func share(_ checkpoint: TrainingCheckpoint?) throws -> TrainingCheckpoint? {
     let own = leads ? try checkpoint.map { try CheckpointMessage.bytes($0) } ?? [] : []
-    let bytes = try link.transport.broadcast(own, timeout: link.timeout)
+    let bytes = try link.transport.broadcast(
+      own, limit: CheckpointMessage.limit(of: adapter, options), timeout: link.timeout)
     guard !bytes.isEmpty else { return nil }
     let fresh = adapter
     guard let shared = CheckpointMessage.checkpoint(bytes, like: fresh) else {
@@ -242,7 +243,7 @@ package final class PipelineExecutor: PhaseExecutor {
     }
     guard leads, last != 0 else { return leads ? own : nil }
     let values = Plain.values(
-      try link.transport.receiveCounted(from: last, tag: tag, timeout: timeout), as: Double.self)
+      try link.transport.receiveCounted(from: last, tag: tag, limit: 24, timeout: timeout), as: Double.self)
     guard values.count == 3, let correct = Int(exactly: values[1]), let count = Int(exactly: values[2]),
       count > 0, (0...count).contains(correct)
     else {
@@ -303,8 +304,10 @@ package final class PipelineExecutor: PhaseExecutor {
     }
     let parts = try work.root.trained.map { stage in
       if stage.device == 0, let own { return own }
-      let bytes = try link.transport.receiveCounted(from: stage.device, tag: tag, timeout: timeout)
       let modules = adapter.modules.filter { stage.layers.contains($0.layer) }
+      let bytes = try link.transport.receiveCounted(
+        from: stage.device, tag: tag, limit: CheckpointMessage.limit(of: adapter.part(modules), options),
+        timeout: timeout)
       guard var part = CheckpointMessage.checkpoint(bytes, like: adapter.part(modules)),
         part.position.trainable == position.trainable
       else {
@@ -344,7 +347,9 @@ package final class PipelineExecutor: PhaseExecutor {
       if let whole {
         part = whole.part(of: modules)
       } else {
-        let bytes = try link.transport.receiveCounted(from: 0, tag: tag, timeout: timeout)
+        let bytes = try link.transport.receiveCounted(
+          from: 0, tag: tag, limit: CheckpointMessage.limit(of: adapter.part(modules), options),
+          timeout: timeout)
         guard let shared = CheckpointMessage.checkpoint(bytes, like: adapter.part(modules)),
           shared.position.trainable == work.phase.columnView.trainable,
           shared.history.count <= options.staleness
@@ -361,7 +366,8 @@ package final class PipelineExecutor: PhaseExecutor {
   private func shareAdapter(_ phase: Phase) throws {
     let layout = TrainableLayout(modules: adapter.modules, columns: phase.trainable.count)
     let own = leads ? Plain.bytes(layout.gather(adapter, columns: phase.trainable)) : []
-    let bytes = try link.transport.broadcast(own, timeout: timeout)
+    let bytes = try link.transport.broadcast(
+      own, limit: layout.count * MemoryLayout<Float>.size, timeout: timeout)
     guard !leads else { return }
     guard bytes.count == layout.count * MemoryLayout<Float>.size else {
       throw link.transport.invalid(

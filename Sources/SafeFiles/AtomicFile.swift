@@ -111,7 +111,8 @@ package enum AtomicFile {
     try synchroniseFolder(folder)
   }
 
-  /// Lets `body` write to a descriptor, and closes it.
+  /// Lets `body` write to a descriptor, and closes it. The optimiser of Swift 6.3.1 aborts if it inlines this.
+  @inline(never)
   private static func write(
     _ descriptor: Int32, path: String, _ body: (borrowing Writer) throws -> Void
   ) throws {

@@ -22,10 +22,11 @@ extension Transport {
   /// - Parameters:
   ///   - payload: the bytes; used on the root only.
   ///   - root: the rank that has them.
+  ///   - limit: the maximum length that the other ranks accept, in bytes.
   ///   - timeout: that of each wait.
   /// - Returns: the root's bytes, on every rank.
   package func broadcast(
-    _ payload: [UInt8], from root: Int = 0, timeout: Duration
+    _ payload: [UInt8], from root: Int = 0, limit: Int = Self.usualLimit, timeout: Duration
   ) throws(TransportError) -> [UInt8] {
     // Ranks are counted from the root. A rank's parent is the rank without its lowest set bit; its children
     // have one more bit set, below that one.
@@ -35,7 +36,7 @@ extension Transport {
     while bit < size && position & bit == 0 { bit <<= 1 }
     if position != 0 {
       payload = try receiveCounted(
-        from: (position - bit + root) % size, tag: .broadcast, timeout: timeout)
+        from: (position - bit + root) % size, tag: .broadcast, limit: limit, timeout: timeout)
     }
     var sends: [Transfer] = []
     bit >>= 1
@@ -49,7 +50,7 @@ extension Transport {
     return payload
   }
 
-  /// Collects bytes of any length from every rank.
+  /// Collects bytes from every rank.
   ///
   /// - Returns: on the root the payloads in rank order, on other ranks nothing.
   package func gather(
@@ -62,7 +63,9 @@ extension Transport {
     var payloads: [[UInt8]] = []
     for source in 0..<size {
       payloads.append(
-        source == rank ? payload : try receiveCounted(from: source, tag: .gather, timeout: timeout))
+        source == rank
+          ? payload
+          : try receiveCounted(from: source, tag: .gather, limit: Self.usualLimit, timeout: timeout))
     }
     return payloads
   }
@@ -85,20 +88,22 @@ extension Transport {
     ]
   }
 
-  /// The limit of a message whose length is announced, in bytes: more than a checkpoint of any adapter.
-  private static var largestPayload: UInt64 { 1 << 36 }
+  /// The limit of a message whose length is announced, in bytes, unless its receiver knows a better one: more
+  /// than a plan over 100,000 devices.
+  package static var usualLimit: Int { 1 << 28 }
 
   /// Receives a message from `sendCounted`.
   ///
+  /// - Parameter limit: the maximum length in bytes.
   /// - Throws: `TransportError.invalidMessage` if its length is not the announced one, or is more than this
   ///   process can hold; the transport's errors.
   package func receiveCounted(
-    from source: Int, tag: Tag, timeout: Duration
+    from source: Int, tag: Tag, limit: Int, timeout: Duration
   ) throws(TransportError) -> [UInt8] {
     let length = MessageBuffer(count: 8)
     try receive(into: length, from: source, tag: tag).wait(timeout: timeout)
     let announced = UInt64(littleEndian: length.bytes.load(as: UInt64.self))
-    guard announced <= Self.largestPayload, let buffer = MessageBuffer(announced: Int(announced)) else {
+    guard announced <= UInt64(limit), let buffer = MessageBuffer(announced: Int(announced)) else {
       throw invalid("\(tag)", from: source, "it announces \(announced) bytes")
     }
     let count = try receive(into: buffer, from: source, tag: tag).wait(timeout: timeout)

@@ -72,7 +72,7 @@ struct GoldenTokenTests {
     }
   }
 
-  @Test
+  @Test(.enabled(if: ProcessInfo.processInfo.environment["CONTEXTURE_BENCHMARK"] != nil))
   func startUpTime() throws {
     let specification = try TokenizerFixtures.smollm2Specification()
     let clock = ContinuousClock()

@@ -363,8 +363,7 @@ import Workflows
       try Data("name: a\nrank: 3\n".utf8).write(to: URL(fileURLWithPath: path))
       #expect(refusal(path).hasPrefix("\(path):2: field 'rank': not a known field; "))
       let below = path + "/w.yaml"
-      #expect(
-        refusal(below) == "\(below): cannot be opened (Not a directory); check the path and its permissions")
+      #expect(refusal(below).hasPrefix("\(below): cannot open: Not a directory (errno 20); "))
     }
   }
 
