@@ -112,7 +112,7 @@ struct TrainingRunTests {
       let error = try withExtendedLifetime(FileLock(manifest)) {
         #expect(throws: FileError.self) { try train(project, workflow, resume: true) }
       }
-      #expect(error?.description.contains("run.json: is in use by another process") == true)
+      #expect(error?.description.contains("run.json: is in use by process \(getpid()); ") == true)
       #expect(try train(project, workflow, resume: true))
     }
   }

@@ -97,7 +97,7 @@ import Testing
       let lock = try FileLock(file)
       let problem = fileError { _ = try FileLock(file) }?.problem
       withExtendedLifetime(lock) {}
-      #expect(problem == "is in use by another process")
+      #expect(problem == "is in use by process \(getpid())")
     }
   }
 
