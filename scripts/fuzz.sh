@@ -1,7 +1,7 @@
 #!/bin/sh
 # fuzz.sh SECONDS [TARGET…]: runs libFuzzer with the address sanitizer on each target for so long, as many at
 # once as there are processors. New inputs are kept in .build/fuzz-corpus, for the next time. An input that is a
-# fault is written to .build/fuzz-found, and the exit code is 1; put it into Fixtures/fuzz once it is mended.
+# fault is written to .build/fuzz-found, and the exit code is not 0; put it into Fixtures/fuzz once it is mended.
 set -eu
 cd "$(dirname "$0")/.."
 seconds=${1:?seconds for each target}
@@ -11,8 +11,13 @@ targets=${*:-$(sed -n 's/^  case \([a-z]*\)$/\1/p' Tools/FuzzTargets/FuzzTarget.
 
 export CONTEXTURE_FUZZ=1 SWIFT_BACKTRACE=enable=no
 # Not --sanitize: of two such options, the compiler takes the last one, and their order is not fixed.
-${SWIFT:-swift} build -c release --product fuzz --scratch-path .build/fuzz \
-  -Xswiftc -sanitize=fuzzer,address -Xcc -fsanitize=address 2>&1 | grep -v 'Cannot export local symbol' | tail -5
+mkdir -p .build
+if ! ${SWIFT:-swift} build -c release --product fuzz --scratch-path .build/fuzz \
+  -Xswiftc -sanitize=fuzzer,address -Xcc -fsanitize=address > .build/fuzz-build.log 2>&1
+then
+  grep -v 'Cannot export local symbol' .build/fuzz-build.log | tail -40 >&2
+  exit 1
+fi
 fuzz=.build/fuzz/release/fuzz
 found=.build/fuzz-found
 mkdir -p "$found"

@@ -28,7 +28,8 @@ public struct TrainingRun: Sendable {
   /// Trains to the end.
   ///
   /// If the calling Swift task is cancelled, training writes a checkpoint after the current step and throws
-  /// `CancellationError`; `resume: .required` then resumes exactly there.
+  /// `CancellationError`; `resume: .required` then resumes exactly there. Before the first step, nothing is
+  /// written; `resume: .ifBegun` covers both.
   ///
   /// - Parameters:
   ///   - resume: whether to resume an interrupted run.

@@ -38,7 +38,8 @@ package struct TrainedWorkflow: Sendable {
       throw Refusal(
         folder.workflow.path, "is not the workflow this run was trained with", "restore it, or train again")
     }
-    let isThere = try FileKind.of(manifest.modelPath) != nil
+    // If the path cannot be examined, ModelLocation says so unless the model is found by its name.
+    let isThere = (try? FileKind.of(manifest.modelPath)) != nil
     if isThere { try ModelLocation.verify(manifest.model, at: manifest.modelPath) }
     material = try WorkflowMaterial(
       workflow, models: models,

@@ -89,7 +89,7 @@ package enum AtomicFile {
     let url = URL(fileURLWithPath: path)
     let folder = url.deletingLastPathComponent().path
     let (descriptor, temporary) = try openTemporary(folder: folder, name: url.lastPathComponent, path: name)
-    var isOpen = true
+    var (isOpen, isTemporary) = (true, true)
     do {
       if let mode { fchmod(descriptor, mode) }
       try body(Writer(descriptor: descriptor, path: name))
@@ -99,12 +99,12 @@ package enum AtomicFile {
       guard rename(temporary, path) == 0 else {
         throw SystemError.describe(errno, path: name, action: "rename the finished file to this path")
       }
-      isOpen = false
+      (isOpen, isTemporary) = (false, false)
       guard close(descriptor) == 0 else {
         throw SystemError.describe(errno, path: name, action: "close")
       }
     } catch {
-      unlink(temporary)
+      if isTemporary { unlink(temporary) }
       if isOpen { close(descriptor) }
       throw error
     }

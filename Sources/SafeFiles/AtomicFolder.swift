@@ -20,8 +20,9 @@ package enum AtomicFolder {
         let result = try body(temporary.url)
         try AtomicFile.synchroniseFolder(temporary.url.path)
         guard rename(temporary.url.path, target.path) == 0 else {
-          if errno == EEXIST || errno == ENOTEMPTY { try refuseContents(url) }
-          throw SystemError.describe(errno, path: url.path, action: "rename the finished folder to this path")
+          let code = errno
+          if code == EEXIST || code == ENOTEMPTY { try refuseContents(url) }
+          throw SystemError.describe(code, path: url.path, action: "rename the finished folder to this path")
         }
         temporary.release()
         return result
@@ -111,11 +112,19 @@ package final class TemporaryFolder {
         continue
       }
       let descriptor = open(folder.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-      if descriptor >= 0, Leftovers.hold(descriptor, at: folder.path) {
+      guard descriptor >= 0 else {
+        let code = errno
+        // Another process may have taken it for a leftover.
+        if code == ENOENT { continue }
+        rmdir(folder.path)
+        throw SystemError.describe(
+          code, path: parent.appendingPathComponent(name).path, action: "open the folder")
+      }
+      if Leftovers.hold(descriptor, at: folder.path) {
         (url, self.descriptor) = (folder, descriptor)
         return
       }
-      if descriptor >= 0 { close(descriptor) }
+      close(descriptor)
     }
     throw FileError(
       .inputOutput, file: parent.path, problem: "10,000 temporary folders are in the way",

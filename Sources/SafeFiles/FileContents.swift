@@ -3,11 +3,14 @@ import Glibc
 
 /// Reads whole files into memory, where later changes of the file cannot reach them.
 package enum FileContents {
+  /// The limit of files for which no other is given: more than any tokenizer or plan has.
+  package static let usualLimit = 1 << 30
+
   /// The bytes of the regular file at `url`.
   ///
   /// - Parameter limit: the largest size in bytes.
   /// - Throws: `FileError` if it is not a regular file, is larger, or cannot be read.
-  package static func read(_ url: URL, limit: Int = .max) throws(FileError) -> Data {
+  package static func read(_ url: URL, limit: Int = Self.usualLimit) throws(FileError) -> Data {
     let (descriptor, status) = try RegularFile.open(url.path)
     defer { close(descriptor) }
     return try read(descriptor, expected: Int(status.st_size), path: url.path, limit: limit)
@@ -28,7 +31,7 @@ package enum FileContents {
   ///
   /// - Parameter limit: the largest size in bytes.
   /// - Throws: `FileError` if it is none of these, is larger, or cannot be read.
-  package static func readText(_ path: String, limit: Int = .max) throws(FileError) -> Data {
+  package static func readText(_ path: String, limit: Int = Self.usualLimit) throws(FileError) -> Data {
     guard let number = OpenDescriptor(path: path)?.number else {
       return try read(URL(fileURLWithPath: path), limit: limit)
     }
@@ -47,7 +50,8 @@ package enum FileContents {
     }
     guard expected <= limit else { throw tooLarge() }
     var data = Data()
-    data.reserveCapacity(expected)
+    // A sparse file can claim any size.
+    data.reserveCapacity(min(expected, 1 << 24))
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 18, alignment: 16)
     defer { buffer.deallocate() }
     while true {

@@ -62,6 +62,8 @@ package enum Leftovers {
       // Without locks on this file system, age must do.
       guard errno != EWOULDBLOCK, time(nil) - status.st_mtim.tv_sec > 86_400 else { return }
     }
+    // Meanwhile its writer may have finished it, and begun another of that name.
+    guard isAt(path, descriptor) else { return }
     if kind == S_IFREG {
       unlink(path)
     } else {
@@ -74,6 +76,11 @@ package enum Leftovers {
   /// - Returns: whether it is still there; another process may have taken it for a leftover before the lock.
   static func hold(_ descriptor: Int32, at path: String) -> Bool {
     while flock(descriptor, LOCK_EX) != 0, errno == EINTR {}
+    return isAt(path, descriptor)
+  }
+
+  /// Whether a descriptor is of what is at `path`.
+  private static func isAt(_ path: String, _ descriptor: Int32) -> Bool {
     var (held, found) = (stat(), stat())
     return fstat(descriptor, &held) == 0 && lstat(path, &found) == 0 && held.st_ino == found.st_ino
       && held.st_dev == found.st_dev

@@ -53,6 +53,18 @@ import Testing
       }
     }
     #expect(refused > numbers.count)
+
+    func isRefused(_ change: (inout WorkflowPlan) -> Void) throws -> Bool {
+      var changed = plan
+      change(&changed)
+      try changed.json().write(to: URL(fileURLWithPath: path))
+      return (try? WorkflowPlan(contentsOf: path)) == nil
+    }
+    #expect(try !isRefused { _ in })
+    #expect(try isRefused { $0.phases[0].plan.pipelines = [] })
+    #expect(try isRefused { $0.phases[0].plan.pipelines[0].trained = [] })
+    let traffic = try #require(phase.traffic.first)
+    #expect(try isRefused { $0.phases[0].traffic = [traffic, traffic] })
   }
 
   @Test func picturesShowEveryStage() throws {

@@ -175,4 +175,19 @@ struct ModelFilesTests {
       #expect(try #require(ProcessMemory.available()) > 1 << 20)
     }
   }
+
+  @Test("a model whose path cannot be examined is found by its name")
+  func unexaminedPath() throws {
+    try TinyProject.with { project in
+      // Below a file, as in a folder of somebody else.
+      let hidden = project.workflowFile + "/model"
+      let models = project.folder.path
+      let found = try ModelLocation("model", models: models, resolved: hidden)
+      #expect(found.path == "\(models)/model")
+      let error = #expect(throws: FileError.self) {
+        _ = try ModelLocation("other", models: models, resolved: hidden)
+      }
+      #expect(error?.description.contains("Not a directory") == true)
+    }
+  }
 }

@@ -43,6 +43,25 @@ struct SpecialFileTests {
     }
   }
 
+  @Test("a relative path to a relative link counts from the current folder")
+  func relativeLinks() throws {
+    let name = "link-\(UUID().uuidString)"
+    #expect(symlink("sub/target", name) == 0)
+    defer { unlink(name) }
+    #expect(try Destination(name) == .replaced(path: "sub/target", mode: nil))
+  }
+
+  @Test("a sparse file that claims more than there is memory is refused")
+  func sparse() throws {
+    try with { folder in
+      let path = "\(folder)/sparse"
+      try write("", to: path)
+      #expect(truncate(path, 8 << 40) == 0)
+      let problem = error { _ = try FileContents.read(URL(fileURLWithPath: path)) }?.problem
+      #expect(problem == "is larger than 1024 MiB")
+    }
+  }
+
   @Test("links that lead in a circle or to a folder are refused")
   func badLinks() throws {
     try with { folder in

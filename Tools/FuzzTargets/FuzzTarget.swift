@@ -47,7 +47,7 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
     do {
       try body(bytes)
     } catch is any InputError {
-    } catch is JSONSyntaxError {
+    } catch is JSONSyntaxError where self == .json {
       // It becomes an InputError where the file is known.
     } catch {
       fatalError("\(self): refused without the place and the remedy: \(type(of: error)) \(error)")

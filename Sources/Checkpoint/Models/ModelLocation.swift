@@ -28,7 +28,14 @@ package struct ModelLocation: Sendable, Equatable {
     self.name = name
     let fetcher = ModelFetcher(models: URL(fileURLWithPath: models, isDirectory: true))
     let place = resolved ?? name
-    let found = try name.isEmpty || FileKind.of(place) == nil ? nil : place
+    // A path in a folder of somebody else cannot be examined; the model may still have been fetched here.
+    var found: String?
+    var unexamined: FileError?
+    do throws(FileError) {
+      if !name.isEmpty, try FileKind.of(place) != nil { found = place }
+    } catch {
+      unexamined = error
+    }
     let isPath = name.contains("/") || name.hasSuffix(".gguf")
     if !isPath, let pinned = PinnedModel.all.first(where: { $0.name == name }) {
       let file = "\(models)/\(name)/\(fetcher.file(of: pinned).lastPathComponent)"
@@ -38,9 +45,10 @@ package struct ModelLocation: Sendable, Equatable {
         return
       }
       guard found != nil else {
-        throw FileError(
-          .missing, file: file, problem: "the model \(name) has not been fetched",
-          remedy: "run 'contexture model fetch \(name)', or name the folder of fetched models")
+        throw unexamined
+          ?? FileError(
+            .missing, file: file, problem: "the model \(name) has not been fetched",
+            remedy: "run 'contexture model fetch \(name)', or name the folder of fetched models")
       }
     }
     let within = "\(models)/\(name)"
@@ -48,6 +56,8 @@ package struct ModelLocation: Sendable, Equatable {
       path = within
     } else if let found {
       path = found
+    } else if let unexamined {
+      throw unexamined
     } else {
       let known = PinnedModel.all.map(\.name).joined(separator: ", ")
       var problem = "no such model, file or folder"

@@ -41,7 +41,8 @@ package struct WorkflowPlan: Codable, Hashable, Sendable {
     } catch {
       throw Refusal(path, "is not a plan of this version", remedy)
     }
-    guard phases.allSatisfy({ isSound($0) }) else {
+    let sideBySide = levels.flatMap { $0.lanes.flatMap(\.phases) }
+    guard (phases + sideBySide).allSatisfy({ isSound($0) }) else {
       throw Refusal(path, "has numbers that no plan for its cluster and model has", remedy)
     }
   }
@@ -49,9 +50,12 @@ package struct WorkflowPlan: Codable, Hashable, Sendable {
   /// Whether a phase's numbers, read from a file, are possible, so that they can be added and shown. Whether its
   /// plan can be executed is checked when a training begins.
   private func isSound(_ phase: PlannedPhase) -> Bool {
-    let (devices, layers, most) = (cluster.devices.indices, 0...shape.layers, 0...1 << 50)
+    let (devices, layers) = (cluster.devices.indices, 0...shape.layers)
+    let routes = Set(phase.traffic.map { [$0.from, $0.to] })
+    // Their sum is less than 2⁶³.
+    let most = 0...(1 << 62) / max(phase.traffic.count, 1)
     func isTime(_ seconds: Double) -> Bool { (0...1e18).contains(seconds) }
-    return phase.devices.count <= 2 * devices.count && phase.traffic.count <= devices.count * devices.count
+    return phase.devices.count <= 2 * devices.count && phase.traffic.count == routes.count
       && phase.devices.allSatisfy {
         devices.contains($0.device) && layers.contains($0.first) && layers.contains($0.end)
           && $0.idle.isFinite && (0...1 << 60).contains($0.memory) && (0...1 << 60).contains($0.available)
@@ -60,8 +64,9 @@ package struct WorkflowPlan: Codable, Hashable, Sendable {
         devices.contains($0.from) && devices.contains($0.to) && most.contains($0.bytes)
       }
       && isTime(phase.stepTime) && isTime(phase.trainedTime) && isTime(phase.forwardTime)
+      && !phase.plan.pipelines.isEmpty
       && phase.plan.pipelines.allSatisfy { pipeline in
-        pipeline.samples > 0 && pipeline.microBatch > 0 && pipeline.shared >= 0
+        !pipeline.trained.isEmpty && pipeline.samples > 0 && pipeline.microBatch > 0 && pipeline.shared >= 0
           && (pipeline.trained + pipeline.forward).allSatisfy {
             devices.contains($0.device) && layers.contains($0.first) && layers.contains($0.end)
               && $0.first < $0.end
