@@ -24,11 +24,14 @@ package enum PythonText {
     return String(rest)
   }
 
-  /// `split` and `rsplit` at runs of white space.
-  static func split(_ text: String, limit: Int, fromRight: Bool) -> [String] {
+  /// `split` and `rsplit` at runs of white space. Calls `willAppend` before each part.
+  static func split<Failure: Error>(
+    _ text: String, limit: Int, fromRight: Bool, willAppend: () throws(Failure) -> Void
+  ) throws(Failure) -> [String] {
     var parts: [String] = []
     var rest = Substring(strip(text, left: !fromRight, right: fromRight)).unicodeScalars
     while !rest.isEmpty {
+      try willAppend()
       if limit >= 0, parts.count == limit {
         parts.append(String(rest))
         break
@@ -47,18 +50,23 @@ package enum PythonText {
     return fromRight ? parts.reversed() : parts
   }
 
-  /// `split` and `rsplit` at a non-empty separator.
-  static func split(_ text: String, at separator: String, limit: Int, fromRight: Bool) -> [String] {
+  /// Where `split` and `rsplit` cut a text at a non-empty separator, in ascending order: byte offsets. A negative
+  /// limit is none.
+  static func places(of separator: String, in text: String, limit: Int, fromRight: Bool) -> [Int] {
+    let places = occurrences(
+      of: Array(separator.utf8), in: Array(text.utf8), fromRight: fromRight, limit: limit < 0 ? .max : limit)
+    return fromRight ? places.reversed() : places
+  }
+
+  /// The parts of a text between separators of `length` bytes at `places`, from ``places(of:in:limit:fromRight:)``.
+  static func split(_ text: String, at places: [Int], length: Int) -> [String] {
     let bytes = Array(text.utf8)
-    let gap = Array(separator.utf8)
-    var places = occurrences(of: gap, in: bytes, fromRight: fromRight)
-    if limit >= 0, places.count > limit { places = Array(places.prefix(limit)) }
-    places.sort()
     var parts: [String] = []
+    parts.reserveCapacity(places.count + 1)
     var start = 0
     for index in places {
       parts.append(String(decoding: bytes[start..<index], as: UTF8.self))
-      start = index + gap.count
+      start = index + length
     }
     parts.append(String(decoding: bytes[start...], as: UTF8.self))
     return parts
@@ -76,7 +84,15 @@ package enum PythonText {
       }
       return limit < 0 || count < limit ? result + new : result
     }
-    return split(text, at: old, limit: limit, fromRight: false).joined(separator: new)
+    let bytes = Array(text.utf8)
+    var result: [UInt8] = []
+    var start = 0
+    for index in places(of: old, in: text, limit: limit, fromRight: false) {
+      result += bytes[start..<index]
+      result += new.utf8
+      start = index + old.utf8.count
+    }
+    return String(decoding: result + bytes[start...], as: UTF8.self)
   }
 
   /// The scalar at an index, which counts from the end if it is negative; `nil` if there is none.
@@ -143,8 +159,10 @@ package enum PythonText {
     return places
   }
 
-  /// `splitlines`, without the line endings.
-  static func lines(_ text: String) -> [String] {
+  /// `splitlines`, without the line endings. Calls `willAppend` before each line.
+  static func lines<Failure: Error>(
+    _ text: String, willAppend: () throws(Failure) -> Void
+  ) throws(Failure) -> [String] {
     var lines: [String] = []
     var line = String.UnicodeScalarView()
     var isAfterReturn = false
@@ -157,6 +175,7 @@ package enum PythonText {
       isAfterReturn = scalar == "\r"
       switch scalar.value {
       case 0x0A...0x0D, 0x1C...0x1E, 0x85, 0x2028, 0x2029:
+        try willAppend()
         lines.append(String(line))
         line = String.UnicodeScalarView()
         isOpen = false
@@ -165,7 +184,10 @@ package enum PythonText {
         isOpen = true
       }
     }
-    if isOpen { lines.append(String(line)) }
+    if isOpen {
+      try willAppend()
+      lines.append(String(line))
+    }
     return lines
   }
 

@@ -45,7 +45,7 @@ enum RuntimeValue {
 
   /// The value of `namespace()`: the only object that a template can modify from an inner scope.
   final class Namespace {
-    var members: [String: RuntimeValue] = [:]
+    var members = Mapping()
   }
 
   /// A callable value.
@@ -166,6 +166,13 @@ enum TemplateFailure: Error {
   case located(TemplateError)
 
   init(_ reason: String) { self = .reason(reason) }
+
+  /// The start of a name or value from a template, for a text that is kept with an undefined value.
+  static func shown(_ text: String) -> String {
+    let longest = 60
+    guard text.utf8.count > longest else { return text }
+    return String(text.unicodeScalars.prefix(longest)) + " …"
+  }
 }
 
 /// The value of `loop` inside a `for`.

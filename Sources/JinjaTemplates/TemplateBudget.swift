@@ -2,8 +2,8 @@ import StrictJSON
 
 /// How much one rendering may compute, so that a template from a stranger ends soon and needs little memory.
 ///
-/// A step is one statement, one expression, one turn of a loop or one element that a filter visits. Bytes count
-/// every text and list that an operation reads or produces. Both limits grow with the variables, so that long
+/// A step is one statement, one expression, one turn of a loop, one name that is bound or one element that a filter
+/// visits. Bytes count every text and list that an operation reads or produces, each time that it does. Both limits grow with the variables, so that long
 /// conversations render. The chat templates of known models need some 10 steps and touch a text some 10 times
 /// for each message.
 final class TemplateBudget {
@@ -81,8 +81,14 @@ final class TemplateBudget {
 
   /// Counts the arguments of a call.
   func charge(_ arguments: RuntimeArguments) throws(TemplateFailure) {
+    try chargeCount(of: arguments)
     for argument in arguments.positional { try charge(argument) }
     for argument in arguments.named { try charge(argument.value) }
+  }
+
+  /// Counts the arguments of a call without their contents: looking for a name visits them all.
+  func chargeCount(of arguments: RuntimeArguments) throws(TemplateFailure) {
+    try charge(arguments.positional.count + arguments.named.count, times: Self.bytesPerElement)
   }
 
   /// Checks that lists and dictionaries are nested at most ``deepestValue`` deep.
@@ -104,7 +110,7 @@ final class TemplateBudget {
       if let receiver = function.receiver { inside = [receiver] }
     case .namespace(let namespace):
       guard !isKept else { throw TemplateFailure("a value that is kept cannot hold a namespace") }
-      inside = Array(namespace.members.values)
+      inside = [.mapping(namespace.members)]
     default: return
     }
     guard levels > 0 else {

@@ -34,7 +34,7 @@ extension TemplateInterpreter {
   private func evaluateLeaf(_ expression: Expression) throws(TemplateFailure) -> RuntimeValue {
     switch expression {
     case .constant(let value): return RuntimeValue(value)
-    case .name(let name): return try find(name) ?? .undefined("'\(name)' is undefined")
+    case .name(let name): return try find(name) ?? .undefined("'\(TemplateFailure.shown(name))' is undefined")
     default: preconditionFailure("only constants and names are evaluated here")
     }
   }
@@ -184,20 +184,32 @@ extension TemplateInterpreter {
 
   /// `object.name`: looks for a method or attribute first, then for an item.
   func attribute(_ name: String, of object: RuntimeValue) throws(TemplateFailure) -> RuntimeValue {
+    try budget.charge(name.utf8.count)
+    if let method = method(name, of: object) { return method }
+    let shown = TemplateFailure.shown(name)
     switch object {
-    case .undefined(let what): throw TemplateFailure("\(what); its attribute '\(name)' was requested")
-    case .mapping(let mapping):
-      if let method = TemplateMethods.method(name, of: mapping, budget) { return method }
-      return mapping[name] ?? .undefined("the dictionary has no '\(name)'")
+    case .undefined(let what): throw TemplateFailure("\(what); its attribute '\(shown)' was requested")
+    case .mapping(let mapping): return mapping[name] ?? .undefined("the dictionary has no '\(shown)'")
     case .namespace(let namespace):
-      return namespace.members[name] ?? .undefined("the namespace has no '\(name)'")
-    case .loop(let loop): return loop.attribute(name) ?? .undefined("'loop' has no '\(name)'")
-    case .string(let text):
-      return TemplateMethods.method(name, of: text, budget) ?? .undefined("a string has no '\(name)' here")
+      return namespace.members[name] ?? .undefined("the namespace has no '\(shown)'")
+    case .loop: return .undefined("'loop' has no '\(shown)'")
+    case .string: return .undefined("a string has no '\(shown)' here")
+    case .list, .tuple: return .undefined("a list has no '\(shown)' here")
+    default: return .undefined("\(object.kind) has no '\(shown)'")
+    }
+  }
+
+  /// A method of a value, or an attribute of `loop`.
+  private func method(_ name: String, of object: RuntimeValue) -> RuntimeValue? {
+    // Comparing other texts with the known names can take long: Swift compares them by characters.
+    guard name.utf8.count <= 32, name.utf8.allSatisfy({ $0 < 0x80 }) else { return nil }
+    switch object {
+    case .mapping(let mapping): return TemplateMethods.method(name, of: mapping, budget)
+    case .loop(let loop): return loop.attribute(name)
+    case .string(let text): return TemplateMethods.method(name, of: text, budget)
     case .list(let elements), .tuple(let elements):
       return TemplateMethods.method(name, of: object, elements, budget)
-        ?? .undefined("a list has no '\(name)' here")
-    default: return .undefined("\(object.kind) has no '\(name)'")
+    default: return nil
     }
   }
 
@@ -205,7 +217,8 @@ extension TemplateInterpreter {
   func item(_ key: RuntimeValue, of object: RuntimeValue) throws(TemplateFailure) -> RuntimeValue {
     switch object {
     case .undefined(let what):
-      throw TemplateFailure("\(what); its item \(try budget.representation(key)) was requested")
+      let shown = TemplateFailure.shown(try budget.representation(key))
+      throw TemplateFailure("\(what); its item \(shown) was requested")
     case .mapping(let mapping):
       if let value = try budget.value(key, in: mapping) { return value }
     case .list(let elements), .tuple(let elements):
@@ -227,7 +240,8 @@ extension TemplateInterpreter {
     default: break
     }
     if case .string(let name) = key { return try attribute(name, of: object) }
-    return .undefined("\(object.kind) has no item \(try budget.representation(key))")
+    let shown = TemplateFailure.shown(try budget.representation(key))
+    return .undefined("\(object.kind) has no item \(shown)")
   }
 
   private func slice(

@@ -7,6 +7,7 @@ extension TemplateInterpreter {
   ) throws(TemplateFailure) -> RuntimeValue {
     try budget.step()
     if name == "default" || name == "d" {
+      try budget.chargeCount(of: arguments)
       let isMissing = value.isUndefined || (arguments.flag(1, "boolean") && !value.isTrue)
       return isMissing ? arguments.value(0, "default_value") ?? .string("") : value
     }
@@ -79,7 +80,7 @@ extension TemplateInterpreter {
     }
     let isBlankIndented = arguments.flag(2, "blank")
     // The added line ending preserves an empty last line, as in Jinja.
-    var lines = PythonText.lines(text + "\n")
+    var lines = try budget.lines(text + "\n")
     try budget.charge(lines.count, times: indention.utf8.count)
     for index in lines.indices.dropFirst() where isBlankIndented || !lines[index].isEmpty {
       lines[index] = indention + lines[index]
@@ -142,7 +143,9 @@ extension TemplateInterpreter {
       let rules: [String: FloatingPointRoundingRule] = [
         "common": .toNearestOrEven, "ceil": .up, "floor": .down,
       ]
-      guard let rule = rules[method], (-20...20).contains(precision) else {
+      guard method.utf8.count <= TemplateLexer.longestName, let rule = rules[method],
+        (-20...20).contains(precision)
+      else {
         throw TemplateFailure("'round' supports the methods common, ceil and floor, and up to 20 places")
       }
       if method == "common", let whole = value.whole, precision >= 0 { return .integer(whole) }

@@ -13,7 +13,7 @@ struct TemplateGlobals {
         let namespace = RuntimeValue.Namespace()
         for member in try members(arguments).entries {
           try budget.checkNesting(member.value, isKept: true)
-          namespace.members[try budget.text(member.key)] = member.value
+          try budget.set(.string(try budget.text(member.key)), member.value, in: &namespace.members)
         }
         return .namespace(namespace)
       },
@@ -54,7 +54,9 @@ struct TemplateGlobals {
       guard case .mapping(let given) = first else {
         throw TemplateFailure("a dictionary cannot be made from \(first.kind)")
       }
-      mapping = given
+      guard !arguments.named.isEmpty else { return given }
+      // More members can make the dictionary hash all its keys again, so they count.
+      for entry in given.entries { try budget.set(entry.key, entry.value, in: &mapping) }
     }
     for argument in arguments.named { mapping.set(argument.name, argument.value) }
     return mapping

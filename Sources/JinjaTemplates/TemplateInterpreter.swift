@@ -238,6 +238,7 @@ final class TemplateInterpreter {
       scope.values[names[0]] = element
       return
     }
+    try budget.step(names.count)
     let parts = try budget.elements(element)
     guard parts.count == names.count else {
       throw TemplateFailure("\(parts.count) values for \(names.count) loop variables")
@@ -255,6 +256,7 @@ final class TemplateInterpreter {
   }
 
   private func assign(_ value: RuntimeValue, to target: Statement.Target) throws(TemplateFailure) {
+    try budget.step()
     var isNamespace = false
     if case .namespace = value { isNamespace = true }
     if !isNamespace { try budget.checkNesting(value, isKept: true) }
@@ -265,7 +267,7 @@ final class TemplateInterpreter {
       guard case .namespace(let namespace)? = try find(name) else {
         throw TemplateFailure("'\(name).\(attribute)' can only be set where '\(name)' is a namespace")
       }
-      namespace.members[attribute] = value
+      namespace.members.set(attribute, value)
     }
   }
 
@@ -296,13 +298,15 @@ final class TemplateInterpreter {
 
   /// Sets a macro's parameters in the current scope.
   private func bind(_ macro: Statement.Macro, _ arguments: RuntimeArguments) throws(TemplateFailure) {
-    for argument in arguments.named {
-      guard argument.name == "caller" || macro.parameters.contains(where: { $0.name == argument.name }) else {
-        throw TemplateFailure("the macro '\(macro.name)' has no parameter '\(argument.name)'")
-      }
+    try budget.step(macro.parameters.count + arguments.named.count)
+    let known = Set(arguments.named.isEmpty ? [] : macro.parameters.map(\.name))
+    for argument in arguments.named where argument.name != "caller" && !known.contains(argument.name) {
+      throw TemplateFailure("the macro '\(macro.name)' has no parameter '\(argument.name)'")
     }
+    let named = Dictionary(arguments.named.map { ($0.name, $0.value) }) { first, _ in first }
     for (index, parameter) in macro.parameters.enumerated() {
-      if let given = arguments.value(index, parameter.name) {
+      let isPositional = index < arguments.positional.count
+      if let given = isPositional ? arguments.positional[index] : named[parameter.name] {
         scope.values[parameter.name] = given
       } else if let fallback = parameter.fallback {
         scope.values[parameter.name] = try evaluate(fallback)
@@ -310,8 +314,6 @@ final class TemplateInterpreter {
         scope.values[parameter.name] = .undefined("the parameter '\(parameter.name)' was not given")
       }
     }
-    if let caller = arguments.named.first(where: { $0.name == "caller" }) {
-      scope.values["caller"] = caller.value
-    }
+    if let caller = named["caller"] { scope.values["caller"] = caller }
   }
 }

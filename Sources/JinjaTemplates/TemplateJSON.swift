@@ -33,6 +33,7 @@ struct TemplateJSON {
       for (index, entry) in try ordered(mapping).enumerated() {
         try separate(index, depth + 1, &text)
         try write(try key(entry.key), to: &text)
+        try budget.charge(keySeparator.utf8.count)
         text += keySeparator
         try write(entry.value, depth + 1, to: &text)
       }
@@ -49,7 +50,8 @@ struct TemplateJSON {
     var keyed: [(key: String, entry: RuntimeValue.Mapping.Entry)] = []
     for entry in mapping.entries {
       let key = try budget.text(entry.key)
-      try budget.charge(key.utf8.count)
+      // Sorting reads each key about as often as its position has binary digits.
+      try budget.charge(key.utf8.count, times: Int.bitWidth - mapping.entries.count.leadingZeroBitCount)
       keyed.append((key, entry))
     }
     return keyed.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }.map(\.entry)
@@ -72,7 +74,7 @@ struct TemplateJSON {
 
   private func separate(_ index: Int, _ depth: Int, _ text: inout String) throws(TemplateFailure) {
     if index > 0 {
-      try budget.charge(itemSeparator.utf8.count + keySeparator.utf8.count)
+      try budget.charge(itemSeparator.utf8.count)
       text += itemSeparator
     }
     try breakLine(depth, &text)

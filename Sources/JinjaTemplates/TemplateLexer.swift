@@ -30,6 +30,9 @@ struct TemplateToken: Equatable {
 ///
 /// It takes time in proportion to the source.
 struct TemplateLexer {
+  /// The longest name, in bytes: every use of a name reads it.
+  static let longestName = 128
+
   private let bytes: [UInt8]
   private var position = 0
   private var line = 1
@@ -239,7 +242,13 @@ struct TemplateLexer {
     case UInt8(ascii: "0")...UInt8(ascii: "9"): return try number()
     case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "_"),
       0x80...:
-      return .name(take(while: Self.isNameByte))
+      let name = take(while: Self.isNameByte)
+      guard name.utf8.count <= Self.longestName else {
+        throw .syntax(
+          line: line,
+          reason: "a name of \(name.utf8.count) bytes is too long; use one of at most \(Self.longestName)")
+      }
+      return .name(name)
     default: break
     }
     let symbols = ["**", "//", "==", "!=", "<=", ">="]

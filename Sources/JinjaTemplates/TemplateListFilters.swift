@@ -14,25 +14,27 @@ extension TemplateInterpreter {
       return .list(try budget.elements(value).reversed())
     case "join":
       var parts: [String] = []
+      let path = try path(arguments.value(1, "attribute"))
       for element in try budget.elements(value) {
-        parts.append(try budget.text(try member(element, arguments.value(1, "attribute"))))
+        parts.append(try budget.text(try member(element, path)))
       }
       let separator = try budget.text(arguments.value(0, "d") ?? .string(""))
       return .string(try budget.joined(parts, separator: separator))
     case "sum":
       var sum = arguments.value(1, "start") ?? .integer(0)
+      let path = try path(arguments.value(0, "attribute"))
       for element in try budget.elements(value) {
-        sum = try budget.apply(.add, sum, try member(element, arguments.value(0, "attribute")))
+        sum = try budget.apply(.add, sum, try member(element, path))
       }
       return sum
     case "min", "max":
       let elements = try budget.elements(value)
       guard var best = elements.first else { return .undefined("the sequence is empty") }
       let ignoresCase = !arguments.flag(0, "case_sensitive")
-      let attribute = arguments.value(1, "attribute")
-      var bestKey = try sortKey(best, attribute, ignoresCase)
+      let path = try path(arguments.value(1, "attribute"))
+      var bestKey = try sortKey(best, path, ignoresCase)
       for element in elements.dropFirst() {
-        let key = try sortKey(element, attribute, ignoresCase)
+        let key = try sortKey(element, path, ignoresCase)
         if try name == "min" ? budget.less(key, bestKey) : budget.less(bestKey, key) {
           (best, bestKey) = (element, key)
         }
@@ -40,10 +42,11 @@ extension TemplateInterpreter {
       return best
     case "unique":
       let ignoresCase = !arguments.flag(0, "case_sensitive")
+      let path = try path(arguments.value(1, "attribute"))
       var seen: Set<ValueKey> = []
       var kept: [RuntimeValue] = []
       for element in try budget.elements(value) {
-        let value = try sortKey(element, arguments.value(1, "attribute"), ignoresCase)
+        let value = try sortKey(element, path, ignoresCase)
         guard let key = try budget.key(value) else {
           throw TemplateFailure("'unique' does not work on \(value.kind)")
         }
@@ -52,22 +55,23 @@ extension TemplateInterpreter {
       return .list(kept)
     case "sort":
       let ignoresCase = !arguments.flag(1, "case_sensitive")
+      let path = try path(arguments.value(2, "attribute"))
       return .list(
         try sorted(
           try budget.elements(value), isReversed: arguments.flag(0, "reverse")
         ) { element throws(TemplateFailure) in
-          try sortKey(element, arguments.value(2, "attribute"), ignoresCase)
+          try sortKey(element, path, ignoresCase)
         })
     case "dictsort":
       guard case .mapping(let mapping) = value else {
         throw TemplateFailure("'dictsort' needs a dictionary, not \(value.kind)")
       }
       let ignoresCase = !arguments.flag(0, "case_sensitive")
-      let byValue = try arguments.string(1, "by") == "value"
+      let byValue = try arguments.string(1, "by").map { $0.utf8.elementsEqual("value".utf8) } ?? false
       let pairs = mapping.entries.map { RuntimeValue.tuple([$0.key, $0.value]) }
       return .list(
         try sorted(pairs, isReversed: arguments.flag(2, "reverse")) { pair throws(TemplateFailure) in
-          try sortKey(try budget.elements(pair)[byValue ? 1 : 0], nil, ignoresCase)
+          try sortKey(try budget.elements(pair)[byValue ? 1 : 0], [], ignoresCase)
         })
     case "map": return try mapped(value, arguments)
     case "select", "reject", "selectattr", "rejectattr": return try selected(value, name, arguments)
@@ -81,14 +85,18 @@ extension TemplateInterpreter {
     var results: [RuntimeValue] = []
     if let attribute = arguments.named.first(where: { $0.name == "attribute" })?.value {
       let fallback = arguments.named.first { $0.name == "default" }?.value
+      let path = try path(attribute)
       for element in try budget.elements(value) {
-        let found = try member(element, attribute)
+        let found = try member(element, path)
         results.append(found.isUndefined ? fallback ?? found : found)
       }
       return .list(results)
     }
     guard case .string(let name)? = arguments.positional.first else {
       throw TemplateFailure("'map' needs a filter or an attribute")
+    }
+    guard name.utf8.count <= TemplateLexer.longestName else {
+      throw .unsupported("the filter '\(TemplateFailure.shown(name))'")
     }
     var rest = arguments
     rest.positional.removeFirst()
@@ -100,41 +108,53 @@ extension TemplateInterpreter {
     _ value: RuntimeValue, _ name: String, _ arguments: RuntimeArguments
   ) throws(TemplateFailure) -> RuntimeValue {
     var rest = arguments
-    var attribute: RuntimeValue?
+    var path: [RuntimeValue] = []
     if name.hasSuffix("attr") {
       guard !rest.positional.isEmpty else { throw TemplateFailure("'\(name)' needs an attribute") }
-      attribute = rest.positional.removeFirst()
+      path = try self.path(rest.positional.removeFirst())
     }
     var condition: String?
     if !rest.positional.isEmpty { condition = try budget.text(rest.positional.removeFirst()) }
+    guard condition.map({ $0.utf8.count <= TemplateLexer.longestName }) ?? true else {
+      throw .unsupported("the test '\(TemplateFailure.shown(condition ?? ""))'")
+    }
     var kept: [RuntimeValue] = []
     for element in try budget.elements(value) {
       try budget.step()
-      let subject = try member(element, attribute)
+      let subject = try member(element, path)
       let holds = if let condition { try test(subject, condition, rest) } else { subject.isTrue }
       if holds == name.hasPrefix("select") { kept.append(element) }
     }
     return .list(kept)
   }
 
-  /// The attribute of an element at a dotted path; without a path, the element itself.
-  private func member(_ element: RuntimeValue, _ path: RuntimeValue?) throws(TemplateFailure) -> RuntimeValue
-  {
+  /// The keys of a dotted path such as `a.0.b`, from the outermost; none without a path.
+  private func path(_ path: RuntimeValue?) throws(TemplateFailure) -> [RuntimeValue] {
+    guard let path else { return [] }
+    if case .none = path { return [] }
+    let text = try budget.text(path)
+    try budget.charge(text.utf8.count)
+    let parts = try budget.split(text, at: ".", limit: -1, fromRight: false)
+    return parts.map { part in Int(part).map { .integer($0) } ?? .string(part) }
+  }
+
+  /// The attribute of an element at a path; without keys, the element itself.
+  private func member(
+    _ element: RuntimeValue, _ path: [RuntimeValue]
+  ) throws(TemplateFailure) -> RuntimeValue {
     try budget.step()
-    guard let path else { return element }
-    if case .none = path { return element }
     var value = element
-    for part in PythonText.split(try budget.text(path), at: ".", limit: -1, fromRight: false) {
-      let key: RuntimeValue = Int(part).map { .integer($0) } ?? .string(part)
+    for key in path {
+      try budget.step()
       value = try item(key, of: value)
     }
     return value
   }
 
   private func sortKey(
-    _ element: RuntimeValue, _ attribute: RuntimeValue?, _ ignoresCase: Bool
+    _ element: RuntimeValue, _ path: [RuntimeValue], _ ignoresCase: Bool
   ) throws(TemplateFailure) -> RuntimeValue {
-    let value = try member(element, attribute)
+    let value = try member(element, path)
     guard ignoresCase, case .string(let text) = value else { return value }
     try budget.charge(text.utf8.count)
     return .string(PythonText.lowercase(text))

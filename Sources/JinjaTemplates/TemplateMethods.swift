@@ -87,18 +87,21 @@ enum TemplateMethods {
         let limit = try arguments.integer(1, "maxsplit") ?? -1
         let fromRight = name == "rsplit"
         guard let separator = try arguments.string(0, "sep") else {
-          return .list(PythonText.split(text, limit: limit, fromRight: fromRight).map(RuntimeValue.string))
+          return list(try budget.split(text, limit: limit, fromRight: fromRight))
         }
         guard !separator.isEmpty else {
           throw TemplateFailure("'\(name)' needs a separator that is not empty")
         }
-        let parts = PythonText.split(text, at: separator, limit: limit, fromRight: fromRight)
-        return .list(parts.map(RuntimeValue.string))
+        return list(try budget.split(text, at: separator, limit: limit, fromRight: fromRight))
       }
-    case "splitlines": return function(name) { _ throws(TemplateFailure) in list(PythonText.lines(text)) }
+    case "splitlines": return function(name) { _ throws(TemplateFailure) in list(try budget.lines(text)) }
     case "startswith", "endswith":
       return function(name) { arguments throws(TemplateFailure) in
-        .boolean(try affixes(arguments, name).contains { matches(text, $0, atStart: name == "startswith") })
+        for affix in try affixes(arguments, name) {
+          try budget.charge(affix.utf8.count)
+          if matches(text, affix, atStart: name == "startswith") { return .boolean(true) }
+        }
+        return .boolean(false)
       }
     case "removeprefix", "removesuffix":
       return function(name) { arguments throws(TemplateFailure) in
@@ -116,7 +119,7 @@ enum TemplateMethods {
           throw TemplateFailure("'\(name)' needs a separator that is not empty")
         }
         let fromRight = name == "rpartition"
-        let parts = PythonText.split(text, at: separator, limit: 1, fromRight: fromRight)
+        let parts = try budget.split(text, at: separator, limit: 1, fromRight: fromRight)
         if parts.count == 2 { return .tuple([.string(parts[0]), .string(separator), .string(parts[1])]) }
         let empty = RuntimeValue.string("")
         return .tuple(fromRight ? [empty, empty, .string(text)] : [.string(text), empty, empty])

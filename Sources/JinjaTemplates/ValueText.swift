@@ -30,13 +30,12 @@ extension TemplateBudget {
       }
       text += "}"
     case .namespace(let namespace):
-      text += "<Namespace {"
-      for (index, member) in namespace.members.sorted(by: { $0.key < $1.key }).enumerated() {
-        try charge(Self.bytesPerElement + member.key.utf8.count)
-        text += (index > 0 ? ", " : "") + "'\(member.key)': "
-        try write(member.value, to: &text)
-      }
-      text += "}>"
+      text += "<Namespace "
+      try write(.mapping(namespace.members), to: &text)
+      text += ">"
+    case .string(let string):
+      try charge(string.utf8.count)
+      text += PythonText.quoted(string)
     default:
       let scalar = value.scalarRepresentation
       try charge(scalar.utf8.count)
@@ -58,6 +57,27 @@ extension TemplateBudget {
 }
 
 extension TemplateBudget {
+  /// The parts of a text between runs of white space, each of which counts while it is found.
+  func split(_ text: String, limit: Int, fromRight: Bool) throws(TemplateFailure) -> [String] {
+    try PythonText.split(text, limit: limit, fromRight: fromRight) { () throws(TemplateFailure) in
+      try charge(Self.bytesPerElement)
+    }
+  }
+
+  /// The parts of a text between occurrences of a non-empty separator, which count before they are made.
+  func split(
+    _ text: String, at separator: String, limit: Int, fromRight: Bool
+  ) throws(TemplateFailure) -> [String] {
+    let places = PythonText.places(of: separator, in: text, limit: limit, fromRight: fromRight)
+    try charge(places.count + 1, times: Self.bytesPerElement)
+    return PythonText.split(text, at: places, length: separator.utf8.count)
+  }
+
+  /// The lines of a text, each of which counts while it is found.
+  func lines(_ text: String) throws(TemplateFailure) -> [String] {
+    try PythonText.lines(text) { () throws(TemplateFailure) in try charge(Self.bytesPerElement) }
+  }
+
   /// The texts with `separator` between them.
   func joined(_ parts: [String], separator: String) throws(TemplateFailure) -> String {
     for part in parts { try charge(part.utf8.count) }

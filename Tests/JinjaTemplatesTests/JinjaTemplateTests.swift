@@ -69,6 +69,36 @@ struct JinjaTemplateTests {
     }
   }
 
+  @Test("a name has at most 128 bytes; a message has the start of a longer text")
+  func longNames() throws {
+    let longest = String(repeating: "é", count: 64)
+    #expect(try render("{% set \(longest) = 1 %}{{ \(longest) }}") == "1")
+    let cases = [
+      ("{{ \n\(longest)e }}", "line 2: a name of 129 bytes is too long; use one of at most 128"),
+      (
+        "{{ missing['b' * 99] }}",
+        "line 1: 'missing' is undefined; its item '\(String(repeating: "b", count: 59)) … was requested"
+      ),
+      (
+        "{{ {}['b' * 99].c }}",
+        "line 1: the dictionary has no '\(String(repeating: "b", count: 60)) …'; its attribute 'c' was requested"
+      ),
+      (
+        "{{ [1] | map('b' * 999) }}",
+        "line 1: the filter '\(String(repeating: "b", count: 60)) …' is not supported"
+      ),
+      (
+        "{{ [1] | select('b' * 999) }}",
+        "line 1: the test '\(String(repeating: "b", count: 60)) …' is not supported"
+      ),
+    ]
+    for (source, expected) in cases {
+      let error = #expect(throws: TemplateError.self) { try render(source) }
+      let text = error?.description ?? ""
+      #expect(text.hasPrefix("chat template, " + expected), "\(text)")
+    }
+  }
+
   @Test
   func runawayTemplatesEndInAnError() throws {
     let sources = [
@@ -155,6 +185,26 @@ struct JinjaTemplateTests {
       "{% set x = range(99999) | list %}{% for i in x %}{{ i in x }}{% endfor %}",
       "{% set x = range(99999) | list %}{% for i in x %}{{ x.index(i) }}{{ x.count(i) }}{% endfor %}",
       "{% set x = range(99999) | list %}{% for i in x %}{{ x[:-1] | length }}{% endfor %}",
+      // Long texts that short values use once for every element: separators, paths, prefixes and names.
+      "{{ ([{'a': 1}] * 100000) | tojson(separators=[',', 'x' * 10000000]) }}",
+      "{{ ([['a', 1]] * 100000) | tojson(separators=['x' * 10000000, ':']) }}",
+      attributes("map(attribute='x' * 10000000) | list"), attributes("map(attribute='x' * 100000) | list"),
+      attributes("join(attribute='x' * 100000)"), attributes("unique(attribute='x' * 100000) | list"),
+      attributes("sort(attribute='x' * 100000)"), attributes("selectattr('x' * 100000) | list"),
+      attributes("rejectattr('x' * 100000, 'defined') | list"),
+      "{{ (['a'] * 400000) | map(attribute='0.' * 400000 ~ '0') }}",
+      "{% set a = 'a' * 1000000 %}{{ (a ~ 'b').startswith((a ~ 'c',) * 500000) }}",
+      "{% set a = 'a' * 1000000 %}{{ ('b' ~ a).endswith(('c' ~ a,) * 500000) }}",
+      long("{{ ''[x] is defined }}"), long("{{ [][x] is defined }}"), long("{{ 1[x] is defined }}"),
+      long("{{ namespace()[x] is defined }}"), long("{{ loop[x] is defined }}"),
+      keyed("dict(d, a=1, b=2, c=3)"), keyed("namespace(d)"),
+      // Many names that a short statement, call or filter looks at.
+      "{% macro m(\(names())) %}{% endmacro %}{% for i in range(99999) %}{{ m() }}{% endfor %}",
+      "{% macro m(\(names())) %}{% endmacro %}{% for i in range(99999) %}{{ m(\(names("=1"))) }}{% endfor %}",
+      "{% set t = range(30000) %}{% for i in range(99999) %}{% for \(names()) in [t] %}{% endfor %}{% endfor %}",
+      "{% set t = range(30000) %}{% for i in range(99999) %}{% set \(names()) = t %}{% endfor %}",
+      attributes("map('default', '', \(names("=1"))) | list"),
+      attributes("map('int', \(names("=1"))) | list"),
     ])
   func work(source: String) throws {
     let error = #expect(throws: TemplateError.self) { try render(source) }
@@ -172,6 +222,19 @@ struct JinjaTemplateTests {
   /// A template that uses two texts of a million letters 99 999 times.
   private static func long(_ body: String) -> String {
     "{% set x = 'a' * 1000000 %}{% set y = 'a' * 1000000 %}{% for i in range(99999) %}\(body){% endfor %}"
+  }
+
+  /// A template that applies a filter to 400 thousand empty texts.
+  private static func attributes(_ filter: String) -> String { "{{ ([''] * 400000) | \(filter) }}" }
+
+  /// A template that uses a dictionary with a key of ten million letters 99 999 times.
+  private static func keyed(_ use: String) -> String {
+    "{% set d = {'a' * 10000000: 1, 'b': 2, 'c': 3} %}{% for i in range(99999) %}{% set e = \(use) %}{% endfor %}"
+  }
+
+  /// Thirty thousand different names.
+  private static func names(_ suffix: String = "") -> String {
+    (0..<30000).map { "a\($0)\(suffix)" }.joined(separator: ",")
   }
 
   @Test("a long conversation is within the limits, which grow with it")
@@ -214,6 +277,9 @@ struct JinjaTemplateTests {
     #expect(try render("{{ range(90000) | unique | list | length }}") == "90000")
     #expect(try render("{{ ('a' * 200000).find('a' * 100000 ~ 'b') }}") == "-1")
     #expect(try render("{{ ('a' * 200000).replace('a' * 100000 ~ 'b', '') | length }}") == "200000")
+    #expect(try render("{{ (['a'] * 200000) | join(\(Self.names("=1"))) | length }}") == "200000")
+    // Swift would order the marks of one character to compare it.
+    #expect(try render("{{ ''['a' ~ '\\u0327\\u0301' * 1000000] is defined }}") == "False")
     #expect(throws: TemplateError.self) { try render(fill("{% if x %}")) }
     #expect(throws: TemplateError.self) { try render(fill("{{ ")) }
     #expect(throws: TemplateError.self) { try render("{% raw %}" + fill("{%")) }
@@ -228,6 +294,7 @@ struct JinjaTemplateTests {
         == "{1: 'c', 'x': 2, (1, 2): 3}")
     // The same character in two spellings is two keys.
     #expect(try render("{{ {'e\\u0301': 1, '\\u00e9': 2} | length }}") == "2")
+    #expect(try render("{{ namespace(b=1, a='\\n') }}") == "<Namespace {'b': 1, 'a': '\\n'}>")
     let error = #expect(throws: TemplateError.self) { try render("{{ {[1]: 2} }}") }
     #expect(error?.description.contains("a list cannot be a key") == true)
   }
