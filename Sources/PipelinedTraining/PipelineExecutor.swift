@@ -26,6 +26,8 @@ package final class PipelineExecutor: PhaseExecutor {
   private var windowSteps = 1
   /// Called after each window, on every rank that had work, with its figures.
   package var onWindow: (WindowFigures) throws -> Void = { _ in }
+  /// Called on every rank before its part in a checkpoint. If it throws on any rank, rank 0 gets no checkpoint.
+  package var beforeGather: () throws -> Void = {}
 
   /// - Parameters:
   ///   - plans: by task; their devices are the ranks.
@@ -261,6 +263,7 @@ package final class PipelineExecutor: PhaseExecutor {
 
   package func gather(_ position: TrainingCheckpoint.Position) throws -> TrainingCheckpoint? {
     guard let (work, runner) = current else { return nil }
+    try beforeGather()
     var position = position
     if position.phase == work.phase.index {
       (position.trainable, position.frozen) = (work.phase.columnView.trainable, work.phase.columnView.frozen)
@@ -279,7 +282,8 @@ package final class PipelineExecutor: PhaseExecutor {
     if let phase { try shareAdapter(phase) }
   }
 
-  /// Joins the parts of all stages on rank 0; `nil` elsewhere.
+  /// Joins the parts of all stages on rank 0; `nil` elsewhere. Ranks without a part send an empty message: the
+  /// steps depend on their answers or gradients too, so that rank 0 waits for all of them.
   private func collect(
     _ work: PhaseWork, _ runner: StageRunner?, position: TrainingCheckpoint.Position
   ) throws -> TrainingCheckpoint? {
@@ -296,10 +300,8 @@ package final class PipelineExecutor: PhaseExecutor {
     }
     let tag = StageLink.Control.checkpoint.tag
     guard leads else {
-      if let own {
-        try link.transport.sendCounted(
-          try CheckpointMessage.bytes(own), to: 0, tag: tag, timeout: timeout)
-      }
+      try link.transport.sendCounted(
+        try own.map { try CheckpointMessage.bytes($0) } ?? [], to: 0, tag: tag, timeout: timeout)
       return nil
     }
     let parts = try work.root.trained.map { stage in
@@ -325,6 +327,10 @@ package final class PipelineExecutor: PhaseExecutor {
         throw link.transport.invalid(
           "the checkpoint of its layers", from: stage.device, "it is of another step than the other ranks'")
       }
+    }
+    let senders = Set(work.root.trained.map(\.device))
+    for other in 1..<link.transport.size where !senders.contains(other) {
+      _ = try link.transport.receiveCounted(from: other, tag: tag, limit: 0, timeout: timeout)
     }
     return TrainingCheckpoint(joining: parts)
   }

@@ -98,6 +98,8 @@ package struct ClusterTrainingRun {
     ) { layers, use in try preparation.material.stage(layers, on: device, use: use) }
     var windows: [WindowFigures] = []
     executor.onWindow = { windows.append($0) }
+    // Steps computed with other weights, on any rank, must not be kept.
+    executor.beforeGather = { try preparation.material.checkUnchanged() }
     let trainer = WorkflowTrainer(
       executor, schedule: workflow.phaseSchedule, options: workflow.trainingOptions)
     let done = try trainer.run(

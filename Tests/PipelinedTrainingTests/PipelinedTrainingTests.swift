@@ -180,14 +180,16 @@ private struct Outcome: Equatable, Sendable {
   private static func cluster(
     _ frozenRatio: Double, _ shape: RunShape, share: Double, staleness: Int, rule: FreezeRule = .leading,
     stopAfter: Int? = nil, from checkpoint: URL? = nil, wire: WireFormat = .float32, validates: Bool = false,
-    checkpointEvery: Int = 4, in folder: URL
+    checkpointEvery: Int = 4, beforeGather: @escaping @Sendable (_ rank: Int) throws -> Void = { _ in },
+    in folder: URL
   ) throws -> Outcome {
     let file = folder.appendingPathComponent("cluster.safetensors")
     let results = onEveryRank(InProcessTransport.job(size: shape.ranks)) { endpoint in
       do {
         return try Self.rank(
           endpoint, frozenRatio, shape, share: share, staleness: staleness, rule: rule, stopAfter: stopAfter,
-          from: checkpoint, wire: wire, validates: validates, checkpointEvery: checkpointEvery, to: file)
+          from: checkpoint, wire: wire, validates: validates, checkpointEvery: checkpointEvery,
+          beforeGather: beforeGather, to: file)
       } catch {
         endpoint.abort("\(error)", code: 1)
         throw error
@@ -203,7 +205,7 @@ private struct Outcome: Equatable, Sendable {
   private static func rank(
     _ endpoint: InProcessTransport, _ frozenRatio: Double, _ shape: RunShape, share: Double, staleness: Int,
     rule: FreezeRule, stopAfter: Int?, from checkpoint: URL?, wire: WireFormat, validates: Bool,
-    checkpointEvery: Int, to file: URL
+    checkpointEvery: Int, beforeGather: @escaping (_ rank: Int) throws -> Void, to file: URL
   ) throws -> Outcome {
     let base = try workflow(frozenRatio, shape, rule)
     let options = options(
@@ -222,6 +224,7 @@ private struct Outcome: Equatable, Sendable {
         frozenRatio: frozenRatio, workers: 1, layers: layers, firstLayer: shape.firstAdaptedLayer
       ).stage
     }
+    executor.beforeGather = { try beforeGather(endpoint.rank) }
     let trainer = WorkflowTrainer(executor, schedule: base.schedule, options: options)
     var own = Outcome()
     let resume =
@@ -331,6 +334,30 @@ private struct Outcome: Equatable, Sendable {
       for (a, b) in zip(many.norms, one.norms) { #expect(abs(a - b) < 1e-3 * b) }
     }
     try resumed(Self.deepTree, share: 1)
+  }
+
+  private struct Changed: Error {}
+
+  /// A rank whose model has changed ends the job before a checkpoint is written, whatever its part in the phase.
+  @Test(arguments: shapes, [0, 1])
+  func noCheckpointIsWrittenOnceARankRefuses(_ shape: RunShape, share: Double) throws {
+    for refusing in 0..<shape.ranks {
+      try Fixtures.withTemporaryDirectory { folder in
+        let outcome = Result {
+          try Self.cluster(
+            0.5, shape, share: share, staleness: 1,
+            beforeGather: { rank in
+              guard rank == refusing else { return }
+              // The other ranks are first, if rank 0 does not wait.
+              Thread.sleep(forTimeInterval: 0.05)
+              throw Changed()
+            }, in: folder)
+        }
+        #expect(throws: (any Error).self) { try outcome.get() }
+        let written = try FileManager.default.contentsOfDirectory(atPath: folder.path)
+        #expect(written.isEmpty)
+      }
+    }
   }
 
   /// With predicted answers, and with gold ones, for which frozen columns are merged into the weights.
