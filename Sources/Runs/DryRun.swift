@@ -184,7 +184,9 @@ extension WorkflowExamples {
           count: lengths.count, seed: options.seed(phase: phase.index), epoch: cursor.epoch)
       }
     }
-    work.extend(from: counted, predictionsRepeat: counter.parentsChange)
+    work.extend(
+      from: counted, predictionsRepeat: counter.parentsChange, batchSize: options.batchSize,
+      samples: lengths.count)
     work.validations = options.pace(task: phase.task, samples: lengths.count).plannedValidations(
       options.validation)
     work.checkpoints = max(0, work.steps - 1) / options.checkpointEvery

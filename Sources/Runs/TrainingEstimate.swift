@@ -90,12 +90,21 @@ package struct PhaseWork: Sendable, Equatable {
 
   /// Scales tokens and predictions from the first `counted` steps to all. Sums of these numbers over the phases
   /// of the longest training do not overflow.
-  mutating func extend(from counted: Int, predictionsRepeat: Bool) {
+  ///
+  /// - Parameters:
+  ///   - predictionsRepeat: whether a sample's prediction counts in every step. Otherwise each sample counts once,
+  ///     however long the phase.
+  ///   - batchSize: samples per step.
+  ///   - samples: the samples of an epoch.
+  package mutating func extend(from counted: Int, predictionsRepeat: Bool, batchSize: Int, samples: Int) {
     guard counted > 0, counted < steps else { return }
+    func distinct(_ steps: Int) -> Double { min(Double(steps) * Double(batchSize), Double(max(samples, 1))) }
     let factor = Double(steps) / Double(counted)
     tokens = Int(min(Double(tokens) * factor, 1e15))
-    // Otherwise each sample counts once, however long the phase.
-    if predictionsRepeat { predictions = Int(min(Double(predictions) * factor, 1e15)) }
+    predictions = Int(
+      min(
+        (Double(predictions) * (predictionsRepeat ? factor : distinct(steps) / distinct(counted))).rounded(),
+        1e15))
   }
 }
 

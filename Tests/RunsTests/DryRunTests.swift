@@ -119,4 +119,22 @@ struct DryRunTests {
     #expect(abs(times.stepSeconds(work) - 20) < 1e-9)
     #expect(PhaseTimes().stepSeconds(work) == 0)
   }
+
+  @Test("work is scaled from the steps that were counted; a prediction that is kept counts once per sample")
+  func extended() {
+    func predictions(_ steps: Int, counted: Int, found: Int, repeats: Bool = false, batch: Int = 1) -> Int {
+      var work = PhaseWork()
+      (work.steps, work.tokens, work.predictions) = (steps, 100, found)
+      work.extend(from: counted, predictionsRepeat: repeats, batchSize: batch, samples: 50_000)
+      #expect(work.tokens == 100 * steps / min(counted, steps))
+      return work.predictions
+    }
+    #expect(predictions(150_000, counted: 10_000, found: 10_000) == 50_000)
+    #expect(predictions(150_000, counted: 10_000, found: 5000) == 25_000)
+    #expect(predictions(20_000, counted: 10_000, found: 10_000) == 20_000)
+    #expect(predictions(40_000, counted: 10_000, found: 40_000, batch: 4) == 50_000)
+    #expect(predictions(150_000, counted: 75_000, found: 50_000) == 50_000)
+    #expect(predictions(150_000, counted: 10_000, found: 10_000, repeats: true) == 150_000)
+    #expect(predictions(10_000, counted: 10_000, found: 7) == 7)
+  }
 }
