@@ -10,6 +10,10 @@ package struct EpisodeFileError: InputError, Equatable {
     case folder
     /// The file cannot be read, for the given reason.
     case unreadable(String)
+    /// The file has been written to while it was read: how, and the fix.
+    case changed(String, remedy: String)
+    /// The line has more bytes than the given limit.
+    case longLine(Int)
     /// The file is text in another encoding than UTF-8.
     case encoding(String)
     /// The line begins an object that ends on a later one.
@@ -78,6 +82,10 @@ package struct EpisodeFileError: InputError, Equatable {
       return "is a folder; give a file of episodes, or remove the folder"
     case .unreadable(let reason):
       return "cannot be read (\(reason)); check the file and its permissions"
+    case .changed(let how, let remedy):
+      return "\(how); \(remedy)"
+    case .longLine(let limit):
+      return "is longer than \(limit) bytes; write one object per line"
     case .encoding(let name):
       return "is \(name); save it as UTF-8"
     case .severalLines:

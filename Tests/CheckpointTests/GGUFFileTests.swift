@@ -33,6 +33,25 @@ import Testing
     #expect(inner.map { $0.map(\.integer) } == [[1, 2], [3]])
   }
 
+  @Test("metadata stay as they were when the file was opened, whatever is written into it")
+  func metadataAreKept() throws {
+    try Fixtures.withTemporaryDirectory { folder in
+      // Larger than what is read at once.
+      let url = folder.appendingPathComponent("large.gguf")
+      let bytes = try Data(contentsOf: fixture("metadata.gguf"))
+      try (bytes + Data(count: 3 << 20)).write(to: url)
+      let file = try GGUFFile(url)
+      let handle = try FileHandle(forWritingTo: url)
+      try handle.write(contentsOf: Data(repeating: 0xFF, count: bytes.count))
+      #expect(try file.strings("a.strings") == ["a", "", "naïve", "\u{120}the"])
+      #expect(throws: FileError.self) { try file.checkUnchanged() }
+      try handle.truncate(atOffset: 0)
+      try handle.close()
+      #expect(try file.strings("a.strings") == ["a", "", "naïve", "\u{120}the"])
+      #expect(try file.integers("a.integers") == [1, -2, 3])
+    }
+  }
+
   @Test func tensorsHaveRowMajorShapes() throws {
     let file = try GGUFFile(fixture("metadata.gguf"))
     #expect(file.tensors.map(\.name) == ["one", "two"])

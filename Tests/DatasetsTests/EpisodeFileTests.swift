@@ -1,5 +1,6 @@
 import Datasets
 import Foundation
+import Glibc
 import SafeFiles
 import TestSupport
 import Testing
@@ -343,6 +344,103 @@ struct Case: CustomTestStringConvertible {
       var ids: [String] = []
       try EpisodeFile.forEach(in: path) { ids.append($0.id) }
       #expect(ids == episodes.map(\.id))
+    }
+  }
+
+  /// A file of several pieces, written long ago, so that the time of a change differs from its own.
+  private func large(_ folder: URL) throws -> URL {
+    let url = folder.appendingPathComponent("d.jsonl")
+    let text = String(repeating: "x", count: 1000)
+    try EpisodeFile.write(
+      (0..<4000).map { Episode(id: "\($0)", inputs: ["x": text], tasks: [:]) }, to: url.path)
+    let times = [timespec(tv_sec: 1000, tv_nsec: 0), timespec(tv_sec: 1000, tv_nsec: 0)]
+    #expect(utimensat(AT_FDCWD, url.path, times, 0) == 0)
+    return url
+  }
+
+  @Test("a file that is truncated or written to while it is read is an error that says so")
+  func changed() throws {
+    let changes: [(String, (URL) throws -> Void)] = [
+      ("truncated", { #expect(truncate($0.path, 5000) == 0) }),
+      ("emptied", { #expect(truncate($0.path, 0) == 0) }),
+      (
+        "overwritten",
+        { url in
+          let handle = try FileHandle(forWritingTo: url)
+          try handle.seek(toOffset: 3_000_000)
+          try handle.write(contentsOf: Data("\nnot JSON\n".utf8))
+          try handle.close()
+        }
+      ),
+      (
+        "continued",
+        { url in
+          let handle = try FileHandle(forWritingTo: url)
+          try handle.seekToEnd()
+          try handle.write(contentsOf: Data("{}\n".utf8))
+          try handle.close()
+        }
+      ),
+    ]
+    for (name, change) in changes {
+      try Fixtures.withTemporaryDirectory { folder in
+        let url = try large(folder)
+        var count = 0
+        let result = Result {
+          try EpisodeFile.forEach(in: url.path) { _ in
+            if count == 0 { #expect(throws: Never.self) { try change(url) } }
+            count += 1
+          }
+        }
+        let error = #expect(throws: EpisodeFileError.self, "\(name)") { try result.get() }
+        guard case .changed = error?.problem else {
+          Issue.record("\(name): \(error?.description ?? "")")
+          return
+        }
+        #expect(error?.description.hasPrefix("\(url.path): has changed since it was opened") == true)
+      }
+    }
+  }
+
+  @Test("lines may be longer than the pieces that are read, up to a limit")
+  func longLines() throws {
+    try Fixtures.withTemporaryDirectory { folder in
+      let path = folder.appendingPathComponent("d.jsonl").path
+      let lengths = [3, 1 << 20, (1 << 20) + 1, 5_000_000, 0, 2_097_151, 2_097_152, 17]
+      let lines = lengths.map { String(repeating: "a", count: $0) }
+      for end in ["", "\n"] {
+        try Data((lines.joined(separator: "\n") + end).utf8).write(to: URL(fileURLWithPath: path))
+        let reader = try EpisodeLines(path)
+        for (number, length) in lengths.enumerated() {
+          let line = try reader.next()
+          #expect(line?.count == length && line?.allSatisfy { $0 == 0x61 } == true)
+          #expect(reader.number == number + 1)
+        }
+        #expect(try reader.next() == nil && reader.progress?.done == reader.progress?.all)
+        let limited = try EpisodeLines(path, limit: 4_999_999)
+        for _ in 0..<3 { _ = try limited.next() }
+        #expect(throws: EpisodeFileError(path: path, line: 4, problem: .longLine(4_999_999))) {
+          _ = try limited.next()
+        }
+      }
+    }
+  }
+
+  @Test("a pipe is read to its end, in whatever pieces it comes")
+  func pipe() throws {
+    try Fixtures.withTemporaryDirectory { folder in
+      let path = try large(folder).path
+      let expected = try EpisodeFile.read(path).map(\.id)
+      let content = try Data(contentsOf: URL(fileURLWithPath: path))
+      let fifo = folder.appendingPathComponent("pipe").path
+      #expect(mkfifo(fifo, 0o600) == 0)
+      Thread {
+        guard let handle = FileHandle(forWritingAtPath: fifo) else { return }
+        try? handle.write(contentsOf: content.prefix(1))
+        try? handle.write(contentsOf: content.dropFirst())
+        try? handle.close()
+      }.start()
+      #expect(try EpisodeFile.read(fifo).map(\.id) == expected)
     }
   }
 

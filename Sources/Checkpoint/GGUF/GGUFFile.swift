@@ -1,7 +1,7 @@
 import Foundation
 import SafeFiles
 
-/// A GGUF file (version 2 or 3, little-endian). Its metadata are memory-mapped; tensors are read from the file.
+/// A GGUF file (version 2 or 3, little-endian). Its metadata are kept in memory; tensors are read from the file.
 ///
 /// Layout: magic `GGUF`, version (u32), tensor count (u64), metadata count (u64), the metadata (key, type,
 /// value), the tensor table (name, dimension count u32, dimensions u64 fastest first, type u32, offset u64
@@ -19,6 +19,8 @@ package final class GGUFFile: Sendable {
   package let tensors: [GGUFTensor]
 
   let file: MappedFile
+  /// The bytes up to the end of the metadata: a copy, which later changes of the file do not reach.
+  private let header: MappedFile
   private let tensorIndex: [String: Int]
 
   /// Opens and validates a file.
@@ -37,6 +39,11 @@ package final class GGUFFile: Sendable {
     metadata = contents.metadata
     tensors = contents.tensors
     tensorIndex = contents.tensorIndex
+    header = try file.read(0..<contents.metadataEnd) { bytes in
+      let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: 64)
+      copy.copyMemory(from: bytes)
+      return MappedFile(adopting: UnsafeRawBufferPointer(copy), path: file.path) { $0.deallocate() }
+    }
   }
 
   /// The tensor called `name`, or `nil`.
@@ -53,18 +60,7 @@ package final class GGUFFile: Sendable {
   package func strings(_ key: String) throws -> [String] {
     let array = try self.array(key)
     guard array.elementType == .string else { throw wrongType(key, expected: "an array of strings") }
-    var strings: [String] = []
-    strings.reserveCapacity(array.count)
-    var offset = array.offset
-    for index in 0..<array.count {
-      // Opening the file has checked that every length and string is within it.
-      let length = Int(
-        UInt64(littleEndian: file.bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)))
-      let range = offset + 8..<offset + 8 + length
-      strings.append(try ByteCursor.string(file.bytes, range, path: path, field: "\(key)[\(index)]"))
-      offset = range.upperBound
-    }
-    return strings
+    return try elements(array) { parser, index in try parser.string("\(key)[\(index)]") }
   }
 
   /// The elements of an array of any integer type, in order.
@@ -85,8 +81,22 @@ package final class GGUFFile: Sendable {
   ///
   /// - Throws: `FileError` if a string is not UTF-8.
   package func elements(of array: GGUFArray) throws -> [GGUFValue] {
-    var parser = GGUFParser(file, at: array.offset)
-    return try (0..<array.count).map { try parser.value(array.elementType, "element \($0)", depth: 0) }
+    try elements(array) { parser, index in
+      try parser.value(array.elementType, "element \(index)", depth: 0)
+    }
+  }
+
+  private func elements<T>(
+    _ array: GGUFArray, _ read: (inout GGUFParser, Int) throws -> T
+  ) throws -> [T] {
+    var parser = GGUFParser(header, at: array.offset)
+    do {
+      return try (0..<array.count).map { try read(&parser, $0) }
+    } catch {
+      // Lengths were checked when the file was opened; the copy may be of another content.
+      try file.checkUnchanged()
+      throw error
+    }
   }
 
   private func elements<T>(

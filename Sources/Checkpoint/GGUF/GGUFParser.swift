@@ -9,6 +9,8 @@ struct GGUFParser {
     var metadata: [String: GGUFValue] = [:]
     var tensors: [GGUFTensor] = []
     var tensorIndex: [String: Int] = [:]
+    /// The offset of the first byte after the metadata.
+    var metadataEnd = 0
   }
 
   /// The maximum nesting depth of arrays. Real files have no nested arrays.
@@ -42,6 +44,7 @@ struct GGUFParser {
     let tensorCount = try count("tensor count", bytesEach: 32)
     let keyCount = try count("metadata count", bytesEach: 13)
     try metadata(keyCount, into: &contents)
+    contents.metadataEnd = cursor.offset
     let alignment = try alignment(contents.metadata)
     try tensors(tensorCount, alignment: alignment, into: &contents)
     return contents
@@ -77,6 +80,9 @@ struct GGUFParser {
     }
     return type
   }
+
+  /// Reads a string and advances past it.
+  mutating func string(_ key: @autoclosure () -> String) throws -> String { try cursor.string(key()) }
 
   /// Reads a value of type `type` and advances past it.
   mutating func value(
