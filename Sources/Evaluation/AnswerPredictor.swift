@@ -37,11 +37,16 @@ package struct AnswerPredictor: Sendable {
 
   /// Checks that all episodes can be asked with their parents' gold answers.
   ///
-  /// - Parameter path: the episodes' file, for messages.
+  /// - Parameters:
+  ///   - path: the episodes' file, for messages.
+  ///   - onProgress: called now and then with the number of rendered episodes and of all. An error that it throws
+  ///     ends the check.
   /// - Throws: `PromptMistakes`, or `PromptError`.
-  package func check(_ episodes: [Episode], in path: String) throws {
+  package func check(
+    _ episodes: [Episode], in path: String, onProgress: (Int, Int) throws -> Void = { _, _ in }
+  ) throws {
     _ = try PromptCheck(prompts, maximumPromptTokens: maximumPromptTokens).check(
-      episodes, in: path, replies: .all)
+      episodes, in: path, replies: .all, onProgress: onProgress)
   }
 
   /// Predicts the answers to one task for some episodes, in their order.

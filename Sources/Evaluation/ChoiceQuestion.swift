@@ -4,9 +4,6 @@ import Prompting
 
 /// Multiple-choice questions as scoring requests: the options are continuations of the prompt.
 extension PromptRenderer {
-  /// The number of tokens that end a turn.
-  var endOfTurnCount: Int { completion("").count }
-
   /// Whether the option's letter, rather than its text, decides the answer.
   var decidesByLetter: Bool { workflow.training.answerForm == .letter }
 

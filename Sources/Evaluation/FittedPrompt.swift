@@ -13,9 +13,12 @@ extension PromptRenderer {
   /// whatever there is room for: if the prompt is too long, the longest of the answers is shortened at its end, and
   /// then the next one.
   ///
+  /// What follows the prompt gets the room that it wants, but not more than half of what the prompt leaves without any
+  /// parents' answers: otherwise all of them would be removed from a prompt that is nearly as long as the context.
+  ///
   /// - Parameters:
   ///   - needed: the tokens that the context must have room for after the prompt.
-  ///   - wanted: the same for a prompt that must be shortened, if there is as much room without parents' answers.
+  ///   - wanted: the same for a prompt that must be shortened, if there is twice as much room without parents' answers.
   ///   - maximumPromptTokens: a limit on the tokens of the prompt, beside that of the context.
   /// - Throws: `PromptError` if the episode cannot be rendered, even without any of its parents' answers.
   package func fittedPrompt(
@@ -23,7 +26,6 @@ extension PromptRenderer {
     maximumPromptTokens: Int = .max
   ) throws -> FittedPrompt {
     let most = min(maximumPromptTokens, contextLength - needed)
-    let target = min(most, contextLength - wanted)
     var (tokens, length) = try attempt(task, episode, parentAnswers)
     if let tokens, length <= most { return FittedPrompt(tokens: tokens, isCut: false) }
     let isOverLimit = length > maximumPromptTokens && maximumPromptTokens < contextLength
@@ -33,6 +35,9 @@ extension PromptRenderer {
       limit: isOverLimit ? maximumPromptTokens : contextLength, at: episode.origin)
     var answers = parentAnswers
     let parents = workflow.graph.parents(of: task)
+    let least = try attempt(task, episode, parentAnswers.mapValues { _ in "" }).length
+    guard least <= most else { throw refused }
+    let target = min(most, max(contextLength - wanted, (least + contextLength) / 2))
     while length > target {
       let encoded = parents.map { tokenizer.encode(answers[$0] ?? "", parseSpecial: false) }
       guard let longest = parents.indices.max(by: { encoded[$0].count < encoded[$1].count }),

@@ -9,7 +9,8 @@ import Workflows
 package struct PromptLengths: Sendable, Equatable {
   /// The prompt and the gold reply without its last token, which is only predicted.
   package var sequence: Int32
-  /// The tokens of a gold free-text answer, without the end of the turn; 0 for an item with options.
+  /// The tokens of a gold free-text answer, without the end of the turn; 0 for an item with options, and without a
+  /// gold answer.
   package var answer: Int32
 }
 
@@ -148,7 +149,9 @@ package struct PromptCheck: Sendable {
       var lengths = PromptLengths(
         sequence: Int32(example.prompt.count + example.completion.count - 1), answer: 0)
       guard let item = episode.tasks[task], !item.options.isEmpty else {
-        lengths.answer = Int32(example.completion.count - prompts.endOfTurnCount)
+        if episode.tasks[task]?.answer != .unknown {
+          lengths.answer = Int32(example.completion.count - prompts.endOfTurnCount)
+        }
         return lengths
       }
       if replies == .all {

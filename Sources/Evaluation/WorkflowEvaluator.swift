@@ -31,9 +31,11 @@ package struct WorkflowEvaluator: Sendable {
   ///   - onTask: called before each pass over the episodes with the task's name, whether its parents' answers
   ///     are the predicted ones, the number of completed passes and the number of all passes. An error that
   ///     it throws ends the evaluation.
-  ///   - check: called after every few episodes. An error that it throws ends the evaluation.
+  ///   - check: called after every few episodes, also while they are rendered. An error that it throws ends the evaluation.
   ///   - onAnswers: called with each task's answers (one per episode) given gold and given predicted parents'
   ///     answers, and with the predicted answers that the latter read, by parent.
+  ///   - onRendering: called now and then with the episodes' file, the number of rendered episodes and of all. An
+  ///     error that it throws ends the evaluation.
   /// - Throws: `PromptMistakes` or `PromptError` if episodes cannot be rendered; `Refusal` if the model's scores are
   ///   not numbers; any error of reading the model's file.
   package func evaluate(
@@ -41,10 +43,14 @@ package struct WorkflowEvaluator: Sendable {
     onTask: (_ task: String, _ chained: Bool, _ done: Int, _ all: Int) throws -> Void = { _, _, _, _ in },
     check: () throws -> Void = {},
     onAnswers: (_ task: String, _ gold: [TaskAnswer], _ chained: [TaskAnswer], _ read: [[String: String]])
-      -> Void = { _, _, _, _ in }
+      -> Void = { _, _, _, _ in },
+    onRendering: (_ path: String, _ done: Int, _ all: Int) throws -> Void = { _, _, _ in }
   ) throws -> EvaluationReport {
     let file = episodes.lazy.compactMap(\.origin?.path).first ?? "the episodes"
-    try predictor.check(episodes, in: file)
+    try predictor.check(episodes, in: file) { done, all in
+      try check()
+      try onRendering(file, done, all)
+    }
     let order = workflow.graph.topologicalOrder
     let passes = order.count + order.filter { !workflow.graph.parents(of: $0).isEmpty }.count
     var done = 0

@@ -52,6 +52,9 @@ package struct PromptRenderer: Sendable {
   /// The token that ends the model's turn.
   package var stopToken: Int32 { endOfTurn[endOfTurn.count - 1] }
 
+  /// The number of tokens that end the model's turn, up to and including ``stopToken``.
+  package var endOfTurnCount: Int { endOfTurn.count }
+
   /// The tokens of what the template writes after an answer, up to and including the first special token; the end of the
   /// sequence if there is no special token.
   private static func endOfTurn(_ tail: String, _ tokenizer: Tokenizer) -> [Int32]? {

@@ -154,8 +154,51 @@ struct AnswerPredictorTests {
     #expect(text.contains("a: yzyz") && text.contains("b: hm\n"))
     // Both are shortened if one is not enough.
     let both = try tiny.prompts.fittedPrompt(
-      task: "c", episode: episodes[0], parentAnswers: ["a": long, "b": long], needed: 4, wanted: 20)
-    #expect(both.isCut && both.tokens.count <= context - 20)
+      task: "c", episode: episodes[0], parentAnswers: ["a": long, "b": long], needed: 4, wanted: 12)
+    #expect(both.isCut && both.tokens.count <= context - 12)
+  }
+
+  @Test("parents' answers keep half of the room if there is not as much as a generated answer may have")
+  func fittedWithoutRoom() throws {
+    let tiny = try TinyModel()
+    let context = tiny.model.contextLength
+    var episode = TinyModel.episodes(1)[0]
+    // A token for each character, so that the parent's answer alone makes the prompt too long.
+    episode.inputs["s"] = String(repeating: "x", count: context / 2)
+    func prompt(_ answer: String) throws -> [Int32] {
+      try tiny.prompts.prompt(task: "f", episode: episode, parentAnswers: ["a": answer])
+    }
+    let least = try prompt("").count
+    let answer = String(repeating: "z", count: context - least)
+    #expect(throws: PromptError.self) { try prompt(answer) }
+    for (wanted, length) in [(6, context - 6), (context, (least + context) / 2)] {
+      let fitted = try tiny.prompts.fittedPrompt(
+        task: "f", episode: episode, parentAnswers: ["a": answer], needed: 1, wanted: wanted)
+      #expect(fitted.isCut && fitted.tokens.count == length)
+      #expect(fitted.tokens == (try prompt(String(repeating: "z", count: length - least))))
+    }
+    // Both the prompt and the generated answer have room.
+    let answers = try tiny.predictor(maximumAnswerTokens: context).answers(
+      task: "f", episodes: [episode], parentAnswers: [["a": answer]], view: nil)
+    #expect(answers.map(\.isPromptCut) == [true] && (least + context) / 2 - least > 4)
+  }
+
+  @Test("the tokens of a gold answer include the space that the template writes before it")
+  func longAnswersAfterASpace() throws {
+    let tiny = try TinyModel()
+    var episodes = TinyModel.episodes(2)
+    for (index, text) in ["yyy", "y"].enumerated() {
+      episodes[index].tasks["f"] = TaskItem(question: "?", answer: text)
+    }
+    let spaced = try PromptRenderer(
+      workflow: tiny.workflow.applying(overrides: ["tasks.f.maxTokens=3"]), tokenizer: tiny.prompts.tokenizer,
+      template: ChatTemplate(
+        source: "{% for m in messages %}{{ '> ' if m.role == 'assistant' }}{{ m.content }}<e>{% endfor %}"
+          + "{% if add_generation_prompt %}>{% endif %}"), specialTokens: [:],
+      contextLength: tiny.model.contextLength, vocabularySize: tiny.model.configuration.vocabularySize)
+    let result = try PromptCheck(spaced).check(episodes, in: "d", replies: .gold)
+    #expect(result.lengths["f"]?.map(\.answer) == [4, 2])
+    #expect(result.longAnswers.first?.text.hasSuffix("; set tasks.f.maxTokens to 4") == true)
   }
 
   @Test("an episode that is too long without its parents' answers is refused with its own length")

@@ -77,6 +77,17 @@ struct ChainTests {
       }
     }
     #expect(passes == 1)
+    // Rendering comes before all passes, and ends too.
+    (passes, checks) = (0, 0)
+    #expect(throws: Enough.self) {
+      _ = try evaluator.evaluate(
+        episodes, onTask: { _, _, _, _ in passes += 1 }, check: { checks += 1 },
+        onRendering: { path, done, all in
+          #expect(path == "the episodes" && done == 0 && all == 150)
+          throw Enough()
+        })
+    }
+    #expect(passes == 0 && checks == 1)
 
     // The same requests without a cut.
     let requests = try episodes.map { episode in

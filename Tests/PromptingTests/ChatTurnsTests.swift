@@ -155,6 +155,8 @@ struct ChatTurnsTests {
       ["training.answerForm=letter"], template: ChatTemplate(source: vicuna.source))
     #expect(try renderer.letterTokens(1) == renderer.tokenizer.encode(" B"))
     #expect(renderer.completion("B") == renderer.tokenizer.encode(" B<|im_end|>"))
+    // The space is a token of the answer, not of the end.
+    #expect(renderer.endOfTurnCount == 1 && renderer.completion("").count == 2)
     // A tokenizer without merges has a token for the space and one for the letter.
     let tokenizer = try Tokenizer(
       BPESpecification(
