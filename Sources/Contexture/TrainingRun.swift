@@ -54,6 +54,7 @@ public struct TrainingRun: Sendable {
         case .preparing(let progress):
           onEvent(.preparing(file: progress.path, done: progress.done, total: progress.all))
         case .longAnswers(let answers): onEvent(.note(answers.text))
+        case .unreadFile(let file): onEvent(.note(file.text))
         case .promptsCut(let task, let count):
           onEvent(
             .note(
@@ -85,8 +86,8 @@ public struct TrainingRun: Sendable {
 public enum TrainingEvent: Sendable, Equatable {
   /// A file of episodes is being read or checked; `done` of `total` bytes or episodes are done.
   case preparing(file: String, done: Int, total: Int)
-  /// Something about the data that may keep a task from being learnt, such as gold answers that are longer than
-  /// generated ones may be.
+  /// Something about the data that does not prevent training, such as gold answers that are longer than generated ones
+  /// may be, or a file that cannot be read and that training does not use.
   case note(String)
   /// The run resumes after `totalSteps` optimiser steps.
   case resumed(totalSteps: Int)

@@ -140,9 +140,8 @@ package struct ClusterTrainingRun {
     if let refusal = workflow.needsOneProcess(preparation.examples.episodes) { throw refusal }
     let admission = transport.rank == 0 ? try folder.admit(preparation, resume: resume) : nil
     let begun = transport.rank == 0 && resume ? try folder.computeType() : nil
-    for answers in try preparation.check(resumes: resume, onProgress: { try report(.preparing($0)) }) {
-      try report(.longAnswers(answers))
-    }
+    let notes = try preparation.check(resumes: resume, onProgress: { try report(.preparing($0)) })
+    for event in notes.events { try report(event) }
     guard transport.rank == 0 else { return Prepared(preparation: preparation) }
     let plan = try makePlan()
     try plan.check(preparation, ranks: transport.size)

@@ -38,6 +38,28 @@ package struct LongAnswersOfFile: Sendable, Equatable, Codable {
   package var text: String { "\(file): \(answers.text)" }
 }
 
+/// A file of episodes that training does not use, and that cannot be read.
+package struct UnreadFile: Sendable, Equatable, Codable {
+  /// The file, the line, the problem and the fix.
+  package var reason: String
+
+  /// One line with the file, the problem and what follows.
+  package var text: String { "\(reason) (training goes on, because it does not use this file)" }
+}
+
+/// What a check of the data found that does not prevent training.
+struct DataNotes: Sendable, Equatable {
+  /// The gold answers that are longer than generated ones may be.
+  var longAnswers: [LongAnswersOfFile] = []
+  /// The files that training does not use, and that cannot be read.
+  var unreadFiles: [UnreadFile] = []
+
+  /// The events that report them.
+  var events: [TrainingRun.Event] {
+    unreadFiles.map { .unreadFile($0) } + longAnswers.map { .longAnswers($0) }
+  }
+}
+
 extension WorkflowMaterial {
   /// Renders every prompt of all splits of a data set.
   ///

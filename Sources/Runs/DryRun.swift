@@ -47,7 +47,7 @@ package struct DryRun {
     let preparation = try RunPreparation(workflow, models: models, onProgress: onProgress)
     if let out { _ = try RunFolder(out).admit(preparation, resume: false) }
     let examples = preparation.examples
-    let long = try preparation.check(resumes: false, onProgress: onProgress)
+    let notes = try preparation.check(resumes: false, onProgress: onProgress)
     let material = preparation.material
     let model = try material.model(on: material.device(), use: .forwardAndBackward)
     let answerer = TimedAnswerer(ExampleAnswerer(examples, model))
@@ -122,7 +122,8 @@ package struct DryRun {
     return TrainingEstimate(
       model: material.modelPath, precision: model.device.computeType.rawValue,
       weightBytes: model.stage.weightBytes, workers: model.device.workerCount,
-      episodes: examples.sampleCount, longAnswers: long, measuredSteps: steps, phases: phases,
+      episodes: examples.sampleCount, longAnswers: notes.longAnswers, unreadFiles: notes.unreadFiles,
+      measuredSteps: steps, phases: phases,
       loadSeconds: loadSeconds,
       endSeconds: endSeconds, peakBytes: try ProcessMemory.peak())
   }

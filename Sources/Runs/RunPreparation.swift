@@ -58,28 +58,34 @@ struct RunPreparation {
   }
 
   /// Renders every prompt of the data, to find errors before training starts. When training resumes, only those that
-  /// it uses; otherwise also all of the validation and test episodes that are there.
+  /// it uses; otherwise also all of the validation and test episodes that are there and valid.
   ///
   /// - Parameter onProgress: called now and then.
-  /// - Returns: the gold answers that are longer than generated ones may be.
+  /// - Returns: what does not prevent training but should be known.
   /// - Throws: an error with the problem and the fix.
   func check(
     resumes: Bool, onProgress: (DataPreparation) throws -> Void = { _ in }
-  ) throws -> [LongAnswersOfFile] {
+  ) throws -> DataNotes {
     let train = data.file(.train)
-    var long = try examples.check(file: train, resumes: resumes) {
+    var notes = DataNotes()
+    notes.longAnswers = try examples.check(file: train, resumes: resumes) {
       try onProgress(DataPreparation(.rendering, train, done: $0, all: $1))
     }.map { LongAnswersOfFile(file: train, answers: $0) }
-    guard !resumes else { return long }
+    guard !resumes else { return notes }
     for split in [DatasetFolder.Split.valid, .test] {
       let table: EpisodeTable
       do {
         let known = split == .valid ? validation : nil
         table = try known ?? data.table(split, for: workflow, onProgress)
-      } catch let error as EpisodeFileError where error.problem == .missing { continue }
-      long += try material.check(table, in: data.file(split), replies: .all, onProgress: onProgress)
+      } catch let error as EpisodeFileError {
+        // Training does not use this file.
+        if error.problem != .missing { notes.unreadFiles.append(UnreadFile(reason: error.description)) }
+        continue
+      }
+      notes.longAnswers += try material.check(
+        table, in: data.file(split), replies: .all, onProgress: onProgress)
     }
-    return long
+    return notes
   }
 
   var workflow: Workflow { material.workflow }

@@ -52,6 +52,8 @@ package struct TrainingEstimate: Sendable, Equatable, Codable {
   package var episodes: Int
   /// The gold answers that are longer than generated ones may be.
   package var longAnswers: [LongAnswersOfFile]
+  /// The files that training does not use, and that cannot be read.
+  package var unreadFiles: [UnreadFile]
   /// Optimiser steps timed in each phase, after one that is not; fewer if a phase has fewer.
   package var measuredSteps: Int
   /// Every phase, in order.

@@ -14,6 +14,8 @@ package struct TrainingRun {
     case preparing(DataPreparation)
     /// Gold answers are longer than generated ones may be.
     case longAnswers(LongAnswersOfFile)
+    /// A file that training does not use cannot be read.
+    case unreadFile(UnreadFile)
     /// In some prompts of the phase that is done, predicted answers of the task's parents were shortened to fit the
     /// model's context.
     case promptsCut(task: String, count: Int)
@@ -62,9 +64,7 @@ package struct TrainingRun {
     do {
       preparation = try RunPreparation(workflow, models: models, onProgress: report)
       admission = try folder.admit(preparation, resume: resume)
-      for answers in try preparation.check(resumes: resume, onProgress: report) {
-        try onEvent(.longAnswers(answers))
-      }
+      for event in try preparation.check(resumes: resume, onProgress: report).events { try onEvent(event) }
     } catch is Stopped { return false }
     let material = preparation.material
     let device = material.device(type: resume ? try folder.computeType() : nil)

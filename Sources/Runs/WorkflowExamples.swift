@@ -34,8 +34,7 @@ final class WorkflowExamples: ChoiceSamples {
   ///
   /// - Parameters:
   ///   - file: the training episodes' file, for messages.
-  ///   - resumes: whether training has begun; it may then be ended even if a predicted answer could become
-  ///     too long.
+  ///   - resumes: whether training has begun; predicted options are then not checked again.
   ///   - onProgress: called now and then with the number of rendered episodes and of all.
   /// - Returns: the tasks with gold answers that are longer than generated ones may be.
   func check(
@@ -51,30 +50,28 @@ final class WorkflowExamples: ChoiceSamples {
     return result.longAnswers
   }
 
-  /// Renders every sample with its parents' longest answers, which may be predicted hours later.
+  /// Renders every sample with the longest answers that its parents may choose, which may be predicted hours later.
+  /// Generated answers are shortened to what there is room for, so they count nothing.
   private func checkPredicted(_ task: String) throws {
     let parents = workflow.graph.parents(of: task)
     func length(_ text: String) -> Int { prompts.tokenizer.encode(text).count }
     guard !parents.isEmpty else { return }
     for episode in episodes {
       var answers = episode.goldAnswers(of: parents)
-      var generated = 0
       for parent in parents {
         guard let item = episode.tasks[parent] else { continue }
-        if item.options.isEmpty { generated += workflow.task(parent)?.answerTokens ?? 0 }
         answers[parent] = item.options.max { length($0) < length($1) } ?? ""
       }
-      let example = try prompts.example(task: task, episode: episode, parentAnswers: answers)
-      let length = example.prompt.count + example.completion.count + generated
-      guard length <= prompts.contextLength else {
+      do {
+        _ = try prompts.example(task: task, episode: episode, parentAnswers: answers)
+      } catch PromptError.tooLong(_, _, let length, let limit, _) {
         let place = episode.origin.map { "\($0): " } ?? ""
+        let chosen = parents.filter { answers[$0]?.isEmpty == false }
         throw Refusal(
           place + "episode '\(episode.id)', task '\(task)'",
-          "\(length) tokens exceed the context of \(prompts.contextLength) if the parents' predicted answers are as "
-            + "long as they may be" + (generated > 0 ? " (\(generated) tokens)" : ""),
-          "shorten its inputs or options, "
-            + (generated > 0 ? "lower maxTokens of \(parents.joined(separator: ", ")), " : "")
-            + "or use a model with a longer context")
+          "\(length) tokens exceed the context of \(limit) if the predicted answers of "
+            + "\(chosen.joined(separator: ", ")) are their longest options",
+          "shorten its inputs or these options, or use a model with a longer context")
       }
     }
   }
@@ -130,7 +127,7 @@ final class WorkflowExamples: ChoiceSamples {
 
   func longestSequence(_ task: String) throws -> Int {
     let longest = try Int(rowCounts(task).max() ?? 0)
-    return longest + (usesPredictions ? slack(task) : 0)
+    return usesPredictions ? min(longest + slack(task), prompts.contextLength) : longest
   }
 
   /// The number of validation samples per freezing decision.
@@ -182,7 +179,7 @@ final class WorkflowExamples: ChoiceSamples {
     let longest = try episodes.lazy.map { episode in
       try self.question(task, episode, episode.goldAnswers(of: parents)).rowCount
     }.reduce(0) { max($0, $1) }
-    let bound = longest + slack(task)
+    let bound = min(longest + slack(task), prompts.contextLength)
     longestQuestions[task] = bound
     return bound
   }

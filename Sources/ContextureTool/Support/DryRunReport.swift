@@ -36,7 +36,9 @@ struct DryRunReport {
       \(NumberText.grouped(estimate.tokens)) tokens
 
       Measured over at most \(estimate.measuredSteps + 2) optimiser steps of each phase; nothing was written.
-      """ + Self.more(estimate) + estimate.longAnswers.map { "\n\nNote: \($0.text)." }.joined()
+      """ + Self.more(estimate)
+        + (estimate.unreadFiles.map(\.text) + estimate.longAnswers.map(\.text))
+        .map { "\n\nNote: \($0)." }.joined()
   }
 
   /// The additional cost if validation extends phases.

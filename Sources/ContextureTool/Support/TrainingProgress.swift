@@ -44,6 +44,7 @@ final class TrainingProgress {
     case .preparing(let progress):
       if let line = preparation.line(progress) { try Console.report(line) }
     case .longAnswers(let answers): try Console.report("WARNING \(answers.text)")
+    case .unreadFile(let file): try Console.report("WARNING \(file.text)")
     case .promptsCut(let task, let count):
       try Console.report(
         "  WARNING in \(count) prompts of \(task), predicted answers of its parents were shortened to fit the model's "
