@@ -103,9 +103,18 @@ package struct TrainedWorkflow: Sendable {
 
   /// Reads a split into a table, which takes less memory.
   ///
+  /// - Parameters:
+  ///   - path: the data folder; `nil` for the run's.
+  ///   - onProgress: called now and then while the file is read.
   /// - Throws: `EpisodeFileError` with the file, the line and the fix.
-  package func table(_ split: DatasetFolder.Split, data path: String? = nil) throws -> EpisodeTable {
-    try data(path).table(split, schema: workflow.episodeSchema)
+  package func table(
+    _ split: DatasetFolder.Split, data path: String? = nil,
+    onProgress: (DataPreparation) -> Void = { _ in }
+  ) throws -> EpisodeTable {
+    let folder = data(path)
+    return try folder.table(split, schema: workflow.episodeSchema) { done, all in
+      onProgress(DataPreparation(.reading, folder.file(split), done: done, all: all))
+    }
   }
 
   /// Reads one file of episodes, which may lack gold answers.

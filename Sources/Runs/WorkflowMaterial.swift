@@ -170,8 +170,8 @@ package struct WorkflowMaterial: Sendable {
 extension ModelLocation {
   /// Finds the model that a workflow names.
   ///
-  /// - Throws: `FileError` if there is no such model.
-  init(_ workflow: Workflow, models: String) throws {
+  /// - Throws: `FileError`, of kind `missing` if there is no such model.
+  package init(_ workflow: Workflow, models: String) throws {
     try self.init(workflow.model, models: models, resolved: workflow.modelPath)
   }
 }

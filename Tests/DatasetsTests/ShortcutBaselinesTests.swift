@@ -74,6 +74,26 @@ import Testing
     #expect(row.bayesAlone == 1)
   }
 
+  @Test("naive Bayes knows all answers that are options, and the first 1000 of free text")
+  func manyAnswers() throws {
+    for (isFreeText, accuracy) in [(false, 1.0), (true, 1000.0 / 1200)] {
+      let episodes = (0..<1200).map { index in
+        Episode(
+          id: "\(index)", inputs: ["x": "word\(index)"],
+          tasks: [
+            "t": isFreeText
+              ? TaskItem(question: "q", answer: "a\(index)")
+              : TaskItem(question: "q", options: ["a\(index)", "b\(index)"], answer: 0)
+          ])
+      }
+      let row = try #require(
+        ShortcutBaselines.measure(
+          train: episodes, test: episodes, tasks: [DatasetTask(name: "t", inputs: ["x"])]
+        ).tasks.first)
+      #expect(row.bayesAlone == accuracy)
+    }
+  }
+
   /// The answers cannot be guessed: no shortcut is far above chance, and the parents' answers add much.
   @Test func iovCannotBeGuessed() throws {
     let splits = try IoVWorld.splits(episodes: 10_000, seed: 77)

@@ -110,6 +110,22 @@ import Testing
       #expect(long.status == 2 && long.output.isEmpty)
       #expect(long.errors.contains("test.jsonl:10: episode 'e29', task 'colour': "), "\(long.errors)")
       #expect(long.errors.contains("10 of 10 episodes cannot be shown to the model"))
+      // A model that is there but cannot be used is refused.
+      let model = project.folder.appendingPathComponent("model")
+      try episodes.write(to: test, atomically: true, encoding: .utf8)
+      for (name, damaged) in [
+        ("tokenizer.json", "{"),
+        ("chat_template.jinja", "{% for m in messages %}<{{ m['role'] }}>{% endfor %}"),
+      ] {
+        let file = model.appendingPathComponent(name)
+        let content = try Data(contentsOf: file)
+        try damaged.write(to: file, atomically: true, encoding: .utf8)
+        let refused = try check()
+        #expect(refused.status == 2 && refused.output.isEmpty, "\(refused)")
+        #expect(refused.errors.contains(model.path), "\(refused)")
+        try content.write(to: file)
+      }
+      #expect(try check().status == 0)
       // Without the model, it is said that nothing was rendered.
       try FileManager.default.removeItem(at: project.folder.appendingPathComponent("model"))
       let unchecked = try check()

@@ -1,7 +1,8 @@
 import ArgumentParser
+import Checkpoint
 import Datasets
-import InputErrors
 import Runs
+import SafeFiles
 import Workflows
 
 struct DataCheckCommand: ParsableCommand {
@@ -78,14 +79,17 @@ struct DataCheckCommand: ParsableCommand {
   /// Renders every prompt, if the model is there.
   ///
   /// - Returns: the gold answers that are too long, and why nothing was rendered.
+  /// - Throws: an error with what is wrong with the model's files or with the episodes.
   private func checkPrompts(
     _ workflow: Workflow, _ data: DatasetFolder, _ splits: DatasetTables, _ progress: PreparationProgress
   ) throws -> ([LongAnswersOfFile], unchecked: String?) {
-    let material: WorkflowMaterial
-    do { material = try WorkflowMaterial(workflow, models: models.models) } catch let error as any InputError
+    let path: String
+    do { path = try ModelLocation(workflow, models: models.models).path } catch let error as FileError
+      where error.kind == .missing
     {
       return ([], "\(error)")
     }
+    let material = try WorkflowMaterial(workflow, models: models.models, modelPath: path)
     return (try material.check(data, splits) { progress.show($0) }, nil)
   }
 
@@ -99,13 +103,7 @@ struct DataCheckCommand: ParsableCommand {
         + (unchecked == nil ? ", and fits the model's context" : ""), "",
       report.baselines.text,
     ]
-    for (split, count) in [("train", train), ("test", test)] where count > ShortcutBaselines.maximumEpisodes {
-      lines += [
-        "",
-        "Note: the baselines use \(NumberText.grouped(ShortcutBaselines.maximumEpisodes)) of the "
-          + "\(NumberText.grouped(count)) episodes of \(split), at equal distances.",
-      ]
-    }
+    for note in BaselineReport.limitNotes([("train", train), ("test", test)]) { lines += ["", note] }
     for name in mixed(described.tasks.map(\.name), splits) {
       lines += ["", "Note: \(name) has options in some episodes and none in others."]
     }

@@ -63,12 +63,16 @@ struct EvaluateCommand: ParsableCommand {
   func run() throws {
     let trained = try TrainedWorkflow(run: folder, models: models.models)
     Console.noteEmulation(trained.model.device.computeType)
-    let table = try trained.table(split, data: data)
+    let progress = PreparationProgress()
+    func read(_ split: DatasetFolder.Split) throws -> EpisodeTable {
+      try trained.table(split, data: data) { progress.show($0) }
+    }
+    let table = try read(split)
     let episodes = Array(table.prefix(limit ?? .max))
     // Read this before the work is done, so that a missing file is reported at once.
-    let train = shortcuts ? try trained.table(.train, data: data) : nil
+    let train = shortcuts ? try read(.train) : nil
     // Another data folder may lack the training split.
-    let frequent = base ? nil : train ?? (try? trained.table(.train, data: data))
+    let frequent = base ? nil : train ?? (try? read(.train))
     if let predictions { try OutputFile.check(predictions, option: "--predictions") }
     let graph = trained.workflow.graph
     var answers: [TaskPrediction] = []
@@ -78,11 +82,17 @@ struct EvaluateCommand: ParsableCommand {
       answers += TaskPrediction.lines(
         task: task, parents: graph.parents(of: task), episodes: episodes, gold: gold, chained: chained,
         read: read)
+    } onRendering: { path, done, all in
+      progress.show(DataPreparation(.rendering, path, done: done, all: all))
     }
     try trained.material.checkUnchanged()
     if let frequent { report.addMajorities(train: frequent, test: episodes) }
     let tasks = trained.workflow.datasetTasks
-    let baselines = train.map { ShortcutBaselines.measure(train: $0, test: episodes, tasks: tasks) }
+    let baselines = train.map { train in
+      ShortcutBaselines.measure(train: train, test: episodes, tasks: tasks) { done in
+        progress.show(DataPreparation(.measuring, folder, done: done, all: tasks.count))
+      }
+    }
     switch format {
     case .json: try Console.print(baselines.map { try Self.json(report, $0) } ?? report.json)
     case .table:
@@ -93,7 +103,11 @@ struct EvaluateCommand: ParsableCommand {
       for warning in base ? [] : try RunFolder(folder).loggedWarnings() {
         try Console.print("Warning from training: \(warning.text)")
       }
-      if let baselines { try Console.print("\nShortcut baselines\n\n" + baselines.text) }
+      if let baselines {
+        try Console.print("\nShortcut baselines\n\n" + baselines.text)
+        let counts = [("train", train?.count ?? 0), (split.rawValue, episodes.count)]
+        for note in BaselineReport.limitNotes(counts) { try Console.print("\n" + note) }
+      }
     }
     if let predictions { try AtomicFile.write(answers.jsonLines(), to: URL(fileURLWithPath: predictions)) }
   }

@@ -19,7 +19,7 @@ package enum ShortcutBaselines {
   ///     checks; a missing input counts as an empty text.
   ///   - oracleWithoutParents: for each task for which it is known, the best possible accuracy without the
   ///     parents' answers (`IoVWorld.oracleWithoutParents()`).
-  ///   - onTask: called before each task, with the number of those that are done.
+  ///   - onTask: called before each pass over the episodes, with the number of tasks that are done.
   package static func measure(
     train: some RandomAccessCollection<Episode>, test: some RandomAccessCollection<Episode>,
     tasks: [DatasetTask], oracleWithoutParents: [String: Double] = [:], onTask: (Int) -> Void = { _ in }
@@ -35,8 +35,8 @@ package enum ShortcutBaselines {
   }
 
   /// The number of tasks that are measured in one pass over the episodes: an episode is decoded as a whole, but what
-  /// is learnt of each task takes memory.
-  private static let tasksAtOnce = 16
+  /// is learnt of each task takes memory, much of it for long texts.
+  private static let tasksAtOnce = 4
 
   /// The accuracy in `0...1` of always giving the offered answer that is most frequent in `train`, as in
   /// ``TaskBaselines/majority``.
@@ -63,9 +63,11 @@ package enum ShortcutBaselines {
     mutating func add(_ sample: Sample, hasParents: Bool) {
       count(sample.item)
       let own = ownFeatures(sample)
-      alone.add(features: unique(own), label: sample.item.answerText)
+      let (label, isFreeText) = (sample.item.answerText, sample.item.options.isEmpty)
+      alone.add(features: unique(own), label: label, isFreeText: isFreeText)
       guard hasParents else { return }
-      withParents.add(features: unique(own + parentFeatures(sample)), label: sample.item.answerText)
+      withParents.add(
+        features: unique(own + parentFeatures(sample)), label: label, isFreeText: isFreeText)
     }
   }
 
@@ -197,7 +199,7 @@ package enum ShortcutBaselines {
     }
 
     private func bayesCredit(_ bayes: NaiveBayes, _ features: [String], _ sample: Sample) -> Double {
-      let candidates = sample.item.options.isEmpty ? bayes.labels : sample.item.options
+      let candidates = sample.item.options.isEmpty ? Array(bayes.candidates) : sample.item.options
       return ShortcutBaselines.credit(
         bayes.scores(candidates, features: unique(features)),
         right: candidates.firstIndex(of: sample.item.answerText))
