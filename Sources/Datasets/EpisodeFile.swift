@@ -123,7 +123,7 @@ package enum EpisodeFile {
     if !holdsLines { throw EpisodeFileError(path: path, problem: .empty) }
   }
 
-  /// Whether a line that is not JSON may begin an object that goes on in the next one, as in indented JSON.
+  /// Whether a line that is not JSON may begin an object that continues on the next one, as in indented JSON.
   private static func mayContinue(_ line: UnsafeRawBufferPointer) -> Bool {
     guard let start = line.first(where: { ![0x20, 0x09, 0x0D].contains($0) }),
       start == UInt8(ascii: "{") || start == UInt8(ascii: "["),

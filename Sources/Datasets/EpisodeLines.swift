@@ -21,8 +21,7 @@ package final class EpisodeLines {
   private let path: String
   private let limit: Int
   private var source: Source
-  private var memory = UnsafeMutableRawBufferPointer.allocate(
-    byteCount: 2 * MappedFile.pieceBytes, alignment: 64)
+  private var memory = UnsafeMutableRawBufferPointer(start: nil, count: 0)
   /// What has been read but not returned.
   private var unread = 0..<0
   private var isAtEnd = false
@@ -36,6 +35,8 @@ package final class EpisodeLines {
   package init(_ path: String, limit: Int = longestLine) throws(EpisodeFileError) {
     (self.path, self.limit) = (path, limit)
     source = try Self.open(path)
+    // Not before: what throws above leaves no object that would release it.
+    memory = .allocate(byteCount: 2 * MappedFile.pieceBytes, alignment: 64)
     while unread.count < 3, !isAtEnd { try fill() }
     let bytes = UnsafeRawBufferPointer(rebasing: memory[unread])
     // Without a mark, the first character of JSON is ASCII.

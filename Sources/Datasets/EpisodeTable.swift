@@ -5,7 +5,7 @@
 /// an array of them takes.
 package struct EpisodeTable: Sendable {
   private static let blockSize = 4 << 20
-  /// Enough for the questions and options of a workflow; data whose texts hardly recur fills it and goes on without.
+  /// Enough for the questions and options of a workflow; data whose texts hardly recur fills it and continues without.
   private static let maximumTexts = 1 << 16
 
   private let path: String

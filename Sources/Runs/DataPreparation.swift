@@ -44,7 +44,7 @@ package struct UnreadFile: Sendable, Equatable, Codable {
   package var reason: String
 
   /// One line with the file, the problem and what follows.
-  package var text: String { "\(reason) (training goes on, because it does not use this file)" }
+  package var text: String { "\(reason) (training continues, because it does not use this file)" }
 }
 
 /// What a check of the data found that does not prevent training.

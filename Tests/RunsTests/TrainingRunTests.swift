@@ -137,7 +137,7 @@ struct TrainingRunTests {
       // What training does not use may be missing.
       try FileManager.default.removeItem(at: file)
       #expect(try train(project, workflow))
-      // A run that has begun goes on.
+      // A run that has begun resumes.
       try long.write(to: file, atomically: true, encoding: .utf8)
       #expect(try train(project, workflow, resume: true))
     }
@@ -191,7 +191,7 @@ struct TrainingRunTests {
         })
       #expect(told.count == 1 && told[0].contains("data/\(split).jsonl"), "\(told)")
       #expect(told[0].contains(expected), "\(told)")
-      #expect(told[0].hasSuffix(" (training goes on, because it does not use this file)"), "\(told)")
+      #expect(told[0].hasSuffix(" (training continues, because it does not use this file)"), "\(told)")
       let estimate = try DryRun(workflow, out: nil, models: project.folder.path, steps: 1).run(
         scratch: project.folder.appendingPathComponent("scratch"))
       #expect(estimate?.unreadFiles.map(\.text) == told)
