@@ -64,6 +64,8 @@ package struct StepRecord: Sendable, Equatable, Codable {
 package enum TrainingError: InputError, Equatable {
   /// The loss or the gradient is no longer finite.
   case diverged(task: String, step: Int)
+  /// They were not finite in the training's first step, whose columns still add nothing to the model.
+  case modelNotFinite(task: String)
 
   /// What is wrong, where, and how to fix it.
   package var description: String {
@@ -71,6 +73,9 @@ package enum TrainingError: InputError, Equatable {
     case .diverged(let task, let step):
       "task '\(task)', step \(step): the loss or its gradient is not finite; lower training.learningRate or "
         + "set training.clipNorm, and train again into a new folder"
+    case .modelNotFinite(let task):
+      "task '\(task)', step 1: the loss or its gradient is not finite before anything is trained, so the model's "
+        + "weights are the cause; fetch or convert the model again, or train with training.precision float32"
     }
   }
 }

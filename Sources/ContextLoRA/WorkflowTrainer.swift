@@ -158,7 +158,9 @@ private struct PhaseRun {
         let record = record(outcome)
         guard record.loss.isFinite, record.gradientNorm.isFinite else {
           try onEvent(.step(record))
-          throw TrainingError.diverged(task: phase.task, step: record.step)
+          throw record.totalStep == 1
+            ? TrainingError.modelNotFinite(task: phase.task)
+            : .diverged(task: phase.task, step: record.step)
         }
         progress.spend(tokens: record.tokens, seconds: record.seconds, options)
         if isDue, record.step == end { held = record } else { try onEvent(.step(record)) }

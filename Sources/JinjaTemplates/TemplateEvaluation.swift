@@ -123,7 +123,11 @@ extension TemplateInterpreter {
     guard case .function(let function) = callee else {
       throw TemplateFailure("\(callee.kind) cannot be called")
     }
-    if let receiver = function.receiver { try budget.charge(receiver) }
+    switch function.receiver {
+    // Functions of a loop read nothing of its elements.
+    case .loop?, nil: break
+    case let receiver?: try budget.charge(receiver)
+    }
     try budget.charge(arguments)
     let result = try function.body(arguments)
     try budget.charge(result)

@@ -74,6 +74,10 @@ package struct ClusterTrainingRun {
       throw transport.invalid("the plan", from: 0, "it is not one of this version: use one build everywhere")
     }
     try plan.check(preparation, ranks: transport.size)
+    let shortage = plan.shortage(rank: transport.rank, file: workflow.file)
+    let fits =
+      shortage.map { JobAgreement(host: host, problem: "\($0)") } ?? JobAgreement(host: host, facts: [])
+    try fits.confirm(over: transport, timeout: options.timeout)
 
     let device = preparation.material.device(
       workers: options.workers ?? plan.cluster.devices[transport.rank].workers ?? options.share, type: type)

@@ -49,7 +49,9 @@ package struct DryRun {
     let examples = preparation.examples
     let notes = try preparation.check(resumes: false, onProgress: onProgress)
     let material = preparation.material
-    let model = try material.model(on: material.device(), use: .forwardAndBackward)
+    let device = material.device()
+    try preparation.checkSteps(on: device)
+    let model = try material.model(on: device, use: .forwardAndBackward)
     let answerer = TimedAnswerer(ExampleAnswerer(examples, model))
     let loadSeconds = (ContinuousClock.now - start) / .seconds(1)
 

@@ -51,7 +51,7 @@ struct RunPreparation {
     }
     dataIdentity = try FileChecksum.sha256(of: URL(fileURLWithPath: data.file(.train)))
     material = try WorkflowMaterial(workflow, models: models)
-    try material.checkMemory()
+    try material.checkAdapter()
     examples = WorkflowExamples(
       workflow: workflow, episodes: episodes, validation: validation ?? EpisodeTable(),
       prompts: material.prompts)
@@ -218,9 +218,8 @@ extension RunFolder {
         try folder.write(manifest)
         return try FileLock(folder.manifest)
       }
-    } catch let error as FileError {
+    } catch let error as FileError where error.kind == .exists && hasBegun {
       // It was empty when this training was admitted.
-      guard hasBegun else { throw error }
       throw Refusal(
         url.path, "is in use: another training has begun there",
         "wait until it has ended, or choose a new folder")

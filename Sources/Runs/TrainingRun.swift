@@ -68,6 +68,7 @@ package struct TrainingRun {
     } catch is Stopped { return false }
     let material = preparation.material
     let device = material.device(type: resume ? try folder.computeType() : nil)
+    try preparation.checkSteps(on: device)
     let model = try material.model(on: device, use: .forwardAndBackward)
     let recorder = try RunRecorder(
       admission, preparation, precision: device.computeType.rawValue)

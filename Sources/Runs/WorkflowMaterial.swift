@@ -50,38 +50,6 @@ package struct WorkflowMaterial: Sendable {
     }
   }
 
-  /// The least memory that a training needs for its adapter, in bytes: the columns and those of a checkpoint, in
-  /// float32, and the trained columns of the steps whose answers are predicted; `nil` if it is beyond all numbers.
-  var adapterBytes: Int? {
-    let columns = workflow.rankBlocks.rank
-    let trained = workflow.phaseSchedule.prefix(workflow.tasks.count).map(\.trainable.count).max() ?? 0
-    let staleness = workflow.training.parentAnswers == .gold ? 0 : workflow.training.staleness
-    let kept = trained.multipliedReportingOverflow(by: staleness)
-    let all = kept.partialValue.addingReportingOverflow(2 * columns)
-    let values = modules.reduce((partialValue: 0, overflow: false)) { sum, module in
-      let next = sum.partialValue.addingReportingOverflow(module.inputs + module.outputs)
-      return (next.partialValue, sum.overflow || next.overflow)
-    }
-    let numbers = values.partialValue.multipliedReportingOverflow(by: all.partialValue)
-    let bytes = numbers.partialValue.multipliedReportingOverflow(by: 4)
-    let overflows = [kept.overflow, all.overflow, values.overflow, numbers.overflow, bytes.overflow]
-    return overflows.contains(true) ? nil : bytes.partialValue
-  }
-
-  /// Checks that the adapter can fit into memory.
-  ///
-  /// - Parameter memory: the memory of this machine in bytes; `nil` if it is not known.
-  /// - Throws: `Refusal` with the fields that decide.
-  package func checkMemory(_ memory: Int? = ProcessMemory.available()) throws(Refusal) {
-    guard let memory, adapterBytes ?? .max > memory else { return }
-    let needed = adapterBytes.map { "at least \($0 >> 20) MiB" } ?? "more memory than any machine has"
-    throw Refusal(
-      workflow.file,
-      "lora.rank, training.staleness: the \(workflow.rankBlocks.rank) rank columns of \(modules.count) modules need "
-        + "\(needed), but this machine has \(memory >> 20) MiB",
-      "lower them, or adapt fewer modules (lora.targets, lora.firstLayer)")
-  }
-
   /// Whether `identity`, as recorded in a run, is this model's, in the current or an older version.
   func isModel(_ identity: String) throws -> Bool {
     if identity == modelIdentity { return true }
@@ -137,18 +105,20 @@ package struct WorkflowMaterial: Sendable {
 
   /// Loads the whole model.
   ///
-  /// - Throws: an error with the missing or damaged tensor.
+  /// - Throws: an error with the missing or damaged tensor, or `Refusal` if memory cannot hold the weights.
   package func model(on device: any ComputeDevice, use: PackedUse) throws -> LlamaModel {
-    try LlamaModel(weights, device: device, use: use, firstAdapted: workflow.lora.firstLayer)
+    try checkWeights(layers: 0..<configuration.layerCount, type: device.computeType, use: use)
+    return try LlamaModel(weights, device: device, use: use, firstAdapted: workflow.lora.firstLayer)
   }
 
   /// Loads a range of layers.
   ///
-  /// - Throws: an error with the missing or damaged tensor.
+  /// - Throws: an error with the missing or damaged tensor, or `Refusal` if memory cannot hold the weights.
   package func stage(
     _ layers: Range<Int>, on device: any ComputeDevice, use: PackedUse
   ) throws -> LlamaStage {
-    try LlamaStage(
+    try checkWeights(layers: layers, type: device.computeType, use: use)
+    return try LlamaStage(
       weights, layers: layers, device: device, use: use, firstAdapted: workflow.lora.firstLayer)
   }
 

@@ -81,7 +81,7 @@ package enum AtomicFolder {
     let contents = kind == .folder ? try? FileManager.default.contentsOfDirectory(atPath: url.path) : nil
     guard contents?.isEmpty == true else {
       throw FileError(
-        .inputOutput, file: url.path, problem: "already exists and is not an empty folder",
+        .exists, file: url.path, problem: "already exists and is not an empty folder",
         remedy: "choose another path or remove it")
     }
   }

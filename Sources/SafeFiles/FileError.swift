@@ -6,6 +6,8 @@ package struct FileError: InputError, Equatable {
   package enum Kind: String, Sendable, Equatable {
     /// The operating system refused a read or a write.
     case inputOutput
+    /// Something else is already where a file or folder would be created.
+    case exists
     /// The bytes break the rules of the format: truncated, overlapping, overflowing, not UTF-8, and so on.
     case malformed
     /// A valid file needs something that this package does not support.

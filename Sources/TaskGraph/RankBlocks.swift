@@ -45,7 +45,7 @@ package struct RankBlocks: Sendable, Hashable {
       guard (1...Self.maximumRank).contains(rank) else { throw .rankOutOfRange(task: task, rank: rank) }
       given += rank
     }
-    guard (0...Self.maximumRank).contains(given) else { throw .rankOutOfRange(task: nil, rank: given) }
+    guard given <= Self.maximumRank else { throw .rankSumOutOfRange(given) }
     let open = tasks.indices.filter { ranks[$0] == nil }
     let sum = total ?? given
     var share = 0

@@ -26,6 +26,8 @@ package enum TaskGraphError: Error, Sendable, Equatable {
   case rankSum(sum: Int, rank: Int)
   /// A rank is outside `1...RankBlocks.maximumRank`; `task` is `nil` for the total.
   case rankOutOfRange(task: String?, rank: Int)
+  /// The tasks' own ranks add up to more than the limit.
+  case rankSumOutOfRange(Int)
   /// The frozen ratio δ is not a number in `0...1`.
   case frozenRatioOutOfRange(Double)
   /// The number of rounds is below 1 or above the limit.
@@ -60,6 +62,8 @@ package enum TaskGraphError: Error, Sendable, Equatable {
     case .rankOutOfRange(let task, let rank):
       (task.map { "task '\($0)' has the rank \(rank)" } ?? "the rank is \(rank)")
         + ", outside 1...\(RankBlocks.maximumRank)"
+    case .rankSumOutOfRange(let sum):
+      "the tasks' ranks add up to \(sum) columns, more than \(RankBlocks.maximumRank)"
     case .frozenRatioOutOfRange(let ratio):
       "the frozen ratio \(ratio) is outside 0...1"
     case .roundsOutOfRange(let rounds):
@@ -96,6 +100,8 @@ package enum TaskGraphError: Error, Sendable, Equatable {
       "use a total rank of \(sum), leave the total out, or change the tasks' ranks"
     case .rankOutOfRange:
       "use a whole number of columns in that range"
+    case .rankSumOutOfRange:
+      "give tasks fewer columns"
     case .frozenRatioOutOfRange:
       "give a share between 0 (refine all prerequisite columns) and 1 (freeze all)"
     case .roundsOutOfRange:

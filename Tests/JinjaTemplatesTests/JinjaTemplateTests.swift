@@ -150,6 +150,13 @@ struct JinjaTemplateTests {
     #expect(failures.withLock { $0 } == [])
   }
 
+  @Test("functions of a loop do not count its elements again in each pass")
+  func longLoop() throws {
+    let source =
+      "{% for i in range(30000) %}{{ loop.cycle('a', 'b') if loop.changed(i) else 'c' }}{% endfor %}"
+    #expect(try render(source) == String(repeating: "ab", count: 15000))
+  }
+
   /// Each would take hours, or more memory than there is.
   @Test(
     "the work of a template is limited",

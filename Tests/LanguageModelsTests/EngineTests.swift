@@ -74,6 +74,31 @@ struct EngineTests {
     #expect(zip(last, whole[6]).allSatisfy { abs($0 - $1) < 1e-4 })
   }
 
+  @Test(
+    "memory known beforehand is nearly what is allocated, and not more", arguments: [0, 1, 2], Self.types)
+  func memory(firstAdapted: Int, type: ElementType) throws {
+    let source = try ModelFiles.open(Fixtures.url("logits/gqa-tied").path).weights
+    let layers = 0..<source.configuration.layerCount
+    let memory = ModelMemory(source.configuration, type: type, firstAdapted: firstAdapted)
+    let device = CPUDevice(computeType: type, workers: 2)
+    for use in [PackedUse.forward, .forwardAndBackward] {
+      let model = try LlamaModel(source, device: device, use: use, firstAdapted: firstAdapted)
+      let (known, taken) = (memory.weightBytes(layers: layers, use: use), Double(model.stage.weightBytes))
+      #expect(known <= taken && known > 0.5 * taken, "\(known) known, \(taken) taken")
+      guard use == .forwardAndBackward else { continue }
+      let modules = TargetModule.all(
+        model.configuration, layers: firstAdapted..<layers.upperBound, targets: [.q_proj])
+      let view = DeviceAdapter(
+        LoRAAdapter(modules: modules, rank: 1, scale: 1, seed: 4), columns: .inference([0]),
+        configuration: model.configuration, device: device)
+      let bytes = Double(GradientAccumulator(model, adapter: view, rows: 640).byteCount)
+      let step = memory.trainedRowBytes * 640 * 2
+      #expect(step <= bytes && step > 0.9 * bytes, "\(step) known, \(bytes) taken")
+    }
+  }
+
+  private static let types: [ElementType] = [.float32, .bfloat16]
+
   @Test("the gradient of every trainable column agrees with central differences of the loss")
   func gradient() throws {
     let model = try model()

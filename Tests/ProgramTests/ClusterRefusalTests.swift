@@ -110,6 +110,14 @@ extension ClusterJobs {
             text.replacing(#/"headDimension" ?: ?\d+/#, with: #""headDimension": 4096"#), to: "plan.json")
         }, expected: ["the plan was made for a model of other sizes, or for another adapter; make it again"]),
       Case(
+        name: "a plan that needs more memory than the machine has", options: plan,
+        prepare: { here in
+          try here.makePlan()
+          let text = try String(contentsOfFile: here.path("plan.json"), encoding: .utf8)
+          try here.write(
+            text.replacing(#/"memory" ?: ?\d+/#, with: #""memory": 576460752303423488"#), to: "plan.json")
+        }, expected: ["needs 549755813888 MiB for task 'colour', but its machine has "]),
+      Case(
         name: "no plan in the file", options: plan, prepare: { try $0.write("{}", to: "plan.json") },
         expected: ["plan.json: is not a plan of this version; make it again"]),
       Case(

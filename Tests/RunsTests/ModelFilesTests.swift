@@ -130,6 +130,22 @@ struct ModelFilesTests {
     }
   }
 
+  @Test("weights that are not numbers are named as the cause of a first loss that is none")
+  func notNumbers() throws {
+    try TinyProject.with { project in
+      let file = project.folder.appendingPathComponent("model/model.safetensors")
+      let weights = try SafetensorsFile(file)
+      try SafetensorsWriter.write(
+        weights.tensors.map { tensor in
+          var values = try weights.float32(tensor.name)
+          if tensor.name == "model.norm.weight" { values[3] = .nan }
+          return SafetensorsWriter.Tensor(name: tensor.name, shape: tensor.shape, elements: .float32(values))
+        }, to: file)
+      let text = message { _ = try train(project) }
+      #expect(text.contains("is not finite before anything is trained, so the model's weights are the cause"))
+    }
+  }
+
   @Test("a path in a file counts from the file's folder alone")
   func paths() throws {
     let here = FileManager.default.currentDirectoryPath
@@ -166,13 +182,39 @@ struct ModelFilesTests {
       let settings = ["lora.rank=65535", "training.parentAnswers=predicted", "training.staleness=1000"]
       let workflow = try Workflow(contentsOf: project.workflowFile, overrides: settings)
       let material = try WorkflowMaterial(workflow, models: project.folder.path)
-      let text = message { try material.checkMemory(1 << 30) }
+      let text = message { try material.checkAdapter(1 << 30) }
       #expect(
         text.contains("lora.rank, training.staleness: the 65535 rank columns of 14 modules need at least"))
       #expect(text.contains("but this machine has 1024 MiB"))
-      try material.checkMemory(1 << 50)
-      try WorkflowMaterial(project.workflow(), models: project.folder.path).checkMemory(1 << 20)
+      try material.checkAdapter(1 << 50)
+      try WorkflowMaterial(project.workflow(), models: project.folder.path).checkAdapter(1 << 20)
       #expect(try #require(ProcessMemory.available()) > 1 << 20)
+    }
+  }
+
+  @Test("a step beyond the machine's memory is refused by its field, weights by their file")
+  func stepMemory() throws {
+    try TinyProject.with { project in
+      let models = project.folder.path
+      let material = try WorkflowMaterial(project.workflow(), models: models)
+      func refusal(_ material: WorkflowMaterial, rows: Int, workers: Int = 2, memory: Int?) -> String {
+        message {
+          try material.checkStep(task: "mood", rows: rows, workers: workers, type: .float32, memory: memory)
+        }
+      }
+      let many = refusal(material, rows: 1 << 30, memory: 1 << 30)
+      #expect(
+        many.contains("training.microBatchTokens: micro-batches of 1073741824 tokens of task 'mood', one on"))
+      #expect(many.contains("each of 2 threads, need with the model's weights at least "))
+      #expect(many.contains("but this machine has 1024 MiB; lower microBatchTokens or training.batchSize"))
+      let sampled = try WorkflowMaterial(project.workflow("training.microBatchSamples=4"), models: models)
+      #expect(refusal(sampled, rows: 1 << 30, memory: 1 << 30).contains("training.microBatchSamples: micro-"))
+      #expect(refusal(material, rows: 64, memory: 1 << 30).isEmpty)
+      #expect(refusal(material, rows: .max, workers: .max, memory: nil).isEmpty)
+      #expect(
+        refusal(material, rows: .max, workers: .max, memory: .max).contains("at least 1000000000000000 MiB"))
+      let weights = refusal(material, rows: 1, memory: 1 << 10)
+      #expect(weights.hasPrefix(material.modelPath + ": its weights need for training at least 0 MiB"))
     }
   }
 

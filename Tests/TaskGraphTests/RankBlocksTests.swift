@@ -36,7 +36,7 @@ import Testing
       ),
       (
         four, [60_000, 60_000, 4, 4], nil,
-        "the rank is 120008, outside 1...65536; use a whole number of columns in that range"
+        "the tasks' ranks add up to 120008 columns, more than 65536; give tasks fewer columns"
       ),
       (
         four, [4, 4, 4, 2], 16,

@@ -10,6 +10,24 @@ struct BufferPlanner {
   fileprivate let xAColumns: [Int]
   fileprivate var arena: ArenaPlanner
 
+  fileprivate init(
+    _ configuration: LlamaConfiguration, rows: Int, type: ElementType, backward: Bool, xAColumns: [Int],
+    arena: ArenaPlanner
+  ) {
+    (self.configuration, self.rows, computeType) = (configuration, rows, type)
+    (self.backward, self.xAColumns, self.arena) = (backward, xAColumns, arena)
+  }
+
+  /// Counts the bytes of passes forward and backward without an adapter; the matrices cannot be used.
+  init(_ configuration: LlamaConfiguration, rows: Int, type: ElementType) {
+    self.init(
+      configuration, rows: rows, type: type, backward: true,
+      xAColumns: FusedProjection.allCases.map { _ in 0 }, arena: ArenaPlanner())
+  }
+
+  /// The bytes planned so far.
+  var byteCount: Int { arena.byteCount }
+
   /// `[rows, columns]`, in the compute type unless another is given.
   mutating func matrix(rows: Int? = nil, _ columns: Int, _ type: ElementType? = nil) -> Matrix {
     arena.matrix(rows: rows ?? self.rows, columns: columns, type: type ?? computeType)
@@ -46,8 +64,8 @@ extension LlamaStage {
     }
     return device.allocate { arena in
       var planner = BufferPlanner(
-        configuration: configuration, rows: rows, computeType: device.computeType, backward: backward,
-        xAColumns: xAColumns, arena: arena)
+        configuration, rows: rows, type: device.computeType, backward: backward, xAColumns: xAColumns,
+        arena: arena)
       defer { arena = planner.arena }
       return plan(&planner)
     }
