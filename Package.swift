@@ -54,6 +54,7 @@ let package = Package(
     library("Workflows", ["InputErrors", "StrictYAML", "TaskGraph"]),
     library("Tokenization", ["InputErrors", "StrictJSON", "JinjaTemplates"]),
     library("Datasets", ["InputErrors", "TextTables", "SafeFiles", "StrictJSON", "SeededRandom"]),
+    library("BenchmarkWorlds", ["Datasets", "InputErrors", "SeededRandom"]),
 
     // Numbers.
     library("Checkpoint", ["InputErrors", "TextTables", "SafeFiles", "StrictJSON"]),
@@ -104,7 +105,7 @@ let package = Package(
       name: "ContextureTool",
       dependencies: [
         "InputErrors", "SafeFiles", "TextTables", "Runs", "StrictYAML", "Workflows", "TaskGraph", "Datasets",
-        "Checkpoint",
+        "BenchmarkWorlds", "Checkpoint",
         "Tokenization",
         "LanguageModels",
         "Prompting", "Evaluation", "ContextLoRA", "ContextGear", "Tensor", "Transport", "MPITransport",
@@ -153,7 +154,8 @@ let package = Package(
     tests("TaskGraph"),
     tests("Workflows"),
     tests("Tokenization", ["StrictJSON", "JinjaTemplates"]),
-    tests("Datasets", ["SafeFiles", "SeededRandom"]),
+    tests("Datasets", ["BenchmarkWorlds", "SafeFiles", "SeededRandom"]),
+    tests("BenchmarkWorlds", ["Datasets", "SeededRandom"]),
     tests("Checkpoint", ["SafeFiles", "StrictJSON"]),
     tests("Tensor", ["CKernels", "Locking", "SeededRandom"]),
     tests("LanguageModels", ["Tensor", "Checkpoint", "SeededRandom"]),
@@ -162,7 +164,8 @@ let package = Package(
     tests(
       "Evaluation",
       [
-        "Checkpoint", "Datasets", "LanguageModels", "Prompting", "SeededRandom", "Tensor", "Tokenization",
+        "BenchmarkWorlds", "Checkpoint", "Datasets", "LanguageModels", "Prompting", "SeededRandom", "Tensor",
+        "Tokenization",
         "Workflows",
       ]),
     tests("ContextGear", ["SeededRandom", "StrictYAML"]),

@@ -1,3 +1,4 @@
+import BenchmarkWorlds
 import Datasets
 import Foundation
 import Glibc

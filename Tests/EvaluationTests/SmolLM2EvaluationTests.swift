@@ -1,3 +1,4 @@
+import BenchmarkWorlds
 import Checkpoint
 import Datasets
 import Evaluation

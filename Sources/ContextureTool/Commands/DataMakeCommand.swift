@@ -1,4 +1,5 @@
 import ArgumentParser
+import BenchmarkWorlds
 import Checkpoint
 import Datasets
 import Foundation

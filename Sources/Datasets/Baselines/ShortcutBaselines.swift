@@ -18,7 +18,7 @@ package enum ShortcutBaselines {
   ///   - tasks: the tasks with their inputs and parents. Every episode has their items, as `EpisodeFile.read`
   ///     checks; a missing input counts as an empty text.
   ///   - oracleWithoutParents: for each task for which it is known, the best possible accuracy without the
-  ///     parents' answers (`IoVWorld.oracleWithoutParents()`).
+  ///     parents' answers.
   ///   - onTask: called before each pass over the episodes, with the number of tasks that are done.
   package static func measure(
     train: some RandomAccessCollection<Episode>, test: some RandomAccessCollection<Episode>,

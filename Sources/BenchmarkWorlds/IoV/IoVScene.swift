@@ -1,3 +1,4 @@
+import Datasets
 import SeededRandom
 /// One scene: its facts and agents, and their description in words.
 struct IoVScene {

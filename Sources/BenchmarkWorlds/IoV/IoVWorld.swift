@@ -1,3 +1,4 @@
+import Datasets
 import InputErrors
 import SeededRandom
 /// Generates the `iov` data (Internet of Vehicles): road scenes with four tasks that depend on each other.
