@@ -74,6 +74,21 @@ let package = Package(
     library(
       "Runs", ["InputErrors", "SafeFiles", "Workflows", "ContextLoRA", "Evaluation", "PipelinedTraining"]),
 
+    // The method beside others.
+    library(
+      "Methods",
+      [
+        "ContextLoRA", "Datasets", "InputErrors", "LanguageModels", "Runs", "SeededRandom", "TaskGraph",
+        "Tensor", "Workflows",
+      ]),
+    library(
+      "Experiments",
+      [
+        "ContextLoRA", "Datasets", "Evaluation", "InputErrors", "LanguageModels", "Methods", "Prompting",
+        "Runs",
+        "SafeFiles", "SeededRandom", "TaskGraph", "Tensor", "TextTables", "Workflows",
+      ]),
+
     // Planning over unequal devices; knows neither tensors nor a transport.
     library("ContextGear", ["InputErrors", "SafeFiles", "StrictYAML", "TaskGraph", "TextTables"]),
 
@@ -105,7 +120,7 @@ let package = Package(
       name: "ContextureTool",
       dependencies: [
         "InputErrors", "SafeFiles", "TextTables", "Runs", "StrictYAML", "Workflows", "TaskGraph", "Datasets",
-        "BenchmarkWorlds", "Checkpoint",
+        "BenchmarkWorlds", "Experiments", "Methods", "Checkpoint",
         "Tokenization",
         "LanguageModels",
         "Prompting", "Evaluation", "ContextLoRA", "ContextGear", "Tensor", "Transport", "MPITransport",
@@ -168,6 +183,10 @@ let package = Package(
         "Tokenization",
         "Workflows",
       ]),
+    tests(
+      "Methods",
+      ["ContextLoRA", "Runs", "Workflows", "Tensor", "LanguageModels", "ProjectFixtures", "SeededRandom"]),
+    tests("Experiments", ["Methods", "ProjectFixtures"]),
     tests("ContextGear", ["SeededRandom", "StrictYAML"]),
     tests("Runs", ["Workflows", "ContextLoRA", "Checkpoint", "ProjectFixtures", "Tensor"]),
     tests("Transport", ["SeededRandom"]),

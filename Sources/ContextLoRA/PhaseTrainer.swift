@@ -11,6 +11,7 @@ package final class PhaseTrainer {
   let view: DeviceAdapter
   private let optimizer: ColumnOptimizer
   private let options: TrainingOptions
+  private let penalty: OrthogonalityPenalty?
   private var engine: GradientAccumulator
   private var rows: Int
 
@@ -29,6 +30,9 @@ package final class PhaseTrainer {
     view = model.view(of: adapter, computed ?? columns)
     optimizer = ColumnOptimizer(adapter, view: view, settings: options.adamW, device: model.device)
     engine = GradientAccumulator(model, adapter: view, rows: rows)
+    penalty = options.orthogonality.flatMap {
+      OrthogonalityPenalty(adapter, columns, weight: $0, device: model.device)
+    }
   }
 
   /// Bytes of activations, gradients, moments and the compact adapter.
@@ -50,6 +54,7 @@ package final class PhaseTrainer {
       engine = GradientAccumulator(model, adapter: view, rows: rows)
     }
     let sum = try engine.step(batches, scale: 1 / Float(max(targets, 1)))
+    try penalty?.add(for: optimizer.currentParameters, to: engine.gradients.flat)
     let norm = optimizer.squaredNorms(engine.gradients).reduce(0, +).squareRoot()
     optimizer.update(
       engine.gradients, factor: options.clipFactor(norm: norm), learningRate: Float(learningRate), view: view)

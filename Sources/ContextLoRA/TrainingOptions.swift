@@ -33,6 +33,8 @@ package struct TrainingOptions: Sendable, Equatable {
   package var seed: UInt64 = 0
   /// Freezes columns based on gradients; `nil` uses the schedule's ratio.
   package var adaptiveFreezing: AdaptiveFreezing?
+  /// The weight λ of the penalty that keeps a phase's A orthogonal to the frozen ones; `nil` for no penalty.
+  package var orthogonality: Float?
   /// Optimiser steps between checkpoints.
   package var checkpointEvery = 50
 

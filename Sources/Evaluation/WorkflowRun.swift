@@ -86,7 +86,7 @@ package struct WorkflowRun: Sendable, Equatable, Codable {
 extension Episode {
   /// Whether an answer to `task` is right; for free text, whether it matches exactly after normalisation.
   /// `nil` if there is no gold answer.
-  func isRight(_ answer: TaskAnswer, task: String) -> Bool? {
+  package func isRight(_ answer: TaskAnswer, task: String) -> Bool? {
     switch tasks[task]?.answer {
     case .unknown, nil: nil
     case .option(let index): answer.choice?.reply.best == index

@@ -242,7 +242,7 @@ extension Workflow {
   }
 
   /// The settings as options of the trainer.
-  var trainingOptions: TrainingOptions {
+  package var trainingOptions: TrainingOptions {
     var options = training.options
     for task in tasks {
       options.plannedStepsByTask[task.name] = task.steps

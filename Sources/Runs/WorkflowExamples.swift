@@ -10,10 +10,10 @@ import Workflows
 
 /// The training and validation episodes of a workflow, rendered whenever they are needed. Only the lengths are kept,
 /// because the tokens of a large data set take more memory than its texts.
-final class WorkflowExamples: ChoiceSamples {
-  let workflow: Workflow
-  let episodes: EpisodeTable
-  let prompts: PromptRenderer
+package final class WorkflowExamples: ChoiceSamples {
+  package let workflow: Workflow
+  package let episodes: EpisodeTable
+  package let prompts: PromptRenderer
   /// Episodes that no phase trains on.
   private let validationEpisodes: EpisodeTable
   /// By task, the rows of each sample's sequence.
@@ -23,9 +23,10 @@ final class WorkflowExamples: ChoiceSamples {
   private var slacks: [String: Int] = [:]
   /// By task, the number of training prompts in which the parents' answers were shortened.
   private var cutPrompts: [String: Int] = [:]
-  private(set) lazy var questions = WorkflowValidation(self, episodes: validationEpisodes)
+  package private(set) lazy var questions = WorkflowValidation(self, episodes: validationEpisodes)
 
-  init(workflow: Workflow, episodes: EpisodeTable, validation: EpisodeTable, prompts: PromptRenderer) {
+  package init(workflow: Workflow, episodes: EpisodeTable, validation: EpisodeTable, prompts: PromptRenderer)
+  {
     (self.workflow, self.episodes, self.prompts) = (workflow, episodes, prompts)
     validationEpisodes = validation
   }
@@ -37,7 +38,7 @@ final class WorkflowExamples: ChoiceSamples {
   ///   - resumes: whether training has begun; predicted options are then not checked again.
   ///   - onProgress: called now and then with the number of rendered episodes and of all.
   /// - Returns: the tasks with gold answers that are longer than generated ones may be.
-  func check(
+  package func check(
     file: String, resumes: Bool, onProgress: (Int, Int) throws -> Void = { _, _ in }
   ) throws -> [LongAnswers] {
     let result = try PromptCheck(prompts).check(
@@ -76,10 +77,10 @@ final class WorkflowExamples: ChoiceSamples {
     }
   }
 
-  var sampleCount: Int { episodes.count }
-  var validation: (any ValidationEpisodes)? { questions }
+  package var sampleCount: Int { episodes.count }
+  package var validation: (any ValidationEpisodes)? { questions }
 
-  func passes(of task: String) -> [String] {
+  package func passes(of task: String) -> [String] {
     usesPredictions ? workflow.forwardOnlyPasses(of: task) : []
   }
 
@@ -93,7 +94,8 @@ final class WorkflowExamples: ChoiceSamples {
     return counts
   }
 
-  func sequence(_ task: String, sample: Int, parentAnswers: [String: String]?) throws -> TokenSequence {
+  package func sequence(_ task: String, sample: Int, parentAnswers: [String: String]?) throws -> TokenSequence
+  {
     let episode = episodes[sample]
     guard let parentAnswers else {
       let example = try prompts.example(
@@ -125,7 +127,7 @@ final class WorkflowExamples: ChoiceSamples {
   /// `nil` if there are none.
   func takeCutPrompts(_ task: String) -> Int? { cutPrompts.removeValue(forKey: task) }
 
-  func longestSequence(_ task: String) throws -> Int {
+  package func longestSequence(_ task: String) throws -> Int {
     let longest = try Int(rowCounts(task).max() ?? 0)
     return usesPredictions ? min(longest + slack(task), prompts.contextLength) : longest
   }
@@ -133,7 +135,7 @@ final class WorkflowExamples: ChoiceSamples {
   /// The number of validation samples per freezing decision.
   private static let freezingEvidence = 16
 
-  func validationSequences(_ task: String) throws -> [TokenSequence] {
+  package func validationSequences(_ task: String) throws -> [TokenSequence] {
     let parents = workflow.graph.parents(of: task)
     return try validationEpisodes.prefix(Self.freezingEvidence).map {
       let example = try prompts.example(task: task, episode: $0, parentAnswers: $0.goldAnswers(of: parents))
@@ -150,7 +152,7 @@ final class WorkflowExamples: ChoiceSamples {
     return item
   }
 
-  func question(_ task: String, sample: Int, parentAnswers: [String: String]) throws -> ScoreRequest {
+  package func question(_ task: String, sample: Int, parentAnswers: [String: String]) throws -> ScoreRequest {
     try question(task, episodes[sample], parentAnswers)
   }
 
@@ -165,15 +167,15 @@ final class WorkflowExamples: ChoiceSamples {
     return request
   }
 
-  func choice(_: String, sample _: Int, scores: [[Float]]) -> Int { prompts.replyChoice(scores) }
+  package func choice(_: String, sample _: Int, scores: [[Float]]) -> Int { prompts.replyChoice(scores) }
 
-  func optionCount(_ task: String, sample: Int) -> Int { item(task, episodes[sample]).options.count }
+  package func optionCount(_ task: String, sample: Int) -> Int { item(task, episodes[sample]).options.count }
 
-  func text(_ task: String, sample: Int, option: Int) -> String {
+  package func text(_ task: String, sample: Int, option: Int) -> String {
     item(task, episodes[sample]).options[option]
   }
 
-  func longestQuestion(_ task: String) throws -> Int {
+  package func longestQuestion(_ task: String) throws -> Int {
     if let known = longestQuestions[task] { return known }
     let parents = workflow.graph.parents(of: task)
     let longest = try episodes.lazy.map { episode in
@@ -202,10 +204,10 @@ final class WorkflowExamples: ChoiceSamples {
     return slack
   }
 
-  var usesPredictions: Bool { workflow.training.parentAnswers != .gold }
+  package var usesPredictions: Bool { workflow.training.parentAnswers != .gold }
 
   /// Whether a sample uses predicted answers. For a mixture, this is drawn again in each epoch.
-  func predicts(_ sample: Int, phase: Int, epoch: Int) -> Bool {
+  package func predicts(_ sample: Int, phase: Int, epoch: Int) -> Bool {
     switch workflow.training.parentAnswers {
     case .gold: return false
     case .predicted: return true

@@ -8,7 +8,7 @@ import Workflows
 
 /// A workflow's validation episodes as questions: options as continuations of the prompt, free text as its
 /// gold reply. Parents' answers are the gold ones.
-final class WorkflowValidation: ValidationEpisodes {
+package final class WorkflowValidation: ValidationEpisodes {
   private unowned let examples: WorkflowExamples
   private let episodes: [Episode]
   private var questionsByTask: [String: [ScoreRequest]] = [:]
@@ -20,9 +20,9 @@ final class WorkflowValidation: ValidationEpisodes {
   }
 
   /// The number of episodes.
-  var count: Int { episodes.count }
+  package var count: Int { episodes.count }
 
-  func questions(task: String) throws -> [ScoreRequest] {
+  package func questions(task: String) throws -> [ScoreRequest] {
     if let known = questionsByTask[task] { return known }
     let parents = examples.workflow.graph.parents(of: task)
     let questions = try episodes.map { episode in
@@ -38,7 +38,7 @@ final class WorkflowValidation: ValidationEpisodes {
     return questions
   }
 
-  func score(task: String, _ scores: [[[TokenScore]]]) -> ValidationScore {
+  package func score(task: String, _ scores: [[[TokenScore]]]) -> ValidationScore {
     var (loss, tokens, correct) = (0.0, 0, 0)
     for (episode, continuations) in zip(episodes, scores) {
       let right = episode.tasks[task]?.answerIndex
@@ -56,7 +56,7 @@ final class WorkflowValidation: ValidationEpisodes {
       loss: loss / Double(max(tokens, 1)), correct: correct, count: min(episodes.count, scores.count))
   }
 
-  func majority(task: String) -> Double {
+  package func majority(task: String) -> Double {
     if let known = majorities[task] { return known }
     let majority = ShortcutBaselines.majority(task: task, train: examples.episodes, test: episodes)
     majorities[task] = majority

@@ -1,4 +1,5 @@
 import Datasets
+import TextTables
 
 extension BaselineReport {
   /// A line for each file of which the baselines use only some of the episodes.

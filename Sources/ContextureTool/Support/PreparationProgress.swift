@@ -1,4 +1,5 @@
 import Runs
+import TextTables
 
 /// Shows how far the reading and rendering of data is, if it takes long.
 final class PreparationProgress {

@@ -8,15 +8,9 @@ package final class ColumnOptimizer: @unchecked Sendable {
   package let layout: TrainableLayout
   /// The adapter's columns that train.
   package let columns: [Int]
-  /// The number of steps taken.
-  package private(set) var step = 0
   private let scale: Float
-  private let settings: AdamWSettings
   private let device: any ComputeDevice
-  private let memory: DeviceMemory
-  private let parameters: Matrix
-  private let firstMoment: Matrix
-  private let secondMoment: Matrix
+  private let vector: FlatAdamW
   private let workers: [any TensorOperations]
 
   /// Starts with the adapter's values and zero moments.
@@ -26,19 +20,16 @@ package final class ColumnOptimizer: @unchecked Sendable {
     layout = view.layout
     columns = view.columns.trainable
     scale = adapter.scale
-    self.settings = settings
     self.device = device
-    memory = device.allocate(byteCount: 3 * (layout.count * 4 + 64))
-    var planner = ArenaPlanner(memory: memory)
-    parameters = planner.matrix(rows: 1, columns: layout.count, type: .float32)
-    firstMoment = planner.matrix(rows: 1, columns: layout.count, type: .float32)
-    secondMoment = planner.matrix(rows: 1, columns: layout.count, type: .float32)
+    vector = FlatAdamW(layout.gather(adapter, columns: columns), settings: settings, device: device)
     workers = (0..<device.workerCount).map { _ in device.makeOperations(threads: 1) }
-    workers[0].write(layout.gather(adapter, columns: columns), scale: 1, into: parameters)
   }
 
   /// Bytes allocated.
-  package var byteCount: Int { memory.byteCount }
+  package var byteCount: Int { vector.byteCount }
+
+  /// The number of steps taken.
+  package var step: Int { vector.step }
 
   /// The squared Euclidean norm of the gradient of each adapted layer. Added in this order, the sum is the
   /// same however the layers are distributed.
@@ -57,23 +48,12 @@ package final class ColumnOptimizer: @unchecked Sendable {
 
   /// Takes one step with `gradients * factor` and updates `view` with the new values.
   package func update(_ gradients: GradientBuffer, factor: Float, learningRate: Float, view: DeviceAdapter) {
-    step += 1
-    let flat = gradients.flat
-    let parts = workers.count
     // A's gradients are final; B's must still be multiplied by the scale.
-    let pieces = [(0..<layout.aCount, factor), (layout.aCount..<layout.count, factor * scale)]
-    device.onEachWorker { index in
-      for (range, gradientScale) in pieces {
-        let share = (range.count + parts - 1) / parts
-        let start = min(range.lowerBound + index * share, range.upperBound)
-        let part = start..<min(start + share, range.upperBound)
-        if part.isEmpty { continue }
-        workers[index].adamW(
-          parameters: parameters.columns(part), gradient: flat.columns(part), gradientScale: gradientScale,
-          firstMoment: firstMoment.columns(part), secondMoment: secondMoment.columns(part),
-          settings: settings, learningRate: learningRate, step: step)
-      }
-    }
+    vector.update(
+      gradients.flat,
+      [(0..<layout.aCount, factor), (layout.aCount..<layout.count, factor * scale)],
+      learningRate: learningRate)
+    let (parameters, parts) = (vector.parameters, workers.count)
     device.onEachWorker { index in
       view.refresh(
         parameters.address.assumingMemoryBound(to: Float.self), part: index, of: parts, workers[index])
@@ -82,7 +62,8 @@ package final class ColumnOptimizer: @unchecked Sendable {
 
   /// Writes the trained columns back; the adapter's other values are unchanged.
   package func commit(to adapter: inout LoRAAdapter) {
-    layout.scatter(parameters.address.assumingMemoryBound(to: Float.self), into: &adapter, columns: columns)
+    layout.scatter(
+      vector.parameters.address.assumingMemoryBound(to: Float.self), into: &adapter, columns: columns)
   }
 
   /// The state needed to resume: the moments, flat in ``layout``, and the number of steps. The parameters are
@@ -103,24 +84,13 @@ package final class ColumnOptimizer: @unchecked Sendable {
   }
 
   /// The trainable parameters, flat in ``layout``.
-  package var currentParameters: [Float] { workers[0].values(parameters) }
+  package var currentParameters: [Float] { vector.values }
 
   /// The current state; can be set to resume.
   ///
   /// - Precondition: the vectors have the layout's size.
   package var state: State {
-    get {
-      State(
-        firstMoment: workers[0].values(firstMoment), secondMoment: workers[0].values(secondMoment), step: step
-      )
-    }
-    set {
-      precondition(
-        newValue.firstMoment.count == layout.count && newValue.secondMoment.count == layout.count,
-        "ColumnOptimizer: a state of another layout")
-      workers[0].write(newValue.firstMoment, scale: 1, into: firstMoment)
-      workers[0].write(newValue.secondMoment, scale: 1, into: secondMoment)
-      step = newValue.step
-    }
+    get { vector.state }
+    set { vector.state = newValue }
   }
 }

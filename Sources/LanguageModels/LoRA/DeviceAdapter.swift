@@ -86,6 +86,21 @@ package final class DeviceAdapter: @unchecked Sendable {
     layers[block][projection.rawValue]
   }
 
+  /// Writes new values of the trainable columns, given flat in ``layout``.
+  ///
+  /// - Precondition: there are as many values as the layout has.
+  package func write(_ flat: [Float], device: any ComputeDevice) {
+    precondition(flat.count == layout.count, "DeviceAdapter: values of another layout")
+    let parts = device.workerCount
+    flat.withUnsafeBufferPointer { values in
+      guard let base = values.baseAddress else { return }
+      nonisolated(unsafe) let address = base
+      device.onEachWorker { index in
+        refresh(address, part: index, of: parts, device.makeOperations(threads: 1))
+      }
+    }
+  }
+
   /// Writes new values of the trainable columns, given flat in ``layout``. Handles `part` of `parts` of the
   /// layers, so that workers can share the work.
   func refresh(_ flat: UnsafePointer<Float>, part: Int, of parts: Int, _ operations: any TensorOperations) {

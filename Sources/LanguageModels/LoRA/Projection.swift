@@ -52,6 +52,10 @@ package struct TargetModule: Sendable, Hashable, Codable {
   /// The columns of its weight.
   package var inputs: Int
 
+  package init(layer: Int, projection: Projection, outputs: Int, inputs: Int) {
+    (self.layer, self.projection, self.outputs, self.inputs) = (layer, projection, outputs, inputs)
+  }
+
   /// The Hugging Face path of the module, such as `model.layers.0.self_attn.q_proj`.
   package var path: String { "model.layers.\(layer).\(projection.module).\(projection.rawValue)" }
 

@@ -1,0 +1,207 @@
+import ArgumentParser
+import Experiments
+import Foundation
+import InputErrors
+import Methods
+import Runs
+import SafeFiles
+import TextTables
+import Workflows
+
+struct ExperimentCommand: ParsableCommand {
+  enum Format: String, CaseIterable, ExpressibleByArgument { case text, markdown, json }
+
+  static let configuration = CommandConfiguration(
+    commandName: "experiment",
+    abstract: "Compares ways to train a workflow: ContextLoRA, joint LoRA and others, over several seeds.",
+    discussion: """
+      \(Experiment.all.map { "\($0.name): \($0.question)" }.joined(separator: "\n"))
+
+      All methods get the same prompts, samples, steps and, unless the name says otherwise, trained values, and keep \
+      their best state on the same validation episodes. Each measurement is written to --out when it is done; an \
+      experiment that was interrupted continues with those that are missing. Experiments share measurements.
+
+      `all` runs every experiment. --quick has few steps, episodes and variants: it shows that everything works, not \
+      which method is better.
+
+      METHODS
+      \(Method.all.map { "\($0.name): \($0.summary)" }.joined(separator: "\n"))
+
+      EXAMPLE
+        contexture experiment table --workflow Examples/iov.yaml --seeds 1,2,3
+        contexture experiment all --quick
+        contexture experiment table --workflow calls.yaml --methods joint,context-ancestors-d1
+
+      \(ExitStatus.manual)
+      """)
+
+  @Argument(help: ArgumentHelp("Experiments, or all.", valueName: "name")) var names: [String]
+  @OptionGroup var models: ModelsFolder
+  @Option(
+    parsing: .singleValue,
+    help: ArgumentHelp("A workflow file. Repeatable. Default: the benchmarks in Examples.", valueName: "file")
+  )
+  var workflow: [String] = []
+  @Option(help: ArgumentHelp("Random seeds, with commas.", valueName: "list")) var seeds = "1"
+  @Option(help: ArgumentHelp("Only these methods, with commas.", valueName: "list")) var methods: String?
+  @Flag(help: "Few steps, episodes and variants.") var quick = false
+  @Option(help: ArgumentHelp("The steps of each task as a share of the workflow's.", valueName: "share"))
+  var steps: Double?
+  @Option(help: "The number of test episodes.") var test: Int?
+  @Option(help: ArgumentHelp("The folder of results.", valueName: "dir")) var out = "experiments"
+  @Option(help: "The output format.") var format = Format.text
+  @Flag(help: "Also print the times, which differ from run to run.") var times = false
+
+  func run() throws {
+    let experiments = try chosen()
+    let seeds = try numbers()
+    let wanted = try wantedMethods()
+    let effort = try chosenEffort()
+    let files =
+      workflow.isEmpty ? Self.benchmarks.filter { FileManager.default.fileExists(atPath: $0) } : workflow
+    guard !files.isEmpty else {
+      throw Refusal(
+        "--workflow", "is missing, and there is no \(Self.benchmarks.joined(separator: " or "))",
+        "give a workflow file, or run this in the folder of the project")
+    }
+    let interrupts = Interrupts(stopping: "Stopping; what is done is kept")
+    let store = CellStore(out)
+    let runner = CellRunner(models: models.models, effort: effort) { interrupts.requested }
+    // Everything is read and checked before the first training.
+    var plan: [(experiment: Experiment, file: String, cells: [CellRunner.Prepared])] = []
+    for experiment in experiments {
+      for file in files {
+        let read = try Workflow(contentsOf: file)
+        let cells = seeds.flatMap { experiment.cells(file, read, $0, quick) }.filter {
+          experiment.name != "table" || wanted?.contains($0.method) ?? true
+        }
+        plan.append((experiment, file, try cells.map { try runner.prepare($0) }))
+      }
+    }
+    let all = Set(plan.flatMap { $0.cells.map(\.key) })
+    let progress = ExperimentProgress(
+      count: all.count, done: try all.count { try store.result($0) != nil })
+    runner.onProgress = { progress.show($0) }
+    for (experiment, file, cells) in plan {
+      var results: [CellResult] = []
+      for prepared in cells {
+        if let known = try store.result(prepared.key) {
+          results.append(known)
+          continue
+        }
+        progress.begin(prepared.title)
+        guard let result = try runner.measure(prepared) else {
+          Console.complain("Stopped. Run the same command again to continue.")
+          throw ExitCode(130)
+        }
+        try store.write(result)
+        progress.end()
+        results.append(result)
+      }
+      try show(experiment, file, MethodTable(results))
+    }
+  }
+
+  private func show(_ experiment: Experiment, _ file: String, _ table: MethodTable) throws {
+    switch format {
+    case .json: try Console.printJSON(table.rows.flatMap(\.results))
+    case .markdown: try Console.print("## \(table.benchmark): \(experiment.name)\n\n\(table.markdown)\n")
+    case .text:
+      try Console.print("\n\(experiment.name): \(experiment.question)\n\n" + table.text)
+      if times { try Console.print("\n" + TextTable.aligned(table.times, right: [1, 2])) }
+    }
+  }
+
+  private static let benchmarks = ["iov", "city", "industry"].map { "Examples/\($0).yaml" }
+
+  private func chosen() throws -> [Experiment] {
+    if names.contains("all") { return Experiment.all }
+    return try names.map { name in
+      guard let found = Experiment(named: name) else {
+        throw Refusal(
+          name, "is not an experiment",
+          "give all or some of \(Experiment.all.map(\.name).joined(separator: ", "))")
+      }
+      return found
+    }
+  }
+
+  private func numbers() throws -> [Int] {
+    let parts = seeds.split(separator: ",", omittingEmptySubsequences: false)
+    let numbers = parts.compactMap { Int($0) }.filter { (0...1_000_000_000).contains($0) }
+    guard numbers.count == parts.count, Set(numbers).count == numbers.count, numbers.count <= 100 else {
+      throw Refusal(
+        "--seeds \(seeds)", "is not a list of different whole numbers", "write them as in --seeds 1,2,3")
+    }
+    return numbers
+  }
+
+  private func wantedMethods() throws -> Set<Method>? {
+    guard let methods else { return nil }
+    return Set(
+      try methods.split(separator: ",", omittingEmptySubsequences: false).map { name in
+        guard let method = Method(name: String(name)) else {
+          throw Refusal(
+            "--methods \(name)", "is not a method",
+            "give some of \(Method.all.map(\.name).joined(separator: ", "))")
+        }
+        return method
+      })
+  }
+
+  private func chosenEffort() throws -> ExperimentEffort {
+    var effort = quick ? ExperimentEffort.quick : .full
+    if let steps {
+      guard steps > 0, steps <= 100 else {
+        throw Refusal(
+          "--steps", "\(steps) is not a share above 0 and at most 100", "give 1 for the workflow's steps")
+      }
+      effort.steps = steps
+    }
+    if let test {
+      guard test > 0 else { throw Refusal("--test", "\(test) is not a number of episodes", "give 1 or more") }
+      effort.testEpisodes = test
+    }
+    return effort
+  }
+}
+
+/// Shows which measurement runs, how far it is, and how long the rest may take.
+private final class ExperimentProgress {
+  private let count: Int
+  private var done: Int
+  private var measured = 0
+  private let start = ContinuousClock.now
+  private var last = ContinuousClock.now
+  private var title = ""
+
+  init(count: Int, done: Int) { (self.count, self.done) = (count, done) }
+
+  func begin(_ title: String) {
+    self.title = title
+    Console.complain(inOneLine: "[\(done + 1)/\(count)] \(title)" + left)
+  }
+
+  func end() {
+    done += 1
+    measured += 1
+  }
+
+  func show(_ progress: MethodTrainer.Progress?) {
+    guard let progress else {
+      return Console.complain(inOneLine: "[\(done + 1)/\(count)] \(title): evaluating")
+    }
+    let now = ContinuousClock.now
+    guard now - last > .seconds(10) else { return }
+    last = now
+    Console.complain(
+      inOneLine: "[\(done + 1)/\(count)] \(title): \(progress.task), step \(progress.done) of \(progress.all)"
+    )
+  }
+
+  private var left: String {
+    guard measured > 0 else { return "" }
+    let each = (ContinuousClock.now - start) / .seconds(1) / Double(measured)
+    return ", about \(max(1, Int((each * Double(count - done) / 60).rounded()))) min left"
+  }
+}

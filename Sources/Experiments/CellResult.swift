@@ -1,0 +1,67 @@
+import Foundation
+import Methods
+
+/// The result of one measurement.
+package struct CellResult: Sendable, Codable, Equatable {
+  /// A task's test results.
+  package struct Task: Sendable, Codable, Equatable {
+    package var task: String
+    /// Right answers with gold and with predicted parents' answers.
+    package var gold, chained: Int
+    /// The share of right answers with gold parents' answers when the task had just been trained, 0...1; `nil` if it
+    /// never trained alone.
+    package var rightAfter: Double?
+  }
+
+  /// Everything that the result depends on, as text; two results with equal keys are of the same measurement.
+  package var key: String
+  package var benchmark, method, variant: String
+  package var seed: Int
+  /// The number of test episodes.
+  package var episodes: Int
+  package var tasks: [Task]
+  /// For each test episode, whether every task is right with predicted parents' answers: `1` or `0`.
+  package var allRight: String
+  /// The number of trained values.
+  package var parameters: Int
+  /// Optimiser steps, and tokens of the samples.
+  package var steps, tokens: Int
+  /// Wall time of the training and of the evaluation. Not part of any comparison of results.
+  package var seconds, evaluationSeconds: Double
+  /// The validations during training.
+  package var course: [FittedMethod.Point]
+  /// The number format, and the machine.
+  package var precision, machine: String
+
+  /// The share of episodes with every task right, chained.
+  package var allRightShare: Double { share(allRight.count { $0 == "1" }) }
+
+  /// Mean accuracy over the tasks with gold parents' answers, minus that with predicted ones.
+  package var compositionGap: Double {
+    share(tasks.reduce(0) { $0 + $1.gold - $1.chained }) / Double(max(tasks.count, 1))
+  }
+
+  /// Mean over the tasks of the accuracy right after training minus that at the end, with gold parents' answers; `nil`
+  /// if no task trained alone.
+  package var forgetting: Double? {
+    let losses = tasks.compactMap { task in task.rightAfter.map { $0 - share(task.gold) } }
+    return losses.isEmpty ? nil : losses.reduce(0, +) / Double(losses.count)
+  }
+
+  /// Tokens trained on when every task had reached 90 % of its final accuracy in a validation; `nil` if one never did.
+  package var tokensToNinety: Int? {
+    guard !course.isEmpty else { return nil }
+    var result = 0
+    for task in tasks {
+      guard
+        let first = course.first(where: {
+          $0.task == task.task && $0.accuracy >= 0.9 * share(task.gold)
+        })
+      else { return nil }
+      result = max(result, first.tokens)
+    }
+    return result
+  }
+
+  package func share(_ count: Int) -> Double { Double(count) / Double(max(episodes, 1)) }
+}

@@ -1,0 +1,151 @@
+import ContextLoRA
+import Datasets
+import Evaluation
+import Foundation
+import InputErrors
+import LanguageModels
+import Methods
+import Runs
+import SafeFiles
+import SeededRandom
+import TaskGraph
+import Tensor
+import Workflows
+
+/// Measures methods on benchmarks. Keeps the model in memory from one measurement to the next.
+package final class CellRunner {
+  let models: String
+  private let effort: ExperimentEffort
+  private let shouldStop: () -> Bool
+  private var loaded: (identity: String, model: LlamaModel)?
+
+  /// Called with the progress of a training, and before an evaluation.
+  package var onProgress: (MethodTrainer.Progress?) throws -> Void = { _ in }
+
+  /// - Parameters:
+  ///   - models: the folder of fetched models.
+  ///   - shouldStop: asked after each optimiser step, and between evaluations.
+  package init(models: String, effort: ExperimentEffort, shouldStop: @escaping () -> Bool = { false }) {
+    (self.models, self.effort, self.shouldStop) = (models, effort, shouldStop)
+  }
+
+  /// A measurement that can start: everything was read and checked.
+  package struct Prepared {
+    /// Everything that the result depends on.
+    package let key: String
+    /// The benchmark, the method, the variant and the seed.
+    package var title: String {
+      [workflow.name, cell.method.name, cell.variant, "seed \(cell.seed)"].filter { !$0.isEmpty }
+        .joined(separator: ", ")
+    }
+    let cell: ExperimentCell
+    let workflow: Workflow
+    let material: WorkflowMaterial
+    let data: DatasetTables
+    let type: ElementType
+  }
+
+  /// Reads a benchmark.
+  ///
+  /// - Throws: an error with the problem and the fix.
+  package func prepare(_ cell: ExperimentCell) throws -> Prepared {
+    var workflow = try Workflow(contentsOf: cell.file, overrides: cell.overrides)
+    workflow = try workflow.applying(
+      overrides: effort.overrides(workflow) + ["training.seed=\(cell.seed)"])
+    let material = try WorkflowMaterial(workflow, models: models)
+    let folder = DatasetFolder(path: workflow.dataFolder)
+    let data = try folder.tables(schema: workflow.episodeSchema)
+    for (task, share) in cell.noise {
+      guard workflow.graph.contains(task), (0...1).contains(share) else {
+        throw Refusal(
+          cell.file, "has no task '\(task)', or \(share) is not a share", "give noise of its tasks, 0 to 1")
+      }
+    }
+    let type = material.device().computeType
+    let identities = try DatasetFolder.Split.allCases.map {
+      try FileChecksum.sha256(of: URL(fileURLWithPath: folder.file($0)))
+    }
+    let noise = cell.noise.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: ",")
+    let key = [
+      "results 1", workflow.canonicalYAML(), identities.joined(separator: " "), material.modelIdentity,
+      material.promptIdentity.tokenizer, material.promptIdentity.template,
+      "method \(cell.method.name)", "noise \(noise)", "edges \(cell.edges.rawValue)",
+      "test \(effort.testEpisodes)", "\(type.rawValue) \(CPUDevice.instructionSet)",
+    ].joined(separator: "\n")
+    return Prepared(key: key, cell: cell, workflow: workflow, material: material, data: data, type: type)
+  }
+
+  /// Trains and evaluates.
+  ///
+  /// - Returns: `nil` if it was asked to stop.
+  /// - Throws: an error with the problem and the fix; `TrainingError`.
+  package func measure(_ prepared: Prepared) throws -> CellResult? {
+    let (cell, workflow, material) = (prepared.cell, prepared.workflow, prepared.material)
+    let model = try model(material, prepared.type)
+    let train = prepared.data.train.noisy(
+      cell.noise, seed: UInt64(cell.seed), tasks: workflow.tasks.map(\.name))
+    let examples = WorkflowExamples(
+      workflow: workflow, episodes: train, validation: prepared.data.valid, prompts: material.prompts)
+    _ = try examples.check(file: workflow.dataFolder, resumes: false)
+    let test = Array(prepared.data.test.prefix(effort.testEpisodes))
+    let predictor = AnswerPredictor(model, prompts: try prompts(cell, workflow, train) ?? material.prompts)
+    let trainer = try MethodTrainer(
+      model, examples, modules: material.modules, options: workflow.trainingOptions,
+      graph: try workflow.graph.varied(cell.edges),
+      measure: { task, view in
+        let parents = workflow.graph.parents(of: task)
+        let answers = try predictor.answers(
+          task: task, episodes: test, parentAnswers: test.map { $0.goldAnswers(of: parents) }, view: view,
+          repliesOnly: true)
+        return Double(zip(test, answers).count { $0.isRight($1, task: task) == true })
+          / Double(max(test.count, 1))
+      }, shouldStop: shouldStop, onProgress: { [self] in try onProgress($0) })
+    guard let fitted = try trainer.train(cell.method) else { return nil }
+    try onProgress(nil)
+    return try evaluate(fitted, prepared, test, predictor, model)
+  }
+
+  private struct Stopped: Error {}
+
+  private func evaluate(
+    _ fitted: FittedMethod, _ prepared: Prepared, _ test: [Episode], _ predictor: AnswerPredictor,
+    _ model: LlamaModel
+  ) throws -> CellResult? {
+    let (cell, workflow) = (prepared.cell, prepared.workflow)
+    let start = ContinuousClock.now
+    let views = fitted.views.mapValues { model.view(of: $0.adapter, .inference($0.columns)) }
+    let evaluator = WorkflowEvaluator(workflow: workflow, predictor: predictor) { views[$0] }
+    var isRight = [Bool](repeating: true, count: test.count)
+    let report: EvaluationReport
+    do {
+      report = try evaluator.evaluate(
+        test, check: { [self] in if shouldStop() { throw Stopped() } },
+        onAnswers: { task, _, chained, _ in
+          for (index, answer) in chained.enumerated() {
+            isRight[index] = isRight[index] && test[index].isRight(answer, task: task) == true
+          }
+        })
+    } catch is Stopped { return nil }
+    try prepared.material.checkUnchanged()
+    return CellResult(
+      key: prepared.key, benchmark: workflow.name, method: cell.method.name, variant: cell.variant,
+      seed: cell.seed, episodes: test.count,
+      tasks: report.tasks.map {
+        CellResult.Task(
+          task: $0.task, gold: $0.gold.correct, chained: $0.chained.correct,
+          rightAfter: fitted.rightAfter[$0.task])
+      }, allRight: isRight.map { $0 ? "1" : "0" }.joined(), parameters: fitted.parameters,
+      steps: fitted.steps, tokens: fitted.tokens, seconds: fitted.seconds,
+      evaluationSeconds: (ContinuousClock.now - start) / .seconds(1), course: fitted.course,
+      precision: prepared.type.rawValue, machine: CPUDevice.instructionSet)
+  }
+
+  private func model(_ material: WorkflowMaterial, _ type: ElementType) throws -> LlamaModel {
+    let identity = "\(material.modelIdentity) \(type.rawValue) \(material.workflow.lora.firstLayer)"
+    if let loaded, loaded.identity == identity { return loaded.model }
+    loaded = nil
+    let model = try material.model(on: material.device(type: type), use: .forwardAndBackward)
+    loaded = (identity, model)
+    return model
+  }
+}

@@ -1,0 +1,109 @@
+import Datasets
+import Methods
+import Prompting
+import Runs
+import SeededRandom
+import TaskGraph
+import Workflows
+
+extension EpisodeTable {
+  /// The episodes with wrong options as the gold answers of a share of them. The other tasks' answers stay, so that
+  /// children read wrong parents' answers.
+  ///
+  /// - Parameters:
+  ///   - noise: by task, the share, 0...1. A larger share has the wrong labels of a smaller one and more.
+  ///   - tasks: all tasks, in an order that decides each one's random numbers.
+  func noisy(_ noise: [String: Double], seed: UInt64, tasks: [String]) -> EpisodeTable {
+    guard noise.values.contains(where: { $0 > 0 }) else { return self }
+    var episodes = Array(self)
+    for (index, task) in tasks.enumerated() {
+      guard let share = noise[task], share > 0 else { continue }
+      var generator = SeededGenerator(seed: seed, stream: UInt64(index) + 1001)
+      for place in episodes.indices {
+        guard let item = episodes[place].tasks[task], let truth = item.answerIndex, item.options.count > 1
+        else { continue }
+        let chance = generator.unit()
+        let step = 1 + generator.below(item.options.count - 1)
+        guard chance < share else { continue }
+        episodes[place].tasks[task] = item.answered(with: (truth + step) % item.options.count)
+      }
+    }
+    return EpisodeTable(episodes)
+  }
+}
+
+extension TaskDependencyGraph {
+  /// The graph with other edges.
+  ///
+  /// - Throws: never for a valid graph: none of these has cycles.
+  func varied(_ edges: ExperimentCell.Edges) throws(TaskGraphError) -> TaskDependencyGraph {
+    switch edges {
+    case .workflow: return self
+    case .none: return try TaskDependencyGraph(tasks.map { (name: $0, parents: []) })
+    case .reversed: return try TaskDependencyGraph(tasks.map { (name: $0, parents: children(of: $0)) })
+    case .wrong:
+      let order = topologicalOrder
+      let next = Dictionary(
+        uniqueKeysWithValues: order.indices.map { (order[$0], order[($0 + 1) % order.count]) })
+      let parents = Dictionary(
+        uniqueKeysWithValues: order.map { task in
+          (next[task] ?? task, self.parents(of: task).compactMap { next[$0] })
+        })
+      return try TaskDependencyGraph(tasks.map { (name: $0, parents: parents[$0] ?? []) })
+    }
+  }
+}
+
+extension CellRunner {
+  /// Renders prompts with examples in them; `nil` if the method has none.
+  func prompts(
+    _ cell: ExperimentCell, _ workflow: Workflow, _ train: EpisodeTable
+  ) throws -> PromptRenderer? {
+    guard case .fewShot(let count) = cell.method else { return nil }
+    let material = try WorkflowMaterial(workflow, models: models)
+    let chosen = EpisodeChoice.first(count, of: train.count, seed: UInt64(cell.seed)).map { train[$0] }
+    let overrides = try workflow.tasks.map { task in
+      let parts = try chosen.enumerated().map { number, episode in
+        let text = try material.prompts.text(
+          task: task.name, episode: episode,
+          parentAnswers: episode.goldAnswers(of: workflow.graph.parents(of: task.name)))
+        let reply = episode.tasks[task.name].map { material.prompts.reply($0) } ?? ""
+        // The instruction is there once, before the examples.
+        let own = text.dropFirst(task.instruction.count).drop { $0 == "\n" }
+        return "Example \(number + 1):\n\(own)\nAnswer: \(reply)"
+      }
+      let instruction = ([task.instruction] + parts + ["Now answer this:"]).joined(separator: "\n\n")
+      return "tasks.\(task.name).instruction=\(quoted(instruction))"
+    }
+    return try WorkflowMaterial(try workflow.applying(overrides: overrides), models: models).prompts
+  }
+
+  /// A text as a YAML value.
+  private func quoted(_ text: String) -> String {
+    var result = "\""
+    for scalar in text.unicodeScalars {
+      switch scalar {
+      case "\"": result += "\\\""
+      case "\\": result += "\\\\"
+      case "\n": result += "\\n"
+      default:
+        if scalar.value < 0x20 || scalar.value == 0x7F || (0x80...0x9F).contains(scalar.value)
+          || [0x2028, 0x2029, 0xFEFF].contains(scalar.value)
+        {
+          let digits = String(scalar.value, radix: 16)
+          result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+        } else {
+          result.unicodeScalars.append(scalar)
+        }
+      }
+    }
+    return result + "\""
+  }
+}
+
+/// Episodes chosen by a seed.
+private enum EpisodeChoice {
+  static func first(_ number: Int, of count: Int, seed: UInt64) -> [Int] {
+    Array(EpochOrder(count: count, seed: seed, epoch: 0).prefix(number))
+  }
+}

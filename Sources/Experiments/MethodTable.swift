@@ -1,0 +1,172 @@
+import Foundation
+import Methods
+import TextTables
+
+/// The results of several methods on one benchmark, with the same seeds.
+package struct MethodTable: Sendable {
+  /// A method, or a variant of it.
+  package struct Row: Sendable {
+    package var method: String
+    /// What differs from the main table; empty if nothing does.
+    package var variant: String
+    /// One for each seed, in their order.
+    package var results: [CellResult]
+
+    /// The spread of a figure over the seeds; `nil` if no result has it.
+    package func spread(_ figure: (CellResult) -> Double?) -> PairedStatistics.Spread? {
+      let values = results.compactMap(figure)
+      return values.isEmpty ? nil : PairedStatistics.Spread(values)
+    }
+
+    /// The name with the variant.
+    package var name: String { variant.isEmpty ? method : "\(method) (\(variant))" }
+  }
+
+  package let benchmark: String
+  /// The tasks, in the order of the workflow.
+  package let tasks: [String]
+  package let rows: [Row]
+
+  /// - Parameter results: of one benchmark; rows are in the order of their first results.
+  package init(_ results: [CellResult]) {
+    benchmark = results.first?.benchmark ?? ""
+    tasks = results.first?.tasks.map(\.task) ?? []
+    var rows: [Row] = []
+    for result in results {
+      if let index = rows.firstIndex(where: { $0.method == result.method && $0.variant == result.variant }) {
+        rows[index].results.append(result)
+      } else {
+        rows.append(Row(method: result.method, variant: result.variant, results: [result]))
+      }
+    }
+    for index in rows.indices { rows[index].results.sort { $0.seed < $1.seed } }
+    self.rows = rows
+  }
+
+  /// The row with a name.
+  package func row(_ name: String) -> Row? { rows.first { $0.name == name } }
+
+  /// How a row compares with another one on the episodes with every task right, over the seeds that both have.
+  package func verdict(_ row: Row, against other: Row) -> PairedStatistics.Verdict {
+    PairedStatistics.compare(
+      row.results.compactMap { result in
+        other.results.first { $0.seed == result.seed && $0.episodes == result.episodes }.map {
+          (first: $0.allRight, second: result.allRight)
+        }
+      })
+  }
+
+  /// A sentence on the method of this project against joint training, which is hard to beat; `nil` without both.
+  package var headline: String? {
+    guard let joint = row(Method.joint.name),
+      let own = row(Method.contextLoRA(Method.Partition()).name)
+    else { return nil }
+    let (first, second) = (joint.spread(\.allRightShare), own.spread(\.allRightShare))
+    let figures =
+      "every task right in \(Self.percent(second)) of episodes, \(Self.percent(first)) with joint LoRA"
+    return switch verdict(own, against: joint) {
+    case .tie: "Joint LoRA and ContextLoRA tie: \(figures)."
+    case .better: "ContextLoRA is better than joint LoRA: \(figures)."
+    case .worse: "Joint LoRA is better than ContextLoRA: \(figures)."
+    }
+  }
+
+  /// The columns of accuracies, as header and cells.
+  package var accuracies: [[String]] {
+    let header = ["method"] + tasks + ["every task", "gap", "forgotten", "against joint"]
+    let joint = row(Method.joint.name)
+    return [header]
+      + rows.map { row in
+        let cells = tasks.indices.map { index -> String in
+          let gold = row.spread { $0.share($0.tasks[index].gold) }
+          let chained = row.spread { $0.share($0.tasks[index].chained) }
+          let isRoot = row.results.allSatisfy { $0.tasks[index].gold == $0.tasks[index].chained }
+          let right = Self.percent(chained, spread: index == tasks.count - 1)
+          return isRoot ? right : Self.percent(gold, spread: false) + " / " + right
+        }
+        let compared = joint.map { joint -> String in
+          if joint.name == row.name { return "" }
+          return switch verdict(row, against: joint) {
+          case .tie: "="
+          case .better: "better"
+          case .worse: "worse"
+          }
+        }
+        return [row.name] + cells + [
+          Self.percent(row.spread(\.allRightShare)),
+          Self.percent(row.spread(\.compositionGap), spread: false),
+          Self.percent(row.spread(\.forgetting), spread: false), compared ?? "",
+        ]
+      }
+  }
+
+  /// The columns of costs, as header and cells, without times: the same seeds give the same bytes.
+  package var costs: [[String]] {
+    [["method", "trained values", "steps", "tokens", "tokens to 90 %"]]
+      + rows.map { row in
+        func mean(_ figure: (CellResult) -> Int?) -> String {
+          let known = row.results.compactMap(figure)
+          guard known.count == row.results.count, !known.isEmpty else { return "-" }
+          return NumberText.grouped(known.reduce(0, +) / known.count)
+        }
+        return [
+          row.name, mean(\.parameters), mean(\.steps), mean(\.tokens),
+          row.results.allSatisfy { $0.course.isEmpty } ? "" : mean(\.tokensToNinety),
+        ]
+      }
+  }
+
+  /// The columns of times, which differ from run to run.
+  package var times: [[String]] {
+    [["method", "training, s", "evaluation, s", "precision"]]
+      + rows.map { row in
+        func seconds(_ figure: (CellResult) -> Double) -> String {
+          row.spread(figure).map { String(format: "%.0f", $0.mean) } ?? ""
+        }
+        return [
+          row.name, seconds(\.seconds), seconds(\.evaluationSeconds),
+          Set(row.results.map { "\($0.precision), \($0.machine)" }).sorted().joined(separator: "; "),
+        ]
+      }
+  }
+
+  /// The table for a terminal, without times.
+  package var text: String {
+    let seeds = Set(rows.flatMap { $0.results.map(\.seed) }).sorted()
+    let counts = Set(rows.flatMap { $0.results.map(\.episodes) }).sorted()
+    let head =
+      "\(benchmark): seeds \(seeds.map(String.init).joined(separator: ", ")); "
+      + "\(counts.map(String.init).joined(separator: ", ")) test episodes; accuracies in %, gold / chained, "
+      + "± standard deviation over seeds"
+    let legend =
+      "every task: episodes with every task right, chained. gap: gold minus chained, mean of tasks. forgotten: right after "
+      + "a task's training minus at the end, gold, mean of tasks. against joint: on episodes with every task right, by "
+      + "paired tests at 5 % over seeds and episodes"
+    return [
+      headline, head, TextTable.aligned(accuracies, right: Set(1..<accuracies[0].count)), legend,
+      TextTable.aligned(costs, right: Set(1...4)),
+    ].compactMap(\.self).joined(separator: "\n\n")
+  }
+
+  /// The same as Markdown.
+  package var markdown: String {
+    func table(_ rows: [[String]]) -> String {
+      let escaped = rows.map {
+        "| " + $0.map { $0.replacing("|", with: "\\|") }.joined(separator: " | ") + " |"
+      }
+      let rule = "|" + rows[0].indices.map { $0 == 0 ? "---|" : "--:|" }.joined()
+      return ([escaped[0], rule] + escaped.dropFirst()).joined(separator: "\n")
+    }
+    return [headline, table(accuracies), table(costs), table(times)].compactMap(\.self).joined(
+      separator: "\n\n")
+  }
+
+  /// A share in percent.
+  static func percent(_ spread: PairedStatistics.Spread?, spread shows: Bool = true) -> String {
+    guard let spread else { return "" }
+    let mean = String(format: "%.1f", 100 * spread.mean)
+    let text = mean == "-0.0" ? "0.0" : mean
+    guard shows, spread.count > 1 else { return text }
+    return text + String(format: " ± %.1f", 100 * spread.deviation)
+  }
+}

@@ -1,0 +1,220 @@
+import Foundation
+import LanguageModels
+import Tensor
+
+/// Parameters from which the adapters of all tasks follow.
+package protocol SharedParameters: Sendable {
+  /// The number of values that train.
+  var count: Int { get }
+  /// The values to start from.
+  var initial: [Float] { get }
+  /// The layout of an adapter's columns.
+  var layout: TrainableLayout { get }
+
+  /// A task's columns, flat in ``layout``.
+  func columns(of task: String, _ parameters: [Float]) throws -> [Float]
+  /// The gradient with respect to the parameters.
+  ///
+  /// - Parameter gradient: that with respect to the task's columns, flat in ``layout``.
+  func gradient(of task: String, _ parameters: [Float], _ gradient: [Float]) throws -> [Float]
+}
+
+/// Gates of MoLE (Wu et al., arXiv 2404.13628): at each layer, the sum of all tasks' frozen LoRAs, each with its share
+/// of a softmax. A workflow's tasks are known, so the shares depend on the task and the layer, not on the input.
+package struct MoLEGates: SharedParameters {
+  package let layout: TrainableLayout
+  /// The experts' columns, flat.
+  private let experts: [Float]
+  private let tasks: [String]
+  /// The number of columns of each expert.
+  private let width: Int
+  private let layers: Range<Int>
+
+  /// - Parameter adapter: has one block of `adapter.rank / tasks.count` columns for each task.
+  package init(_ adapter: LoRAAdapter, tasks: [String]) {
+    layout = TrainableLayout(modules: adapter.modules, columns: adapter.rank)
+    experts = layout.gather(adapter, columns: Array(0..<adapter.rank))
+    (self.tasks, width) = (tasks, adapter.rank / tasks.count)
+    let used = adapter.modules.map(\.layer)
+    layers = (used.min() ?? 0)..<(used.max() ?? -1) + 1
+  }
+
+  package var count: Int { tasks.count * layers.count * tasks.count }
+  package var initial: [Float] { [Float](repeating: 0, count: count) }
+
+  /// The shares of the experts for a task at a layer.
+  private func gates(_ task: String, _ layer: Int, _ parameters: [Float]) -> [Float] {
+    let start = offset(task, layer)
+    return softmax(parameters[start..<start + tasks.count])
+  }
+
+  private func offset(_ task: String, _ layer: Int) -> Int {
+    ((tasks.firstIndex(of: task) ?? 0) * layers.count + layer - layers.lowerBound) * tasks.count
+  }
+
+  package func columns(of task: String, _ parameters: [Float]) -> [Float] {
+    var flat = experts
+    for (index, module) in layout.modules.enumerated() {
+      let gates = gates(task, module.layer, parameters)
+      for row in 0..<module.outputs {
+        let start = layout.bOffsets[index] + row * layout.columns
+        for column in 0..<layout.columns { flat[start + column] *= gates[column / width] }
+      }
+    }
+    return flat
+  }
+
+  package func gradient(of task: String, _ parameters: [Float], _ gradient: [Float]) -> [Float] {
+    var result = [Float](repeating: 0, count: count)
+    for (index, module) in layout.modules.enumerated() {
+      var products = [Float](repeating: 0, count: tasks.count)
+      for row in 0..<module.outputs {
+        let start = layout.bOffsets[index] + row * layout.columns
+        for column in 0..<layout.columns {
+          products[column / width] += gradient[start + column] * experts[start + column]
+        }
+      }
+      let pulled = softmaxGradient(gates(task, module.layer, parameters), products)
+      for (expert, value) in pulled.enumerated() { result[offset(task, module.layer) + expert] += value }
+    }
+    return result
+  }
+}
+
+/// The weights of MTL-LoRA (Yang et al., arXiv 2410.09437): `Σ_i softmax(w_t)_i B_i Λ_t A`, with A and all B shared, and
+/// Λ and w of each task.
+package struct MTLParameters: SharedParameters {
+  /// The number of B.
+  static let experts = 2
+  package let layout: TrainableLayout
+  package let initial: [Float]
+  private let tasks: [String]
+  private let device: any ComputeDevice
+  /// For each target module, the start of its B, Λ and w.
+  private let starts: [Int]
+
+  /// - Parameter adapter: a fresh adapter; its A is the start of the shared one.
+  package init(_ adapter: LoRAAdapter, tasks: [String], device: any ComputeDevice) {
+    let rank = adapter.rank
+    layout = TrainableLayout(modules: adapter.modules, columns: rank)
+    (self.tasks, self.device) = (tasks, device)
+    var values = Array(layout.gather(adapter, columns: Array(0..<rank))[..<layout.aCount])
+    var starts: [Int] = []
+    for module in adapter.modules {
+      starts.append(values.count)
+      values += [Float](repeating: 0, count: Self.experts * module.outputs * rank)
+      for _ in tasks { values += (0..<rank * rank).map { $0 % (rank + 1) == 0 ? 1 : 0 } }
+      values += [Float](repeating: 0, count: tasks.count * Self.experts)
+    }
+    (initial, self.starts) = (values, starts)
+  }
+
+  package var count: Int { initial.count }
+
+  /// The number of values of such an adapter.
+  static func count(modules: [TargetModule], rank: Int, tasks: Int) -> Int {
+    modules.reduce(0) {
+      $0 + rank * ($1.inputs + experts * $1.outputs) + tasks * (rank * rank + experts)
+    }
+  }
+
+  private struct Part {
+    /// Each `[outputs, rank]`.
+    var b: [ArraySlice<Float>]
+    /// `[rank, rank]`.
+    var lambda: [Float]
+    var shares: [Float]
+    let lambdaStart, shareStart: Int
+
+    /// The shared B, weighted, `[outputs, rank]`.
+    var sum: [Float] {
+      var result = [Float](repeating: 0, count: b.first?.count ?? 0)
+      for (values, share) in zip(b, shares) {
+        for (index, value) in values.enumerated() { result[index] += share * value }
+      }
+      return result
+    }
+  }
+
+  private func part(_ index: Int, _ task: String, _ parameters: [Float]) -> Part {
+    let (rank, outputs) = (layout.columns, layout.modules[index].outputs)
+    let number = tasks.firstIndex(of: task) ?? 0
+    let size = outputs * rank
+    let lambda = starts[index] + Self.experts * size + number * rank * rank
+    let share =
+      starts[index] + Self.experts * size + tasks.count * rank * rank + number * Self.experts
+    return Part(
+      b: (0..<Self.experts).map {
+        parameters[starts[index] + $0 * size..<starts[index] + ($0 + 1) * size]
+      },
+      lambda: Array(parameters[lambda..<lambda + rank * rank]),
+      shares: softmax(parameters[share..<share + Self.experts]), lambdaStart: lambda, shareStart: share)
+  }
+
+  package func columns(of task: String, _ parameters: [Float]) throws -> [Float] {
+    let rank = layout.columns
+    let b = try device.mapItems(layout.modules.count) { index, _ in
+      let part = part(index, task, parameters)
+      return product(part.sum, part.lambda, rows: layout.modules[index].outputs, inner: rank, columns: rank)
+    }
+    return Array(parameters[..<layout.aCount]) + b.joined()
+  }
+
+  package func gradient(of task: String, _ parameters: [Float], _ gradient: [Float]) throws -> [Float] {
+    let rank = layout.columns
+    var result = [Float](repeating: 0, count: count)
+    result.replaceSubrange(..<layout.aCount, with: gradient[..<layout.aCount])
+    let pulled = try device.mapItems(layout.modules.count) { index, _ in
+      let (part, outputs) = (part(index, task, parameters), layout.modules[index].outputs)
+      let start = layout.bOffsets[index]
+      let own = Array(gradient[start..<start + outputs * rank])
+      let lambda = product(
+        transpose(part.sum, rows: outputs, columns: rank), own, rows: rank, inner: outputs, columns: rank)
+      let sum = product(
+        own, transpose(part.lambda, rows: rank, columns: rank), rows: outputs, inner: rank, columns: rank)
+      let shares = part.b.map { values in zip(values, sum).reduce(Float(0)) { $0 + $1.0 * $1.1 } }
+      return (part: part, lambda: lambda, sum: sum, shares: softmaxGradient(part.shares, shares))
+    }
+    for (index, values) in pulled.enumerated() {
+      let size = values.sum.count
+      for expert in 0..<Self.experts {
+        let start = starts[index] + expert * size
+        for place in 0..<size { result[start + place] = values.part.shares[expert] * values.sum[place] }
+      }
+      for (place, value) in values.lambda.enumerated() { result[values.part.lambdaStart + place] = value }
+      for (place, value) in values.shares.enumerated() { result[values.part.shareStart + place] = value }
+    }
+    return result
+  }
+
+  private func product(_ a: [Float], _ b: [Float], rows: Int, inner: Int, columns: Int) -> [Float] {
+    [Float](unsafeUninitializedCapacity: rows * columns) { target, count in
+      target.initialize(repeating: 0)
+      count = rows * columns
+      guard let base = target.baseAddress else { return }
+      device.addProduct(a, b, rows: rows, inner: inner, columns: columns, to: base)
+    }
+  }
+
+  private func transpose(_ matrix: [Float], rows: Int, columns: Int) -> [Float] {
+    var result = [Float](repeating: 0, count: matrix.count)
+    for row in 0..<rows {
+      for column in 0..<columns { result[column * rows + row] = matrix[row * columns + column] }
+    }
+    return result
+  }
+}
+
+/// The softmax of some values.
+private func softmax(_ values: ArraySlice<Float>) -> [Float] {
+  let top = values.max() ?? 0
+  let powers = values.map { exp($0 - top) }
+  let sum = powers.reduce(0, +)
+  return powers.map { $0 / sum }
+}
+
+/// The gradient with respect to the values of a softmax, from that with respect to its shares.
+private func softmaxGradient(_ shares: [Float], _ gradient: [Float]) -> [Float] {
+  let mean = zip(shares, gradient).reduce(Float(0)) { $0 + $1.0 * $1.1 }
+  return zip(shares, gradient).map { $0 * ($1 - mean) }
+}
