@@ -88,6 +88,13 @@ let package = Package(
         "Runs",
         "SafeFiles", "SeededRandom", "TaskGraph", "Tensor", "TextTables", "Workflows",
       ]),
+    // Pages for people.
+    library(
+      "Reports",
+      [
+        "ContextLoRA", "Datasets", "Evaluation", "Experiments", "InputErrors", "Methods", "Runs", "SafeFiles",
+        "TaskGraph", "TextTables", "Workflows",
+      ]),
 
     // Planning over unequal devices; knows neither tensors nor a transport.
     library("ContextGear", ["InputErrors", "SafeFiles", "StrictYAML", "TaskGraph", "TextTables"]),
@@ -120,7 +127,7 @@ let package = Package(
       name: "ContextureTool",
       dependencies: [
         "InputErrors", "SafeFiles", "TextTables", "Runs", "StrictYAML", "Workflows", "TaskGraph", "Datasets",
-        "BenchmarkWorlds", "Experiments", "Methods", "Checkpoint",
+        "BenchmarkWorlds", "Experiments", "Methods", "Reports", "Checkpoint",
         "Tokenization",
         "LanguageModels",
         "Prompting", "Evaluation", "ContextLoRA", "ContextGear", "Tensor", "Transport", "MPITransport",
@@ -187,6 +194,7 @@ let package = Package(
       "Methods",
       ["ContextLoRA", "Runs", "Workflows", "Tensor", "LanguageModels", "ProjectFixtures", "SeededRandom"]),
     tests("Experiments", ["Methods", "ProjectFixtures"]),
+    tests("Reports", ["Experiments", "Methods", "ProjectFixtures", "Runs"]),
     tests("ContextGear", ["SeededRandom", "StrictYAML"]),
     tests("Runs", ["Workflows", "ContextLoRA", "Checkpoint", "ProjectFixtures", "Tensor"]),
     tests("Transport", ["SeededRandom"]),

@@ -23,7 +23,7 @@ struct Contexture: ParsableCommand {
     subcommands: [
       ModelCommand.self, GraphCommand.self, DataCommand.self, PromptCommand.self, TrainCommand.self,
       EvaluateCommand.self, RunCommand.self, ExportCommand.self, ScoreCommand.self, PlanCommand.self,
-      SimulateCommand.self, ClusterCommand.self, ExperimentCommand.self,
+      SimulateCommand.self, ClusterCommand.self, ExperimentCommand.self, ReportCommand.self,
     ])
 
   static func main() {

@@ -11,6 +11,10 @@ package struct CellResult: Sendable, Codable, Equatable {
     /// The share of right answers with gold parents' answers when the task had just been trained, 0...1; `nil` if it
     /// never trained alone.
     package var rightAfter: Double?
+
+    package init(task: String, gold: Int, chained: Int, rightAfter: Double?) {
+      (self.task, self.gold, self.chained, self.rightAfter) = (task, gold, chained, rightAfter)
+    }
   }
 
   /// Everything that the result depends on, as text; two results with equal keys are of the same measurement.
@@ -32,6 +36,18 @@ package struct CellResult: Sendable, Codable, Equatable {
   package var course: [FittedMethod.Point]
   /// The number format, and the machine.
   package var precision, machine: String
+
+  package init(
+    key: String, benchmark: String, method: String, variant: String, seed: Int, episodes: Int,
+    tasks: [Task], allRight: String, parameters: Int, steps: Int, tokens: Int, seconds: Double,
+    evaluationSeconds: Double, course: [FittedMethod.Point], precision: String, machine: String
+  ) {
+    (self.key, self.benchmark, self.method, self.variant) = (key, benchmark, method, variant)
+    (self.seed, self.episodes, self.tasks, self.allRight) = (seed, episodes, tasks, allRight)
+    (self.parameters, self.steps, self.tokens) = (parameters, steps, tokens)
+    (self.seconds, self.evaluationSeconds, self.course) = (seconds, evaluationSeconds, course)
+    (self.precision, self.machine) = (precision, machine)
+  }
 
   /// The share of episodes with every task right, chained.
   package var allRightShare: Double { share(allRight.count { $0 == "1" }) }

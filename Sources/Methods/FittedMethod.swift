@@ -23,6 +23,10 @@ package struct FittedMethod: Sendable {
     package var accuracy: Double
     /// Mean cross-entropy over the gold replies' tokens, in nats.
     package var loss: Double
+
+    package init(task: String, tokens: Int, accuracy: Double, loss: Double) {
+      (self.task, self.tokens, self.accuracy, self.loss) = (task, tokens, accuracy, loss)
+    }
   }
 
   /// By task; empty for the base model.

@@ -1,1 +1,157 @@
 import Experiments
+import Foundation
+import InputErrors
+import Methods
+import ProjectFixtures
+import SafeFiles
+import TestSupport
+import Testing
+import Workflows
+
+struct ExperimentTests {
+  private static let effort = ExperimentEffort(
+    steps: 1, testEpisodes: 10, validationEpisodes: 4, validateEvery: 4)
+
+  private func runner(_ project: TinyProject) -> CellRunner {
+    CellRunner(models: project.folder.path, effort: Self.effort)
+  }
+
+  private func measure(_ project: TinyProject, _ cells: [ExperimentCell]) throws -> [CellResult] {
+    let runner = runner(project)
+    return try cells.map { try #require(try runner.measure(runner.prepare($0))) }
+  }
+
+  @Test("the same seeds give the same table, byte for byte, and each result is found again")
+  func deterministic() throws {
+    try TinyProject.with(choosesOnly: true) { project in
+      let methods: [Method] = [
+        .zeroShot, .fewShot(examples: 2), .joint, .contextLoRA(Method.Partition()), .mole,
+      ]
+      let cells = methods.flatMap { method in
+        [1, 2].map { ExperimentCell(project.workflowFile, method, seed: $0) }
+      }
+      let first = try measure(project, cells)
+      let second = try measure(project, cells)
+      let table = MethodTable(first)
+      #expect(table.text == MethodTable(second).text)
+      #expect(table.rows.map(\.method) == methods.map(\.name))
+      #expect(table.rows.allSatisfy { $0.results.map(\.seed) == [1, 2] })
+      #expect(
+        table.headline?.contains("joint LoRA") == true || table.headline?.contains("Joint LoRA") == true)
+      #expect(table.accuracies.allSatisfy { $0.count == 1 + 3 + 4 })
+      #expect(table.text.contains("2 seeds") || table.text.contains("seeds 1, 2"))
+
+      let store = CellStore(project.folder.appendingPathComponent("results").path)
+      for result in first { try store.write(result) }
+      for (cell, result) in zip(cells, first) {
+        let found = try store.result(try runner(project).prepare(cell).key)
+        #expect(found == result)
+      }
+      #expect(try store.all().count == first.count)
+      #expect(try store.result("another") == nil)
+    }
+  }
+
+  @Test("what a result depends on is in its key")
+  func keys() throws {
+    try TinyProject.with(choosesOnly: true) { project in
+      let cell = ExperimentCell(project.workflowFile, .contextLoRA(Method.Partition()), seed: 1)
+      var cells = [cell]
+      for change: (inout ExperimentCell) -> Void in [
+        { $0.seed = 2 }, { $0.noise = ["colour": 0.1] }, { $0.edges = .none }, { $0.edges = .wrong },
+        { $0.overrides = ["training.learningRate=1e-4"] }, { $0.method = .joint },
+      ] {
+        var other = cell
+        change(&other)
+        cells.append(other)
+      }
+      let runner = runner(project)
+      let keys = try cells.map { try runner.prepare($0).key }
+      #expect(Set(keys).count == cells.count)
+      var bad = cell
+      bad.noise = ["nothing": 0.1]
+      #expect(throws: Refusal.self) { try runner.prepare(bad) }
+    }
+  }
+
+  @Test("wrong labels, other edges and rounds change what is learnt")
+  func variants() throws {
+    try TinyProject.with(choosesOnly: true) { project in
+      let own = Method.contextLoRA(Method.Partition(frozenRatio: 0.5))
+      var cells = [ExperimentCell(project.workflowFile, own, seed: 1)]
+      for edges in ExperimentCell.Edges.allCases where edges != .workflow {
+        var cell = cells[0]
+        cell.edges = edges
+        cells.append(cell)
+      }
+      var noisy = cells[0]
+      noisy.noise = ["colour": 0.5]
+      cells.append(noisy)
+      cells.append(
+        ExperimentCell(
+          project.workflowFile, .contextLoRA(Method.Partition(frozenRatio: 0.5, rounds: 2)), seed: 1))
+      let results = try measure(project, cells)
+      #expect(Set(results.map { "\($0.course.map(\.loss))" }).count == results.count)
+      #expect(
+        results.map(\.variant) == [
+          "", "graph: none", "graph: reversed", "graph: wrong", "colour 50 % wrong", "",
+        ])
+      #expect(results.allSatisfy { $0.steps == results[0].steps })
+      #expect(MethodTable(results).rows.count == results.count)
+    }
+  }
+
+  @Test("all experiments have measurements, and quick ones fewer")
+  func catalogue() throws {
+    try TinyProject.with { project in
+      let workflow = try project.workflow()
+      for experiment in Experiment.all {
+        let all = experiment.cells(project.workflowFile, workflow, 1, false)
+        let quick = experiment.cells(project.workflowFile, workflow, 1, true)
+        #expect(!quick.isEmpty && quick.count <= all.count && Set(all).count == all.count)
+        #expect(Experiment(named: experiment.name) != nil)
+      }
+      #expect(Experiment(named: "nothing") == nil)
+    }
+  }
+
+  @Test("a damaged result is refused", arguments: ["", "{}", "[1]", "\u{0}"])
+  func damaged(text: String) throws {
+    try Fixtures.withTemporaryDirectory { folder in
+      try text.write(to: folder.appendingPathComponent("x.json"), atomically: true, encoding: .utf8)
+      #expect(throws: Refusal.self) { try CellStore(folder.path).all() }
+    }
+  }
+
+  @Test("a result with impossible numbers is refused")
+  func impossible() throws {
+    try Fixtures.withTemporaryDirectory { folder in
+      let store = CellStore(folder.path)
+      let good = CellResult.example
+      let changes: [(inout CellResult) -> Void] = [
+        { $0.episodes = 0 }, { $0.allRight = "2" }, { $0.tasks[0].gold = 9 }, { $0.steps = -1 },
+        { $0.tasks[0].rightAfter = 2 }, { $0.course[0].accuracy = 3 },
+      ]
+      try store.write(good)
+      #expect(try store.all() == [good])
+      for change in changes {
+        var bad = good
+        change(&bad)
+        try store.write(bad)
+        #expect(throws: Refusal.self) { try store.all() }
+      }
+    }
+  }
+}
+
+extension CellResult {
+  /// One task, two episodes.
+  static var example: CellResult {
+    CellResult(
+      key: "k", benchmark: "b", method: "joint", variant: "", seed: 1, episodes: 2,
+      tasks: [CellResult.Task(task: "t", gold: 2, chained: 1, rightAfter: 1)], allRight: "10", parameters: 5,
+      steps: 6, tokens: 7, seconds: 1, evaluationSeconds: 1,
+      course: [FittedMethod.Point(task: "t", tokens: 3, accuracy: 0.95, loss: 0.1)], precision: "float32",
+      machine: "avx2")
+  }
+}

@@ -1,0 +1,88 @@
+import ContextLoRA
+import Datasets
+import Evaluation
+import Foundation
+import InputErrors
+import Runs
+import SafeFiles
+import Workflows
+
+/// What a run folder says of a training, however far it has come.
+struct RunFacts {
+  /// How far a training is.
+  enum State: Equatable {
+    case finished
+    /// A process is training.
+    case training
+    /// There is no adapter, and nobody trains.
+    case stopped
+  }
+
+  let path: String
+  let workflow: Workflow
+  let manifest: RunFolder.Manifest
+  let state: State
+  let steps: [StepRecord]
+  let warnings: [String]
+  /// Empty without a file of predictions.
+  let predictions: [TaskPrediction]
+  /// The evaluated episodes, by their identifiers; empty if they cannot be read.
+  let episodes: [String: Episode]
+
+  /// The file of predictions that `contexture evaluate RUN --predictions` writes for a report.
+  static func predictions(of folder: RunFolder) -> URL {
+    folder.url.appendingPathComponent("predictions.jsonl")
+  }
+
+  /// - Throws: an error with the file and what is wrong with it.
+  init(_ path: String) throws {
+    let folder = RunFolder(path)
+    self.path = path
+    manifest = try folder.readManifest()
+    workflow = try Workflow(contentsOf: folder.workflow.path)
+    if FileManager.default.fileExists(atPath: folder.adapter.path) {
+      state = .finished
+    } else {
+      // Another process holds the lock while it trains.
+      state = (try? FileLock(folder.manifest)) == nil ? .training : .stopped
+    }
+    steps = try JSONLines(folder.metrics).read(StepRecord.self)
+    guard steps.allSatisfy({ $0.loss.isFinite && $0.totalStep >= 0 }) else {
+      throw Refusal(folder.metrics.path, "has a loss that is not a number", "restore it, or train again")
+    }
+    warnings = try folder.loggedWarnings().map(\.text)
+    predictions = try JSONLines(Self.predictions(of: folder)).read(TaskPrediction.self)
+    var found: [String: Episode] = [:]
+    if !predictions.isEmpty {
+      for split in [DatasetFolder.Split.test, .valid, .train] {
+        guard let read = try? DatasetFolder(path: manifest.dataPath).read(split) else { continue }
+        let wanted = Set(predictions.map(\.episode))
+        for episode in read where wanted.contains(episode.id) && found[episode.id] == nil {
+          found[episode.id] = episode
+        }
+        if wanted.count == found.count { break }
+      }
+    }
+    episodes = found
+  }
+
+  /// The share of right answers to a task; `nil` without predictions.
+  func accuracy(_ task: String, _ parents: TaskPrediction.Parents) -> (right: Int, count: Int)? {
+    let isRoot = workflow.graph.parents(of: task).isEmpty
+    let lines = predictions.filter { $0.task == task && (isRoot || $0.parents == parents) }
+    return lines.isEmpty ? nil : (lines.count(where: \.right), lines.count)
+  }
+
+  /// The episodes with every task right, with predicted parents' answers.
+  var allRight: (right: Int, count: Int)? {
+    guard !predictions.isEmpty else { return nil }
+    var wrong: Set<String> = []
+    for line in predictions where !line.right {
+      if line.parents == .chained || workflow.graph.parents(of: line.task).isEmpty {
+        wrong.insert(line.episode)
+      }
+    }
+    let all = Set(predictions.map(\.episode))
+    return (all.count - wrong.count, all.count)
+  }
+}

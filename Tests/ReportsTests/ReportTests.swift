@@ -1,0 +1,88 @@
+import Experiments
+import Foundation
+import Methods
+import ProjectFixtures
+import Reports
+import Runs
+import SafeFiles
+import TestSupport
+import Testing
+
+#if canImport(FoundationXML)
+  import FoundationXML
+#endif
+
+struct ReportTests {
+  private struct Killed: Error {}
+
+  /// Whether each element of a page is closed, as XML; what HTML leaves open is closed first.
+  private func isWellFormed(_ html: String) -> Bool {
+    let text = html.replacing("<!DOCTYPE html>", with: "").replacing(#/<meta ([^>]*)>/#) { "<meta \($0.1)/>" }
+    return XMLParser(data: Data(text.utf8)).parse()
+  }
+
+  private func train(_ project: TinyProject, stopAfter: Int? = nil) throws {
+    do {
+      _ = try TrainingRun(
+        project.workflow("training.validateEvery=2", "training.validationEpisodes=4"), out: project.out,
+        models: project.folder.path
+      ).run(resume: false) { event in
+        if case .training(.step(let record), _) = event, record.totalStep == stopAfter { throw Killed() }
+      }
+    } catch is Killed {}
+  }
+
+  @Test("a finished run: graph, curves, accuracies and errors, with the numbers of its files")
+  func finished() throws {
+    try TinyProject.with(choosesOnly: true) { project in
+      try train(project)
+      let trained = try TrainedWorkflow(run: project.out, models: project.folder.path)
+      let predictions = project.out + "/predictions.jsonl"
+      let text =
+        [
+          #"{"answer":"red","cut":false,"episode":"e20","expected":"red","parents":"gold","probability":0.9,"promptCut":false,"read":{},"right":true,"task":"colour"}"#,
+          #"{"answer":"blue","cut":false,"episode":"e21","expected":"<red>","parents":"gold","probability":0.5,"promptCut":false,"read":{},"right":false,"task":"colour"}"#,
+        ].joined(separator: "\n") + "\n"
+      try text.write(toFile: predictions, atomically: true, encoding: .utf8)
+      let html = try Report(runs: [project.out], results: []).html
+      #expect(isWellFormed(html))
+      for expected in [
+        "tiny: training report", "Finished after", "columns 0–1", "50.0 %", "1 of 2 episodes",
+        "&lt;red&gt; → blue", "Mean cross-entropy", "Columns of each phase", trained.workflow.name,
+      ] { #expect(html.contains(expected), "\(expected)") }
+      #expect(!html.contains("http://") && !html.contains("https://") && !html.contains("<script"))
+      #expect(!html.contains("<red>"))
+    }
+  }
+
+  @Test("a run that has died shows what there is and says so")
+  func died() throws {
+    try TinyProject.with(choosesOnly: true) { project in
+      try train(project, stopAfter: 5)
+      let html = try Report(runs: [project.out], results: []).html
+      #expect(isWellFormed(html))
+      #expect(html.contains("Not finished: stopped, at step"))
+      #expect(html.contains("Not measured for this page"))
+    }
+  }
+
+  @Test("experiments: table, bars and curves")
+  func experiments() throws {
+    let methods = [0, 0.5, 1].map { Method.contextLoRA(Method.Partition(frozenRatio: $0)) } + [.joint]
+    let results = methods.flatMap { method in
+      [1, 2, 3].map { seed in
+        CellResult(
+          key: "\(method.name) \(seed)", benchmark: "a <b>", method: method.name, variant: "", seed: seed,
+          episodes: 4, tasks: [CellResult.Task(task: "t&", gold: 4, chained: 3, rightAfter: nil)],
+          allRight: "1110", parameters: 5, steps: 6, tokens: 7, seconds: 1, evaluationSeconds: 1, course: [],
+          precision: "float32", machine: "avx2")
+      }
+    }
+    let html = try Report(runs: [], results: results).html
+    #expect(isWellFormed(html))
+    for expected in ["a &lt;b&gt;", "t&amp;", "75.0 ± 0.0", "tie", "frozen ratio δ"] {
+      #expect(html.contains(expected), "\(expected)")
+    }
+    #expect(throws: (any Error).self) { try Report(runs: [], results: []) }
+  }
+}
