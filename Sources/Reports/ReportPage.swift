@@ -71,6 +71,8 @@ struct ReportPage {
     .error dl{display:grid;grid-template-columns:max-content 1fr;gap:.1rem .8rem;margin:0}
     .error dt{color:var(--soft)}
     .error dd{margin:0;overflow-wrap:anywhere}
+    td:first-child{white-space:nowrap}
+    @media (max-width:40rem){figure{overflow-x:auto}svg{min-width:34rem}figcaption{position:sticky;left:0}}
     @media (max-width:36rem){.error dl{grid-template-columns:1fr}}
     """
 }
