@@ -39,6 +39,8 @@ enum Plain {
   ) -> [Number] {
     let size = MemoryLayout<Number>.stride
     let bytes = bytes.prefix(bytes.count / size * size)
+    // An array without elements is shared by all threads, and this initialiser writes its count.
+    guard !bytes.isEmpty else { return [] }
     return [Number](unsafeUninitializedCapacity: bytes.count / size) { buffer, filled in
       UnsafeMutableRawBufferPointer(buffer).copyBytes(from: bytes)
       filled = bytes.count / size

@@ -275,7 +275,9 @@ package protocol TensorOperations: AnyObject {
 extension TensorOperations {
   /// The values of `matrix` `[rows, columns]`, row-major.
   package func values(_ matrix: Matrix) -> [Float] {
-    [Float](unsafeUninitializedCapacity: matrix.count) { buffer, count in
+    // An array without elements is shared by all threads, and this initialiser writes its count.
+    guard matrix.count > 0 else { return [] }
+    return [Float](unsafeUninitializedCapacity: matrix.count) { buffer, count in
       if let base = buffer.baseAddress { read(matrix, into: base) }
       count = matrix.count
     }

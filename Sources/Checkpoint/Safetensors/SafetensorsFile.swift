@@ -109,6 +109,8 @@ package final class SafetensorsFile: Sendable {
   /// Reads all elements of a tensor as float32; see `readFloat32(_:elements:into:)`.
   package func float32(_ name: String) throws -> [Float] {
     let tensor = try require(name)
+    // An array without elements is shared by all threads, and this initialiser writes its count.
+    guard tensor.count > 0 else { return [] }
     return try [Float](unsafeUninitializedCapacity: tensor.count) { buffer, count in
       if let base = buffer.baseAddress { try readFloat32(tensor, elements: 0..<tensor.count, into: base) }
       count = tensor.count
