@@ -7,8 +7,11 @@ let strict: [SwiftSetting] = [
 ]
 
 /// A library target and its test target of the same name.
-func library(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
-  .target(name: name, dependencies: dependencies, swiftSettings: strict)
+func library(
+  _ name: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = [], resources: [Resource]? = nil
+) -> Target {
+  .target(
+    name: name, dependencies: dependencies, exclude: exclude, resources: resources, swiftSettings: strict)
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
@@ -54,7 +57,10 @@ let package = Package(
     library("Workflows", ["InputErrors", "StrictYAML", "TaskGraph"]),
     library("Tokenization", ["InputErrors", "StrictJSON", "JinjaTemplates"]),
     library("Datasets", ["InputErrors", "TextTables", "SafeFiles", "StrictJSON", "SeededRandom"]),
-    library("BenchmarkWorlds", ["Datasets", "InputErrors", "SeededRandom"]),
+    library(
+      "BenchmarkWorlds", ["Datasets", "InputErrors", "SeededRandom"],
+      exclude: ["City/Profile/README.md", "City/Profile/LICENSE"],
+      resources: [.embedInCode("City/Profile/profile.csv")]),
 
     // Numbers.
     library("Checkpoint", ["InputErrors", "TextTables", "SafeFiles", "StrictJSON"]),

@@ -1,0 +1,80 @@
+import SeededRandom
+
+/// The phrases for each fact, several per fact. No phrase describes two facts, so a text is unambiguous.
+enum CityLanguage {
+  /// What the count at the detector shows, with the count now and usually.
+  static func count(_ event: Event, now: Int, usual: Int) -> [String] {
+    switch event {
+    case .crowd: ["\(now) vehicles, far above the usual \(usual)", "far more than usual, \(now) against \(usual)"]
+    case .deadDetector: ["no vehicles, usually \(usual)", "count at zero instead of \(usual)"]
+    case .crash, .roadworks, .rain, .darkSignals:
+      ["\(now) vehicles, below the usual \(usual)", "fewer than usual, \(now) against \(usual)"]
+    }
+  }
+
+  /// What the travel time shows, in seconds.
+  static func travelTime(_ event: Event, now: Int, usual: Int) -> [String] {
+    event == .deadDetector
+      ? ["travel time normal, \(now) s", "\(now) s of travel as always"]
+      : ["travel time up from \(usual) to \(now) s", "\(now) s of travel instead of \(usual)"]
+  }
+
+  /// What else tells slow traffic of one kind from that of another. A crowd and a dead detector need no more.
+  static func circumstance(_ event: Event, minutes: Int) -> [String] {
+    switch event {
+    case .crash: ["all of a sudden \(minutes) min ago", "abruptly \(minutes) min ago"]
+    case .roadworks: ["one lane empty for days", "for days, one lane unused"]
+    case .rain: ["all roads of the district alike", "the whole district slow"]
+    case .darkSignals: ["all four arms take turns", "stop and go on all four arms"]
+    case .crowd, .deadDetector: []
+    }
+  }
+
+  static let readingRemarks = [
+    "few trucks", "buses on time", "air quality good", "trams running", "bike lane open", "car park half full",
+  ]
+
+  static func demand(_ demand: Demand) -> [String] {
+    switch demand {
+    case .calm: ["a calm hour", "far below the daily peak"]
+    case .normal: ["an average hour", "somewhat below the daily peak"]
+    case .peak: ["a rush hour", "close to the daily peak"]
+    }
+  }
+
+  static let demandRemarks = [
+    "school is on", "no holiday", "shops open", "market closed", "fair weather week", "ticket prices unchanged",
+  ]
+
+  /// What makes `event` possible at a place.
+  static func clue(_ event: Event, number: Int) -> [String] {
+    switch event {
+    case .crash: ["caller \(number) saw broken glass", "tow truck \(number) called"]
+    case .roadworks: ["digging permit \(number)", "digger \(number) parked"]
+    case .crowd: ["match with \(number) fans", "concert for \(number) people"]
+    case .rain: ["radar \(number) shows a shower", "cloud \(number) bursting"]
+    case .deadDetector: ["loop \(number) not serviced", "loop \(number) badly wired"]
+    case .darkSignals: ["fuse \(number) weak", "power dip \(number)"]
+    }
+  }
+
+  static func origin(_ origin: Origin) -> [String] {
+    switch origin {
+    case .upstream: ["upstream", "before us"]
+    case .here: ["here", "at our junction"]
+    case .downstream: ["downstream", "after us"]
+    }
+  }
+
+  static func means(_ means: Means) -> [String] {
+    switch means {
+    case .patrol: ["a patrol car", "a traffic officer"]
+    case .sign: ["a message sign", "a display board"]
+    case .signals: ["only signals", "nothing but signals"]
+    }
+  }
+
+  static let meansRemarks = [
+    "radio clear", "helicopter away", "depot staffed", "press informed", "cameras on", "phones quiet",
+  ]
+}
