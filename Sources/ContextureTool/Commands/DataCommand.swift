@@ -2,6 +2,6 @@ import ArgumentParser
 
 struct DataCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "data", abstract: "Generates and checks data sets.",
-    subcommands: [DataMakeCommand.self, DataCheckCommand.self])
+    commandName: "data", abstract: "Generates, shows and checks data sets.",
+    subcommands: [DataMakeCommand.self, DataShowCommand.self, DataCheckCommand.self])
 }
