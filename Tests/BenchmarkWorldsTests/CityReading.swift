@@ -59,7 +59,7 @@ struct CityReading {
         of: clause,
         [
           "crash": ["glass", "tow truck"], "roadworks": ["digg"], "crowd": ["match", "concert"],
-          "rain": ["shower", "cloud"], "dead detector": ["loop"], "dark signals": ["fuse", "power"],
+          "rain": ["shower", "rain"], "dead detector": ["loop"], "dark signals": ["controller", "power"],
         ])
       found[event] = place
     }

@@ -124,6 +124,41 @@ enum BadInputCases {
     Case(
       name: "noise without a share", arguments: ["data", "make", "iov", "--noise", "route", "--out", "new"],
       expected: ["contexture: --noise route: is not a task and a share; write it as in --noise perceive=0.1"]),
+    Case(
+      name: "noise in an unknown task of another world",
+      arguments: ["data", "make", "city", "--noise", "route=0.1", "--out", "new"],
+      expected: [
+        "contexture: noise: the city data has no task \"route\"; use event, severity, origin or dispatch"
+      ]),
+    Case(
+      name: "noise without a share in another world",
+      arguments: ["data", "make", "city", "--noise", "event", "--out", "new"],
+      expected: ["contexture: --noise event: is not a task and a share; write it as in --noise event=0.1"]),
+    Case(
+      name: "a difficulty outside 1...3",
+      arguments: ["data", "make", "industry", "--difficulty", "4", "--out", "new"],
+      expected: ["contexture: difficulty: 4 is not possible; use a number from 1 to 3"]),
+    Case(
+      name: "too many tasks", arguments: ["data", "make", "tree", "--tasks", "25", "--out", "new"],
+      expected: ["contexture: tasks: 25 is not possible; use a number from 2 to 24"]),
+    Case(
+      name: "too few tasks for a diamond",
+      arguments: ["data", "make", "diamond", "--tasks", "3", "--out", "new"],
+      expected: ["contexture: tasks: 3 is not possible; use a number from 4 to 24"]),
+    Case(
+      name: "an episode to show that is missing", arguments: ["data", "show", "d", "--id", "z"],
+      files: ["d/train.jsonl": line("a"), "d/valid.jsonl": line("b"), "d/test.jsonl": line("c")],
+      expected: ["contexture: --id z: there is no such episode in d/train.jsonl, d/valid.jsonl, d/test.jsonl"]),
+    Case(
+      name: "a task to show that is missing", arguments: ["data", "show", "d", "--task", "sea"],
+      files: ["d/train.jsonl": line("a")],
+      expected: ["contexture: --task sea: there is no such task in d; use one of: act, see"]),
+    Case(
+      name: "no episodes to show", arguments: ["data", "show", "d", "--count", "0"],
+      expected: ["contexture: --count: 0 is not a number of episodes; use a number from 1"]),
+    Case(
+      name: "no such data to show", arguments: ["data", "show", "none"],
+      expected: ["contexture: none: there is no such file; check the path"]),
   ]
 
   private static func configuration(_ architecture: String, _ more: String = "") -> String {

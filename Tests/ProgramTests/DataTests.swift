@@ -22,6 +22,63 @@ import Testing
     }
   }
 
+  @Test(arguments: ["industry", "city", "chain", "tree", "diamond"]) func makesEveryWorld(_ world: String) throws {
+    try Fixtures.withTemporaryDirectory { folder in
+      let isScaling = ["chain", "tree", "diamond"].contains(world)
+      func make(_ name: String, _ more: [String] = []) throws -> [String: String] {
+        let outcome = try Program.run(
+          ["data", "make", world, "--episodes", "40", "--out", name] + more, in: folder)
+        #expect(outcome.status == 0 && outcome.errors.isEmpty, "\(outcome)")
+        #expect(outcome.output.contains("\nEpisode \(world)-000000\n"))
+        #expect(outcome.output.contains("Without the parents' answers, the best possible guess is expected"))
+        let made = folder.appendingPathComponent(name)
+        let files = try FileManager.default.contentsOfDirectory(atPath: made.path)
+        return try Dictionary(
+          uniqueKeysWithValues: files.map {
+            ($0, try String(contentsOf: made.appendingPathComponent($0), encoding: .utf8))
+          })
+      }
+      let first = try make("first")
+      #expect(
+        first.keys.sorted()
+          == ["test.jsonl", "train.jsonl", "valid.jsonl"] + (isScaling ? ["workflow.yaml"] : []))
+      #expect(try make("second") == first)
+      #expect(try make("third", ["--difficulty", "2"])["train.jsonl"] != first["train.jsonl"])
+      let workflow = isScaling ? folder.appendingPathComponent("first/workflow.yaml").path : "Examples/\(world).yaml"
+      let data = folder.appendingPathComponent("first").path
+      let check = try Program.run(["data", "check", data, "--workflow", workflow])
+      #expect(check.status == 0 && check.output.contains("train 32, valid 4, test 4 episodes"), "\(check)")
+      guard isScaling else { return }
+      #expect(try make("fourth", ["--tasks", "24"])["workflow.yaml"]?.contains("name: \(world)-24\n") == true)
+    }
+  }
+
+  @Test func showsEpisodes() throws {
+    try Fixtures.withTemporaryDirectory { folder in
+      #expect(
+        try Program.run(["data", "make", "chain", "--tasks", "3", "--episodes", "30", "--out", "d"], in: folder)
+          .status == 0)
+      func show(_ arguments: String...) throws -> String {
+        let outcome = try Program.run(["data", "show"] + arguments, in: folder)
+        #expect(outcome.status == 0 && outcome.errors.isEmpty, "\(outcome)")
+        return outcome.output
+      }
+      // The folder's workflow is used.
+      let shown = try show("d")
+      #expect(try show("d/workflow.yaml") == shown)
+      #expect(shown.components(separatedBy: "Episode chain-").count == 4)
+      try Snapshot.check(try show("d", "--id", "chain-000028"), "data-show")
+      #expect(try show("d", "--split", "test", "--count", "1").hasPrefix("Episode chain-000027\n"))
+      let task = try show("d", "--task", "cedar", "--count", "1")
+      #expect(task.contains("  cedar (after birch: track ") && task.contains("cedar log:") && !task.contains("ash"))
+      // Without a workflow, the inputs are listed first.
+      try FileManager.default.removeItem(at: folder.appendingPathComponent("d/workflow.yaml"))
+      let bare = try show("d", "--count", "1").split(separator: "\n")
+      #expect(bare[1].hasPrefix("  ash log: ") && bare[3].hasPrefix("  cedar log: "))
+      #expect(bare[4] == "  ash")
+    }
+  }
+
   @Test func checksWhatItMade() throws {
     try Fixtures.withTemporaryDirectory { folder in
       let out = folder.appendingPathComponent("iov").path

@@ -52,9 +52,9 @@ enum CityLanguage {
     case .crash: ["caller \(number) saw broken glass", "tow truck \(number) called"]
     case .roadworks: ["digging permit \(number)", "digger \(number) parked"]
     case .crowd: ["match with \(number) fans", "concert for \(number) people"]
-    case .rain: ["radar \(number) shows a shower", "cloud \(number) bursting"]
+    case .rain: ["radar cell \(number) with rain", "shower in cell \(number)"]
     case .deadDetector: ["loop \(number) not serviced", "loop \(number) badly wired"]
-    case .darkSignals: ["fuse \(number) weak", "power dip \(number)"]
+    case .darkSignals: ["controller \(number) overheated", "power fault \(number)"]
     }
   }
 
