@@ -73,7 +73,10 @@ struct CityReading {
     let clause = try #require(means.first { $0.place == origin }).clause
     let there = try Texts.meaning(
       of: clause,
-      ["patrol": ["patrol car", "officer"], "sign": ["sign ", "board"], "signals": ["but signals", "only signals"]])
+      [
+        "patrol": ["patrol car", "officer"], "sign": ["sign ", "board"],
+        "signals": ["but signals", "only signals"],
+      ])
     if severity == "minor" { return there == "signals" ? "retime signals" : "keep watching" }
     switch there {
     case "patrol": return "send a patrol"

@@ -72,7 +72,8 @@ struct IndustryReading {
           "quiet": ["slack", "little to do", "ahead of schedule"],
         ]) == "busy"
     let isThere =
-      try Texts.meaning(of: text, ["there": ["in store", "is here"], "not": ["on order", "next week"]]) == "there"
+      try Texts.meaning(of: text, ["there": ["in store", "is here"], "not": ["on order", "next week"]])
+      == "there"
     switch "\(life) \(risk)" {
     case "days high", "days raised", "weeks high": return "stop at once"
     case "days low", "weeks raised", "months high": return isThere ? "repair tonight" : "run at half load"

@@ -26,7 +26,10 @@ struct RelayReading {
     case 1:
       let meaning = try Texts.meaning(
         of: text,
-        ["0": ["handle left", "the left"], "1": ["upright", "the middle"], "2": ["handle right", "the right"]])
+        [
+          "0": ["handle left", "the left"], "1": ["upright", "the middle"],
+          "2": ["handle right", "the right"],
+        ])
       let position = try #require(Int(meaning))
       return try turned(parents[task.parents[0]], index / 2 + (index % 2 == 0 ? position : -position))
     default:

@@ -74,8 +74,10 @@ import Testing
     }
     let dispatch = try limit(episodes, "dispatch") { episode in
       let reading = CityReading(episode: episode)
-      return try ["upstream", "here", "downstream"].map { try reading.dispatch(severity: "serious", origin: $0) }
-        .joined()
+      return try ["upstream", "here", "downstream"].map {
+        try reading.dispatch(severity: "serious", origin: $0)
+      }
+      .joined()
     }
     try expectClose(severity, limits["severity"])
     // 120 combinations of three candidates, about 83 episodes each.

@@ -148,7 +148,8 @@ enum BadInputCases {
     Case(
       name: "an episode to show that is missing", arguments: ["data", "show", "d", "--id", "z"],
       files: ["d/train.jsonl": line("a"), "d/valid.jsonl": line("b"), "d/test.jsonl": line("c")],
-      expected: ["contexture: --id z: there is no such episode in d/train.jsonl, d/valid.jsonl, d/test.jsonl"]),
+      expected: ["contexture: --id z: there is no such episode in d/train.jsonl, d/valid.jsonl, d/test.jsonl"]
+    ),
     Case(
       name: "a task to show that is missing", arguments: ["data", "show", "d", "--task", "sea"],
       files: ["d/train.jsonl": line("a")],

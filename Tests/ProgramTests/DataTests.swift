@@ -22,7 +22,9 @@ import Testing
     }
   }
 
-  @Test(arguments: ["industry", "city", "chain", "tree", "diamond"]) func makesEveryWorld(_ world: String) throws {
+  @Test(arguments: ["industry", "city", "chain", "tree", "diamond"]) func makesEveryWorld(_ world: String)
+    throws
+  {
     try Fixtures.withTemporaryDirectory { folder in
       let isScaling = ["chain", "tree", "diamond"].contains(world)
       func make(_ name: String, _ more: [String] = []) throws -> [String: String] {
@@ -44,20 +46,24 @@ import Testing
           == ["test.jsonl", "train.jsonl", "valid.jsonl"] + (isScaling ? ["workflow.yaml"] : []))
       #expect(try make("second") == first)
       #expect(try make("third", ["--difficulty", "2"])["train.jsonl"] != first["train.jsonl"])
-      let workflow = isScaling ? folder.appendingPathComponent("first/workflow.yaml").path : "Examples/\(world).yaml"
+      let workflow =
+        isScaling ? folder.appendingPathComponent("first/workflow.yaml").path : "Examples/\(world).yaml"
       let data = folder.appendingPathComponent("first").path
       let check = try Program.run(["data", "check", data, "--workflow", workflow])
       #expect(check.status == 0 && check.output.contains("train 32, valid 4, test 4 episodes"), "\(check)")
       guard isScaling else { return }
-      #expect(try make("fourth", ["--tasks", "24"])["workflow.yaml"]?.contains("name: \(world)-24\n") == true)
+      #expect(
+        try make("fourth", ["--tasks", "24"])["workflow.yaml"]?.contains("name: \(world)-24\n") == true)
     }
   }
 
   @Test func showsEpisodes() throws {
     try Fixtures.withTemporaryDirectory { folder in
       #expect(
-        try Program.run(["data", "make", "chain", "--tasks", "3", "--episodes", "30", "--out", "d"], in: folder)
-          .status == 0)
+        try Program.run(
+          ["data", "make", "chain", "--tasks", "3", "--episodes", "30", "--out", "d"], in: folder
+        )
+        .status == 0)
       func show(_ arguments: String...) throws -> String {
         let outcome = try Program.run(["data", "show"] + arguments, in: folder)
         #expect(outcome.status == 0 && outcome.errors.isEmpty, "\(outcome)")
@@ -70,7 +76,8 @@ import Testing
       try Snapshot.check(try show("d", "--id", "chain-000028"), "data-show")
       #expect(try show("d", "--split", "test", "--count", "1").hasPrefix("Episode chain-000027\n"))
       let task = try show("d", "--task", "cedar", "--count", "1")
-      #expect(task.contains("  cedar (after birch: track ") && task.contains("cedar log:") && !task.contains("ash"))
+      #expect(
+        task.contains("  cedar (after birch: track ") && task.contains("cedar log:") && !task.contains("ash"))
       // Without a workflow, the inputs are listed first.
       try FileManager.default.removeItem(at: folder.appendingPathComponent("d/workflow.yaml"))
       let bare = try show("d", "--count", "1").split(separator: "\n")

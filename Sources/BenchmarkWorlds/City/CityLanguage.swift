@@ -5,7 +5,8 @@ enum CityLanguage {
   /// What the count at the detector shows, with the count now and usually.
   static func count(_ event: Event, now: Int, usual: Int) -> [String] {
     switch event {
-    case .crowd: ["\(now) vehicles, far above the usual \(usual)", "far more than usual, \(now) against \(usual)"]
+    case .crowd:
+      ["\(now) vehicles, far above the usual \(usual)", "far more than usual, \(now) against \(usual)"]
     case .deadDetector: ["no vehicles, usually \(usual)", "count at zero instead of \(usual)"]
     case .crash, .roadworks, .rain, .darkSignals:
       ["\(now) vehicles, below the usual \(usual)", "fewer than usual, \(now) against \(usual)"]
@@ -31,7 +32,8 @@ enum CityLanguage {
   }
 
   static let readingRemarks = [
-    "few trucks", "buses on time", "air quality good", "trams running", "bike lane open", "car park half full",
+    "few trucks", "buses on time", "air quality good", "trams running", "bike lane open",
+    "car park half full",
   ]
 
   static func demand(_ demand: Demand) -> [String] {
@@ -43,7 +45,8 @@ enum CityLanguage {
   }
 
   static let demandRemarks = [
-    "school is on", "no holiday", "shops open", "market closed", "fair weather week", "ticket prices unchanged",
+    "school is on", "no holiday", "shops open", "market closed", "fair weather week",
+    "ticket prices unchanged",
   ]
 
   /// What makes `event` possible at a place.

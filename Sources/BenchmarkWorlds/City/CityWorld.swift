@@ -88,12 +88,14 @@ package struct CityWorld: DraftedWorld {
     let situation = generator.pick(Self.situations)
     let hour = generator.pick(CityProfile.shared.hours(with: situation.demand))
     let severity = CityRules.severity(situation.event, demand: hour.share)
+    let minute = generator.below(60)
+    let clock = "\(hour.hour):" + (minute < 10 ? "0\(minute)" : "\(minute)")
     return Draft(
       inputs: [
-        "readings": readings(situation.event, hour, from: &generator),
-        "demand": demand(situation.demand, hour, from: &generator),
+        "readings": readings(situation.event, hour, clock, from: &generator),
+        "demand": demand(situation.demand, hour, clock, from: &generator),
         "clues": clues(situation.candidates, from: &generator),
-        "means": means(situation.means, from: &generator),
+        "means": means(situation.means, clock, from: &generator),
       ],
       items: [
         "event": Wording.item("What happened?", situation.event, from: &generator),
@@ -104,7 +106,7 @@ package struct CityWorld: DraftedWorld {
   }
 
   private func readings(
-    _ event: Event, _ hour: CityProfile.Hour, from generator: inout SeededGenerator
+    _ event: Event, _ hour: CityProfile.Hour, _ clock: String, from generator: inout SeededGenerator
   ) -> String {
     // The shares of the usual count and travel time that are measured, in percent.
     let (counts, times): (ClosedRange<Int>, ClosedRange<Int>) =
@@ -130,11 +132,11 @@ package struct CityWorld: DraftedWorld {
     let sentence = Wording.sentence(
       clauses + CityLanguage.readingRemarks.shuffled(by: &generator).prefix(difficulty.remarks),
       separator: "; ", from: &generator)
-    return "Detector \(hour.detector), \(time(in: hour, from: &generator)): \(sentence)"
+    return "Detector \(hour.detector), \(clock): \(sentence)"
   }
 
   private func demand(
-    _ demand: Demand, _ hour: CityProfile.Hour, from generator: inout SeededGenerator
+    _ demand: Demand, _ hour: CityProfile.Hour, _ clock: String, from generator: inout SeededGenerator
   ) -> String {
     // Two quarters of an hour within the usual spread.
     let counts = (0..<2).map { _ in
@@ -146,14 +148,9 @@ package struct CityWorld: DraftedWorld {
       "usually \(counts[0]) to \(counts[1]) vehicles",
     ]
     return Wording.sentence(
-      clauses + ["\(weekday) \(time(in: hour, from: &generator))"]
+      clauses + ["\(weekday) \(clock)"]
         + CityLanguage.demandRemarks.shuffled(by: &generator).prefix(difficulty.remarks),
       from: &generator)
-  }
-
-  private func time(in hour: CityProfile.Hour, from generator: inout SeededGenerator) -> String {
-    let minute = generator.below(60)
-    return "\(hour.hour):" + (minute < 10 ? "0\(minute)" : "\(minute)")
   }
 
   private func clues(_ candidates: [Event], from generator: inout SeededGenerator) -> String {
@@ -164,13 +161,15 @@ package struct CityWorld: DraftedWorld {
     return Wording.sentence(clauses, from: &generator)
   }
 
-  private func means(_ means: [Means], from generator: inout SeededGenerator) -> String {
+  private func means(
+    _ means: [Means], _ clock: String, from generator: inout SeededGenerator
+  ) -> String {
     let clauses = zip(Origin.allCases, means).map { origin, means in
       "\(generator.pick(CityLanguage.means(means))) \(generator.pick(CityLanguage.origin(origin)))"
     }
     let sentence = Wording.sentence(
       clauses + CityLanguage.meansRemarks.shuffled(by: &generator).prefix(difficulty.remarks),
       from: &generator)
-    return "\(Wording.time(from: &generator)): \(sentence)"
+    return "\(clock): \(sentence)"
   }
 }

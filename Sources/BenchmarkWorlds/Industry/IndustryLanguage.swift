@@ -13,9 +13,13 @@ enum IndustryLanguage {
     case .misalignment:
       return ["strong 2x shaft speed, \(velocity)", "axial \(velocity) at 2x across the coupling"]
     case .looseness:
-      return ["strong half orders, 0.5x and 1.5x, \(velocity)", "\(velocity) in half orders, feet out of phase"]
+      return [
+        "strong half orders, 0.5x and 1.5x, \(velocity)", "\(velocity) in half orders, feet out of phase",
+      ]
     case .cavitation:
-      return ["strong crackling at the suction, \(velocity)", "random \(velocity) around vane pass, like gravel"]
+      return [
+        "strong crackling at the suction, \(velocity)", "random \(velocity) around vane pass, like gravel",
+      ]
     case .bearing:
       return [
         "strong \(order)x, the \(race) race frequency, \(velocity)",
@@ -55,7 +59,8 @@ enum IndustryLanguage {
   }
 
   static let trendRemarks = [
-    "speed unchanged", "oil level normal", "flow as usual", "seal water fine", "sensor checked", "motor current even",
+    "speed unchanged", "oil level normal", "flow as usual", "seal water fine", "sensor checked",
+    "motor current even",
   ]
 
   static func surroundings(_ surroundings: Surroundings) -> [String] {
@@ -85,7 +90,8 @@ enum IndustryLanguage {
   }
 
   static let messageRemarks = [
-    "shift change went well", "the crane is free", "the visitors left", "the filter is new", "the gauge was read",
+    "shift change went well", "the crane is free", "the visitors left", "the filter is new",
+    "the gauge was read",
     "the log is up to date",
   ]
 

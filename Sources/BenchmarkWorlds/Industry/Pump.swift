@@ -19,8 +19,8 @@ struct Pump {
 
   /// A pump with `fault`, whose vibration grows at the rate of `trend`.
   init(_ fault: Fault, _ trend: Growth, from generator: inout SeededGenerator) {
-    // Asynchronous motors with 2, 4 and 6 poles at 50 Hz, with their slip.
-    speed = generator.pick([2900, 1440, 960]) + generator.below(60)
+    // Asynchronous motors with 2, 4 and 6 poles at 50 Hz turn a little slower than 3000, 1500 and 1000.
+    speed = generator.pick([3000, 1500, 1000]) - 5 - generator.below(40)
     balls = 7 + generator.below(4)
     ballRatio = 18 + generator.below(9)
     level = 252 + generator.below(52)

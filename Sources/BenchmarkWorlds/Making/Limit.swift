@@ -11,7 +11,9 @@ enum Limit {
     _ situations: some Collection<Situation>, reading: (Situation) -> Reading, answer: (Situation) -> Answer
   ) -> Double {
     var table: [Reading: [Answer: Int]] = [:]
-    for situation in situations { table[reading(situation), default: [:]][answer(situation), default: 0] += 1 }
+    for situation in situations {
+      table[reading(situation), default: [:]][answer(situation), default: 0] += 1
+    }
     let right = table.values.reduce(0) { $0 + ($1.values.max() ?? 0) }
     return Double(right) / Double(situations.count)
   }

@@ -2,7 +2,8 @@
 enum RelayLanguage {
   /// The names of the stations.
   static let stations = [
-    "ash", "birch", "cedar", "dale", "elm", "ford", "grove", "heath", "iris", "juniper", "knoll", "larch", "maple",
+    "ash", "birch", "cedar", "dale", "elm", "ford", "grove", "heath", "iris", "juniper", "knoll", "larch",
+    "maple",
     "north", "oak", "pine", "quarry", "rowan", "spruce", "thorn", "upland", "vale", "willow", "yew",
   ]
 

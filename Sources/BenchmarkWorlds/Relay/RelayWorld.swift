@@ -103,7 +103,8 @@ package struct RelayWorld: DraftedWorld {
       "lora: {rank: \(8 * count), alpha: \(16 * count)}",
       "training:",
       "  steps: 80", "  batchSize: 4", "  microBatchSamples: 2", "  learningRate: 1e-3", "  cooldown: 0.6",
-      "  frozenRatio: 1", "  answerForm: text", "  validateEvery: 20", "  validationEpisodes: 40", "  patience: 3",
+      "  frozenRatio: 1", "  answerForm: text", "  validateEvery: 20", "  validationEpisodes: 40",
+      "  patience: 3",
     ]
     return lines.joined(separator: "\n") + "\n"
   }

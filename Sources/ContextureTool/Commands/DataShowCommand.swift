@@ -63,7 +63,9 @@ struct DataShowCommand: ParsableCommand {
     }
     let splits = split.map { [$0] } ?? DatasetFolder.Split.allCases
     for split in splits {
-      if let episode = try folder.table(split, schema: schema).first(where: { $0.id == id }) { return [episode] }
+      if let episode = try folder.table(split, schema: schema).first(where: { $0.id == id }) {
+        return [episode]
+      }
     }
     let files = splits.map(folder.file).joined(separator: ", ")
     throw Refusal(
