@@ -77,11 +77,11 @@ struct CityReading {
         "patrol": ["patrol car", "officer"], "sign": ["sign ", "board"],
         "signals": ["but signals", "only signals"],
       ])
-    if severity == "minor" { return there == "signals" ? "retime signals" : "keep watching" }
+    if severity == "minor" { return "keep watching" }
     switch there {
     case "patrol": return "send a patrol"
     case "sign": return "divert traffic"
-    default: return severity == "severe" ? "send a patrol" : "retime signals"
+    default: return "retime signals"
     }
   }
 }

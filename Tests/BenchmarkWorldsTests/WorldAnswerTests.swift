@@ -100,7 +100,7 @@ import Testing
     }
     let least = [
       "diagnose-forecast": 0.4, "diagnose-assess": 0.7, "forecast-act": 0.6, "assess-act": 0.6,
-      "event-severity": 0.4, "event-origin": 0.9, "severity-dispatch": 0.5, "origin-dispatch": 0.7,
+      "event-severity": 0.4, "event-origin": 0.9, "severity-dispatch": 0.5, "origin-dispatch": 0.6,
     ]
     #expect(Set(tried.keys) == Set(least.keys))
     for (edge, counts) in tried {

@@ -21,7 +21,8 @@ import Testing
     let last = try #require(report.tasks.last)
     #expect(try #require(limits[last.task]) < 0.35)
     #expect(last.bestShortcut < (isLarge ? 0.55 : 0.5), "\(report.text)")
-    #expect(try #require(last.bayesWithParents) > last.bayesAlone + 0.2, "\(report.text)")
+    // In the city, a parent's answer says which of three places matters, which words alone do not combine.
+    #expect(try #require(last.bayesWithParents) > last.bayesAlone + 0.12, "\(report.text)")
   }
 
   /// The computed limit agrees with counting, over many episodes, the most frequent answer for each combination of the
@@ -52,8 +53,7 @@ import Testing
     }
     let assess = try limit(episodes, "assess") { try IndustryReading(episode: $0).risk("looseness") }
     let act = try limit(episodes, "act") { episode in
-      let reading = IndustryReading(episode: episode)
-      return try reading.action(life: "weeks", risk: "raised") + reading.action(life: "months", risk: "low")
+      try IndustryReading(episode: episode).action(life: "days", risk: "low")
     }
     try expectClose(forecast, limits["forecast"])
     try expectClose(assess, limits["assess"])

@@ -11,14 +11,13 @@ package enum CityRules {
 
   /// What the control room does about an event of `severity`, given the means at the place it comes from.
   ///
-  /// A minor event is watched, unless only signals are there: these are retimed at no cost. Signals also serve for a
-  /// serious event. Otherwise, a patrol is sent, from the depot if there is none on the spot, and a sign diverts traffic.
+  /// A minor event is watched. Otherwise, the control room uses what is there.
   package static func dispatch(_ severity: Severity, means: Means) -> Dispatch {
     switch (severity, means) {
-    case (.minor, .patrol), (.minor, .sign): .watch
-    case (.minor, .signals), (.serious, .signals): .retime
-    case (.serious, .sign), (.severe, .sign): .divert
-    case (.serious, .patrol), (.severe, .patrol), (.severe, .signals): .send
+    case (.minor, _): .watch
+    case (_, .patrol): .send
+    case (_, .sign): .divert
+    case (_, .signals): .retime
     }
   }
 }

@@ -42,24 +42,17 @@ package enum IndustryRules {
     }
   }
 
-  /// The colour of a risk matrix.
-  package enum Colour: Sendable { case green, amber, red }
-
-  /// The risk matrix: how soon it fails against what happens then.
-  package static func colour(_ life: Life, _ risk: Risk) -> Colour {
-    let sum = life.urgency + risk.gravity
-    return sum > 2 ? .red : sum == 2 ? .amber : .green
-  }
-
   /// What to do with the pump.
   ///
-  /// Red stops it, whatever production needs. Amber repairs it tonight, or relieves it until the spare part is there.
-  /// Green keeps it running in busy times, and otherwise plans the repair.
-  package static func action(_ life: Life, _ risk: Risk, load: Load, spare: Spare) -> Action {
-    switch colour(life, risk) {
-    case .red: .stop
-    case .amber: spare == .inStore ? .repairTonight : .halfLoad
-    case .green: load == .busy ? .keepRunning : .planRepair
+  /// A high risk stops it at once. Otherwise, a pump that lasts for days is repaired tonight, or relieved until the spare
+  /// parts are there; one that lasts for weeks gets a planned repair; one that lasts for months keeps running. How much
+  /// production needs the pump changes nothing.
+  package static func action(_ life: Life, _ risk: Risk, spare: Spare) -> Action {
+    switch (life, risk) {
+    case (_, .high): .stop
+    case (.days, _): spare == .inStore ? .repairTonight : .halfLoad
+    case (.weeks, _): .planRepair
+    case (.months, _): .keepRunning
     }
   }
 }
@@ -107,18 +100,10 @@ package enum Load: CaseIterable, Sendable { case busy, quiet }
 package enum Spare: CaseIterable, Sendable { case inStore, onOrder }
 
 /// How long the pump lasts.
-package enum Life: String, WorldAnswer {
-  case days, weeks, months
-
-  var urgency: Int { self == .days ? 2 : self == .weeks ? 1 : 0 }
-}
+package enum Life: String, WorldAnswer { case days, weeks, months }
 
 /// How bad a failure would be.
-package enum Risk: String, WorldAnswer {
-  case low, raised, high
-
-  var gravity: Int { self == .high ? 2 : self == .raised ? 1 : 0 }
-}
+package enum Risk: String, WorldAnswer { case low, raised, high }
 
 /// What is done with the pump.
 package enum Action: String, WorldAnswer {

@@ -57,7 +57,7 @@ package struct IndustryWorld: DraftedWorld {
     }
 
     var risk: Risk { IndustryRules.risk(fault.failure, beside: surroundings) }
-    var action: Action { IndustryRules.action(life, risk, load: load, spare: spare) }
+    var action: Action { IndustryRules.action(life, risk, spare: spare) }
   }
 
   /// Every possible situation; all are equally frequent.
