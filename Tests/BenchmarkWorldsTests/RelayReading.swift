@@ -35,7 +35,7 @@ struct RelayReading {
     default:
       let called = task.parents.filter { text.contains("from \($0) ") || text.contains("wagon of \($0)") }
       try #require(called.count == 1)
-      return try turned(parents[called[0]], index)
+      return try turned(parents[called[0]], index / 3)
     }
   }
 

@@ -55,6 +55,19 @@ import Testing
     #expect(try edges(.diamond, 7) == ["a: ", "b: a", "c: a", "d: bc", "e: d", "f: d", "g: ef"])
   }
 
+  /// A handle's position means another turn at every one of six stations, and those of neighbours contradict each other.
+  @Test func stationsHaveRulesOfTheirOwn() {
+    func rule(_ station: Int) -> [Track] {
+      Handle.allCases.map { RelayRules.departure(station: station, arrival: .one, handle: $0) }
+    }
+    #expect(Set((1...6).map(rule)).count == 6)
+    for station in 1..<24 {
+      #expect(Set(rule(station)).count == 3)
+      #expect(zip(rule(station), rule(station + 1)).contains { $0 != $1 })
+    }
+    #expect(Set([3, 6, 9].map { RelayRules.departure(station: $0, called: .one) }).count == 3)
+  }
+
   /// In most episodes, another answer of one parent, all else equal, changes the child's answer.
   @Test func childrenDependOnTheirParents() throws {
     var tried: [String: (changed: Int, all: Int)] = [:]

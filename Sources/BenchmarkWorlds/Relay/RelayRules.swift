@@ -10,9 +10,10 @@ package enum RelayRules {
     arrival.turned(by: notches(station: station, handle: handle))
   }
 
-  /// The track on which the wagon that is called leaves a station with two arrivals, whose turntable is fixed.
+  /// The track on which the wagon that is called leaves a station with two arrivals, whose turntable is fixed. In a
+  /// diamond, every third station is one.
   package static func departure(station: Int, called: Track) -> Track {
-    called.turned(by: station % 3)
+    called.turned(by: station / 3 % 3)
   }
 
   /// By how many tracks the turntable turns. Every station's handle is mounted in its own way: in half of the stations it
