@@ -32,6 +32,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
   ],
   targets: [
     // What the compiler must see with the right instruction set, and the matrix products.
@@ -102,6 +103,10 @@ let package = Package(
         "ContextLoRA", "Datasets", "Evaluation", "Experiments", "InputErrors", "Methods", "Runs", "SafeFiles",
         "TaskGraph", "TextTables", "Workflows",
       ]),
+    // What was run, when and with which result: a database that several programs write to.
+    library(
+      "RunStore",
+      ["InputErrors", "Locking", "SafeFiles", "TextTables", .product(name: "GRDB", package: "GRDB.swift")]),
 
     // Planning over unequal devices; knows neither tensors nor a transport.
     library("ContextGear", ["InputErrors", "SafeFiles", "StrictYAML", "TaskGraph", "TextTables"]),
@@ -138,7 +143,7 @@ let package = Package(
         "Tokenization",
         "LanguageModels",
         "Prompting", "Evaluation", "ContextLoRA", "ContextGear", "Tensor", "Transport", "MPITransport",
-        "ClusterLaunch", "ClusterEmulation", "DeviceProfiling", "JinjaTemplates",
+        "ClusterLaunch", "ClusterEmulation", "DeviceProfiling", "JinjaTemplates", "RunStore",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: strict),
 
@@ -204,6 +209,7 @@ let package = Package(
     tests("Reports", ["Experiments", "Methods", "ProjectFixtures", "Runs"]),
     tests("ContextGear", ["SeededRandom", "StrictYAML"]),
     tests("Runs", ["Workflows", "ContextLoRA", "Checkpoint", "ProjectFixtures", "Tensor"]),
+    tests("RunStore", [.product(name: "GRDB", package: "GRDB.swift")]),
     tests("Transport", ["SeededRandom"]),
     tests(
       "PipelinedTraining", ["ContextGear", "ContextLoRA", "SeededRandom", "TrainingFixtures", "Transport"]),
@@ -219,7 +225,7 @@ let package = Package(
       name: "ProgramTests",
       dependencies: [
         "ContextureTool", "parity", "Checkpoint", "ClusterEmulation", "ClusterLaunch", "ContextGear",
-        "ContextLoRA", "Evaluation", "ProjectFixtures", "Runs", "TestSupport",
+        "ContextLoRA", "Evaluation", "ProjectFixtures", "RunStore", "Runs", "TestSupport",
       ], swiftSettings: strict),
   ],
   cLanguageStandard: .c17

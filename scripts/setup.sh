@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the Debian packages that the build needs and that are not there yet.
 #
-#   scripts/setup.sh             oneDNN, Open MPI, pkg-config, iproute2, and pip where python3 lacks it
+#   scripts/setup.sh             oneDNN, Open MPI, SQLite, pkg-config, iproute2, and pip where python3 lacks it
 #   scripts/setup.sh aarch64     also the C headers for 'make kernels-aarch64'
 set -eu
 
@@ -13,7 +13,7 @@ command -v python3 >/dev/null 2>&1 || fail "python3 is not in PATH; install Pyth
 
 installed() { dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null | grep -qx installed; }
 
-wanted="libdnnl-dev openmpi-bin libopenmpi-dev pkg-config iproute2"
+wanted="libdnnl-dev openmpi-bin libopenmpi-dev libsqlite3-dev pkg-config iproute2"
 python3 -m pip --version >/dev/null 2>&1 || wanted="$wanted python3-pip"
 [ "${1:-}" != aarch64 ] || wanted="$wanted libc6-dev-arm64-cross"
 
