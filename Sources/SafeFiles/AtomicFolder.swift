@@ -63,7 +63,7 @@ package enum AtomicFolder {
       // The system's error may be about a folder above, or because another process was faster.
       let code = errno
       if code == EEXIST, try FileKind.of(path) == .folder { break }
-      let parent = (path as NSString).deletingLastPathComponent
+      let parent = path.parentPath
       guard code == ENOENT, !parent.isEmpty, parent != path else {
         throw SystemError.describe(
           code == EEXIST ? ENOTDIR : code, path: folder.path, action: "create the folder")

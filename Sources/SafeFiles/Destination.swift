@@ -71,7 +71,7 @@ package enum Destination: Equatable {
           decoding: UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<count]), as: UTF8.self)
     }
     guard let target else { throw SystemError.describe(errno, path: path, action: "follow the link") }
-    let folder = (link as NSString).deletingLastPathComponent
+    let folder = link.parentPath
     return target.hasPrefix("/") || folder.isEmpty ? target : folder + (folder == "/" ? "" : "/") + target
   }
 }

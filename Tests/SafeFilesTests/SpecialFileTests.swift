@@ -43,6 +43,15 @@ struct SpecialFileTests {
     }
   }
 
+  @Test(
+    "the folder of a path",
+    arguments: [
+      ("a", ""), ("a/", ""), ("/", "/"), ("//", "/"), ("/a", "/"), ("//a//", "/"), ("a/b", "a"),
+      ("a//b/", "a"),
+      ("/a/b", "/a"), ("", ""), ("ab", ""), ("é/x", "é"),
+    ])
+  func parents(path: String, folder: String) { #expect(path.parentPath == folder) }
+
   @Test("a relative path to a relative link counts from the current folder")
   func relativeLinks() throws {
     let name = "link-\(UUID().uuidString)"
