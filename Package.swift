@@ -108,6 +108,9 @@ let package = Package(
       "RunStore",
       ["InputErrors", "Locking", "SafeFiles", "TextTables", .product(name: "GRDB", package: "GRDB.swift")]),
 
+    // What TensorBoard shows.
+    library("EventFiles", ["InputErrors", "SafeFiles"]),
+
     // Planning over unequal devices; knows neither tensors nor a transport.
     library("ContextGear", ["InputErrors", "SafeFiles", "StrictYAML", "TaskGraph", "TextTables"]),
 
@@ -143,7 +146,7 @@ let package = Package(
         "Tokenization",
         "LanguageModels",
         "Prompting", "Evaluation", "ContextLoRA", "ContextGear", "Tensor", "Transport", "MPITransport",
-        "ClusterLaunch", "ClusterEmulation", "DeviceProfiling", "JinjaTemplates", "RunStore",
+        "ClusterLaunch", "ClusterEmulation", "DeviceProfiling", "JinjaTemplates", "RunStore", "EventFiles",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: strict),
 
@@ -209,6 +212,7 @@ let package = Package(
     tests("Reports", ["Experiments", "Methods", "ProjectFixtures", "Runs"]),
     tests("ContextGear", ["SeededRandom", "StrictYAML"]),
     tests("Runs", ["Workflows", "ContextLoRA", "Checkpoint", "ProjectFixtures", "Tensor"]),
+    tests("EventFiles", ["InputErrors", "SafeFiles"]),
     tests("RunStore", [.product(name: "GRDB", package: "GRDB.swift")]),
     tests("Transport", ["SeededRandom"]),
     tests(
