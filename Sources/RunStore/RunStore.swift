@@ -50,11 +50,13 @@ package final class RunStore: Sendable {
     self.path = path
     let file = StoreFile(path)
     var configuration = Configuration()
-    configuration.readonly = !isWritten
+    // The last connection that may write removes SQLite's other files when it closes; one that may not leaves them.
+    configuration.readonly = !isWritten && !file.isWritable
     configuration.busyMode = .timeout(StoreFile.patience)
     configuration.label = "RunStore"
     configuration.prepareDatabase { database in
       try database.execute(sql: "PRAGMA trusted_schema = OFF")
+      if !isWritten { try database.execute(sql: "PRAGMA query_only = ON") }
     }
     database = try file.translating {
       try StoreFile.retrying { try DatabaseQueue(path: path, configuration: configuration) }

@@ -21,6 +21,9 @@ struct StoreFile: Sendable {
     return stat(path, &status) == 0 && status.st_size > 0
   }
 
+  /// Whether the file and its folder can be written.
+  var isWritable: Bool { (try? checkForWriting()) != nil }
+
   /// - Throws: `Refusal` if there is something other than a database, or the folder does not exist.
   func checkForWriting() throws(Refusal) {
     if try kind() == nil {

@@ -175,6 +175,16 @@ import Testing
     }
   }
 
+  @Test func readingLeavesNoOtherFiles() throws {
+    try withFilledStore { folder, path in
+      #expect(try RunStore(reading: path).runs().count == 1)
+      #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == [RunStore.defaultName])
+      try change(path, "PRAGMA user_version = 99")
+      _ = refusal(path)
+      #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == [RunStore.defaultName])
+    }
+  }
+
   @Test func nothingToRead() throws {
     try withStore { _, path in
       let missing = #expect(throws: Refusal.self) { _ = try RunStore(reading: path) }
