@@ -213,7 +213,8 @@ let package = Package(
     tests("ContextGear", ["SeededRandom", "StrictYAML"]),
     tests("Runs", ["Workflows", "ContextLoRA", "Checkpoint", "ProjectFixtures", "Tensor"]),
     tests("EventFiles", ["InputErrors", "SafeFiles"]),
-    tests("RunStore", [.product(name: "GRDB", package: "GRDB.swift")]),
+    tests(
+      "RunStore", ["InputErrors", "Locking", "SeededRandom", .product(name: "GRDB", package: "GRDB.swift")]),
     tests("Transport", ["SeededRandom"]),
     tests(
       "PipelinedTraining", ["ContextGear", "ContextLoRA", "SeededRandom", "TrainingFixtures", "Transport"]),

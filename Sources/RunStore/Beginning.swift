@@ -7,8 +7,8 @@ extension RunStore {
   ///
   /// - Parameters:
   ///   - resumed: the optimiser steps after which the run of this kind, folder and workflow resumes; its records of later
-  ///     steps are dropped, because they will be repeated. If the store has no such run, a new one begins. `nil` always
-  ///     begins a new one.
+  ///     steps are dropped, because they will be repeated. `.max` keeps all of them. If the store has no such run, a new
+  ///     one begins. `nil` always begins a new one.
   ///   - subject: the folder of the trained run that this one evaluates.
   ///   - onFailure: called at most once, on another thread, if the run cannot be recorded any more.
   /// - Throws: `Refusal` if the store cannot be written.

@@ -74,10 +74,11 @@ package final class RunStore: Sendable {
           try database.execute(sql: "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL")
         }
       }
-      try write { database in
-        try Schema.migrate(database)
-        try Schema.verify(database, path: path)
+      if try database.read({ try Schema.version(of: $0) }) < Schema.migrations.count {
+        try write { try Schema.migrate($0) }
       }
+      // Takes longer the more there is, and must not keep other writers waiting.
+      try database.read { try Schema.verify($0, path: path) }
     }
   }
 

@@ -2,6 +2,7 @@ import Foundation
 import GRDB
 import Glibc
 import InputErrors
+import SeededRandom
 import Testing
 
 @testable import RunStore
@@ -88,6 +89,36 @@ import Testing
       // Only the header is left.
       try whole.prefix(100).write(to: URL(fileURLWithPath: path))
       _ = refusal(path)
+    }
+  }
+
+  /// Whatever is changed, a store is used or refused.
+  @Test func bytesChangedAnywhere() throws {
+    try withFilledStore { folder, path in
+      let whole = try Data(contentsOf: URL(fileURLWithPath: path))
+      var generator = SeededGenerator(seed: 3)
+      var (used, refused) = (0, 0)
+      for _ in 0..<150 {
+        var bytes = whole
+        for _ in 0...generator.below(6) {
+          // Many pages are empty; half of the changes are in the first ones.
+          let place = generator.below(generator.below(2) == 0 ? bytes.count : 8192)
+          bytes[place] = UInt8(truncatingIfNeeded: generator.below(256))
+        }
+        for name in try FileManager.default.contentsOfDirectory(atPath: folder.path) {
+          try FileManager.default.removeItem(at: folder.appendingPathComponent(name))
+        }
+        try bytes.write(to: URL(fileURLWithPath: path))
+        do {
+          let reader = try RunStore(reading: path)
+          for run in try reader.runs() { _ = try reader.details(of: reader.identifier(of: run.id)) }
+          let run = try RunStore(path).begin(.training(folder.path), in: .test, resumingAfter: 3)
+          run.record(StepMetrics.at(4))
+          run.finish(.finished)
+          used += 1
+        } catch is Refusal { refused += 1 }
+      }
+      #expect(used > 10 && refused > 10, "\(used) used, \(refused) refused")
     }
   }
 
