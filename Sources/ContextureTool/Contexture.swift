@@ -24,6 +24,9 @@ struct Contexture: ParsableCommand {
       ModelCommand.self, GraphCommand.self, DataCommand.self, PromptCommand.self, TrainCommand.self,
       EvaluateCommand.self, RunCommand.self, ExportCommand.self, ScoreCommand.self, PlanCommand.self,
       SimulateCommand.self, ClusterCommand.self, ExperimentCommand.self, ReportCommand.self,
+      EvaluateCommand.self, RunsCommand.self, RunCommand.self, ExportCommand.self, ScoreCommand.self,
+      PlanCommand.self,
+      SimulateCommand.self, ClusterCommand.self,
     ])
 
   static func main() {

@@ -2,7 +2,7 @@
 enum BadInputCases {
   typealias Case = BadInputTests.Case
 
-  static let all = workflows + data + models + runs + clusters + usage
+  static let all = workflows + data + models + runs + stores + clusters + usage
 
   /// A workflow of two tasks with one line replaced.
   private static func workflow(_ old: String = "", _ new: String = "") -> String {
@@ -220,7 +220,34 @@ enum BadInputCases {
     Case(name: name, arguments: arguments, expected: ["Error: ", "Usage: contexture"] + expected)
   }
 
+  private static let stores: [Case] = [
+    Case(
+      name: "no store here", arguments: ["runs", "list"],
+      expected: ["contexture: contexture.sqlite: does not exist; give the store of a training with --store"]),
+    Case(
+      name: "a store that is a text", arguments: ["runs", "show", "abc", "--store", "s"],
+      files: ["s": "name: iov, a text of more than sixteen bytes\n"],
+      expected: ["contexture: s: is not a store of runs; give another file with --store"]),
+    Case(
+      name: "a store that is a folder", arguments: ["runs", "compare", "a", "b", "--store", "d"],
+      files: ["d/x": ""], expected: ["contexture: d: is a folder, not the file of a store"]),
+    Case(
+      name: "an empty store", arguments: ["runs", "list", "--store", "s"], files: ["s": ""],
+      expected: ["contexture: s: is empty: nothing was recorded in it"]),
+    Case(
+      name: "a store in a folder that is missing",
+      arguments: ["evaluate", "run", "--store", "no/store"],
+      expected: ["contexture: no/store: its folder does not exist; create "]),
+  ]
+
   private static let usage: [Case] = [
+    usage("one run to compare", ["runs", "compare", "a"], "1 is too few to compare; name at least two"),
+    usage(
+      "a store and none", ["train", "w.yaml", "--out", "run", "--store", "s", "--no-store"],
+      "--no-store: contradicts --store"),
+    usage(
+      "a dry run with events", ["train", "w.yaml", "--dry-run", "--tensorboard", "events"],
+      "leave --store and --tensorboard out"),
     usage("an unknown command", ["grpah"], "grpah"),
     usage("a missing argument", ["graph"], "Missing expected argument '<workflow.yaml>'"),
     usage("an unknown flag", ["graph", "w.yaml", "--fromat", "dot"], "Unknown option '--fromat'"),

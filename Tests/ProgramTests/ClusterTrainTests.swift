@@ -1,5 +1,6 @@
 import ContextGear
 import Foundation
+import RunStore
 import Testing
 
 extension ClusterJobs {
@@ -32,6 +33,12 @@ extension ClusterJobs {
         #expect(sizes.count == 1, "one process has one size for all phases")
         try trainAlone(here, [], microBatch: try #require(sizes.first))
         try expectSame(here, "run")
+        // The first rank records the run.
+        let store = try RunStore(reading: here.path(RunStore.defaultName))
+        let recorded = try store.details(of: store.identifier(of: here.path("run")))
+        #expect(recorded.sessions.map(\.environment.ranks) == [ranks])
+        #expect(recorded.summary.state == .finished)
+        #expect(recorded.summary.steps == (try here.records("run").count))
       }
     }
 

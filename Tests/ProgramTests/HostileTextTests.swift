@@ -90,7 +90,7 @@ import Testing
     }
   }
 
-  private func expectSafe(_ outcome: Program.Outcome) {
+  func expectSafe(_ outcome: Program.Outcome) {
     let shown = outcome.output + outcome.errors
     let commands = shown.unicodeScalars.filter {
       $0.value < 0x20 && $0 != "\n" && $0 != "\t" || (0x7F..<0xA0).contains($0.value) || $0 == "\u{202E}"

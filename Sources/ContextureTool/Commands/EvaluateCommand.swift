@@ -31,6 +31,9 @@ struct EvaluateCommand: ParsableCommand {
       guessed without understanding: the majority answer, a position in the list, word counts. If --format \
       json prints both, they are the members `report` and `shortcuts` of one object.
 
+      The result is also recorded in a store, which 'contexture runs' lists, shows and compares. A store that cannot \
+      be written does not end the evaluation.
+
       --predictions writes every predicted answer beside the gold one, one JSON object per line: read it \
       when an accuracy is lower than expected.
 
@@ -53,6 +56,7 @@ struct EvaluateCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Write every answer to this file, as JSON lines.", valueName: "file"))
   var predictions: String?
   @Option(help: "The output format.") var format = Format.table
+  @OptionGroup var storage: StoreOptions
 
   func validate() throws {
     if let limit, limit < 1 {
@@ -61,6 +65,7 @@ struct EvaluateCommand: ParsableCommand {
   }
 
   func run() throws {
+    try storage.check()
     let trained = try TrainedWorkflow(run: folder, models: models.models)
     Console.noteEmulation(trained.model.device.computeType)
     let progress = PreparationProgress()
@@ -74,6 +79,23 @@ struct EvaluateCommand: ParsableCommand {
     // Another data folder may lack the training split.
     let frequent = base ? nil : train ?? (try? read(.train))
     if let predictions { try OutputFile.check(predictions, option: "--predictions") }
+    let records = EvaluationRecords(trained, folder: folder, isBase: base, store: storage)
+    do {
+      try evaluate(trained, episodes, train: train, frequent: frequent, records, progress)
+      records.finish(.finished)
+    } catch {
+      records.finish(.failed("\(error)"))
+      throw error
+    }
+  }
+
+  /// - Parameters:
+  ///   - train: the training episodes for the shortcut baselines, if those are wanted.
+  ///   - frequent: the training episodes with the most frequent answers, if they can be read.
+  private func evaluate(
+    _ trained: TrainedWorkflow, _ episodes: [Episode], train: EpisodeTable?, frequent: EpisodeTable?,
+    _ records: EvaluationRecords, _ progress: PreparationProgress
+  ) throws {
     let graph = trained.workflow.graph
     var answers: [TaskPrediction] = []
     var report = try trained.evaluator(base: base).evaluate(episodes) { task, chained, done, all in
@@ -86,6 +108,7 @@ struct EvaluateCommand: ParsableCommand {
       progress.show(DataPreparation(.rendering, path, done: done, all: all))
     }
     try trained.material.checkUnchanged()
+    records.record(report, split: split.rawValue, data: trained.data(data).path, isBase: base)
     if let frequent { report.addMajorities(train: frequent, test: episodes) }
     let tasks = trained.workflow.datasetTasks
     let baselines = train.map { train in

@@ -3,6 +3,7 @@ import Checkpoint
 import ClusterLaunch
 import ContextGear
 import Foundation
+import RunStore
 import Runs
 import SafeFiles
 import Transport
@@ -26,6 +27,9 @@ struct TrainCommand: ParsableCommand {
       that was killed resumes from its last checkpoint. Either way it ends with the same bytes as an \
       uninterrupted run.
 
+      The run is also recorded in a store, which 'contexture runs' lists, shows and compares. A store that cannot \
+      be written does not end the training. With --tensorboard, event files for TensorBoard are written.
+
       With --cluster, the layers are distributed over the devices of a cluster file, by a plan like that of \
       'contexture plan': mpirun starts one rank on each device, and the run folder is on the first device. \
       Program, workflow, data and model must be at the same paths on every host. If mpirun or srun started \
@@ -41,6 +45,7 @@ struct TrainCommand: ParsableCommand {
         contexture train Examples/iov.yaml --out runs/iov --resume
         contexture train Examples/iov.yaml --out runs/frozen \\
           --set training.frozenRatio=1
+        contexture train Examples/iov.yaml --out runs/b --tensorboard events/b
         contexture train Examples/iov.yaml --out runs/lab --cluster lab.yaml
 
       \(ExitStatus.manual)
@@ -56,6 +61,13 @@ struct TrainCommand: ParsableCommand {
     name: .customLong("out"),
     help: ArgumentHelp("The run folder to create; optional with --dry-run.", valueName: "dir"))
   var givenOut: String?
+
+  @OptionGroup var storage: StoreOptions
+
+  @Option(
+    help: ArgumentHelp(
+      "Write event files for TensorBoard into this folder, for this run alone.", valueName: "dir"))
+  var tensorboard: String?
 
   @Flag(help: "Estimate memory and time from the first steps of each phase; train and write nothing.")
   var dryRun = false
@@ -100,6 +112,9 @@ struct TrainCommand: ParsableCommand {
     if resume || resumeIfBegun {
       throw ValidationError("--dry-run: estimates training from its start; leave --resume out")
     }
+    if storage.store != nil || tensorboard != nil {
+      throw ValidationError("--dry-run: records nothing; leave --store and --tensorboard out")
+    }
     if let steps, !(1...1000).contains(steps) {
       throw ValidationError("--steps: \(steps) is outside 1...1000")
     }
@@ -114,8 +129,11 @@ struct TrainCommand: ParsableCommand {
       let interrupts = Interrupts()
       let progress = TrainingProgress(workflow)
       let training = TrainingRun(workflow, out: out, models: input.models.models)
-      let done = try training.run(resume: goesOn, shouldStop: { interrupts.requested }) { event in
-        try progress.show(event)
+      let done = try recording(workflow) { records in
+        try training.run(resume: goesOn, shouldStop: { interrupts.requested }) { event in
+          records?.record(event)
+          try progress.show(event)
+        }
       }
       return try end(done)
     }
@@ -127,6 +145,25 @@ struct TrainCommand: ParsableCommand {
       }
     } else {
       try launch(workflow)
+    }
+  }
+
+  /// Trains with records of the run, and records how it ended.
+  ///
+  /// - Parameter isRecorded: whether this process has the run folder.
+  private func recording(
+    _ workflow: Workflow, isRecorded: Bool = true, _ train: (TrainingRecords?) throws -> Bool
+  ) throws -> Bool {
+    guard isRecorded else { return try train(nil) }
+    let records = try TrainingRecords(
+      workflow, out: out, resumes: goesOn, store: storage, eventsFolder: tensorboard)
+    do {
+      let done = try train(records)
+      records.finish(done ? .finished : .stopped)
+      return done
+    } catch {
+      records.finish(.failed("\(error)"))
+      throw error
     }
   }
 
@@ -164,18 +201,21 @@ struct TrainCommand: ParsableCommand {
       workflow, isRank: true, hasLauncher: HandedCluster.isThere(ProcessInfo.processInfo.environment))
     let training = ClusterTrainingRun(
       workflow, out: out, models: input.models.models, over: transport, options: options)
-    let done = try training.run(resume: goesOn) {
-      try job.workflowPlan(workflow, input)
-    } shouldStop: {
-      interrupts.requested
-    } onEvent: { event in
-      try progress.show(event)
-    } onEnd: { figures, plan in
-      let compared = ClusterFigures(figures, plan: plan)
-      do { try compared.append(to: RunFolder(out).figures) } catch {
-        Console.complain(inOneLine: "warning: \(error)")
+    let done = try recording(workflow, isRecorded: transport.rank == 0) { records in
+      try training.run(resume: goesOn) {
+        try job.workflowPlan(workflow, input)
+      } shouldStop: {
+        interrupts.requested
+      } onEvent: { event in
+        records?.record(event)
+        try progress.show(event)
+      } onEnd: { figures, plan in
+        let compared = ClusterFigures(figures, plan: plan)
+        do { try compared.append(to: RunFolder(out).figures) } catch {
+          Console.complain(inOneLine: "warning: \(error)")
+        }
+        try Console.report(compared.text)
       }
-      try Console.report(compared.text)
     }
     guard transport.rank == 0 else { return }
     try end(done)
@@ -186,9 +226,14 @@ struct TrainCommand: ParsableCommand {
     let clusterJob = ClusterJob(job: job, run: RunFolder(out)) { job in
       var arguments = ["train", source.workflow, "--out", out]
       arguments += source.overrides.flatMap { ["--set", $0] }
-      return arguments + input.arguments + job.arguments
+      return arguments + recordArguments + input.arguments + job.arguments
     }
     try clusterJob.run(resume: resume)
+  }
+
+  /// Where the run is recorded, as arguments for another call of this program.
+  private var recordArguments: [String] {
+    storage.arguments + (tensorboard.map { ["--tensorboard", $0] } ?? [])
   }
 
   private func end(_ done: Bool) throws {
@@ -199,7 +244,7 @@ struct TrainCommand: ParsableCommand {
     }
     var command = ["contexture", "train", source.workflow, "--out", out, "--resume"]
     command += source.overrides.flatMap { ["--set", $0] }
-    command += input.arguments + job.arguments
+    command += recordArguments + input.arguments + job.arguments
     try Console.report(
       "Stopped at a checkpoint. To resume:\n  " + command.map(\.shellQuoted).joined(separator: " "))
     throw ExitCode(ExitStatus.interrupted)
