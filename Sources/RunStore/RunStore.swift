@@ -62,8 +62,9 @@ package final class RunStore: Sendable {
       try StoreFile.retrying { try DatabaseQueue(path: path, configuration: configuration) }
     }
     try file.translating {
+      // In one snapshot: another process may be making the store.
       try StoreFile.retrying {
-        try database.inDatabase { try Schema.identify($0, isWritten: isWritten, path: path) }
+        try database.read { try Schema.identify($0, isWritten: isWritten, path: path) }
       }
       guard isWritten else {
         return try database.read { try Schema.verify($0, path: path) }

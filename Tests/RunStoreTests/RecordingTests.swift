@@ -164,6 +164,19 @@ import Testing
     }
   }
 
+  @Test func manyMakeTheSameStore() throws {
+    try withStore { folder, _ in
+      let failures = Locked<[String]>([])
+      for round in 0..<20 {
+        let path = folder.appendingPathComponent("\(round)").path
+        DispatchQueue.concurrentPerform(iterations: 8) { _ in
+          do { _ = try RunStore(path) } catch { failures.withLock { $0.append("\(error)") } }
+        }
+      }
+      #expect(failures.withLock { $0 } == [])
+    }
+  }
+
   @Test func aStoreThatCannotBeWrittenAnyMoreIsReportedOnce() throws {
     try withStore { folder, path in
       let failures = Locked<[String]>([])
