@@ -22,11 +22,9 @@ struct Contexture: ParsableCommand {
     version: version,
     subcommands: [
       ModelCommand.self, GraphCommand.self, DataCommand.self, PromptCommand.self, TrainCommand.self,
-      EvaluateCommand.self, RunCommand.self, ExportCommand.self, ScoreCommand.self, PlanCommand.self,
-      SimulateCommand.self, ClusterCommand.self, ExperimentCommand.self, ReportCommand.self,
-      EvaluateCommand.self, RunsCommand.self, RunCommand.self, ExportCommand.self, ScoreCommand.self,
-      PlanCommand.self,
-      SimulateCommand.self, ClusterCommand.self,
+      EvaluateCommand.self, RunsCommand.self, ReportCommand.self, RunCommand.self, ExportCommand.self,
+      ScoreCommand.self, PlanCommand.self, SimulateCommand.self, ClusterCommand.self,
+      ExperimentCommand.self,
     ])
 
   static func main() {
