@@ -63,6 +63,7 @@ let package = Package(
       "BenchmarkWorlds", ["Datasets", "InputErrors", "SeededRandom"],
       exclude: ["City/Profile/README.md", "City/Profile/LICENSE"],
       resources: [.embedInCode("City/Profile/profile.csv")]),
+    library("BenchmarkWorlds", ["Datasets", "InputErrors", "SafeFiles", "SeededRandom", "StrictJSON"]),
 
     // Numbers.
     library("Checkpoint", ["InputErrors", "TextTables", "SafeFiles", "StrictJSON"]),

@@ -54,7 +54,7 @@ package enum IoVWorld {
       let id = "iov-" + String(repeating: "0", count: max(0, 6 - number.count)) + number
       episodes.append(Episode(id: id, inputs: texts, tasks: scene.items(from: &generator)))
     }
-    addNoise(noise, to: &episodes, seed: seed)
+    EpisodeNoise.add(noise, to: &episodes, tasks: tasks, seed: seed)
     return episodes
   }
 
@@ -67,7 +67,7 @@ package enum IoVWorld {
   ) throws(IoVError) -> DatasetSplits {
     try check(count: count, from: 10, noise: noise)
     var splits = DatasetSplits(cutting: try generate(episodes: count, seed: seed))
-    addNoise(noise, to: &splits.train, seed: seed)
+    EpisodeNoise.add(noise, to: &splits.train, tasks: tasks, seed: seed)
     return splits
   }
 
@@ -81,25 +81,7 @@ package enum IoVWorld {
     guard (least...maximumEpisodes).contains(count) else {
       throw .episodes(count, allowed: least...maximumEpisodes)
     }
-    for (task, share) in noise.sorted(by: { $0.key < $1.key }) {
-      guard tasks.contains(where: { $0.name == task }) else { throw .unknownTask(task) }
-      guard (0...1).contains(share) else { throw .noiseOutsideRange(task: task, share: share) }
-    }
-  }
-
-  private static func addNoise(_ noise: [String: Double], to episodes: inout [Episode], seed: UInt64) {
-    for (index, task) in tasks.enumerated() {
-      guard let share = noise[task.name], share > 0 else { continue }
-      var generator = SeededGenerator(seed: seed, stream: UInt64(index) + 1)
-      for place in episodes.indices {
-        guard let item = episodes[place].tasks[task.name], let truth = item.answerIndex else { continue }
-        // Both numbers are always drawn, so that a larger share flips the same episodes and more.
-        let chance = generator.unit()
-        let step = 1 + generator.below(item.options.count - 1)
-        guard chance < share else { continue }
-        episodes[place].tasks[task.name] = item.answered(with: (truth + step) % item.options.count)
-      }
-    }
+    try EpisodeNoise.check(noise, tasks: tasks, world: "iov")
   }
 }
 

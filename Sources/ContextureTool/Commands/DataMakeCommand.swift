@@ -5,6 +5,9 @@ struct DataMakeCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "make", abstract: "Generates a data set from a simulated world.",
     subcommands: [IoV.self, Industry.self, City.self, Chain.self, Tree.self, Diamond.self])
+    subcommands: [
+      IoV.self, MakeSumoCommand.self,
+    ])
 
   struct IoV: ParsableCommand {
     static let configuration = described(

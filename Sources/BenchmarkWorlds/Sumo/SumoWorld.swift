@@ -1,0 +1,153 @@
+import Datasets
+import InputErrors
+import SeededRandom
+
+/// How hard the scenes are.
+package enum SumoDifficulty: Int, CaseIterable, Sendable {
+  /// Every passenger wants the fastest route.
+  case plain = 1
+  /// A third of the passengers refuses a street.
+  case usual = 2
+  /// Half of the passengers refuses a street, and most scenes have a fourth neighbour.
+  case hard = 3
+
+  /// The share of passengers that refuse a street.
+  var refusals: Double {
+    switch self {
+    case .plain: 0
+    case .usual: 1.0 / 3
+    case .hard: 0.5
+    }
+  }
+
+  var hasFourthNeighbour: Bool { self == .hard }
+}
+
+/// Generates the `sumo` data (Internet of Vehicles) from states that the traffic simulator SUMO computed.
+///
+/// | task | own inputs | parents | answer |
+/// |---|---|---|---|
+/// | `perceive` | `scene`: where the neighbours are | – | which one is ahead in our lane: the hazard |
+/// | `predict` | `motion`: signals and speed of each neighbour | `perceive` | what the hazard does next, as simulated |
+/// | `decide` | `conditions`: signal, surface, left lane | `perceive`, `predict` | the manoeuvre |
+/// | `route` | `request` (spoken), `roads`: travel times now | `decide` | the fastest route that remains |
+///
+/// No task's own inputs repeat its parents' answers: `motion` describes every neighbour but not which one matters,
+/// `conditions` names none, and `roads` lists routes from both lanes, and after a stop, without saying which applies.
+/// Every tenth simulated world is for validation, and every tenth for the test.
+package struct SumoWorld: BenchmarkWorld {
+  package let name = "sumo"
+  package let difficulty: SumoDifficulty
+  private let train: SumoDistribution
+  private let valid: SumoDistribution
+  private let test: SumoDistribution
+
+  package static let tasks = [
+    DatasetTask(name: "perceive", inputs: ["scene"]),
+    DatasetTask(name: "predict", inputs: ["motion"], parents: ["perceive"]),
+    DatasetTask(name: "decide", inputs: ["conditions"], parents: ["perceive", "predict"]),
+    DatasetTask(name: "route", inputs: ["request", "roads"], parents: ["decide"]),
+  ]
+
+  package var tasks: [DatasetTask] { Self.tasks }
+
+  /// - Parameters:
+  ///   - states: as read by `SumoStateFile`; `path` is the file's name in messages.
+  ///   - difficulty: how hard the scenes are.
+  /// - Throws: `Refusal` if there are no usable states for each of the three splits.
+  package init(states: [SumoState], path: String, difficulty: SumoDifficulty = .usual) throws(Refusal) {
+    self.difficulty = difficulty
+    let scenarios = states.compactMap(SumoScenario.init)
+    let worlds = Set(scenarios.map(\.state.world)).sorted()
+    var shares: [Share: [SumoScenario]] = [:]
+    let share = Dictionary(uniqueKeysWithValues: worlds.enumerated().map { ($1, Share(place: $0)) })
+    for scenario in scenarios {
+      if let share = share[scenario.state.world] { shares[share, default: []].append(scenario) }
+    }
+    guard let train = shares[.train], let valid = shares[.valid], let test = shares[.test] else {
+      throw Refusal(
+        path, "has usable states of \(worlds.count) worlds, but training, validation and test need 3",
+        SumoStateFile.advice)
+    }
+    self.train = SumoDistribution(train)
+    self.valid = SumoDistribution(valid)
+    self.test = SumoDistribution(test)
+  }
+
+  /// The split to which a world belongs.
+  private enum Share {
+    case train, valid, test
+
+    /// - Parameter place: the world's index among those with usable states.
+    init(place: Int) {
+      switch place % 10 {
+      case 1: self = .valid
+      case 2: self = .test
+      default: self = .train
+      }
+    }
+  }
+
+  package var accuracyWithoutParents: [String: Double] {
+    SumoOracle.accuracyWithoutParents(train, difficulty: difficulty)
+  }
+
+  /// The maximum number of episodes per call.
+  package static let maximumEpisodes = 10_000
+
+  package func splits(
+    episodes count: Int, seed: UInt64, noise: [String: Double] = [:]
+  ) throws -> DatasetSplits {
+    try EpisodeNoise.check(noise, tasks: tasks, world: name)
+    guard (10...Self.maximumEpisodes).contains(count) else {
+      throw IoVError.episodes(count, allowed: 10...Self.maximumEpisodes)
+    }
+    let tenth = max(1, count / 10)
+    var maker = EpisodeMaker(seed: seed, difficulty: difficulty)
+    let train = try maker.episodes(count - 2 * tenth, from: train)
+    let valid = try maker.episodes(tenth, from: valid)
+    let test = try maker.episodes(tenth, from: test)
+    var splits = DatasetSplits(train: train, valid: valid, test: test)
+    EpisodeNoise.add(noise, to: &splits.train, tasks: tasks, seed: seed)
+    return splits
+  }
+
+  /// Makes episodes whose texts are new.
+  private struct EpisodeMaker {
+    var generator: SeededGenerator
+    let difficulty: SumoDifficulty
+    var used: [String: Set<[String]>] = [:]
+    var number = 0
+
+    init(seed: UInt64, difficulty: SumoDifficulty) {
+      generator = SeededGenerator(seed: seed)
+      self.difficulty = difficulty
+    }
+
+    mutating func episodes(_ count: Int, from distribution: SumoDistribution) throws -> [Episode] {
+      var episodes: [Episode] = []
+      var repetitions = 0
+      while episodes.count < count {
+        let scene = SumoScene(
+          distribution.draw(from: &generator), difficulty: difficulty, from: &generator)
+        let texts = scene.inputs(from: &generator)
+        let keys = SumoWorld.tasks.map { task in (task.name, task.inputs.compactMap { texts[$0] }) }
+        if keys.contains(where: { used[$0.0]?.contains($0.1) ?? false }) {
+          repetitions += 1
+          guard repetitions < 1000 + 20 * count else {
+            throw Refusal(
+              "episodes", "the states have no more than \(number) different texts",
+              "use fewer episodes or a file with more states")
+          }
+          continue
+        }
+        for (task, key) in keys { used[task, default: []].insert(key) }
+        let digits = String(number)
+        let id = "sumo-" + String(repeating: "0", count: max(0, 6 - digits.count)) + digits
+        episodes.append(Episode(id: id, inputs: texts, tasks: scene.items(from: &generator)))
+        number += 1
+      }
+      return episodes
+    }
+  }
+}
