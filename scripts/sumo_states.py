@@ -11,7 +11,7 @@ give equal bytes.
 
 Each line of the output after the first is a state: a moving car near a junction (the ego), its neighbours with their
 signals now and what they do within the next HORIZON seconds of the simulation, the signal and the left lane, and its
-routes with their travel times now and after a stop. docs/benchmark-sumo.md describes every field.
+routes with their travel times now and after a stop. docs/benchmark-iov.md describes every field.
 """
 import argparse
 import collections

@@ -6,6 +6,18 @@ import Testing
 struct SumoReading {
   let episode: Episode
 
+  fileprivate enum Heading {
+    case ours, left, stop
+
+    var words: [String] {
+      switch self {
+      case .ours: ["Otherwise", "stay in our lane", "Our lane", "From our lane"]
+      case .left: ["overtak", "eft lane"]
+      case .stop: ["brak", "stop"]
+      }
+    }
+  }
+
   private static let kinds = ["car", "taxi", "van", "truck", "bus", "motorbike", "moped", "bicycle"]
   static let twoWheels = ["motorbike", "moped", "bicycle"]
 
@@ -73,11 +85,14 @@ struct SumoReading {
     return streets.first
   }
 
-  /// The street and minutes of each route under a heading that contains `word`.
-  fileprivate func times(_ word: String) throws -> [(street: String, minutes: Int)] {
+  /// The street and minutes of each route under the heading for staying in our lane, overtaking or stopping.
+  fileprivate func times(_ heading: Heading) throws -> [(street: String, minutes: Int)] {
     let parts = try text("roads").split(separator: ".").map(String.init)
     #expect(parts.count == 3)
-    let found = parts.filter { $0.split(separator: ":")[0].lowercased().contains(word) }
+    let found = parts.filter { part in
+      let title = String(part.split(separator: ":")[0])
+      return heading.words.contains { title.contains($0) }
+    }
     try #require(found.count == 1)
     return try found[0].split(separator: ":")[1].split(separator: ",").map { route in
       let words = route.split(separator: " ").map(String.init)
@@ -88,7 +103,7 @@ struct SumoReading {
 
   /// The route for a manoeuvre.
   func route(manoeuvre: String) throws -> String {
-    let heading = ["overtake": "left lane", "brake": "stop"][manoeuvre] ?? "our lane"
+    let heading: Heading = ["overtake": .left, "brake": .stop][manoeuvre] ?? .ours
     let refused = try refused()
     let routes = try times(heading).filter { $0.street != refused }
     let least = try #require(routes.map(\.minutes).min())
@@ -99,10 +114,10 @@ struct SumoReading {
 
   /// Whether a stop changes the fastest route from our lane.
   func routePattern() throws -> String {
-    func fastest(_ heading: String) throws -> String {
+    func fastest(_ heading: Heading) throws -> String {
       try #require(times(heading).min { $0.minutes < $1.minutes }).street
     }
-    return try fastest("our lane") == fastest("stop") ? "same" : "changed"
+    return try fastest(.ours) == fastest(.stop) ? "same" : "changed"
   }
 }
 
@@ -110,7 +125,7 @@ extension SumoReading {
   /// The purpose of each street: fastest or slower, from our lane now or from the left lane.
   func routeNames() throws -> [String: String] {
     var names: [String: String] = [:]
-    for (lane, heading) in [("ours", "our lane"), ("left", "left lane")] {
+    for (lane, heading) in [("ours", Heading.ours), ("left", .left)] {
       let routes = try times(heading).sorted { $0.minutes < $1.minutes }
       names[routes[0].street] = lane + " fast"
       names[routes[1].street] = lane + " slow"

@@ -82,7 +82,7 @@ private func gold(_ episode: Episode, _ task: String) throws -> String {
     }.joined(separator: "\n")
     let world = try SumoWorld(
       states: SumoStateFile.states(in: Data(text.utf8), path: "s"), path: "s", difficulty: .plain)
-    let splits = try world.splits(episodes: 200, seed: 1, noise: [:])
+    let splits = try world.splits(episodes: 100, seed: 1, noise: [:])
     let streets = [splits.train, splits.valid, splits.test].map { episodes in
       Set(episodes.flatMap { $0.tasks["route"]?.options ?? [] })
     }

@@ -84,7 +84,7 @@ struct SumoDistribution: Sendable {
 
   /// - Precondition: there is a scenario.
   init(_ scenarios: [SumoScenario]) {
-    let shares = Self.shares(Set(scenarios.map(\.facts)))
+    let shares = Self.shares(scenarios.reduce(into: [:]) { $0[$1.facts, default: 0] += 1 })
     draws = scenarios.flatMap { scenario in
       scenario.companions.map { companions in
         Draw(scenario: scenario, companions: companions, probability: 1 / Double(scenario.companions.count))
@@ -117,22 +117,28 @@ struct SumoDistribution: Sendable {
   }
 
   /// Rounds of iterative proportional fitting.
-  private static let rounds = 30
+  private static let rounds = 50
 
   /// The probability of each combination of facts: a product over the facts, shared among the combinations that
-  /// occur.
-  private static func shares(_ facts: Set<SumoFacts>) -> [SumoFacts: Double] {
+  /// occur. Combinations of few scenarios get less, because their texts would repeat.
+  ///
+  /// - Parameter counts: the number of scenarios for each combination.
+  private static func shares(_ counts: [SumoFacts: Int]) -> [SumoFacts: Double] {
     var shares: [SumoFacts: Double] = [:]
+    let enough = max(3, Double(counts.values.reduce(0, +)) / 150)
     func divide<Value: Hashable>(
       _ facts: [SumoFacts], _ share: Double, by value: (SumoFacts) -> Value, weight: (SumoFacts) -> Double,
       then next: ([SumoFacts], Double) -> Void
     ) {
-      let groups = Dictionary(grouping: facts, by: value).values
-      // Every combination of a group has the same weight. Sorted, so that sums do not depend on the order.
-      let total = groups.map { weight($0[0]) }.sorted().reduce(0, +)
-      for group in groups { next(group, share * weight(group[0]) / total) }
+      let groups = Dictionary(grouping: facts, by: value).values.map { group in
+        let count = group.reduce(0) { $0 + (counts[$1] ?? 0) }
+        return (group, weight: weight(group[0]) * min(1, Double(count) / enough))
+      }
+      // Sorted, so that the sum does not depend on the order of a dictionary.
+      let total = groups.map(\.weight).sorted().reduce(0, +)
+      for (group, weight) in groups { next(group, share * weight / total) }
     }
-    divide(Array(facts), 1, by: \.prediction) {
+    divide(Array(counts.keys), 1, by: \.prediction) {
       $0.prediction == .turnsOff ? 1 : 2
     } then: {
       // Bicycles that roll on and cars that stop may be overtaken.
@@ -161,7 +167,7 @@ struct SumoDistribution: Sendable {
     return shares
   }
 
-  /// Scales the probabilities so that each combination of facts has its share. No draw has more than eight times the
+  /// Scales the probabilities so that each combination of facts has its share. No draw has more than sixteen times the
   /// mean of its combination.
   private static func scale(_ draws: inout [Draw], to shares: [SumoFacts: Double]) {
     var sums: [SumoFacts: Double] = [:]
@@ -171,7 +177,7 @@ struct SumoDistribution: Sendable {
     for index in draws.indices {
       let facts = draws[index].scenario.facts
       let mean = (sums[facts] ?? 0) / (counts[facts] ?? 1)
-      draws[index].probability = min(max(draws[index].probability, mean / 8), mean * 8)
+      draws[index].probability = min(max(draws[index].probability, mean / 16), mean * 16)
     }
     sums = [:]
     for draw in draws { sums[draw.scenario.facts, default: 0] += draw.probability }

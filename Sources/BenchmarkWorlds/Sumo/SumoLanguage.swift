@@ -67,9 +67,26 @@ enum SumoLanguage {
     ]
   }
 
-  static let ours = ["Our lane", "From our lane"]
-  static let beside = ["Left lane", "From the left lane"]
-  static let stopped = ["After a stop", "If we stop"]
+  /// The headings of the travel times: those that apply if we stay in our lane, overtake or stop.
+  struct Headings {
+    let ours: [String]
+    let beside: [String]
+    let stopped: [String]
+  }
+
+  static func headings(_ difficulty: SumoDifficulty) -> Headings {
+    switch difficulty {
+    case .plain, .usual:
+      Headings(
+        ours: ["Otherwise", "If we stay in our lane"], beside: ["After overtaking", "If we overtake"],
+        stopped: ["After braking", "If we brake"])
+    case .hard:
+      // The reader must know that overtaking leads into the left lane, and braking to a stop.
+      Headings(
+        ours: ["Our lane", "From our lane"], beside: ["Left lane", "From the left lane"],
+        stopped: ["After a stop", "If we stop"])
+    }
+  }
 
   static func question(_ task: String) -> String {
     switch task {

@@ -9,6 +9,7 @@ struct SumoScene {
   private let cast: [SumoNeighbour]
   /// The street that the passenger refuses.
   private let refused: String?
+  private let headings: SumoLanguage.Headings
 
   init(_ draw: SumoDistribution.Draw, difficulty: SumoDifficulty, from generator: inout SeededGenerator) {
     facts = draw.scenario.facts
@@ -20,6 +21,7 @@ struct SumoScene {
       if !others.isEmpty { cast.append(generator.pick(others)) }
     }
     self.cast = cast
+    headings = SumoLanguage.headings(difficulty)
     // Both numbers are always drawn, so that another difficulty changes nothing else.
     let chance = generator.unit()
     let street = generator.pick((state.ours + state.beside).map(\.street))
@@ -75,13 +77,13 @@ struct SumoScene {
     }
     let parts = [
       part(
-        generator.pick(SumoLanguage.ours),
+        generator.pick(headings.ours),
         state.ours.map { ($0, $0.minutes) }.shuffled(by: &generator)),
       part(
-        generator.pick(SumoLanguage.stopped),
+        generator.pick(headings.stopped),
         state.ours.map { ($0, $0.minutesAfterStop ?? 0) }.shuffled(by: &generator)),
       part(
-        generator.pick(SumoLanguage.beside),
+        generator.pick(headings.beside),
         state.beside.map { ($0, $0.minutes) }.shuffled(by: &generator)),
     ]
     return parts.shuffled(by: &generator).joined(separator: ". ") + "."

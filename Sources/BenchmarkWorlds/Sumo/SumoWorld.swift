@@ -8,7 +8,8 @@ package enum SumoDifficulty: Int, CaseIterable, Sendable {
   case plain = 1
   /// A third of the passengers refuses a street.
   case usual = 2
-  /// Half of the passengers refuses a street, and most scenes have a fourth neighbour.
+  /// Half of the passengers refuses a street, most scenes have a fourth neighbour, and travel times are listed by
+  /// lane, not by manoeuvre.
   case hard = 3
 
   /// The share of passengers that refuse a street.
@@ -33,7 +34,7 @@ package enum SumoDifficulty: Int, CaseIterable, Sendable {
 /// | `route` | `request` (spoken), `roads`: travel times now | `decide` | the fastest route that remains |
 ///
 /// No task's own inputs repeat its parents' answers: `motion` describes every neighbour but not which one matters,
-/// `conditions` names none, and `roads` lists routes from both lanes, and after a stop, without saying which applies.
+/// `conditions` names none, and `roads` lists routes for each manoeuvre without saying which one applies.
 /// Every tenth simulated world is for validation, and every tenth for the test.
 package struct SumoWorld: BenchmarkWorld {
   package let name = "sumo"
