@@ -25,7 +25,7 @@ struct MakeSumoCommand: ParsableCommand {
       EXAMPLE
         contexture data make sumo --episodes 1000 --seed 7 --out data/sumo
         contexture data make sumo --difficulty 3 --noise perceive=0.1 --out data/hard
-        contexture data make sumo --simulate states.jsonl --simulation-seed 2 --out data/new
+        contexture data make sumo --simulate states.jsonl --out data/new
 
       \(ExitStatus.manual)
       """)
