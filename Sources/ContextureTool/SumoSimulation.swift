@@ -26,6 +26,8 @@ struct SumoSimulation {
       "python3", Self.script, "--out", path, "--worlds", "\(worlds)", "--seed", "\(seed)",
     ]
     process.standardInput = FileHandle.nullDevice
+    // Progress, also that of TraCI, which writes to standard output.
+    process.standardOutput = FileHandle.standardError
     do { try process.run() } catch {
       throw Refusal(
         "--simulate", "cannot start /usr/bin/env (\(error.localizedDescription))", "install python3")
