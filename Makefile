@@ -40,7 +40,8 @@ test-all: setup model build example lint kernels-aarch64 ## the same, the slow c
 THREADED = TensorTests|LanguageModelsTests|TransportTests|PipelinedTrainingTests|EvaluationTests
 threads: setup ## runs the tests of the engine and of the message layer under the thread sanitizer
 	$(BUILD) --scratch-path .build/threads --sanitize thread
-	$(TEST) --scratch-path .build/threads --sanitize thread --filter '$(THREADED)'
+	TSAN_OPTIONS=allocator_may_return_null=1 $(TEST) --scratch-path .build/threads --sanitize thread \
+	  --filter '$(THREADED)'
 
 SECONDS = 60
 TARGETS =

@@ -60,10 +60,9 @@ let package = Package(
     library("Tokenization", ["InputErrors", "StrictJSON", "JinjaTemplates"]),
     library("Datasets", ["InputErrors", "TextTables", "SafeFiles", "StrictJSON", "SeededRandom"]),
     library(
-      "BenchmarkWorlds", ["Datasets", "InputErrors", "SeededRandom"],
+      "BenchmarkWorlds", ["Datasets", "InputErrors", "SafeFiles", "SeededRandom", "StrictJSON"],
       exclude: ["City/Profile/README.md", "City/Profile/LICENSE"],
       resources: [.embedInCode("City/Profile/profile.csv")]),
-    library("BenchmarkWorlds", ["Datasets", "InputErrors", "SafeFiles", "SeededRandom", "StrictJSON"]),
 
     // Numbers.
     library("Checkpoint", ["InputErrors", "TextTables", "SafeFiles", "StrictJSON"]),

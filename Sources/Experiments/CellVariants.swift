@@ -2,7 +2,6 @@ import Datasets
 import Methods
 import Prompting
 import Runs
-import SeededRandom
 import TaskGraph
 import Workflows
 
@@ -16,18 +15,7 @@ extension EpisodeTable {
   func noisy(_ noise: [String: Double], seed: UInt64, tasks: [String]) -> EpisodeTable {
     guard noise.values.contains(where: { $0 > 0 }) else { return self }
     var episodes = Array(self)
-    for (index, task) in tasks.enumerated() {
-      guard let share = noise[task], share > 0 else { continue }
-      var generator = SeededGenerator(seed: seed, stream: UInt64(index) + 1001)
-      for place in episodes.indices {
-        guard let item = episodes[place].tasks[task], let truth = item.answerIndex, item.options.count > 1
-        else { continue }
-        let chance = generator.unit()
-        let step = 1 + generator.below(item.options.count - 1)
-        guard chance < share else { continue }
-        episodes[place].tasks[task] = item.answered(with: (truth + step) % item.options.count)
-      }
-    }
+    LabelNoise.add(noise, to: &episodes, tasks: tasks, seed: seed)
     return EpisodeTable(episodes)
   }
 }

@@ -14,8 +14,11 @@ package struct Experiment: Sendable {
   package let cells:
     @Sendable (_ file: String, _ workflow: Workflow, _ seed: Int, _ isQuick: Bool) -> [ExperimentCell]
 
+  /// Whether it is about worlds of stations with more and more tasks instead of the benchmarks.
+  package var countsTasks: Bool { name == Self.scale.name }
+
   /// All experiments, in the order of their pages.
-  package static let all: [Experiment] = [table, delta, noise, order, adaptive, rounds, bits]
+  package static let all: [Experiment] = [table, delta, noise, order, adaptive, rounds, scale, bits]
 
   /// The experiment with a name; `nil` if there is none.
   package init?(named name: String) {
@@ -83,6 +86,26 @@ package struct Experiment: Sendable {
   ) { file, _, seed, isQuick in
     (isQuick ? [1, 2] : [1, 2, 4]).map { ExperimentCell(file, context(0.5, rounds: $0), seed: seed) }
   }
+
+  static let scale = Experiment(
+    "scale", "Which method breaks where, from 2 to 24 tasks with the same total rank?"
+  ) { file, _, seed, isQuick in
+    let methods: [Method] =
+      isQuick
+      ? [.joint, context(1)]
+      : [.joint, .sequential(.topological), .independent(.share), context(1, .direct), context(1)]
+    return methods.map {
+      var cell = ExperimentCell(file, $0, seed: seed)
+      cell.overrides = ["lora.rank=\(scaleRank)", "lora.alpha=\(2 * scaleRank)"]
+      return cell
+    }
+  }
+
+  /// A multiple of every number of tasks in ``taskCounts(isQuick:)``.
+  private static let scaleRank = 48
+
+  /// The numbers of tasks of ``countsTasks``.
+  package static func taskCounts(isQuick: Bool) -> [Int] { isQuick ? [2, 4] : [2, 4, 8, 16, 24] }
 
   static let bits = Experiment(
     "bits", "Does bfloat16 cost accuracy, and what does float32 cost in time?"

@@ -26,7 +26,8 @@ package struct Report {
     let title =
       runs.count == 1 && tables.isEmpty
       ? "\(runs[0].workflow.name): training report" : runs.isEmpty ? "Experiments" : "Training report"
-    var body = tables.map { ExperimentReport(table: $0).html }.joined(separator: "\n")
+    var body = ScaleFigure(tables: tables).html
+    body += tables.map { ExperimentReport(table: $0).html }.joined(separator: "\n")
     for run in runs {
       if runs.count > 1 || !tables.isEmpty {
         body += "<h1>\(HTML.text(run.workflow.name + ": " + run.path))</h1>"

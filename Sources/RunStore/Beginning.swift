@@ -105,7 +105,7 @@ extension RunStore {
   }
 
   /// A folder as it is stored: relative to the store's folder if it is inside, so that both can be moved together.
-  func stored(_ folder: String) -> String {
+  package func stored(_ folder: String) -> String {
     func real(_ path: String) -> String {
       URL(fileURLWithPath: path).standardizedFileURL.resolvingSymlinksInPath().path
     }

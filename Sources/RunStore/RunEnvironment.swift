@@ -61,18 +61,18 @@ package struct RunEnvironment: Sendable, Codable, Equatable {
 }
 
 /// A process as another one can find it again: process numbers are used again, also after a restart of the machine.
-struct ProcessIdentity: Sendable, Equatable {
-  var host: String
+package struct ProcessIdentity: Sendable, Equatable {
+  package var host: String
   /// The kernel's ID of this boot.
-  var boot: String
+  package var boot: String
   /// The namespace in which the process number counts.
-  var namespace: String
-  var process: Int
+  package var namespace: String
+  package var process: Int
   /// When it started, in clock ticks since the boot.
-  var start: Int
+  package var start: Int
 
   /// This process.
-  static var current: ProcessIdentity {
+  package static var current: ProcessIdentity {
     let process = Int(getpid())
     return ProcessIdentity(
       host: ProcessInfo.processInfo.hostName, boot: bootIdentity, namespace: processNamespace,
@@ -81,7 +81,7 @@ struct ProcessIdentity: Sendable, Equatable {
   }
 
   /// Whether the process is there; `nil` if that cannot be known from here, as for one on another machine.
-  var isRunning: Bool? {
+  package var isRunning: Bool? {
     guard boot == Self.bootIdentity else {
       // A host of that name has restarted since.
       return host == ProcessInfo.processInfo.hostName ? false : nil
@@ -100,7 +100,7 @@ struct ProcessIdentity: Sendable, Equatable {
   }
 
   /// Field 22 of `/proc/PID/stat`; a process that has ended but was not waited for counts as gone.
-  static func startTime(of process: Int) -> Int? {
+  package static func startTime(of process: Int) -> Int? {
     guard let text = try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8),
       // The second field is the program's name in brackets, which may have spaces and brackets.
       let end = text.lastIndex(of: ")")

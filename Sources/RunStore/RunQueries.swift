@@ -64,10 +64,16 @@ package struct RunDetails: Sendable, Encodable, Equatable {
     package var totalStep: Int
     package var loss: Double?
     package var accuracy: Double?
+
+    package init(totalStep: Int, loss: Double?, accuracy: Double?) {
+      (self.totalStep, self.loss, self.accuracy) = (totalStep, loss, accuracy)
+    }
   }
 
   package struct Checksum: Sendable, Encodable, Equatable {
     package var file, sha256: String
+
+    package init(file: String, sha256: String) { (self.file, self.sha256) = (file, sha256) }
   }
 }
 

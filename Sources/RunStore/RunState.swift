@@ -42,7 +42,7 @@ package enum RunState: Sendable, Equatable {
   /// - Parameters:
   ///   - silence: the seconds since its last sign of life.
   ///   - steps: its optimiser steps so far.
-  static func unfinished(silence: Double, process: ProcessIdentity, steps: Int) -> RunState {
+  package static func unfinished(silence: Double, process: ProcessIdentity, steps: Int) -> RunState {
     guard silence > patience else { return .running }
     switch process.isRunning {
     case true?: return .running

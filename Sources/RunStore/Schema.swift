@@ -5,11 +5,11 @@ import InputErrors
 ///
 /// A migration is never changed after a release: a new one is added at the end. `user_version` counts those that a file
 /// has; `application_id` marks the file as a store.
-enum Schema {
+package enum Schema {
   /// "CTXr"
   private static let application = 0x4354_5872
 
-  static let migrations: [String] = [
+  package static let migrations: [String] = [
     """
     CREATE TABLE runs (
       number INTEGER PRIMARY KEY,

@@ -155,24 +155,29 @@ private func bytes(_ episodes: [Episode]) throws -> Data {
   }
 
   @Test func refusesWhatItCannotMake() {
-    #expect(throws: IoVError.episodes(-1, allowed: 0...10_000)) {
+    #expect(throws: WorldError.outside("episodes", -1, allowed: 0...10_000)) {
       try IoVWorld.generate(episodes: -1, seed: 1)
     }
-    #expect(throws: IoVError.episodes(9, allowed: 10...10_000)) { try IoVWorld.splits(episodes: 9, seed: 1) }
-    #expect(throws: IoVError.unknownTask("rute")) {
+    #expect(throws: WorldError.outside("episodes", 9, allowed: 10...10_000)) {
+      try IoVWorld.splits(episodes: 9, seed: 1)
+    }
+    #expect(
+      throws: WorldError.unknownTask("rute", world: "iov", tasks: ["perceive", "predict", "decide", "route"])
+    ) {
       try IoVWorld.generate(episodes: 1, seed: 1, noise: ["rute": 0.1])
     }
-    #expect(throws: IoVError.noiseOutsideRange(task: "route", share: 1.5)) {
+    #expect(throws: WorldError.noiseOutsideRange(task: "route", share: 1.5)) {
       try IoVWorld.generate(episodes: 1, seed: 1, noise: ["route": 1.5])
     }
     #expect(
-      IoVError.episodes(9, allowed: 10...10_000).description
-        == "episodes: 9 cannot be made; use a number from 10 to 10000")
+      WorldError.outside("episodes", 9, allowed: 10...10_000).description
+        == "episodes: 9 is not possible; use a number from 10 to 10000")
     #expect(
-      IoVError.unknownTask("rute").description
+      WorldError.unknownTask("rute", world: "iov", tasks: ["perceive", "predict", "decide", "route"])
+        .description
         == "noise: the iov data has no task \"rute\"; use perceive, predict, decide or route")
     #expect(
-      IoVError.noiseOutsideRange(task: "route", share: 1.5).description
+      WorldError.noiseOutsideRange(task: "route", share: 1.5).description
         == "noise: 1.5 for \"route\" is not a share; use a number from 0 to 1")
   }
 

@@ -189,10 +189,13 @@ private func gold(_ episode: Episode, _ task: String) throws -> String {
 
   @Test func numbersOutOfRangeAreRefused() throws {
     let world = try world()
-    #expect(throws: IoVError.episodes(9, allowed: 10...10_000)) {
+    #expect(throws: WorldError.outside("episodes", 9, allowed: 10...10_000)) {
       try world.splits(episodes: 9, seed: 1, noise: [:])
     }
-    #expect(throws: IoVError.unknownTask("rute")) {
+    #expect(
+      throws: WorldError.unknownTask(
+        "rute", world: "sumo", tasks: ["perceive", "predict", "decide", "route"])
+    ) {
       try world.splits(episodes: 10, seed: 1, noise: ["rute": 0.1])
     }
   }

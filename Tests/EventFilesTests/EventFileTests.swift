@@ -1,10 +1,9 @@
+import EventFiles
 import Foundation
 import InputErrors
 import SafeFiles
 import TestSupport
 import Testing
-
-@testable import EventFiles
 
 @Suite("Event files for TensorBoard") struct EventFileTests {
   /// The events of Fixtures/tensorboard/generate.py, which TensorBoard's own messages and record writer wrote.

@@ -113,7 +113,7 @@ enum BadInputCases {
       files: ["a": "x"], expected: ["contexture: a: is a file, not a folder; give --out another folder"]),
     Case(
       name: "too few episodes", arguments: ["data", "make", "iov", "--episodes", "3", "--out", "new"],
-      expected: ["contexture: episodes: 3 cannot be made; use a number from 10 to 10000"]),
+      expected: ["contexture: episodes: 3 is not possible; use a number from 10 to 10000"]),
     Case(
       name: "noise outside 0...1", arguments: ["data", "make", "iov", "--noise", "route=2", "--out", "new"],
       expected: ["contexture: noise: 2.0 for \"route\" is not a share; use a number from 0 to 1"]),
@@ -160,6 +160,7 @@ enum BadInputCases {
     Case(
       name: "no such data to show", arguments: ["data", "show", "none"],
       expected: ["contexture: none: there is no such file; check the path"]),
+    Case(
       name: "no states", arguments: ["data", "make", "sumo", "--states", "none.jsonl", "--out", "new"],
       expected: [
         "contexture: none.jsonl: no such file; run this in the folder of the repository, give --states"

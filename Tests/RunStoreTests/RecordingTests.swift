@@ -1,10 +1,9 @@
+import RunStore
 import Foundation
 import GRDB
 import InputErrors
 import Locking
 import Testing
-
-@testable import RunStore
 
 @Suite("Recording runs") struct RecordingTests {
   @Test func whatIsRecordedIsReadAgain() throws {
@@ -184,7 +183,9 @@ import Testing
       let run = try store.begin(.training(folder.path), in: .test) { refusal in
         failures.withLock { $0.append("\(refusal)") }
       }
-      try DatabaseQueue(path: path).write { try $0.execute(sql: "DROP TABLE metrics") }
+      try DatabaseQueue(path: path, configuration: .patient).write {
+        try $0.execute(sql: "DROP TABLE metrics")
+      }
       for step in 1...3 {
         run.record(StepMetrics.at(step))
         run.flush()

@@ -1,10 +1,9 @@
+import RunStore
 import Foundation
 import GRDB
 import Glibc
 import InputErrors
 import Testing
-
-@testable import RunStore
 
 @Suite("States and names of runs") struct RunStateTests {
   /// A run whose process the test changes in the file.
@@ -62,7 +61,7 @@ import Testing
         let error = #expect(throws: Refusal.self) { _ = try store.identifier(of: name) }
         #expect(error?.problem == problem)
       }
-      try DatabaseQueue(path: path).write { database in
+      try DatabaseQueue(path: path, configuration: .patient).write { database in
         for (run, id) in [(first, "aa0011223344"), (second, "aa5566778899")] {
           try database.execute(sql: "UPDATE runs SET id = ? WHERE id = ?", arguments: [id, run.id])
         }

@@ -1,7 +1,7 @@
+import RunStore
 import Foundation
+import GRDB
 import TestSupport
-
-@testable import RunStore
 
 /// A folder with the path of a store, for the duration of `body`.
 func withStore<T>(_ body: (_ folder: URL, _ path: String) throws -> T) throws -> T {
@@ -28,5 +28,14 @@ extension StepMetrics {
     StepMetrics(
       phase: phase, task: task, step: total, totalStep: total, loss: 1 / Double(total), gradientNorm: 2,
       learningRate: 1e-3, tokens: 10, seconds: 0.5)
+  }
+}
+
+extension Configuration {
+  /// Waits for a writer that is still closing the file.
+  static var patient: Configuration {
+    var configuration = Configuration()
+    configuration.busyMode = .timeout(60)
+    return configuration
   }
 }

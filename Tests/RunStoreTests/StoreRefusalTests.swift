@@ -1,11 +1,10 @@
+import RunStore
 import Foundation
 import GRDB
 import Glibc
 import InputErrors
 import SeededRandom
 import Testing
-
-@testable import RunStore
 
 @Suite("Stores that are refused") struct StoreRefusalTests {
   /// The message of a refusal; of both ways to open a store, if they differ only in what they do.
@@ -30,7 +29,7 @@ import Testing
   }
 
   private func change(_ path: String, _ sql: String) throws {
-    try DatabaseQueue(path: path).write { try $0.execute(sql: sql) }
+    try DatabaseQueue(path: path, configuration: .patient).write { try $0.execute(sql: sql) }
   }
 
   @Test func aFileOfAnotherKind() throws {
@@ -73,7 +72,7 @@ import Testing
 
   @Test func damagedPages() throws {
     try withFilledStore { _, path in
-      try DatabaseQueue(path: path).writeWithoutTransaction {
+      try DatabaseQueue(path: path, configuration: .patient).writeWithoutTransaction {
         try $0.execute(sql: "PRAGMA wal_checkpoint(TRUNCATE)")
       }
       let whole = try Data(contentsOf: URL(fileURLWithPath: path))
@@ -155,7 +154,7 @@ import Testing
   ])
   func valuesOfAnotherType(table: String, column: String, name: String, value: String) throws {
     try withFilledStore { _, path in
-      try DatabaseQueue(path: path).writeWithoutTransaction { database in
+      try DatabaseQueue(path: path, configuration: .patient).writeWithoutTransaction { database in
         // Make a table without types look like the one with types.
         let definition = try String.fetchOne(
           database, sql: "SELECT sql FROM sqlite_schema WHERE name = ?", arguments: [table])
@@ -169,11 +168,11 @@ import Testing
           ])
         try database.execute(sql: "PRAGMA writable_schema = RESET")
       }
-      try DatabaseQueue(path: path).writeWithoutTransaction { database in
+      try DatabaseQueue(path: path, configuration: .patient).writeWithoutTransaction { database in
         try database.execute(
           sql: "PRAGMA foreign_keys = OFF; UPDATE \(table) SET \(name) = \(value)")
       }
-      try DatabaseQueue(path: path).writeWithoutTransaction { database in
+      try DatabaseQueue(path: path, configuration: .patient).writeWithoutTransaction { database in
         try database.execute(sql: "PRAGMA writable_schema = ON")
         let migrated = try DatabaseQueue().write { memory in
           try memory.execute(sql: Schema.migrations.joined())

@@ -34,12 +34,12 @@ package enum IoVWorld {
   ///   - noise: for a task, the share of episodes in `0...1` in which its gold answer is replaced by a wrong
   ///     option. Tasks that are not listed stay clean. Nothing else changes: the other tasks' answers still
   ///     follow from the facts. To keep the test data clean, use `splits(episodes:seed:noise:)`.
-  /// - Throws: `IoVError` if the number of episodes is above `maximumEpisodes`, or `noise` has an unknown
+  /// - Throws: `WorldError` if the number of episodes is above `maximumEpisodes`, or `noise` has an unknown
   ///   task or a share outside `0...1`.
   package static func generate(
     episodes count: Int, seed: UInt64, noise: [String: Double] = [:]
-  ) throws(IoVError) -> [Episode] {
-    try check(count: count, from: 0, noise: noise)
+  ) throws(WorldError) -> [Episode] {
+    try IoVBenchmark().check(episodes: count, allowed: 0...maximumEpisodes, noise: noise)
     var generator = SeededGenerator(seed: seed)
     var used: [String: Set<[String]>] = [:]
     var episodes: [Episode] = []
@@ -54,20 +54,20 @@ package enum IoVWorld {
       let id = "iov-" + String(repeating: "0", count: max(0, 6 - number.count)) + number
       episodes.append(Episode(id: id, inputs: texts, tasks: scene.items(from: &generator)))
     }
-    EpisodeNoise.add(noise, to: &episodes, tasks: tasks, seed: seed)
+    LabelNoise.add(noise, to: &episodes, tasks: tasks.map(\.name), seed: seed)
     return episodes
   }
 
   /// Generates episodes and splits them into 80 % train, 10 % valid and 10 % test. Noise is added only to the
   /// training episodes, so that accuracy is measured against the true answers.
   ///
-  /// - Throws: `IoVError` as for `generate(episodes:seed:noise:)`, and for fewer than 10 episodes.
+  /// - Throws: `WorldError` as for `generate(episodes:seed:noise:)`, and for fewer than 10 episodes.
   package static func splits(
     episodes count: Int, seed: UInt64, noise: [String: Double] = [:]
-  ) throws(IoVError) -> DatasetSplits {
-    try check(count: count, from: 10, noise: noise)
+  ) throws(WorldError) -> DatasetSplits {
+    try IoVBenchmark().check(episodes: count, allowed: 10...maximumEpisodes, noise: noise)
     var splits = DatasetSplits(cutting: try generate(episodes: count, seed: seed))
-    EpisodeNoise.add(noise, to: &splits.train, tasks: tasks, seed: seed)
+    LabelNoise.add(noise, to: &splits.train, tasks: tasks.map(\.name), seed: seed)
     return splits
   }
 
@@ -75,34 +75,5 @@ package enum IoVWorld {
   /// inputs and options but not its parents' answers. Computed exactly from the distribution.
   package static func oracleWithoutParents() -> [String: Double] {
     IoVOracle.accuracyWithoutParents()
-  }
-
-  private static func check(count: Int, from least: Int, noise: [String: Double]) throws(IoVError) {
-    guard (least...maximumEpisodes).contains(count) else {
-      throw .episodes(count, allowed: least...maximumEpisodes)
-    }
-    try EpisodeNoise.check(noise, tasks: tasks, world: "iov")
-  }
-}
-
-/// Why `iov` data cannot be generated.
-package enum IoVError: InputError, Equatable {
-  /// The number of episodes is outside the permitted range.
-  case episodes(Int, allowed: ClosedRange<Int>)
-  /// `noise` has a task that does not exist.
-  case unknownTask(String)
-  /// A share of noise is outside `0...1`.
-  case noiseOutsideRange(task: String, share: Double)
-
-  /// One line with the problem and the fix.
-  package var description: String {
-    switch self {
-    case .episodes(let count, let allowed):
-      "episodes: \(count) cannot be made; use a number from \(allowed.lowerBound) to \(allowed.upperBound)"
-    case .unknownTask(let task):
-      "noise: the iov data has no task \"\(task)\"; use perceive, predict, decide or route"
-    case .noiseOutsideRange(let task, let share):
-      "noise: \(share) for \"\(task)\" is not a share; use a number from 0 to 1"
-    }
   }
 }

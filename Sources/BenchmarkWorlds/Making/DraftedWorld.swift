@@ -20,9 +20,9 @@ extension DraftedWorld {
   package func splits(
     episodes count: Int, seed: UInt64, noise: [String: Double] = [:]
   ) throws -> DatasetSplits {
-    try check(count: count, from: 10, noise: noise)
+    try check(episodes: count, allowed: 10...maximumEpisodesOfWorlds, noise: noise)
     var splits = DatasetSplits(cutting: try generate(episodes: count, seed: seed))
-    addNoise(noise, to: &splits.train, seed: seed)
+    LabelNoise.add(noise, to: &splits.train, tasks: tasks.map(\.name), seed: seed)
     return splits
   }
 
@@ -31,7 +31,7 @@ extension DraftedWorld {
   ///
   /// - Throws: `WorldError` if the number of episodes is negative or above ``maximumEpisodesOfWorlds``.
   package func generate(episodes count: Int, seed: UInt64) throws(WorldError) -> [Episode] {
-    try check(count: count, from: 0, noise: [:])
+    try check(episodes: count, allowed: 0...maximumEpisodesOfWorlds)
     var generator = SeededGenerator(seed: seed)
     var used: [String: Set<[String]>] = [:]
     var episodes: [Episode] = []
@@ -46,32 +46,5 @@ extension DraftedWorld {
       episodes.append(Episode(id: id, inputs: draft.inputs, tasks: draft.items))
     }
     return episodes
-  }
-
-  private func check(count: Int, from least: Int, noise: [String: Double]) throws(WorldError) {
-    guard (least...maximumEpisodesOfWorlds).contains(count) else {
-      throw .outside("episodes", count, allowed: least...maximumEpisodesOfWorlds)
-    }
-    for (task, share) in noise.sorted(by: { $0.key < $1.key }) {
-      guard tasks.contains(where: { $0.name == task }) else {
-        throw .unknownTask(task, world: name, tasks: tasks.map(\.name))
-      }
-      guard (0...1).contains(share) else { throw .noiseOutsideRange(task: task, share: share) }
-    }
-  }
-
-  private func addNoise(_ noise: [String: Double], to episodes: inout [Episode], seed: UInt64) {
-    for (index, task) in tasks.enumerated() {
-      guard let share = noise[task.name], share > 0 else { continue }
-      var generator = SeededGenerator(seed: seed, stream: UInt64(index) + 1)
-      for place in episodes.indices {
-        guard let item = episodes[place].tasks[task.name], let truth = item.answerIndex else { continue }
-        // Both numbers are always drawn, so that a larger share flips the same episodes and more.
-        let chance = generator.unit()
-        let step = 1 + generator.below(item.options.count - 1)
-        guard chance < share else { continue }
-        episodes[place].tasks[task.name] = item.answered(with: (truth + step) % item.options.count)
-      }
-    }
   }
 }

@@ -1,3 +1,4 @@
+import Datasets
 import InputErrors
 
 /// Why data of a simulated world cannot be generated.
@@ -19,6 +20,23 @@ package enum WorldError: InputError, Equatable {
         + (tasks.last ?? "")
     case .noiseOutsideRange(let task, let share):
       "noise: \(share) for \"\(task)\" is not a share; use a number from 0 to 1"
+    }
+  }
+}
+
+extension BenchmarkWorld {
+  /// Checks what a data set of this world is asked for.
+  ///
+  /// - Throws: `WorldError` if the number of episodes, a task or a share of noise is not possible.
+  func check(
+    episodes count: Int, allowed: ClosedRange<Int>, noise: [String: Double] = [:]
+  ) throws(WorldError) {
+    guard allowed.contains(count) else { throw .outside("episodes", count, allowed: allowed) }
+    for (task, share) in noise.sorted(by: { $0.key < $1.key }) {
+      guard tasks.contains(where: { $0.name == task }) else {
+        throw .unknownTask(task, world: name, tasks: tasks.map(\.name))
+      }
+      guard (0...1).contains(share) else { throw .noiseOutsideRange(task: task, share: share) }
     }
   }
 }

@@ -93,23 +93,17 @@ package struct SumoWorld: BenchmarkWorld {
     SumoOracle.accuracyWithoutParents(train, difficulty: difficulty)
   }
 
-  /// The maximum number of episodes per call.
-  package static let maximumEpisodes = 10_000
-
   package func splits(
     episodes count: Int, seed: UInt64, noise: [String: Double] = [:]
   ) throws -> DatasetSplits {
-    try EpisodeNoise.check(noise, tasks: tasks, world: name)
-    guard (10...Self.maximumEpisodes).contains(count) else {
-      throw IoVError.episodes(count, allowed: 10...Self.maximumEpisodes)
-    }
+    try check(episodes: count, allowed: 10...maximumEpisodesOfWorlds, noise: noise)
     let tenth = max(1, count / 10)
     var maker = EpisodeMaker(seed: seed, difficulty: difficulty)
     let train = try maker.episodes(count - 2 * tenth, from: train)
     let valid = try maker.episodes(tenth, from: valid)
     let test = try maker.episodes(tenth, from: test)
     var splits = DatasetSplits(train: train, valid: valid, test: test)
-    EpisodeNoise.add(noise, to: &splits.train, tasks: tasks, seed: seed)
+    LabelNoise.add(noise, to: &splits.train, tasks: tasks.map(\.name), seed: seed)
     return splits
   }
 

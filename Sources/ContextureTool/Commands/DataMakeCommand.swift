@@ -4,9 +4,8 @@ import BenchmarkWorlds
 struct DataMakeCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "make", abstract: "Generates a data set from a simulated world.",
-    subcommands: [IoV.self, Industry.self, City.self, Chain.self, Tree.self, Diamond.self])
     subcommands: [
-      IoV.self, MakeSumoCommand.self,
+      IoV.self, MakeSumoCommand.self, Industry.self, City.self, Chain.self, Tree.self, Diamond.self,
     ])
 
   struct IoV: ParsableCommand {

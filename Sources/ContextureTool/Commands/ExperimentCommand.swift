@@ -30,7 +30,7 @@ struct ExperimentCommand: ParsableCommand {
       EXAMPLE
         contexture experiment table --workflow Examples/iov.yaml --seeds 1,2,3
         contexture experiment all --quick
-        contexture experiment table --workflow calls.yaml --methods joint,context-ancestors-d1
+        contexture experiment table --methods joint,mole --seeds 1,2,3
 
       \(ExitStatus.manual)
       """)
@@ -64,13 +64,15 @@ struct ExperimentCommand: ParsableCommand {
         "--workflow", "is missing, and there is no \(Self.benchmarks.joined(separator: " or "))",
         "give a workflow file, or run this in the folder of the project")
     }
+    if workflow.isEmpty { for file in files { try ExperimentWorlds.makeData(of: file) } }
     let interrupts = Interrupts(stopping: "Stopping; what is done is kept")
     let store = CellStore(out)
     let runner = CellRunner(models: models.models, effort: effort) { interrupts.requested }
     // Everything is read and checked before the first training.
     var plan: [(experiment: Experiment, file: String, cells: [CellRunner.Prepared])] = []
     for experiment in experiments {
-      for file in files {
+      let worlds = experiment.countsTasks ? try ExperimentWorlds.stations(in: out, isQuick: quick) : files
+      for file in worlds {
         let read = try Workflow(contentsOf: file)
         let cells = seeds.flatMap { experiment.cells(file, read, $0, quick) }.filter {
           experiment.name != "table" || wanted?.contains($0.method) ?? true
@@ -92,7 +94,7 @@ struct ExperimentCommand: ParsableCommand {
         progress.begin(prepared.title)
         guard let result = try runner.measure(prepared) else {
           Console.complain("Stopped. Run the same command again to continue.")
-          throw ExitCode(130)
+          throw ExitCode(ExitStatus.interrupted)
         }
         try store.write(result)
         progress.end()

@@ -1,10 +1,7 @@
 import ArgumentParser
 import BenchmarkWorlds
-import Datasets
-import Foundation
 import InputErrors
 import SafeFiles
-import TextTables
 
 struct MakeSumoCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -30,17 +27,7 @@ struct MakeSumoCommand: ParsableCommand {
       \(ExitStatus.manual)
       """)
 
-  @Option(help: ArgumentHelp("The number of episodes, 10 to \(SumoWorld.maximumEpisodes)."))
-  var episodes = 1000
-
-  @Option(help: "The random seed.")
-  var seed: UInt64 = 7
-
-  @Option(
-    parsing: .singleValue,
-    help: ArgumentHelp(
-      "The share (0 to 1) of a task's training answers to corrupt. Repeatable.", valueName: "task=share"))
-  var noise: [String] = []
+  @OptionGroup var options: DataMakeOptions
 
   @Option(
     help: ArgumentHelp(
@@ -62,12 +49,8 @@ struct MakeSumoCommand: ParsableCommand {
   @Option(help: ArgumentHelp("The number of simulations of --simulate, 10 to 200."))
   var simulations = 30
 
-  @Option(help: ArgumentHelp("The folder to create; it must be new or empty.", valueName: "dir"))
-  var out: String
-
   func run() throws {
-    let noise = try shares()
-    try OutputFolder.refuseContents(out)
+    try OutputFolder.refuseContents(options.out)
     guard let difficulty = SumoDifficulty(rawValue: difficulty) else {
       throw Refusal("--difficulty \(difficulty)", "there is no such difficulty", "use 1, 2 or 3")
     }
@@ -79,9 +62,7 @@ struct MakeSumoCommand: ParsableCommand {
     }
     let path = simulate ?? states
     let world = try SumoWorld(states: read(path), path: path, difficulty: difficulty)
-    let splits = try world.splits(episodes: episodes, seed: seed, noise: noise)
-    try AtomicFolder.write(to: URL(fileURLWithPath: out)) { try DatasetFolder(path: $0.path).write(splits) }
-    try Console.print(summary(splits, of: world))
+    try options.make(world)
   }
 
   private func read(_ path: String) throws -> [SumoState] {
@@ -90,46 +71,5 @@ struct MakeSumoCommand: ParsableCommand {
         path, "no such file",
         "run this in the folder of the repository, give --states FILE, or make one with --simulate FILE")
     }
-  }
-
-  private func shares() throws(Refusal) -> [String: Double] {
-    var shares: [String: Double] = [:]
-    for text in noise {
-      let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-      guard parts.count == 2, let share = Double(parts[1]) else {
-        throw Refusal(
-          "--noise \(text)", "is not a task and a share",
-          "write it as in --noise perceive=0.1")
-      }
-      guard shares.updateValue(share, forKey: String(parts[0])) == nil else {
-        throw Refusal(
-          "--noise \(text)", "the task \(parts[0]) is given twice", "give it once")
-      }
-    }
-    return shares
-  }
-
-  private func summary(_ splits: DatasetSplits, of world: some BenchmarkWorld) -> String {
-    let folder = DatasetFolder(path: out)
-    let counts = [(DatasetFolder.Split.train, splits.train), (.valid, splits.valid), (.test, splits.test)]
-    let sizes = counts.map { split, episodes in
-      let path = folder.file(split)
-      let bytes = (try? FileManager.default.attributesOfItem(atPath: path))?[.size] as? NSNumber
-      return [path, "\(episodes.count) episodes", "\(NumberText.grouped(bytes?.intValue ?? 0)) bytes"]
-    }
-    var lines = [TextTable.aligned(sizes, right: [1, 2])]
-    if let sample = splits.train.first {
-      lines += ["", EpisodeText.describe(sample, tasks: world.tasks)]
-    }
-    let limits = world.accuracyWithoutParents
-    let rows = world.tasks.filter { !$0.parents.isEmpty }.map { task in
-      "\(task.name) \(EpisodeText.percent(limits[task.name] ?? 0))"
-    }
-    lines += [
-      "",
-      "Without the parents' answers, the best possible guess is expected to score: "
-        + "\(rows.joined(separator: ", ")).",
-    ]
-    return lines.joined(separator: "\n")
   }
 }

@@ -1,0 +1,48 @@
+import BenchmarkWorlds
+import Datasets
+import Experiments
+import Foundation
+import SafeFiles
+import Workflows
+
+/// Data of simulated worlds that experiments need.
+enum ExperimentWorlds {
+  private static let (episodes, seed) = (1500, UInt64(7))
+
+  /// Makes the data of a benchmark in `Examples` if its folder is not there.
+  ///
+  /// - Throws: an error of the workflow file, or the reason why the data cannot be written.
+  static func makeData(of file: String) throws {
+    let workflow = try Workflow(contentsOf: file)
+    let worlds: [any BenchmarkWorld] = [
+      IoVBenchmark(), CityWorld(difficulty: try Difficulty()), IndustryWorld(difficulty: try Difficulty()),
+    ]
+    guard let world = worlds.first(where: { $0.name == workflow.name }),
+      try FileKind.of(workflow.dataFolder) == nil
+    else { return }
+    Console.complain(inOneLine: "Making \(workflow.dataFolder): \(episodes) episodes, seed \(seed)")
+    try write(world, to: workflow.dataFolder)
+  }
+
+  /// The workflow files of worlds of stations, with their data beside them; made in `folder` where they are missing.
+  ///
+  /// - Throws: the reason why they cannot be written.
+  static func stations(in folder: String, isQuick: Bool) throws -> [String] {
+    try RelayShape.allCases.flatMap { shape in
+      try Experiment.taskCounts(isQuick: isQuick).filter { shape != .diamond || $0 >= 4 }.map { count in
+        let world = try RelayWorld(shape, tasks: count, difficulty: try Difficulty())
+        let path = "\(folder)/worlds/\(shape.rawValue)-\(count)"
+        if try FileKind.of(path) == nil { try write(world, to: path, workflow: world.workflow) }
+        return path + "/workflow.yaml"
+      }
+    }
+  }
+
+  private static func write(_ world: any BenchmarkWorld, to path: String, workflow: String? = nil) throws {
+    let splits = try world.splits(episodes: episodes, seed: seed, noise: [:])
+    try AtomicFolder.write(to: URL(fileURLWithPath: path)) { folder in
+      try DatasetFolder(path: folder.path).write(splits)
+      if let workflow { try AtomicFile.write(workflow, to: folder.appendingPathComponent("workflow.yaml")) }
+    }
+  }
+}
