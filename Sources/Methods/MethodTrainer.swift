@@ -182,7 +182,8 @@ package final class MethodTrainer {
     for (number, task) in tasks.enumerated() {
       var options = options(for: task)
       options.plannedStepsByTask[task] = max(1, steps(task) - (gates[task] ?? 0))
-      let expert = try run(try single(task, rank: share), fresh(share), examples, options)
+      let expert = try run(
+        try single(task, rank: share), fresh(share, seed: options.seed), examples, options)
       let columns = ColumnValues(of: Array(0..<share), in: expert)
       ColumnValues(columns: Array(number * share..<(number + 1) * share), flat: columns.flat)
         .write(to: &experts)
@@ -232,8 +233,9 @@ package final class MethodTrainer {
     Dictionary(uniqueKeysWithValues: tasks.map { ($0, steps($0)) })
   }
 
-  private func fresh(_ rank: Int) -> LoRAAdapter {
-    LoRAAdapter(modules: modules, rank: rank, scale: Float(workflow.lora.scale), seed: options.seed)
+  private func fresh(_ rank: Int, seed: UInt64? = nil) -> LoRAAdapter {
+    LoRAAdapter(
+      modules: modules, rank: rank, scale: Float(workflow.lora.scale), seed: seed ?? options.seed)
   }
 
   /// The values of an adapter of some rank.

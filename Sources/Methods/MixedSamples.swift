@@ -6,8 +6,8 @@ import Tensor
 
 /// The samples of all tasks of a workflow as those of one task, each task with as many as its own phase would take.
 final class MixedSamples: WorkflowSamples {
-  /// The name of the one task.
-  static let task = "all tasks"
+  /// The name of the one task, which no task of a workflow can have.
+  static let task = "(all tasks)"
   private let examples: WorkflowExamples
   private let items: [(task: String, episode: Int)]
   private let mixed: MixedValidation?

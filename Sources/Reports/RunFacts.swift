@@ -47,8 +47,10 @@ struct RunFacts {
       state = (try? FileLock(folder.manifest)) == nil ? .training : .stopped
     }
     steps = try JSONLines(folder.metrics).read(StepRecord.self)
-    guard steps.allSatisfy({ $0.loss.isFinite && $0.totalStep >= 0 }) else {
-      throw Refusal(folder.metrics.path, "has a loss that is not a number", "restore it, or train again")
+    if let bad = steps.firstIndex(where: { !$0.isSound }) {
+      throw Refusal(
+        "\(folder.metrics.path): step \(bad + 1)", "has impossible numbers",
+        "restore the file, or train again")
     }
     warnings = try folder.loggedWarnings().map(\.text)
     predictions = try JSONLines(Self.predictions(of: folder)).read(TaskPrediction.self)
@@ -84,5 +86,18 @@ struct RunFacts {
     }
     let all = Set(predictions.map(\.episode))
     return (all.count - wrong.count, all.count)
+  }
+}
+
+extension StepRecord {
+  /// Whether these numbers, read from a file, are possible; sums of them do not overflow.
+  fileprivate var isSound: Bool {
+    let most = 1 << 40
+    let scores = validation.map { [$0.score] } ?? []
+    return loss.isFinite && seconds.isFinite
+      && [totalStep, step, tokens].allSatisfy { (0...most).contains($0) }
+      && scores.allSatisfy {
+        $0.loss.isFinite && (0...most).contains($0.count) && (0...$0.count).contains($0.correct)
+      }
   }
 }

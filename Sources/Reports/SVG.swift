@@ -7,6 +7,7 @@ enum SVG {
 
   /// A coordinate.
   static func at(_ value: Double) -> String {
+    guard abs(value) < 1e7 else { return "0" }
     let rounded = (value * 10).rounded() / 10
     return rounded == rounded.rounded() ? String(Int(rounded)) : String(rounded)
   }

@@ -66,6 +66,28 @@ struct ReportTests {
     }
   }
 
+  @Test(
+    "metrics with impossible numbers are refused, and large ones can be shown",
+    arguments: [
+      (#""tokens":[0-9]+"#, #""tokens":9223372036854775807"#, false),
+      (#""totalStep":[0-9]+"#, #""totalStep":-1"#, false),
+      (#""correct":[0-9]+"#, #""correct":99"#, false),
+      (#""loss":[0-9.e-]+"#, #""loss":1e308"#, true),
+    ])
+  func hostileMetrics(pattern: String, replacement: String, isShown: Bool) throws {
+    try TinyProject.with(choosesOnly: true) { project in
+      try train(project, stopAfter: 5)
+      let file = project.out + "/metrics.jsonl"
+      let text = try String(contentsOfFile: file, encoding: .utf8)
+      let changed = text.replacing(try Regex(pattern), with: replacement)
+      #expect(changed != text)
+      try changed.write(toFile: file, atomically: true, encoding: .utf8)
+      let html = try? Report(runs: [project.out], results: []).html
+      #expect((html != nil) == isShown)
+      if let html { #expect(isWellFormed(html)) }
+    }
+  }
+
   @Test("experiments: table, bars and curves")
   func experiments() throws {
     let methods = [0, 0.5, 1].map { Method.contextLoRA(Method.Partition(frozenRatio: $0)) } + [.joint]
