@@ -57,7 +57,7 @@ package struct ExperimentEffort: Sendable, Hashable {
     (self.validationEpisodes, self.validateEvery) = (validationEpisodes, validateEvery)
   }
 
-  /// For results: about two and a half minutes a method on two cores with AVX-512 and bfloat16.
+  /// For results.
   package static let full = ExperimentEffort(
     steps: 0.5, testEpisodes: 100, validationEpisodes: 24, validateEvery: 20)
   /// To see that everything works: too short to learn every task.

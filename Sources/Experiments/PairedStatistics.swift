@@ -66,10 +66,10 @@ package enum PairedStatistics {
     return min(1, 2 * logs.reduce(0) { $0 + exp($1) })
   }
 
-  /// The two-sided 95 % quantile of Student's t with some degrees of freedom.
+  /// The two-sided 95 % quantile of Student's t with some degrees of freedom; above 10, at least that.
   static func quantile(_ degrees: Int) -> Double {
     let table = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228]
     return degrees <= table.count
-      ? table[max(degrees, 1) - 1] : degrees <= 30 ? 2.23 - 0.009 * Double(degrees - 10) : 1.96
+      ? table[max(degrees, 1) - 1] : degrees <= 30 ? 2.23 - 0.009 * Double(degrees - 10) : 2.05
   }
 }

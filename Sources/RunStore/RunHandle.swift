@@ -4,7 +4,7 @@ import GRDB
 import InputErrors
 import Locking
 
-/// Records one run while it goes on.
+/// Records one run while it is in progress.
 ///
 /// Nothing here throws or waits for the disk, except ``finish(_:)``: records are kept in memory and written by another
 /// thread, in batches that are at most half a second old. So a process that is killed loses at most the records of its
