@@ -11,8 +11,11 @@ package struct CellStore: Sendable {
   /// The path.
   package var path: String { folder.relativePath }
 
+  /// The SHA-256 of a key in hexadecimal; a result's file is named by its beginning.
+  package static func checksum(_ key: String) -> String { FileChecksum.sha256(of: Data(key.utf8)) }
+
   private func url(_ key: String) -> URL {
-    folder.appendingPathComponent(String(FileChecksum.sha256(of: Data(key.utf8)).prefix(24)) + ".json")
+    folder.appendingPathComponent(String(Self.checksum(key).prefix(24)) + ".json")
   }
 
   /// The result with a key; `nil` if there is none.

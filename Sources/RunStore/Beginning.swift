@@ -1,6 +1,7 @@
 import Foundation
 import GRDB
 import InputErrors
+import SafeFiles
 
 extension RunStore {
   /// Begins a run, or continues one.
@@ -9,12 +10,15 @@ extension RunStore {
   ///   - resumed: the optimiser steps after which the run of this kind, folder and workflow resumes; its records of later
   ///     steps are dropped, because they will be repeated. `.max` keeps all of them. If the store has no such run, a new
   ///     one begins. `nil` always begins a new one.
+  ///   - measurements: those that an experiment needs. Only a run with the same ones resumes, unless its process is still
+  ///     there.
   ///   - subject: the folder of the trained run that this one evaluates.
   ///   - onFailure: called at most once, on another thread, if the run cannot be recorded any more.
   /// - Throws: `Refusal` if the store cannot be written.
   package func begin(
     _ run: RunDescription, in environment: RunEnvironment, resumingAfter resumed: Int? = nil,
-    subject: String? = nil, onFailure: @escaping @Sendable (Refusal) -> Void = { _ in }
+    measurements: [MeasurementRecord] = [], subject: String? = nil,
+    onFailure: @escaping @Sendable (Refusal) -> Void = { _ in }
   ) throws(Refusal) -> RunHandle {
     let now = Date().timeIntervalSince1970
     let folder = run.folder.map(stored)
@@ -22,8 +26,11 @@ extension RunStore {
     let (id, number, session) = try translated {
       try write { database in
         var known: (id: String, number: Int64)?
-        if let resumed { known = try resume(run, folder, after: resumed, now, database) }
+        if let resumed {
+          known = try resume(run, folder, measurements, after: resumed, now, database)
+        }
         let (id, number) = try known ?? insert(run, folder, subject, now, database)
+        try Measurements.plan(measurements, run: number, database)
         return (id, number, try beginSession(of: number, environment, now, database))
       }
     }
@@ -63,7 +70,8 @@ extension RunStore {
   }
 
   private func resume(
-    _ run: RunDescription, _ folder: String?, after steps: Int, _ now: Double, _ database: Database
+    _ run: RunDescription, _ folder: String?, _ measurements: [MeasurementRecord], after steps: Int,
+    _ now: Double, _ database: Database
   ) throws -> (id: String, number: Int64)? {
     // Only the newest run of the folder: an older one was replaced.
     guard let folder, let number = try Self.number(ofKind: run.kind, folder: folder, database),
@@ -71,7 +79,9 @@ extension RunStore {
         database, sql: "SELECT id, yaml FROM runs WHERE number = ?", arguments: [number])
     else { return nil }
     let fields = Fields(row)
-    guard try fields.optionalText("yaml") == run.yaml else { return nil }
+    guard try fields.optionalText("yaml") == run.yaml,
+      try Self.isSame(measurements, as: number, database)
+    else { return nil }
     for table in ["metrics", "warnings"] {
       try database.execute(
         sql: "DELETE FROM \(table) WHERE run = ? AND totalStep > ?", arguments: [number, steps])
@@ -80,6 +90,25 @@ extension RunStore {
       sql: "UPDATE runs SET ended = NULL, outcome = NULL, message = NULL, alive = ? WHERE number = ?",
       arguments: [now, number])
     return (try fields.text("id"), number)
+  }
+
+  /// Whether a run needs these measurements, for the same experiments, and no process is making them.
+  private static func isSame(
+    _ measurements: [MeasurementRecord], as run: Int64, _ database: Database
+  ) throws -> Bool {
+    func identities(_ all: [MeasurementRecord]) -> Set<[String]> {
+      Set(all.map { [$0.checksum] + $0.experiments })
+    }
+    guard identities(measurements) == identities(try Measurements.read(run: run, database)) else {
+      return false
+    }
+    // A training's folder is locked; several experiments may share one.
+    guard !measurements.isEmpty,
+      let session = try Row.fetchOne(
+        database, sql: "SELECT * FROM sessions WHERE run = ? AND ended IS NULL ORDER BY number DESC LIMIT 1",
+        arguments: [run])
+    else { return true }
+    return try ProcessIdentity(Fields(session)).isRunning != true
   }
 
   private func beginSession(
@@ -118,26 +147,11 @@ extension RunStore {
 }
 
 extension RunStore {
-  /// The values of an experiment, by run, benchmark, method, seed, task and metric.
-  ///
-  /// - Parameter run: the ID of a run; `nil` for the values of all runs.
-  /// - Throws: `Refusal` if the store cannot be read.
-  package func cells(experiment: String, run: String? = nil) throws(Refusal) -> [ExperimentCell] {
-    try read { database in
-      let rows = try Row.fetchAll(
-        database,
-        sql: """
-          SELECT experimentCells.* FROM experimentCells JOIN runs ON runs.number = experimentCells.run \
-          WHERE experiment = ? AND (? IS NULL OR runs.id = ?) \
-          ORDER BY run, benchmark, method, seed, task, metric
-          """, arguments: [experiment, run, run])
-      return try rows.map { row in
-        let fields = Fields(row)
-        return ExperimentCell(
-          experiment: try fields.text("experiment"), benchmark: try fields.text("benchmark"),
-          method: try fields.text("method"), seed: try fields.integer("seed"), task: try fields.text("task"),
-          metric: try fields.text("metric"), value: try fields.number("value"))
-      }
-    }
+  /// The path of a folder as it is stored.
+  package func location(of folder: String) -> String {
+    guard !folder.hasPrefix("/") else { return folder }
+    let base = path.parentPath
+    if folder == "." { return base.isEmpty ? "." : base }
+    return base.isEmpty ? folder : base + (base == "/" ? "" : "/") + folder
   }
 }

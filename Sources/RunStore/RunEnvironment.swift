@@ -110,3 +110,14 @@ package struct ProcessIdentity: Sendable, Equatable {
     return Int(fields[19])
   }
 }
+
+extension ProcessIdentity {
+  /// The process of a session; an empty one for a run without sessions.
+  init(_ session: Fields) throws {
+    self.init(
+      host: try session.optionalText("host") ?? "", boot: try session.optionalText("boot") ?? "",
+      namespace: try session.optionalText("namespace") ?? "",
+      process: try session.optionalInteger("process") ?? 0,
+      start: try session.optionalInteger("processStart") ?? 0)
+  }
+}

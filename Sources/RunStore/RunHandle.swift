@@ -43,8 +43,8 @@ package final class RunHandle: Sendable {
   ///   - checksum: its SHA-256 in hexadecimal.
   package func record(file: String, checksum: String) { writer.add(.checksum(file: file, sha256: checksum)) }
 
-  /// Records values of an experiment. One that the run already has is left as it is; one that is not finite is left out.
-  package func record(_ cells: [ExperimentCell]) { writer.add(.cells(cells)) }
+  /// Records the state and the values of a measurement that the run began with; a value that is not finite is left out.
+  package func record(_ measurement: MeasurementRecord) { writer.add(.measurement(measurement)) }
 
   /// Writes what is left and how the run ended. Later records are ignored.
   package func finish(_ outcome: RunOutcome) {
@@ -71,7 +71,7 @@ final class RunWriter: Sendable {
     case warning(RunWarning)
     case evaluation(EvaluationRecord, time: Double)
     case checksum(file: String, sha256: String)
-    case cells([ExperimentCell])
+    case measurement(MeasurementRecord)
     case end(RunOutcome, time: Double)
   }
 
@@ -148,14 +148,7 @@ final class RunWriter: Sendable {
       try database.execute(
         sql: "INSERT OR REPLACE INTO checksums (run, file, sha256) VALUES (?, ?, ?)",
         arguments: [run, file, sha256])
-    case .cells(let cells):
-      for cell in cells where cell.value.isFinite {
-        try database.cachedStatement(
-          sql: "INSERT OR IGNORE INTO experimentCells VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-        ).execute(arguments: [
-          run, cell.experiment, cell.benchmark, cell.method, cell.seed, cell.task, cell.metric, cell.value,
-        ])
-      }
+    case .measurement(let measurement): try Measurements.write(measurement, run: run, database)
     case .end(let outcome, let time):
       try database.execute(
         sql: "UPDATE runs SET ended = ?, outcome = ?, message = ? WHERE number = ?",

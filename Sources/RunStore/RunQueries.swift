@@ -25,6 +25,8 @@ package struct RunSummary: Sendable, Encodable, Equatable {
   package var accuracy: Double?
   /// The ID of the training that an evaluation measured.
   package var subject: String?
+  /// How far an experiment is; `nil` for other runs.
+  package var measurements: MeasurementProgress?
 }
 
 /// Everything about a run.
@@ -39,8 +41,8 @@ package struct RunDetails: Sendable, Encodable, Equatable {
   package var evaluations: [EvaluationRecord]
   package var warnings: [RunWarning]
   package var checksums: [Checksum]
-  /// The number of recorded values of experiments.
-  package var experimentCells: Int
+  /// Those that an experiment needs, in the order in which it makes them.
+  package var measurements: [MeasurementRecord]
 
   package struct Session: Sendable, Encodable, Equatable {
     package var started, alive: Double
@@ -162,9 +164,7 @@ extension RunStore {
         checksums: try rows("SELECT file, sha256 FROM checksums WHERE run = ? ORDER BY file") {
           RunDetails.Checksum(file: try $0.text("file"), sha256: try $0.text("sha256"))
         },
-        experimentCells: try rows("SELECT COUNT(*) AS count FROM experimentCells WHERE run = ?") {
-          try $0.count("count")
-        }.first ?? 0)
+        measurements: try Measurements.read(run: Int64(number), database))
     }
   }
 
@@ -186,7 +186,9 @@ extension RunStore {
         AS seconds,
       (SELECT totalStep FROM metrics m WHERE m.run = runs.number ORDER BY totalStep DESC LIMIT 1) AS steps,
       (SELECT loss FROM metrics m WHERE m.run = runs.number ORDER BY totalStep DESC LIMIT 1) AS lastLoss,
-      (SELECT accuracy FROM accuracies WHERE evaluation = COALESCE(own.evaluation, last.evaluation)) AS accuracy
+      (SELECT accuracy FROM accuracies WHERE evaluation = COALESCE(own.evaluation, last.evaluation)) AS accuracy,
+      (SELECT COUNT(*) FROM measurements m WHERE m.run = runs.number) AS planned,
+      (SELECT COUNT(*) FROM measurements m WHERE m.run = runs.number AND m.state <> 'missing') AS done
     FROM runs
     LEFT JOIN runs subjects ON subjects.number = runs.subject
     LEFT JOIN last ON last.run = runs.number
@@ -196,6 +198,7 @@ extension RunStore {
     """
 
   private static func summary(_ fields: Fields, now: Double) throws -> RunSummary {
+    let kind = try fields.text("kind")
     let steps = try fields.optionalInteger("steps") ?? 0
     let alive = try fields.number("alive")
     let message = try fields.optionalText("message")
@@ -205,20 +208,19 @@ extension RunStore {
     case "stopped": state = .stopped
     case "failed": state = .failed(message ?? "")
     case nil:
-      let process = ProcessIdentity(
-        host: try fields.optionalText("host") ?? "", boot: try fields.optionalText("boot") ?? "",
-        namespace: try fields.optionalText("namespace") ?? "",
-        process: try fields.optionalInteger("process") ?? 0,
-        start: try fields.optionalInteger("processStart") ?? 0)
-      state = .unfinished(silence: now - alive, process: process, steps: steps)
+      state = .unfinished(
+        silence: now - alive, process: try ProcessIdentity(fields),
+        steps: kind == RunKind.train.rawValue ? steps : nil)
     case let other?: throw StoreFile.Damage(detail: "'\(other)' is not an outcome")
     }
+    let progress = MeasurementProgress(done: try fields.count("done"), planned: try fields.count("planned"))
     return RunSummary(
-      id: try fields.text("id"), kind: try fields.text("kind"), name: try fields.text("name"),
+      id: try fields.text("id"), kind: kind, name: try fields.text("name"),
       folder: try fields.optionalText("folder"), state: state, message: message,
       started: try fields.number("started"), alive: alive, ended: try fields.optionalNumber("ended"),
       seconds: try fields.number("seconds"), steps: steps, lastLoss: try fields.optionalNumber("lastLoss"),
-      accuracy: try fields.optionalNumber("accuracy"), subject: try fields.optionalText("subjectID"))
+      accuracy: try fields.optionalNumber("accuracy"), subject: try fields.optionalText("subjectID"),
+      measurements: kind == RunKind.experiment.rawValue ? progress : nil)
   }
 
   private static func phases(_ run: Int, _ database: Database) throws -> [RunDetails.Phase] {

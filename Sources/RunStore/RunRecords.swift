@@ -139,22 +139,3 @@ package enum RunOutcome: Sendable, Equatable {
 
   var message: String? { if case .failed(let text) = self { text } else { nil } }
 }
-
-/// One value that an experiment measured.
-package struct ExperimentCell: Sendable, Codable, Equatable {
-  package var experiment, benchmark, method: String
-  package var seed: Int
-  /// The task, or an empty text for a value of the whole benchmark.
-  package var task: String
-  package var metric: String
-  /// A finite number.
-  package var value: Double
-
-  package init(
-    experiment: String, benchmark: String, method: String, seed: Int, task: String = "", metric: String,
-    value: Double
-  ) {
-    (self.experiment, self.benchmark, self.method, self.seed) = (experiment, benchmark, method, seed)
-    (self.task, self.metric, self.value) = (task, metric, value)
-  }
-}

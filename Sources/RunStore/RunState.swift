@@ -5,10 +5,10 @@ package enum RunState: Sendable, Equatable {
   /// It was asked to stop, and can be resumed.
   case stopped
   case failed(String)
-  /// Its process ended without a word after that many optimiser steps.
-  case died(step: Int)
+  /// Its process ended without a word, in a training after that many optimiser steps.
+  case died(step: Int?)
   /// For a minute there has been no sign of life of its process, which is on another machine.
-  case silent(host: String, step: Int)
+  case silent(host: String, step: Int?)
 
   /// In words.
   package var text: String {
@@ -17,8 +17,9 @@ package enum RunState: Sendable, Equatable {
     case .finished: "finished"
     case .stopped: "stopped"
     case .failed: "failed"
-    case .died(let step): "died at step \(step)"
-    case .silent(let host, let step): "no sign of life from \(host) after step \(step)"
+    case .died(let step): "died" + (step.map { " at step \($0)" } ?? "")
+    case .silent(let host, let step):
+      "no sign of life from \(host)" + (step.map { " after step \($0)" } ?? "")
     }
   }
 
@@ -41,8 +42,8 @@ package enum RunState: Sendable, Equatable {
   ///
   /// - Parameters:
   ///   - silence: the seconds since its last sign of life.
-  ///   - steps: its optimiser steps so far.
-  package static func unfinished(silence: Double, process: ProcessIdentity, steps: Int) -> RunState {
+  ///   - steps: the optimiser steps of a training so far; `nil` for another kind of run.
+  package static func unfinished(silence: Double, process: ProcessIdentity, steps: Int?) -> RunState {
     guard silence > patience else { return .running }
     switch process.isRunning {
     case true?: return .running

@@ -134,7 +134,32 @@ package enum Schema {
       PRIMARY KEY (run, experiment, benchmark, method, seed, task, metric)
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX experimentCellsByExperiment ON experimentCells (experiment);
+    """,
+    // No version has written the table of the first one.
     """
+    DROP TABLE experimentCells;
+
+    CREATE TABLE measurements (
+      run INTEGER NOT NULL REFERENCES runs (number),
+      checksum TEXT NOT NULL,
+      position INTEGER NOT NULL,
+      experiments TEXT NOT NULL,
+      benchmark TEXT NOT NULL,
+      method TEXT NOT NULL,
+      seed INTEGER NOT NULL,
+      state TEXT NOT NULL,
+      PRIMARY KEY (run, checksum)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE measurementValues (
+      run INTEGER NOT NULL REFERENCES runs (number),
+      checksum TEXT NOT NULL,
+      task TEXT NOT NULL,
+      metric TEXT NOT NULL,
+      value REAL NOT NULL,
+      PRIMARY KEY (run, checksum, task, metric)
+    ) STRICT, WITHOUT ROWID;
+    """,
   ]
 
   /// The number of migrations that a file has.

@@ -230,7 +230,24 @@ import Testing
         run.finish(.failed(hostile))
         ids.append(run.id)
       }
-      for words in [["list"], ["show", ids[0]], ["compare"] + ids, ["show", hostile]] {
+      var experiments: [String] = []
+      for value in ["1", "2"] {
+        var measurement = MeasurementRecord(
+          checksum: hostile, experiments: [hostile], benchmark: hostile, method: hostile, seed: 1)
+        measurement.state = .known
+        measurement.values = [
+          .init(task: hostile, "gold", 1), .init("steps", 1e300), .init("tokens", -1e300),
+        ]
+        let run = try store.begin(
+          RunDescription(.experiment, name: hostile + value, folder: hostile),
+          in: RunEnvironment(program: hostile, instructionSet: hostile), measurements: [measurement])
+        run.finish(.failed(hostile))
+        experiments.append(run.id)
+      }
+      for words in [
+        ["list"], ["show", ids[0]], ["compare"] + ids, ["show", hostile], ["show", experiments[0]],
+        ["compare"] + experiments,
+      ] {
         for format in ["text", "json"] {
           let outcome = try Program.run(["runs"] + words + ["--store", "s", "--format", format], in: folder)
           HostileTextTests().expectSafe(outcome)

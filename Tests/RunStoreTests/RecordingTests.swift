@@ -94,27 +94,6 @@ import Testing
     }
   }
 
-  @Test func cellsOfAnExperimentAreKeptOnce() throws {
-    try withStore { _, path in
-      let store = try RunStore(path)
-      let run = try store.begin(RunDescription(.experiment, name: "e"), in: .test)
-      func cell(_ seed: Int, _ value: Double) -> ExperimentCell {
-        ExperimentCell(
-          experiment: "main", benchmark: "iov", method: "full", seed: seed, task: "a", metric: "accuracy",
-          value: value)
-      }
-      run.record([cell(1, 0.5), cell(2, 0.25)])
-      run.record([cell(1, 0.75), cell(3, .nan)])
-      run.flush()
-      #expect(try store.cells(experiment: "main") == [cell(1, 0.5), cell(2, 0.25)])
-      #expect(try store.cells(experiment: "main", run: run.id).count == 2)
-      #expect(try store.cells(experiment: "main", run: "0").isEmpty)
-      #expect(try store.cells(experiment: "other").isEmpty)
-      run.finish(.finished)
-      #expect(try store.details(of: run.id).experimentCells == 2)
-    }
-  }
-
   @Test func recordsAreWrittenWithoutBeingAskedFor() throws {
     try withStore { folder, path in
       let run = try RunStore(path).begin(.training(folder.path), in: .test)

@@ -3,6 +3,7 @@ import Experiments
 import Foundation
 import InputErrors
 import Methods
+import RunStore
 import Runs
 import SafeFiles
 import TextTables
@@ -23,6 +24,9 @@ struct ExperimentCommand: ParsableCommand {
 
       `all` runs every experiment. --quick has few steps, episodes and variants: it shows that everything works, not \
       which method is better.
+
+      The experiment is also recorded in a store, which 'contexture runs' lists, shows and compares. A store that \
+      cannot be written does not end the experiment.
 
       METHODS
       \(Method.all.map { "\($0.name): \($0.summary)" }.joined(separator: "\n"))
@@ -51,6 +55,7 @@ struct ExperimentCommand: ParsableCommand {
   @Option(help: ArgumentHelp("The folder of results.", valueName: "dir")) var out = "experiments"
   @Option(help: "The output format.") var format = Format.text
   @Flag(help: "Also print the times, which differ from run to run.") var times = false
+  @OptionGroup var storage: StoreOptions
 
   func run() throws {
     let experiments = try chosen()
@@ -64,12 +69,13 @@ struct ExperimentCommand: ParsableCommand {
         "--workflow", "is missing, and there is no \(Self.benchmarks.joined(separator: " or "))",
         "give a workflow file, or run this in the folder of the project")
     }
+    try storage.check()
     if workflow.isEmpty { for file in files { try ExperimentWorlds.makeData(of: file) } }
     let interrupts = Interrupts(stopping: "Stopping; what is done is kept")
     let store = CellStore(out)
     let runner = CellRunner(models: models.models, effort: effort) { interrupts.requested }
     // Everything is read and checked before the first training.
-    var plan: [(experiment: Experiment, file: String, cells: [CellRunner.Prepared])] = []
+    var plan = ExperimentPlan()
     for experiment in experiments {
       let worlds = experiment.countsTasks ? try ExperimentWorlds.stations(in: out, isQuick: quick) : files
       for file in worlds {
@@ -77,34 +83,74 @@ struct ExperimentCommand: ParsableCommand {
         let cells = seeds.flatMap { experiment.cells(file, read, $0, quick) }.filter {
           experiment.name != "table" || wanted?.contains($0.method) ?? true
         }
-        plan.append((experiment, file, try cells.map { try runner.prepare($0) }))
+        plan.parts.append(
+          .init(experiment: experiment, workflow: read, cells: try cells.map { try runner.prepare($0) }))
       }
     }
-    let all = Set(plan.flatMap { $0.cells.map(\.key) })
+    // A store beside it needs the folder that contains both.
+    try AtomicFolder.make(URL(fileURLWithPath: out))
+    let records = try ExperimentRecords(
+      plan, settings: settings(effort, seeds), results: store, storePath: storage.path(beside: out))
+    let done: Bool
+    do {
+      done = try measure(plan, runner, store, records)
+    } catch OutputError.readerIsGone {
+      records.finish(.stopped)
+      throw OutputError.readerIsGone
+    } catch {
+      records.finish(.failed("\(error)"))
+      throw error
+    }
+    records.finish(done ? .finished : .stopped)
+    guard done else {
+      Console.complain("Stopped. Run the same command again to continue.")
+      throw ExitCode(ExitStatus.interrupted)
+    }
+  }
+
+  /// Measures what is missing, and shows each part when it is done.
+  ///
+  /// - Returns: whether all of it is done; otherwise it was asked to stop.
+  private func measure(
+    _ plan: ExperimentPlan, _ runner: CellRunner, _ store: CellStore, _ records: ExperimentRecords
+  ) throws -> Bool {
+    let all = Set(plan.parts.flatMap { $0.cells.map(\.key) })
     let progress = ExperimentProgress(
       count: all.count, done: try all.count { try store.result($0) != nil })
     runner.onProgress = { progress.show($0) }
-    for (experiment, file, cells) in plan {
+    for part in plan.parts {
       var results: [CellResult] = []
-      for prepared in cells {
+      for prepared in part.cells {
         if let known = try store.result(prepared.key) {
+          records.record(known, isMeasured: false)
           results.append(known)
           continue
         }
         progress.begin(prepared.title)
-        guard let result = try runner.measure(prepared) else {
-          Console.complain("Stopped. Run the same command again to continue.")
-          throw ExitCode(ExitStatus.interrupted)
-        }
+        guard let result = try runner.measure(prepared) else { return false }
         try store.write(result)
+        records.record(result, isMeasured: true)
         progress.end()
         results.append(result)
       }
-      try show(experiment, file, MethodTable(results))
+      try show(part.experiment, MethodTable(results))
     }
+    return true
   }
 
-  private func show(_ experiment: Experiment, _ file: String, _ table: MethodTable) throws {
+  /// What the measurements depend on, for the store.
+  private func settings(_ effort: ExperimentEffort, _ seeds: [Int]) -> [RunDescription.Setting] {
+    [
+      .init("seeds", seeds.map(String.init).joined(separator: ", ")),
+      .init("methods", methods?.replacing(",", with: ", ") ?? "all"),
+      .init("quick", "\(quick)"), .init("steps", "\(effort.steps)"),
+      .init("testEpisodes", "\(effort.testEpisodes)"),
+      .init("validationEpisodes", "\(effort.validationEpisodes)"),
+      .init("validateEvery", "\(effort.validateEvery)"),
+    ]
+  }
+
+  private func show(_ experiment: Experiment, _ table: MethodTable) throws {
     switch format {
     case .json: try Console.printJSON(table.rows.flatMap(\.results))
     case .markdown: try Console.print("## \(table.benchmark): \(experiment.name)\n\n\(table.markdown)\n")

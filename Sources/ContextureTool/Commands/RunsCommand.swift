@@ -5,7 +5,7 @@ struct RunsCommand: ParsableCommand {
   enum Format: String, CaseIterable, ExpressibleByArgument { case text, json }
 
   static let configuration = CommandConfiguration(
-    commandName: "runs", abstract: "Lists, shows and compares what was trained and evaluated.",
+    commandName: "runs", abstract: "Lists, shows and compares trainings, evaluations and experiments.",
     subcommands: [RunsListCommand.self, RunsShowCommand.self, RunsCompareCommand.self])
 
   /// How a run is named, for help pages.
@@ -46,7 +46,7 @@ struct RunsListCommand: ParsableCommand {
 
 struct RunsShowCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "show", abstract: "Shows a run: settings, machine, phases, evaluations and warnings.",
+    commandName: "show", abstract: "Shows a run: settings, machine, phases, accuracies and warnings.",
     discussion: """
       \(RunsCommand.naming) With --format json, also the workflow's text and the identities of model and data.
 
@@ -79,7 +79,8 @@ struct RunsCompareCommand: ParsableCommand {
       \(RunsCommand.naming)
 
       Differences are against the first run. Accuracies are those of each run's last evaluation, without --base if \
-      there is one; runs evaluated on different data or episodes are pointed out.
+      there is one; runs evaluated on different data or episodes are pointed out. Of experiments, the measurements of \
+      the same method on the same benchmark with the same seed are compared; they cannot be compared with other runs.
 
       EXAMPLE
         contexture runs compare runs/iov runs/frozen
@@ -100,8 +101,16 @@ struct RunsCompareCommand: ParsableCommand {
 
   func run() throws {
     let store = try source.open(for: names)
-    let comparison = RunComparison(
-      try names.map { name in try store.details(of: store.identifier(of: name)) })
+    let runs = try names.map { name in try store.details(of: store.identifier(of: name)) }
+    if runs.contains(where: { $0.summary.kind == RunKind.experiment.rawValue }) {
+      let comparison = try ExperimentComparison(runs)
+      switch format {
+      case .json: try Console.printJSON(comparison)
+      case .text: try Console.print(comparison.text)
+      }
+      return
+    }
+    let comparison = RunComparison(runs)
     switch format {
     case .json: try Console.printJSON(comparison)
     case .text: try Console.print(comparison.text)

@@ -67,7 +67,7 @@ struct RunComparison: Encodable {
     tokens = all.map { $0.phases.reduce(0) { $0.addingReportingOverflow($1.tokens).partialValue } }
   }
 
-  private static func differences(_ all: [RunDetails]) -> [Difference] {
+  static func differences(_ all: [RunDetails]) -> [Difference] {
     let facts = all.map { run -> [(String, String)] in
       let environment = run.sessions.last?.environment
       let more: [(String, String?)] = [
@@ -89,14 +89,7 @@ struct RunComparison: Encodable {
   }
 
   var text: String {
-    let head = [
-      ["", "run"] + runs.map(\.id), ["", "name"] + runs.map(\.name), ["", "state"] + runs.map(\.state.text),
-    ]
-    let rows = settings.map { ["", $0.name] + $0.values.map { $0 ?? "-" } }
-    var sections = [
-      Self.aligned(head),
-      rows.isEmpty ? "No setting differs." : "Settings that differ\n" + Self.aligned(rows),
-    ]
+    var sections = [Self.aligned(Self.head(runs)), Self.text(settings)]
     if accuracies.isEmpty {
       sections.append("None of them was evaluated.")
     } else {
@@ -121,13 +114,26 @@ struct RunComparison: Encodable {
     return sections.joined(separator: "\n\n")
   }
 
+  /// The rows that name the runs.
+  static func head(_ runs: [RunSummary]) -> [[String]] {
+    [
+      ["", "run"] + runs.map(\.id), ["", "name"] + runs.map(\.name), ["", "state"] + runs.map(\.state.text),
+    ]
+  }
+
+  static func text(_ settings: [Difference]) -> String {
+    let rows = settings.map { ["", $0.name] + $0.values.map { $0 ?? "-" } }
+    return rows.isEmpty ? "No setting differs." : "Settings that differ\n" + aligned(rows)
+  }
+
   private static func aligned(_ rows: [[String]]) -> String { TextTable.aligned(rows) }
 
-  private static func cells(_ values: [Double?], _ differences: [Double?]) -> [String] {
+  static func cells(_ values: [Double?], _ differences: [Double?]) -> [String] {
     zip(values, differences).enumerated().map { index, pair in
       let text = RunReport.percent(pair.0)
       guard index > 0, let difference = pair.1 else { return text }
-      return text + String(format: " (%+.1f)", 100 * difference)
+      let points = RunReport.percent(difference)
+      return text + " (" + (points.hasPrefix("-") ? "" : "+") + points + ")"
     }
   }
 }

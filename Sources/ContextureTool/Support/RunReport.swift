@@ -9,20 +9,27 @@ enum RunReport {
     guard !runs.isEmpty else { return "No runs." }
     let rows = runs.map { run in
       [
-        run.id, run.name, run.kind, run.state.text, run.kind == "evaluate" ? "" : "\(run.steps)",
+        run.id, run.name, run.kind, run.state.text, progress(run),
         number(run.lastLoss, 3), percent(run.accuracy), time(run.started),
       ]
     }
     return TextTable.aligned(
-      [["id", "name", "kind", "state", "steps", "loss", "accuracy, %", "started, UTC"]] + rows,
+      [["id", "name", "kind", "state", "progress", "loss", "accuracy, %", "started, UTC"]] + rows,
       right: [4, 5, 6])
+  }
+
+  /// How far a run is.
+  private static func progress(_ run: RunSummary) -> String {
+    if let measurements = run.measurements { return measurements.text }
+    return run.kind == "train" ? "\(run.steps) step\(run.steps == 1 ? "" : "s")" : ""
   }
 
   /// Everything but the workflow's text.
   static func details(_ run: RunDetails) -> String {
     let sections: [String?] = [
       overview(run), table("Settings", run.settings.map { ["  " + $0.name, $0.value] }), environment(run),
-      phases(run), run.evaluations.isEmpty ? nil : run.evaluations.map(evaluation).joined(separator: "\n\n"),
+      phases(run), measurements(run),
+      run.evaluations.isEmpty ? nil : run.evaluations.map(evaluation).joined(separator: "\n\n"),
       run.warnings.isEmpty ? nil : "Warnings\n" + run.warnings.map(warning).joined(separator: "\n"),
       table("Checksums, SHA-256", run.checksums.map { ["  " + $0.file, $0.sha256] }),
     ]
@@ -45,7 +52,7 @@ enum RunReport {
     add("started", time(summary.started) + " UTC")
     add("ended", summary.ended.map { time($0) + " UTC" })
     add("time", duration(summary.seconds) + (run.sessions.count > 1 ? " in \(run.sessions.count) parts" : ""))
-    if run.experimentCells > 0 { add("values of experiments", "\(run.experimentCells)") }
+    add("progress", summary.measurements?.text)
     return TextTable.aligned(rows)
   }
 
@@ -81,6 +88,27 @@ enum RunReport {
     return "Phases\n" + TextTable.aligned([head] + rows, right: [0, 1, 3, 4, 5, 6, 7, 8])
   }
 
+  /// A line for each, by benchmark, method and seed; benchmarks and methods in the order of the plan.
+  private static func measurements(_ run: RunDetails) -> String? {
+    guard !run.measurements.isEmpty else { return nil }
+    let rows = MeasurementOrder.sorted(run.measurements).map { one -> [String] in
+      func count(_ metric: String) -> String { one.value(metric).map(whole) ?? "-" }
+      let seconds = one.value("seconds").map { $0 + (one.value("evaluationSeconds") ?? 0) }
+      return [
+        "  " + one.benchmark, one.method, "\(one.seed)", percent(one.value("allRight")),
+        percent(one.mean("gold")), percent(one.mean("chained")), percent(one.value("forgetting")),
+        count("parameters"), count("steps"), count("tokens"), seconds.map(duration) ?? "-",
+        one.state.rawValue,
+      ]
+    }
+    let head = [
+      "  benchmark", "method", "seed", "every task", "gold", "chained", "forgotten", "trained values",
+      "steps", "tokens", "time", "state",
+    ]
+    return "Measurements; accuracies in %, gold and chained as means of the tasks\n"
+      + TextTable.aligned([head] + rows, right: Set(2...10))
+  }
+
   private static func evaluation(_ result: EvaluationRecord) -> String {
     let what = result.isBase ? "Evaluation of the base model" : "Evaluation"
     let rows = result.tasks.map { task in
@@ -105,10 +133,18 @@ enum RunReport {
   }
 
   static func number(_ value: Double?, _ digits: Int) -> String {
-    value.map { String(format: "%.\(digits)f", $0) } ?? "-"
+    guard let value else { return "-" }
+    let text = String(format: "%.\(digits)f", value)
+    // A small negative number is rounded to -0.0.
+    return text.contains { $0.isNumber && $0 != "0" } ? text : text.replacing("-", with: "")
   }
 
   static func percent(_ share: Double?) -> String { number(share.map { 100 * $0 }, 1) }
+
+  /// A count, which a file may have as any number.
+  private static func whole(_ value: Double) -> String {
+    NumberText.grouped(Int(min(max(value, 0), 1e15).rounded()))
+  }
 
   /// Seconds as hours, minutes and seconds.
   static func duration(_ seconds: Double) -> String {

@@ -8,7 +8,7 @@ import SafeFiles
 struct StoreOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "The store of runs. Default: \(RunStore.defaultName) in the folder that contains the run folder.",
+      "The store of runs. Default: \(RunStore.defaultName) in the folder that contains the run folder or the folder of results.",
       valueName: "file"))
   var store: String?
 

@@ -1,0 +1,184 @@
+import Foundation
+import Glibc
+import ProjectFixtures
+import RunStore
+import Testing
+
+/// Experiments in the store of runs.
+@Suite("contexture experiment and the store") struct ExperimentStoreTests {
+  private func path(_ project: TinyProject, _ name: String) -> String {
+    project.folder.appendingPathComponent(name).path
+  }
+
+  @discardableResult
+  private func run(_ project: TinyProject, _ arguments: [String], status: Int32 = 0) throws
+    -> Program.Outcome
+  {
+    let outcome = try Program.run(arguments, in: project.folder)
+    try #require(outcome.status == status, "\(arguments) \(outcome)")
+    return outcome
+  }
+
+  private func store(_ project: TinyProject, _ name: String = RunStore.defaultName) throws -> RunStore {
+    try RunStore(reading: path(project, name))
+  }
+
+  private func experiment(_ more: String...) -> [String] {
+    ["experiment", "table", "--workflow", "workflow.yaml", "--quick", "--test", "4", "--steps", "1"] + more
+  }
+
+  @Test func anExperimentIsListedShownComparedAndReported() throws {
+    try TinyProject.with(choosesOnly: true) { project in
+      let first = try run(project, experiment("--methods", "zero-shot,joint", "--seeds", "1,2"))
+      #expect(!first.errors.contains("warning"), "\(first)")
+      let summary = try #require(try store(project).runs().first)
+      #expect(summary.kind == "experiment" && summary.name == "table" && summary.folder == "experiments")
+      #expect(summary.state == .finished && summary.measurements == .init(done: 4, planned: 4))
+      let details = try store(project).details(of: summary.id)
+      for measurement in details.measurements {
+        #expect(measurement.state == .measured && measurement.experiments == ["table"])
+        #expect(measurement.benchmark == "tiny" && measurement.checksum.count == 64)
+        for task in ["colour", "mood", "note"] {
+          #expect(
+            measurement.value("gold", task: task) != nil && measurement.value("chained", task: task) != nil)
+        }
+        for metric in ["allRight", "parameters", "steps", "tokens", "seconds", "episodes"] {
+          #expect(measurement.value(metric) != nil, "\(metric)")
+        }
+        let file = path(project, "experiments/\(measurement.checksum.prefix(24)).json")
+        #expect(FileManager.default.fileExists(atPath: file))
+      }
+      #expect(details.sessions.count == 1 && details.yaml?.hasPrefix("name: ") == true)
+      #expect(details.settings.contains(.init("seeds", "1, 2")))
+
+      let list = try run(project, ["runs", "list"]).output
+      #expect(list.contains("4 of 4 measurements"), "\(list)")
+      let shown = try run(project, ["runs", "show", "experiments"]).output
+      for part in [
+        "progress   4 of 4 measurements", "  tiny       joint         2", "measured", "testEpisodes",
+      ] {
+        #expect(shown.contains(part), "\(part): \(shown)")
+      }
+
+      // Again: the same run and the same bytes. With one more method: another run, which knows the results.
+      let again = try run(project, experiment("--methods", "zero-shot,joint", "--seeds", "1,2"))
+      #expect(again.output == first.output)
+      #expect(try store(project).runs().map(\.id) == [summary.id])
+      #expect(try store(project).details(of: summary.id).measurements == details.measurements)
+      try run(project, experiment("--methods", "zero-shot,joint,sequential", "--seeds", "2"))
+      let runs = try store(project).runs()
+      let other = try store(project).details(of: runs[0].id)
+      #expect(runs.count == 2 && other.summary.measurements == .init(done: 3, planned: 3))
+      #expect(other.measurements.map(\.state) == [.known, .known, .measured])
+      #expect(other.measurements[0].value("seconds") == nil && other.measurements[0].value("allRight") != nil)
+
+      let compared = try run(project, ["runs", "compare", summary.id, runs[0].id]).output
+      for part in [
+        "seeds", "Measurements that all have", "joint", "same", "Measurements that not all have: 2, 1.",
+      ] {
+        #expect(compared.contains(part), "\(part): \(compared)")
+      }
+      try run(project, ["runs", "compare", summary.id, runs[0].id, "--format", "json"])
+    }
+  }
+
+  /// Stopped by Ctrl-C and by SIGKILL between measurements, and continued.
+  @Test func anInterruptedExperimentContinuesAsTheSameRun() throws {
+    try ClusterProject.with(devices: 1) { here in
+      let project = here.project
+      let seeds = (1...30).map(String.init).joined(separator: ",")
+      let words = experiment("--methods", "joint", "--seeds", seeds, "--out", "results/e")
+      func files() -> Int {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: path(project, "results/e"))) ?? []
+        return names.count { $0.hasSuffix(".json") }
+      }
+      func start(until count: Int, _ number: Int32) throws -> Program.Outcome {
+        let running = try RunningTraining(here, words, out: "none")
+        try running.wait(for: "results") { files() >= count }
+        running.signal(number)
+        return try running.end().outcome
+      }
+      let name = "results/" + RunStore.defaultName
+      let stopped = try start(until: 1, SIGINT)
+      #expect(stopped.status == 3, "\(stopped)")
+      let first = try #require(try store(project, name).runs().first)
+      #expect(first.state == .stopped && first.measurements == .init(done: files(), planned: 30))
+      _ = try start(until: files() + 1, SIGKILL)
+      let killed = try #require(try store(project, name).runs().first)
+      #expect(killed.id == first.id && killed.ended == nil)
+      // A run is looked for after a minute without a sign of life, which this test may take.
+      #expect([.running, .died(step: nil)].contains(killed.state))
+      let last = try run(project, words)
+      let end = try store(project, name).runs()
+      #expect(end.map(\.id) == [first.id] && end[0].state == .finished)
+      #expect(end[0].measurements == .init(done: 30, planned: 30))
+      let details = try store(project, name).details(of: first.id)
+      #expect(details.sessions.count == 3)
+      // The same table as without interruptions.
+      let whole = try run(project, words.dropLast() + ["whole", "--no-store"])
+      #expect(whole.output == last.output)
+      #expect(!FileManager.default.fileExists(atPath: path(project, RunStore.defaultName)))
+    }
+  }
+
+  @Test func aStoreThatCannotBeUsedDoesNotEndAnExperiment() throws {
+    try TinyProject.with(choosesOnly: true) { project in
+      let text = "not a database, but a text of more than sixteen bytes"
+      for name in ["text", RunStore.defaultName] {
+        try text.write(toFile: path(project, name), atomically: true, encoding: .utf8)
+      }
+      let words = experiment("--methods", "zero-shot")
+      let refused = try run(project, words + ["--store", "text"], status: 2)
+      #expect(refused.errors.hasPrefix("contexture: text: is not a store of runs; "), "\(refused)")
+      #expect(!FileManager.default.fileExists(atPath: path(project, "experiments")))
+      let warned = try run(project, words)
+      #expect(warned.errors.components(separatedBy: "warning: contexture.sqlite: is not a store").count == 2)
+      #expect(warned.output.contains("zero-shot"))
+      for name in ["text", RunStore.defaultName] {
+        #expect(try String(contentsOfFile: path(project, name), encoding: .utf8) == text)
+      }
+    }
+  }
+
+  @Test func aStoreOfANewerVersionIsRefusedOrLeft() throws {
+    try TinyProject.with(choosesOnly: true) { project in
+      let words = experiment("--methods", "zero-shot")
+      try run(project, words)
+      let file = URL(fileURLWithPath: path(project, RunStore.defaultName))
+      // Closing the last connection moves everything into this one file.
+      _ = try RunStore(file.path).runs()
+      var bytes = try Data(contentsOf: file)
+      // SQLite's user_version, big-endian.
+      bytes.replaceSubrange(60..<64, with: [0, 0, 0, 99])
+      try bytes.write(to: file)
+      let refused = try run(project, words + ["--store", RunStore.defaultName], status: 2)
+      #expect(refused.errors.contains("was made by a newer version of contexture (format 99"), "\(refused)")
+      let warned = try run(project, words)
+      #expect(warned.errors.contains("warning: contexture.sqlite: was made by a newer version"), "\(warned)")
+      let after = try Data(contentsOf: file)
+      #expect(warned.output.contains("zero-shot") && after == bytes)
+    }
+  }
+
+  @Test func aFailedExperimentHasItsMessage() throws {
+    try TinyProject.with(choosesOnly: true) { project in
+      let file = path(project, "workflow.yaml")
+      let text = try String(contentsOfFile: file, encoding: .utf8)
+      try text.replacing("learningRate: 5e-3", with: "learningRate: 1e30\n  clipNorm: null")
+        .write(toFile: file, atomically: true, encoding: .utf8)
+      try run(project, experiment("--methods", "joint"), status: 2)
+      let run = try #require(try store(project).runs().first)
+      #expect(run.state.text == "failed" && run.measurements == .init(done: 0, planned: 1))
+      #expect(run.message?.contains("is not finite") == true, "\(run)")
+    }
+  }
+
+  @Test func anExperimentAndATrainingAreNotCompared() throws {
+    try TinyProject.with(choosesOnly: true) { project in
+      try run(project, ["train", "workflow.yaml", "--out", "run", "--set", "training.maxSteps=1"])
+      try run(project, experiment("--methods", "zero-shot"))
+      let both = try run(project, ["runs", "compare", "experiments", "run"], status: 2)
+      #expect(both.errors.contains(" is an experiment, and "), "\(both)")
+    }
+  }
+}
