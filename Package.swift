@@ -96,18 +96,18 @@ let package = Package(
         "Runs",
         "SafeFiles", "SeededRandom", "TaskGraph", "Tensor", "TextTables", "Workflows",
       ]),
-    // Pages for people.
-    library(
-      "Reports",
-      [
-        "ContextLoRA", "Datasets", "Evaluation", "Experiments", "InputErrors", "Methods", "Runs", "SafeFiles",
-        "TaskGraph", "TextTables", "Workflows",
-      ]),
     // What was run, when and with which result: a database that several programs write to.
     library(
       "RunStore",
       ["InputErrors", "Locking", "SafeFiles", "TextTables", .product(name: "GRDB", package: "GRDB.swift")]),
 
+    // Pages for people.
+    library(
+      "Reports",
+      [
+        "ContextLoRA", "Datasets", "Evaluation", "Experiments", "InputErrors", "Methods", "RunStore", "Runs",
+        "SafeFiles", "TaskGraph", "TextTables", "Workflows",
+      ]),
     // What TensorBoard shows.
     library("EventFiles", ["InputErrors", "SafeFiles"]),
 
@@ -209,7 +209,7 @@ let package = Package(
       "Methods",
       ["ContextLoRA", "Runs", "Workflows", "Tensor", "LanguageModels", "ProjectFixtures", "SeededRandom"]),
     tests("Experiments", ["Methods", "ProjectFixtures"]),
-    tests("Reports", ["Experiments", "Methods", "ProjectFixtures", "Runs"]),
+    tests("Reports", ["Experiments", "Methods", "ProjectFixtures", "RunStore", "Runs"]),
     tests("ContextGear", ["SeededRandom", "StrictYAML"]),
     tests("Runs", ["Workflows", "ContextLoRA", "Checkpoint", "ProjectFixtures", "Tensor"]),
     tests("EventFiles", ["InputErrors", "SafeFiles"]),

@@ -1,39 +1,81 @@
 import Experiments
 import Foundation
 import InputErrors
+import RunStore
 
 /// One HTML file on trainings and experiments, which opens without a network.
 package struct Report {
-  private let runs: [RunFacts]
-  private let tables: [MethodTable]
+  /// A training to report on.
+  package struct Training {
+    /// The run folder.
+    package var folder: String
+    /// What a store says of it; `nil` if none knows it.
+    package var state: RunState?
 
-  /// - Parameters:
-  ///   - runs: run folders.
-  ///   - results: results of experiments.
+    package init(_ folder: String, state: RunState? = nil) { (self.folder, self.state) = (folder, state) }
+  }
+
+  /// Results of experiments to report on.
+  package struct Results {
+    /// The experiments' names, or the folder.
+    package var name: String
+    package var results: [CellResult]
+    /// What a store says of the experiment; `nil` if none knows it.
+    package var state: RunState?
+    /// The measurements that it needs, and how many of them are there; `nil` if that is not known.
+    package var progress: MeasurementProgress?
+
+    package init(
+      _ name: String, _ results: [CellResult], state: RunState? = nil, progress: MeasurementProgress? = nil
+    ) {
+      (self.name, self.results, self.state, self.progress) = (name, results, state, progress)
+    }
+  }
+
+  private let runs: [RunFacts]
+  private let experiments: [Results]
+
   /// - Throws: an error with the file and what is wrong with it; `Refusal` if there is nothing to report.
-  package init(runs: [String], results: [CellResult]) throws {
-    self.runs = try runs.map { try RunFacts($0) }
-    let names = results.reduce(into: [String]()) { if !$0.contains($1.benchmark) { $0.append($1.benchmark) } }
-    tables = names.sorted().map { name in MethodTable(results.filter { $0.benchmark == name }) }
-    guard !runs.isEmpty || !tables.isEmpty else {
+  package init(trainings: [Training] = [], experiments: [Results] = []) throws {
+    runs = try trainings.map { try RunFacts($0.folder, state: $0.state) }
+    self.experiments = experiments
+    guard !runs.isEmpty || !experiments.isEmpty else {
       throw Refusal(
-        "report", "has neither a run nor a result of an experiment", "give run folders, or --experiments")
+        "report", "has neither a run nor a result of an experiment", "give runs, or --experiments")
     }
   }
 
   /// The page.
   package var html: String {
     let title =
-      runs.count == 1 && tables.isEmpty
+      runs.count == 1 && experiments.isEmpty
       ? "\(runs[0].workflow.name): training report" : runs.isEmpty ? "Experiments" : "Training report"
-    var body = ScaleFigure(tables: tables).html
-    body += tables.map { ExperimentReport(table: $0).html }.joined(separator: "\n")
+    var body = ""
+    for experiment in experiments {
+      if experiments.count > 1 { body += "<h1>\(HTML.text(experiment.name))</h1>" }
+      body += ExperimentState(experiment).html
+      let tables = Self.tables(experiment.results)
+      body += ScaleFigure(tables: tables).html
+      body += tables.map { ExperimentReport(table: $0).html }.joined(separator: "\n")
+    }
     for run in runs {
-      if runs.count > 1 || !tables.isEmpty {
+      if runs.count > 1 || !experiments.isEmpty {
         body += "<h1>\(HTML.text(run.workflow.name + ": " + run.path))</h1>"
       }
       body += RunReport(facts: run).html
     }
     return ReportPage(title: title, body: body).html
+  }
+
+  /// A table for each benchmark. A folder may have results of two workflows of one name, with different tasks.
+  private static func tables(_ results: [CellResult]) -> [MethodTable] {
+    struct Benchmark: Hashable {
+      let name: String
+      let tasks: [String]
+    }
+    let groups = Dictionary(grouping: results) { Benchmark(name: $0.benchmark, tasks: $0.tasks.map(\.task)) }
+    return groups.sorted { ($0.key.name, $0.key.tasks.joined()) < ($1.key.name, $1.key.tasks.joined()) }.map {
+      MethodTable($0.value)
+    }
   }
 }

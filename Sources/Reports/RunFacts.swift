@@ -3,6 +3,7 @@ import Datasets
 import Evaluation
 import Foundation
 import InputErrors
+import RunStore
 import Runs
 import SafeFiles
 import Workflows
@@ -14,8 +15,8 @@ struct RunFacts {
     case finished
     /// A process is training.
     case training
-    /// There is no adapter, and nobody trains.
-    case stopped
+    /// There is no adapter, and nobody trains. With what became of it, if a store knows that.
+    case unfinished(RunState?)
   }
 
   let path: String
@@ -34,8 +35,9 @@ struct RunFacts {
     folder.url.appendingPathComponent("predictions.jsonl")
   }
 
+  /// - Parameter state: what a store says of the run; `nil` if none knows it.
   /// - Throws: an error with the file and what is wrong with it.
-  init(_ path: String) throws {
+  init(_ path: String, state stored: RunState? = nil) throws {
     let folder = RunFolder(path)
     self.path = path
     manifest = try folder.readManifest()
@@ -44,7 +46,7 @@ struct RunFacts {
       state = .finished
     } else {
       // Another process holds the lock while it trains.
-      state = (try? FileLock(folder.manifest)) == nil ? .training : .stopped
+      state = (try? FileLock(folder.manifest)) == nil ? .training : .unfinished(stored)
     }
     steps = try JSONLines(folder.metrics).read(StepRecord.self)
     if let bad = steps.firstIndex(where: { !$0.isSound }) {

@@ -1,6 +1,7 @@
 import ContextLoRA
 import Evaluation
 import Foundation
+import RunStore
 import TextTables
 
 /// The part of a report on one run.
@@ -22,12 +23,23 @@ struct RunReport {
       switch facts.state {
       case .finished: "Finished after \(NumberText.grouped(last?.totalStep ?? 0)) optimiser steps."
       case .training: "A process is training\(place). This page shows what there is so far."
-      case .stopped:
-        "Not finished: stopped\(place). Continue with contexture train … --resume. This page shows what there is."
+      case .unfinished(let state):
+        "Not finished: \(Self.end(state, place)). Continue with contexture train … --resume. This page shows what there is."
       }
     let warnings = facts.warnings.map { "<li>\(HTML.text($0))</li>" }.joined()
     return (facts.state == .finished ? HTML.paragraph(line) : "<p class=\"state\">\(HTML.text(line))</p>")
       + (warnings.isEmpty ? "" : "<p>Warnings from training:</p><ul>\(warnings)</ul>")
+  }
+
+  /// How a training ended that is not finished.
+  private static func end(_ state: RunState?, _ place: String) -> String {
+    switch state {
+    // The folder's lock is free, so a run of which the store knows no end has no process any more.
+    case .died, .running: "its process died" + place
+    case .failed(let message): "failed" + place + (message.isEmpty ? "" : ": " + message)
+    case .silent(let host, _): "no sign of life from \(host)" + place
+    case .stopped, .finished, nil: "stopped" + place
+    }
   }
 
   private var graph: String {

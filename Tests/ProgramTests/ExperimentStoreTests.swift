@@ -4,7 +4,7 @@ import ProjectFixtures
 import RunStore
 import Testing
 
-/// Experiments in the store of runs.
+/// Experiments in the store of runs, and reports on runs of the store.
 @Suite("contexture experiment and the store") struct ExperimentStoreTests {
   private func path(_ project: TinyProject, _ name: String) -> String {
     project.folder.appendingPathComponent(name).path
@@ -25,6 +25,11 @@ import Testing
 
   private func experiment(_ more: String...) -> [String] {
     ["experiment", "table", "--workflow", "workflow.yaml", "--quick", "--test", "4", "--steps", "1"] + more
+  }
+
+  private func report(_ project: TinyProject, _ arguments: String...) throws -> String {
+    try run(project, ["report"] + arguments)
+    return try String(contentsOfFile: path(project, "report.html"), encoding: .utf8)
   }
 
   @Test func anExperimentIsListedShownComparedAndReported() throws {
@@ -79,6 +84,11 @@ import Testing
         #expect(compared.contains(part), "\(part): \(compared)")
       }
       try run(project, ["runs", "compare", summary.id, runs[0].id, "--format", "json"])
+
+      let html = try report(project, summary.id)
+      #expect(html.contains("<p>table: Finished: 4 of 4 measurements.</p>") && !html.contains("sequential"))
+      #expect(try report(project, runs[0].id).contains("sequential"))
+      #expect(try report(project, "experiments").contains("sequential"))
     }
   }
 
@@ -103,11 +113,19 @@ import Testing
       #expect(stopped.status == 3, "\(stopped)")
       let first = try #require(try store(project, name).runs().first)
       #expect(first.state == .stopped && first.measurements == .init(done: files(), planned: 30))
+      var html = try report(project, first.id, "--store", name)
+      #expect(html.contains("table: Not finished: stopped; \(files()) of 30 measurements."))
+
       _ = try start(until: files() + 1, SIGKILL)
       let killed = try #require(try store(project, name).runs().first)
       #expect(killed.id == first.id && killed.ended == nil)
       // A run is looked for after a minute without a sign of life, which this test may take.
       #expect([.running, .died(step: nil)].contains(killed.state))
+      html = try report(project, "--experiments", "results/e")
+      #expect(
+        html.contains("table in results/e: Running: ")
+          || html.contains("table in results/e: Not finished: its process died"))
+
       let last = try run(project, words)
       let end = try store(project, name).runs()
       #expect(end.map(\.id) == [first.id] && end[0].state == .finished)
@@ -134,6 +152,8 @@ import Testing
       let warned = try run(project, words)
       #expect(warned.errors.components(separatedBy: "warning: contexture.sqlite: is not a store").count == 2)
       #expect(warned.output.contains("zero-shot"))
+      // The folder is enough for a report.
+      #expect(try report(project, "--experiments", "experiments").contains("zero-shot"))
       for name in ["text", RunStore.defaultName] {
         #expect(try String(contentsOfFile: path(project, name), encoding: .utf8) == text)
       }
@@ -157,6 +177,8 @@ import Testing
       #expect(warned.errors.contains("warning: contexture.sqlite: was made by a newer version"), "\(warned)")
       let after = try Data(contentsOf: file)
       #expect(warned.output.contains("zero-shot") && after == bytes)
+      let unread = try run(project, ["report", "ab"], status: 2)
+      #expect(unread.errors.contains("was made by a newer version"), "\(unread)")
     }
   }
 
@@ -170,15 +192,55 @@ import Testing
       let run = try #require(try store(project).runs().first)
       #expect(run.state.text == "failed" && run.measurements == .init(done: 0, planned: 1))
       #expect(run.message?.contains("is not finite") == true, "\(run)")
+      #expect(try report(project, run.id).contains("Not finished: failed ("))
     }
   }
 
-  @Test func anExperimentAndATrainingAreNotCompared() throws {
+  @Test func reportsAreOnRunsOfTheStore() throws {
     try TinyProject.with(choosesOnly: true) { project in
-      try run(project, ["train", "workflow.yaml", "--out", "run", "--set", "training.maxSteps=1"])
-      try run(project, experiment("--methods", "zero-shot"))
-      let both = try run(project, ["runs", "compare", "experiments", "run"], status: 2)
-      #expect(both.errors.contains(" is an experiment, and "), "\(both)")
+      try run(project, ["train", "workflow.yaml", "--out", "runs/a", "--set", "training.maxSteps=2"])
+      try run(project, ["evaluate", "runs/a", "--limit", "2"])
+      let name = "runs/" + RunStore.defaultName
+      let runs = try store(project, name).runs()
+      for run in runs {
+        #expect(try report(project, run.id).contains("Finished after"), "\(run.kind)")
+        #expect(try report(project, run.id, "--store", name).contains("Finished after"), "\(run.kind)")
+      }
+      try run(project, experiment("--methods", "zero-shot", "--store", name))
+      let both = try run(project, ["runs", "compare", "experiments", "runs/a", "--store", name], status: 2)
+      #expect(both.errors.contains("is an experiment, and \(runs[1].id) is not"), "\(both)")
+
+      let unknown = try run(project, ["report", "nothing", "--store", name], status: 2)
+      #expect(unknown.errors.contains("has no run 'nothing'"), "\(unknown)")
+      let folder = try run(project, ["report", "data"], status: 2)
+      #expect(folder.errors.contains("is not a run"), "\(folder)")
+      try FileManager.default.removeItem(atPath: path(project, "runs/a"))
+      let gone = try run(project, ["report", runs[1].id], status: 2)
+      #expect(gone.errors.contains("is not there any more") && gone.errors.contains(runs[1].id), "\(gone)")
+    }
+  }
+
+  @Test func aReportOnATrainingThatDiedOrFailedBeginsWithThat() throws {
+    try ClusterProject.with(devices: 1) { here in
+      let project = here.project
+      let training = try RunningTraining(
+        here, ["train", "workflow.yaml", "--out", "run", "--set", "training.epochs=100"], out: "run")
+      try training.wait(forSteps: 5)
+      let running = try report(project, "run")
+      #expect(running.contains("<p class=\"state\">A process is training, at step "))
+      training.signal(SIGKILL)
+      _ = try training.end()
+      let id = try #require(try store(project).runs().first?.id)
+      for name in ["run", id] {
+        #expect(
+          try report(project, name).contains("<p class=\"state\">Not finished: its process died, at step "))
+      }
+      try FileManager.default.removeItem(atPath: path(project, RunStore.defaultName))
+      #expect(try report(project, "run").contains("<p class=\"state\">Not finished: stopped, at step "))
+
+      let words = ["train", "workflow.yaml", "--out", "bad", "--set", "training.learningRate=1e30"]
+      try run(project, words + ["--set", "training.clipNorm=null"], status: 2)
+      #expect(try report(project, "bad").contains("<p class=\"state\">Not finished: failed, at step "))
     }
   }
 }

@@ -22,7 +22,7 @@ struct ReportBrowserTests {
           course: [], precision: "float32", machine: "avx2")
       }
       let page = folder.appendingPathComponent("report.html")
-      try AtomicFile.write(try Report(runs: [], results: results).html, to: page)
+      try AtomicFile.write(try Report(experiments: [.init("results", results)]).html, to: page)
       let process = Process()
       process.executableURL = URL(fileURLWithPath: try #require(Self.browser))
       process.arguments = [

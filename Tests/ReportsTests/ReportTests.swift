@@ -3,6 +3,7 @@ import Foundation
 import Methods
 import ProjectFixtures
 import Reports
+import RunStore
 import Runs
 import SafeFiles
 import TestSupport
@@ -44,7 +45,7 @@ struct ReportTests {
           #"{"answer":"blue","cut":false,"episode":"e21","expected":"<red>","parents":"gold","probability":0.5,"promptCut":false,"read":{},"right":false,"task":"colour"}"#,
         ].joined(separator: "\n") + "\n"
       try text.write(toFile: predictions, atomically: true, encoding: .utf8)
-      let html = try Report(runs: [project.out], results: []).html
+      let html = try Report(trainings: [.init(project.out)]).html
       #expect(isWellFormed(html))
       for expected in [
         "tiny: training report", "Finished after", "columns 0–1", "50.0 %", "1 of 2 episodes",
@@ -59,10 +60,42 @@ struct ReportTests {
   func died() throws {
     try TinyProject.with(choosesOnly: true) { project in
       try train(project, stopAfter: 5)
-      let html = try Report(runs: [project.out], results: []).html
+      let html = try Report(trainings: [.init(project.out)]).html
       #expect(isWellFormed(html))
       #expect(html.contains("Not finished: stopped, at step"))
       #expect(html.contains("Not measured for this page"))
+    }
+  }
+
+  @Test(
+    "what a store knows of a run that is not finished is in the page's first lines",
+    arguments: [
+      (RunState.died(step: 5), "Not finished: its process died, at step 5 ("),
+      (.running, "Not finished: its process died, at step 5 ("),
+      (.failed("the <disk> is full"), ": the &lt;disk&gt; is full. Continue with"),
+      (.silent(host: "far", step: 5), "Not finished: no sign of life from far, at step 5 ("),
+      (.stopped, "Not finished: stopped, at step 5 ("),
+    ])
+  func state(state: RunState, text: String) throws {
+    try TinyProject.with(choosesOnly: true) { project in
+      try train(project, stopAfter: 5)
+      let html = try Report(trainings: [.init(project.out, state: state)]).html
+      #expect(isWellFormed(html))
+      #expect(html.contains(text))
+      let main = try #require(html.split(separator: "<main>\n").last)
+      #expect(
+        main.split(separator: "\n")[1].hasPrefix("<p class=\"state\">Not finished: "), "\(main.prefix(300))")
+    }
+  }
+
+  @Test("a run that is training says so, whatever the store last heard")
+  func training() throws {
+    try TinyProject.with(choosesOnly: true) { project in
+      try train(project, stopAfter: 5)
+      let lock = try FileLock(URL(fileURLWithPath: project.out + "/run.json"))
+      let html = try Report(trainings: [.init(project.out, state: .running)]).html
+      #expect(html.contains("<p class=\"state\">A process is training, at step 5 ("))
+      withExtendedLifetime(lock) {}
     }
   }
 
@@ -82,7 +115,7 @@ struct ReportTests {
       let changed = text.replacing(try Regex(pattern), with: replacement)
       #expect(changed != text)
       try changed.write(toFile: file, atomically: true, encoding: .utf8)
-      let html = try? Report(runs: [project.out], results: []).html
+      let html = try? Report(trainings: [.init(project.out)]).html
       #expect((html != nil) == isShown)
       if let html { #expect(isWellFormed(html)) }
     }
@@ -100,11 +133,49 @@ struct ReportTests {
           precision: "float32", machine: "avx2")
       }
     }
-    let html = try Report(runs: [], results: results).html
+    let html = try Report(experiments: [.init("results", results)]).html
     #expect(isWellFormed(html))
     for expected in ["a &lt;b&gt;", "t&amp;", "75.0 ± 0.0", "tie", "frozen ratio δ"] {
       #expect(html.contains(expected), "\(expected)")
     }
-    #expect(throws: (any Error).self) { try Report(runs: [], results: []) }
+    #expect(throws: (any Error).self) { try Report() }
+  }
+
+  @Test(
+    "an experiment that is not finished shows what there is and says so",
+    arguments: [
+      (RunState.running, "Running: 1 of 12 measurements so far."),
+      (.died(step: nil), "its process died; 1 of 12"),
+      (.stopped, "Not finished: stopped; 1 of 12 measurements."),
+      (.failed("no <memory>"), "failed (no &lt;memory&gt;); 1 of 12"),
+      (.silent(host: "far", step: nil), "no sign of life from far; 1 of 12"),
+      (.finished, "Finished, but only 1 of 12 measurements are in the folder"),
+    ])
+  func unfinished(state: RunState, text: String) throws {
+    for results in [[Self.result("a", ["t"])], []] {
+      let html = try Report(experiments: [
+        .init("table", results, state: state, progress: .init(done: 1, planned: 12))
+      ]).html
+      #expect(isWellFormed(html))
+      let main = try #require(html.split(separator: "<main>\n").last)
+      let line = main.split(separator: "\n")[1]
+      #expect(line.hasPrefix("<p class=\"state\">table: ") && line.contains(text), "\(line)")
+      #expect(html.contains("75.0") == !results.isEmpty)
+    }
+  }
+
+  @Test("results of workflows of one name with other tasks have tables of their own")
+  func otherTasks() throws {
+    let results = [Self.result("a", ["t"]), Self.result("a", ["t", "u"]), Self.result("a", [])]
+    let html = try Report(experiments: [.init("results", results)]).html
+    #expect(isWellFormed(html) && html.components(separatedBy: "Methods on a<").count == 4)
+  }
+
+  private static func result(_ benchmark: String, _ tasks: [String]) -> CellResult {
+    CellResult(
+      key: "\(benchmark) \(tasks)", benchmark: benchmark, method: "joint", variant: "", seed: 1, episodes: 4,
+      tasks: tasks.map { CellResult.Task(task: $0, gold: 4, chained: 3, rightAfter: nil) },
+      allRight: "1110", parameters: 5, steps: 6, tokens: 7, seconds: 1, evaluationSeconds: 1, course: [],
+      precision: "float32", machine: "avx2")
   }
 }
