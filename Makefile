@@ -37,8 +37,8 @@ test-all: setup model build example lint kernels-aarch64 ## the same, the slow c
 	$(MAKE) fuzz SECONDS=60
 
 # Targets whose types are used by several threads.
-THREADED = TensorTests|LanguageModelsTests|TransportTests|PipelinedTrainingTests|EvaluationTests
-threads: setup ## runs the tests of the engine and of the message layer under the thread sanitizer
+THREADED = TensorTests|LanguageModelsTests|TransportTests|PipelinedTrainingTests|EvaluationTests|RunStoreTests
+threads: setup ## runs the tests of the engine, the message layer and the store under the thread sanitizer
 	$(BUILD) --scratch-path .build/threads --sanitize thread
 	TSAN_OPTIONS=allocator_may_return_null=1 $(TEST) --scratch-path .build/threads --sanitize thread \
 	  --filter '$(THREADED)'
