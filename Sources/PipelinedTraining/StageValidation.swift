@@ -18,7 +18,7 @@ extension StageRunner {
   /// - Precondition: the stage ``validates``, and all such stages call this with the same questions.
   func scores(_ requests: [ScoreRequest], adapter view: DeviceAdapter) throws -> [[[TokenScore]]]? {
     let passes = ScoreRequest.passes(requests).map { $0.map { requests[$0] } }
-    let rows = passes.map { $0.reduce(0) { $0 + $1.rowCount } }.max() ?? 0
+    let rows = passes.map { PackedBatch($0).paddedRowCount }.max() ?? 0
     let worker = StageWorker(
       stage, rows: rows, adapter: view, backward: false, threads: stage.device.workerCount)
     let activations = StageActivations(stage, rows: rows, adapter: view, keepsActivations: false)

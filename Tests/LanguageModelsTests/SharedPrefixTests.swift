@@ -100,4 +100,31 @@ struct SharedPrefixTests {
       for (a, b) in zip(scores.joined(), alone.joined()) { #expect(abs(a - b) < 1e-4) }
     }
   }
+
+  @Test("a pass has more requests if their prompts begin alike, in order and without gaps")
+  func passesOfLongPrefixes() {
+    func request(_ prefix: Int, _ own: Int32, length: Int) -> ScoreRequest {
+      ScoreRequest(
+        prompt: (0..<Int32(prefix)).map { $0 } + [Int32](repeating: 1000 + own, count: length),
+        continuations: [[1, 2], [3]])
+    }
+    func passes(prefix: Int, length: Int, count: Int) -> [Int] {
+      let requests = (0..<Int32(count)).map { request(prefix, $0, length: length) }
+      let passes = ScoreRequest.passes(requests)
+      #expect(passes.flatMap(\.self) == Array(0..<count))
+      for pass in passes where pass.count > 1 {
+        #expect(PackedBatch(pass.map { requests[$0] }).rowCount <= max(256, 3 * prefix))
+      }
+      return passes.map(\.count)
+    }
+    #expect(passes(prefix: 0, length: 99, count: 5) == [2, 2, 1])
+    #expect(passes(prefix: 40, length: 52, count: 9) == [4, 4, 1])
+    // 300 rows are computed once for 600 of other ones.
+    #expect(passes(prefix: 300, length: 99, count: 13) == [6, 6, 1])
+    #expect(passes(prefix: 0, length: 600, count: 2) == [1, 1])
+    #expect(ScoreRequest.passes([]).isEmpty)
+    // A prompt without the prefix begins a new pass.
+    let mixed = [request(300, 1, length: 9), request(300, 2, length: 9), request(0, 3, length: 240)]
+    #expect(ScoreRequest.passes(mixed) == [[0, 1], [2]])
+  }
 }

@@ -46,7 +46,8 @@ package struct Scorer: Sendable {
         request.continuations.allSatisfy { request.prompt.count + $0.count - 1 <= model.contextLength }
       }, "Scorer: a request longer than the context")
     let passes = ScoreRequest.passes(requests)
-    let rows = passes.map { pass in pass.reduce(0) { $0 + requests[$1].rowCount } }.max() ?? 0
+    let batches = passes.map { pass in PackedBatch(pass.map { requests[$0] }) }
+    let rows = batches.map(\.paddedRowCount).max() ?? 0
     // A worker makes buffers when it needs some and none are free.
     let free = Locked<[LlamaContext]>([])
     let scores = try model.device.mapItems(passes.count) { pass, _ in
@@ -55,7 +56,7 @@ package struct Scorer: Sendable {
         ?? LlamaContext(model, adapter: adapter, rows: rows, backward: false)
       defer { free.withLock { $0.append(context) } }
       let requests = passes[pass].map { requests[$0] }
-      let batch = PackedBatch(requests)
+      let batch = batches[pass]
       let h = try context.forward(batch, outputRows: batch.targetRows)
       return ScoreRequest.split(model.stage.tokenScores(batch.targets, hidden: h, context.worker), requests)
     }
@@ -64,20 +65,28 @@ package struct Scorer: Sendable {
 }
 
 extension ScoreRequest {
-  /// The approximate number of rows per pass that requests are packed into.
-  private static let passRows = 256
+  /// The rows of a pass: as many, or three times those of the prefix that all prompts share, if that is more. A long
+  /// prefix, such as that of examples in the prompt, is then computed for several requests at once.
+  private static func passRows(prefix: Int) -> Int { max(256, 3 * prefix) }
 
   /// The requests of each pass, in order, as indices.
   package static func passes(_ requests: [ScoreRequest]) -> [[Int]] {
     var passes: [[Int]] = []
-    var rows = 0
+    // Of the last pass: the first prompt without its last token, how much of it all share, and the rows without sharing.
+    var (first, prefix, rows): (ArraySlice<Int32>, Int, Int) = ([], 0, 0)
     for (index, request) in requests.enumerated() {
-      if passes.isEmpty || rows + request.rowCount > passRows {
-        passes.append([])
-        rows = 0
+      let prompt = request.prompt.dropLast()
+      if let last = passes.last {
+        let shared = zip(first.prefix(prefix), prompt).prefix { $0 == $1 }.count
+        let saved = PackedBatch.isWorthSharing(shared) ? shared : 0
+        if rows + request.rowCount - last.count * saved <= passRows(prefix: saved) {
+          passes[passes.count - 1].append(index)
+          (prefix, rows) = (shared, rows + request.rowCount)
+          continue
+        }
       }
-      passes[passes.count - 1].append(index)
-      rows += request.rowCount
+      passes.append([index])
+      (first, prefix, rows) = (prompt, prompt.count, request.rowCount)
     }
     return passes
   }

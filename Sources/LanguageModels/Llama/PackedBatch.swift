@@ -101,13 +101,16 @@ package struct PackedBatch: Sendable, Equatable {
   /// saves.
   static let shortestSharedPrefix = 8
 
+  /// Whether a shared prefix of `count` tokens is computed once.
+  static func isWorthSharing(_ count: Int) -> Bool { count >= shortestSharedPrefix }
+
   /// The length of the prefix shared by several runs that one pass computes once; 0 if sharing does not pay.
   package static func sharedPrefix(_ runs: [ArraySlice<Int32>]) -> Int {
     guard let first = runs.first, runs.count > 1 else { return 0 }
     let shared = runs.dropFirst().reduce(first.count) { count, run in
       min(count, zip(first, run).prefix { $0 == $1 }.count)
     }
-    return shared < shortestSharedPrefix ? 0 : shared
+    return isWorthSharing(shared) ? shared : 0
   }
 
   /// The number of tokens of the sequences; a shared prefix counts for each of them.
