@@ -88,33 +88,32 @@ package final class CellRunner {
       workflow: workflow, episodes: train, validation: prepared.data.valid, prompts: material.prompts)
     _ = try examples.check(file: workflow.dataFolder, resumes: false)
     let test = Array(prepared.data.test.prefix(effort.testEpisodes))
-    let predictor = AnswerPredictor(model, prompts: try prompts(cell, workflow, train) ?? material.prompts)
+    let goldAnswers = GoldAnswers(
+      episodes: test, graph: workflow.graph, model: model,
+      predictor: AnswerPredictor(model, prompts: try prompts(cell, workflow, train) ?? material.prompts))
     let trainer = try MethodTrainer(
       model, examples, modules: material.modules, options: workflow.trainingOptions,
       graph: try workflow.graph.varied(cell.edges),
       measure: { task, view in
-        let parents = workflow.graph.parents(of: task)
-        let answers = try predictor.answers(
-          task: task, episodes: test, parentAnswers: test.map { $0.goldAnswers(of: parents) }, view: view,
-          repliesOnly: true)
+        let answers = try goldAnswers.predict(task, view)
         return Double(zip(test, answers).count { $0.isRight($1, task: task) == true })
           / Double(max(test.count, 1))
       }, shouldStop: shouldStop, onProgress: { [self] in try onProgress($0) })
     guard let fitted = try trainer.train(cell.method) else { return nil }
     try onProgress(nil)
-    return try evaluate(fitted, prepared, test, predictor, model)
+    return try evaluate(fitted, prepared, goldAnswers, model)
   }
 
   private struct Stopped: Error {}
 
   private func evaluate(
-    _ fitted: FittedMethod, _ prepared: Prepared, _ test: [Episode], _ predictor: AnswerPredictor,
-    _ model: LlamaModel
+    _ fitted: FittedMethod, _ prepared: Prepared, _ goldAnswers: GoldAnswers, _ model: LlamaModel
   ) throws -> CellResult? {
+    let test = goldAnswers.episodes
     let (cell, workflow) = (prepared.cell, prepared.workflow)
     let start = ContinuousClock.now
     let views = fitted.views.mapValues { model.view(of: $0.adapter, .inference($0.columns)) }
-    let evaluator = WorkflowEvaluator(workflow: workflow, predictor: predictor) { views[$0] }
+    let evaluator = WorkflowEvaluator(workflow: workflow, predictor: goldAnswers.predictor) { views[$0] }
     var isRight = [Bool](repeating: true, count: test.count)
     let report: EvaluationReport
     do {
@@ -124,7 +123,7 @@ package final class CellRunner {
           for (index, answer) in chained.enumerated() {
             isRight[index] = isRight[index] && test[index].isRight(answer, task: task) == true
           }
-        })
+        }, known: { task in fitted.views[task].flatMap { goldAnswers.known(task, $0) } })
     } catch is Stopped { return nil }
     try prepared.material.checkUnchanged()
     return CellResult(

@@ -14,8 +14,22 @@ package struct Experiment: Sendable {
   package let cells:
     @Sendable (_ file: String, _ workflow: Workflow, _ seed: Int, _ isQuick: Bool) -> [ExperimentCell]
 
-  /// Whether it is about worlds of stations with more and more tasks instead of the benchmarks.
-  package var countsTasks: Bool { name == Self.scale.name }
+  /// What an experiment is about.
+  package enum Worlds: Sendable {
+    case benchmarks
+    /// Before them, a chain of two tasks, the smallest workflow.
+    case benchmarksAndPair
+    /// Worlds of stations with more and more tasks instead.
+    case stations
+  }
+
+  package var worlds: Worlds {
+    switch name {
+    case Self.scale.name: .stations
+    case Self.delta.name: .benchmarksAndPair
+    default: .benchmarks
+    }
+  }
 
   /// All experiments, in the order of their pages.
   package static let all: [Experiment] = [table, delta, noise, order, adaptive, rounds, scale, bits]
@@ -104,7 +118,7 @@ package struct Experiment: Sendable {
   /// A multiple of every number of tasks in ``taskCounts(isQuick:)``.
   private static let scaleRank = 48
 
-  /// The numbers of tasks of ``countsTasks``.
+  /// The numbers of tasks of the worlds of stations.
   package static func taskCounts(isQuick: Bool) -> [Int] { isQuick ? [2, 4] : [2, 4, 8, 16, 24] }
 
   static let bits = Experiment(

@@ -149,7 +149,9 @@ package struct MethodTable: Sendable {
   }
 
   /// The same as Markdown.
-  package var markdown: String {
+  ///
+  /// - Parameter hasTimes: whether the times are in it, which differ from run to run.
+  package func markdown(hasTimes: Bool) -> String {
     func table(_ rows: [[String]]) -> String {
       let escaped = rows.map {
         "| " + $0.map { $0.replacing("|", with: "\\|") }.joined(separator: " | ") + " |"
@@ -157,8 +159,8 @@ package struct MethodTable: Sendable {
       let rule = "|" + rows[0].indices.map { $0 == 0 ? "---|" : "--:|" }.joined()
       return ([escaped[0], rule] + escaped.dropFirst()).joined(separator: "\n")
     }
-    return [headline, table(accuracies), table(costs), table(times)].compactMap(\.self).joined(
-      separator: "\n\n")
+    return ([headline, table(accuracies), table(costs)] + (hasTimes ? [table(times)] : []))
+      .compactMap(\.self).joined(separator: "\n\n")
   }
 
   /// A share in percent.

@@ -25,7 +25,7 @@ package final class MethodTrainer {
   /// The graph along which ContextLoRA partitions, which experiments vary.
   private let graph: TaskDependencyGraph
   /// The share of test episodes of a task that are right with gold parents' answers.
-  private let measure: (String, DeviceAdapter?) throws -> Double
+  private let measure: (String, FittedMethod.View) throws -> Double
   private let shouldStop: () -> Bool
   private let onProgress: (Progress) throws -> Void
 
@@ -43,7 +43,7 @@ package final class MethodTrainer {
   /// - Throws: `Refusal` if the workflow trains with predicted answers, which not all methods have.
   package init(
     _ model: LlamaModel, _ examples: WorkflowExamples, modules: [TargetModule], options: TrainingOptions,
-    graph: TaskDependencyGraph? = nil, measure: @escaping (String, DeviceAdapter?) throws -> Double,
+    graph: TaskDependencyGraph? = nil, measure: @escaping (String, FittedMethod.View) throws -> Double,
     shouldStop: @escaping () -> Bool = { false }, onProgress: @escaping (Progress) throws -> Void = { _ in }
   ) throws(Refusal) {
     guard !examples.usesPredictions else {
@@ -313,7 +313,6 @@ package final class MethodTrainer {
 
   /// Measures a task that has just been trained.
   private func note(_ task: String, _ view: FittedMethod.View) throws {
-    fitted.rightAfter[task] = try measure(
-      task, model.view(of: view.adapter, .inference(view.columns)))
+    fitted.rightAfter[task] = try measure(task, view)
   }
 }

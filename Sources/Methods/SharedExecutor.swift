@@ -14,6 +14,8 @@ final class SharedExecutor: PhaseExecutor {
   private let mixed: MixedValidation?
   private let view: DeviceAdapter
   private let vector: FlatAdamW
+  /// For the gradient with respect to the parameters.
+  private let memory: DeviceMemory
   private var engine: GradientAccumulator
   private var rows: Int
   private var best: [Float]?
@@ -40,6 +42,7 @@ final class SharedExecutor: PhaseExecutor {
     mixed = examples.validation.map { MixedValidation($0, tasks: tasks) }
     view = model.view(of: adapter, ColumnView(frozen: [], trainable: Array(0..<adapter.rank)))
     vector = FlatAdamW(parameters.initial, settings: options.adamW, device: model.device)
+    memory = model.device.allocate(byteCount: parameters.count * 4)
     var sized = options
     sized.batchSize = batchSize
     rows = sized.microBatchRows(
@@ -77,7 +80,7 @@ final class SharedExecutor: PhaseExecutor {
     _ phase: Phase, from _: TrainingCheckpoint?, pace _: PhasePace, _ body: (_ bytes: Int) throws -> Result
   ) throws -> Result {
     self.phase = phase
-    return try body(engine.byteCount + vector.byteCount + view.byteCount)
+    return try body(engine.byteCount + vector.byteCount + memory.byteCount + view.byteCount)
   }
 
   func run(
@@ -113,15 +116,12 @@ final class SharedExecutor: PhaseExecutor {
     // The workers computed the gradient of scale · B.
     for place in layout.aCount..<layout.count { columns[place] *= adapter.scale }
     let gradient = try parameters.gradient(of: task, values, columns)
-    let norm = gradient.reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot()
-    let memory = model.device.allocate(byteCount: gradient.count * 4)
     let matrix = memory.matrix(rows: 1, columns: gradient.count, type: .float32)
     operations.write(gradient, scale: 1, into: matrix)
-    withExtendedLifetime(memory) {
-      vector.update(
-        matrix, [(0..<gradient.count, options.clipFactor(norm: norm))],
-        learningRate: Float(options.learningRate.rate(step: number + 1, pace)))
-    }
+    let norm = operations.sumOfSquares(matrix).squareRoot()
+    vector.update(
+      matrix, [(0..<gradient.count, options.clipFactor(norm: norm))],
+      learningRate: Float(options.learningRate.rate(step: number + 1, pace)))
     return StepOutcome(
       step: number, loss: loss / Double(max(targets, 1)), gradientNorm: norm,
       tokens: sequences.reduce(0) { $0 + $1.tokens.count }, targets: targets,

@@ -119,81 +119,107 @@ package struct MTLParameters: SharedParameters {
   }
 
   private struct Part {
-    /// Each `[outputs, rank]`.
-    var b: [ArraySlice<Float>]
-    /// `[rank, rank]`.
-    var lambda: [Float]
-    var shares: [Float]
-    let lambdaStart, shareStart: Int
-
-    /// The shared B, weighted, `[outputs, rank]`.
-    var sum: [Float] {
-      var result = [Float](repeating: 0, count: b.first?.count ?? 0)
-      for (values, share) in zip(b, shares) {
-        for (index, value) in values.enumerated() { result[index] += share * value }
-      }
-      return result
-    }
+    /// The starts of each `[outputs, rank]` B, of the `[rank, rank]` Λ, and of the softmax's arguments.
+    let b: [Int]
+    let lambda, share: Int
+    let shares: [Float]
   }
 
-  private func part(_ index: Int, _ task: String, _ parameters: [Float]) -> Part {
-    let (rank, outputs) = (layout.columns, layout.modules[index].outputs)
+  private func part(_ index: Int, _ task: String, _ parameters: UnsafeBufferPointer<Float>) -> Part {
+    let (rank, size) = (layout.columns, bSize(index))
     let number = tasks.firstIndex(of: task) ?? 0
-    let size = outputs * rank
-    let lambda = starts[index] + Self.experts * size + number * rank * rank
-    let share =
-      starts[index] + Self.experts * size + tasks.count * rank * rank + number * Self.experts
+    let lambdas = starts[index] + Self.experts * size
+    let share = lambdas + tasks.count * rank * rank + number * Self.experts
     return Part(
-      b: (0..<Self.experts).map {
-        parameters[starts[index] + $0 * size..<starts[index] + ($0 + 1) * size]
-      },
-      lambda: Array(parameters[lambda..<lambda + rank * rank]),
-      shares: softmax(parameters[share..<share + Self.experts]), lambdaStart: lambda, shareStart: share)
+      b: (0..<Self.experts).map { starts[index] + $0 * size }, lambda: lambdas + number * rank * rank,
+      share: share, shares: softmax(Array(parameters[share..<share + Self.experts])[...]))
+  }
+
+  /// The number of values of a target module's B.
+  private func bSize(_ index: Int) -> Int { layout.modules[index].outputs * layout.columns }
+
+  /// The shared B, weighted, `[outputs, rank]`.
+  private func sum(_ part: Part, _ size: Int, _ parameters: UnsafeBufferPointer<Float>) -> [Float] {
+    [Float](unsafeUninitializedCapacity: size) { target, count in
+      target.initialize(repeating: 0)
+      count = size
+      for (start, share) in zip(part.b, part.shares) {
+        for place in 0..<size { target[place] += share * parameters[start + place] }
+      }
+    }
   }
 
   package func columns(of task: String, _ parameters: [Float]) throws -> [Float] {
     let rank = layout.columns
-    let b = try device.mapItems(layout.modules.count) { index, _ in
-      let part = part(index, task, parameters)
-      return product(part.sum, part.lambda, rows: layout.modules[index].outputs, inner: rank, columns: rank)
+    return try filled(layout.count) { target in
+      try parameters.withUnsafeBufferPointer { parameters in
+        nonisolated(unsafe) let (target, parameters) = (target, parameters)
+        _ = try device.mapItems(layout.modules.count) { index, _ in
+          let (part, size) = (part(index, task, parameters), bSize(index))
+          copy(rank * layout.modules[index].inputs, from: parameters, to: target, at: layout.aOffsets[index])
+          let lambda = Array(parameters[part.lambda..<part.lambda + rank * rank])
+          device.addProduct(
+            sum(part, size, parameters), lambda, rows: layout.modules[index].outputs, inner: rank,
+            columns: rank, to: target + layout.bOffsets[index])
+        }
+      }
     }
-    return Array(parameters[..<layout.aCount]) + b.joined()
   }
 
   package func gradient(of task: String, _ parameters: [Float], _ gradient: [Float]) throws -> [Float] {
     let rank = layout.columns
-    var result = [Float](repeating: 0, count: count)
-    result.replaceSubrange(..<layout.aCount, with: gradient[..<layout.aCount])
-    let pulled = try device.mapItems(layout.modules.count) { index, _ in
-      let (part, outputs) = (part(index, task, parameters), layout.modules[index].outputs)
-      let start = layout.bOffsets[index]
-      let own = Array(gradient[start..<start + outputs * rank])
-      let lambda = product(
-        transpose(part.sum, rows: outputs, columns: rank), own, rows: rank, inner: outputs, columns: rank)
-      let sum = product(
-        own, transpose(part.lambda, rows: rank, columns: rank), rows: outputs, inner: rank, columns: rank)
-      let shares = part.b.map { values in zip(values, sum).reduce(Float(0)) { $0 + $1.0 * $1.1 } }
-      return (part: part, lambda: lambda, sum: sum, shares: softmaxGradient(part.shares, shares))
-    }
-    for (index, values) in pulled.enumerated() {
-      let size = values.sum.count
-      for expert in 0..<Self.experts {
-        let start = starts[index] + expert * size
-        for place in 0..<size { result[start + place] = values.part.shares[expert] * values.sum[place] }
+    return try filled(count) { target in
+      try parameters.withUnsafeBufferPointer { parameters in
+        try gradient.withUnsafeBufferPointer { gradient in
+          nonisolated(unsafe) let (target, parameters, gradient) = (target, parameters, gradient)
+          _ = try device.mapItems(layout.modules.count) { index, _ in
+            let (part, size) = (part(index, task, parameters), bSize(index))
+            let outputs = layout.modules[index].outputs
+            copy(rank * layout.modules[index].inputs, from: gradient, to: target, at: layout.aOffsets[index])
+            let own = Array(gradient[layout.bOffsets[index]..<layout.bOffsets[index] + size])
+            let weighted = sum(part, size, parameters)
+            device.addProduct(
+              transpose(weighted, rows: outputs, columns: rank), own, rows: rank, inner: outputs,
+              columns: rank, to: target + part.lambda)
+            let lambda = Array(parameters[part.lambda..<part.lambda + rank * rank])
+            let pulled = filled(size) {
+              device.addProduct(
+                own, transpose(lambda, rows: rank, columns: rank), rows: outputs, inner: rank, columns: rank,
+                to: $0)
+            }
+            var shares: [Float] = []
+            for (start, share) in zip(part.b, part.shares) {
+              var product: Float = 0
+              for place in 0..<size {
+                product += parameters[start + place] * pulled[place]
+                target[start + place] = share * pulled[place]
+              }
+              shares.append(product)
+            }
+            for (place, value) in softmaxGradient(part.shares, shares).enumerated() {
+              target[part.share + place] = value
+            }
+          }
+        }
       }
-      for (place, value) in values.lambda.enumerated() { result[values.part.lambdaStart + place] = value }
-      for (place, value) in values.shares.enumerated() { result[values.part.shareStart + place] = value }
     }
-    return result
   }
 
-  private func product(_ a: [Float], _ b: [Float], rows: Int, inner: Int, columns: Int) -> [Float] {
-    [Float](unsafeUninitializedCapacity: rows * columns) { target, count in
-      target.initialize(repeating: 0)
-      count = rows * columns
-      guard let base = target.baseAddress else { return }
-      device.addProduct(a, b, rows: rows, inner: inner, columns: columns, to: base)
-    }
+  private func copy(
+    _ count: Int, from source: UnsafeBufferPointer<Float>, to target: UnsafeMutablePointer<Float>,
+    at start: Int
+  ) {
+    guard let base = source.baseAddress, start + count <= source.count else { return }
+    (target + start).update(from: base + start, count: count)
+  }
+
+  /// An array of zeros, to be changed in place.
+  private func filled(
+    _ count: Int, _ body: (UnsafeMutablePointer<Float>) throws -> Void
+  ) rethrows -> [Float] {
+    var values = [Float](repeating: 0, count: count)
+    try values.withUnsafeMutableBufferPointer { if let base = $0.baseAddress { try body(base) } }
+    return values
   }
 
   private func transpose(_ matrix: [Float], rows: Int, columns: Int) -> [Float] {

@@ -77,7 +77,7 @@ struct ExperimentCommand: ParsableCommand {
     // Everything is read and checked before the first training.
     var plan = ExperimentPlan()
     for experiment in experiments {
-      let worlds = experiment.countsTasks ? try ExperimentWorlds.stations(in: out, isQuick: quick) : files
+      let worlds = try worlds(of: experiment, files)
       for file in worlds {
         let read = try Workflow(contentsOf: file)
         let cells = seeds.flatMap { experiment.cells(file, read, $0, quick) }.filter {
@@ -153,10 +153,22 @@ struct ExperimentCommand: ParsableCommand {
   private func show(_ experiment: Experiment, _ table: MethodTable) throws {
     switch format {
     case .json: try Console.printJSON(table.rows.flatMap(\.results))
-    case .markdown: try Console.print("## \(table.benchmark): \(experiment.name)\n\n\(table.markdown)\n")
+    case .markdown:
+      try Console.print(
+        "## \(table.benchmark): \(experiment.name)\n\n\(table.markdown(hasTimes: times))\n")
     case .text:
       try Console.print("\n\(experiment.name): \(experiment.question)\n\n" + table.text)
       if times { try Console.print("\n" + TextTable.aligned(table.times, right: [1, 2])) }
+    }
+  }
+
+  /// The workflow files of an experiment.
+  private func worlds(of experiment: Experiment, _ files: [String]) throws -> [String] {
+    switch experiment.worlds {
+    case .benchmarks: files
+    // A workflow that was asked for stays alone.
+    case .benchmarksAndPair: workflow.isEmpty ? [try ExperimentWorlds.pair(in: out)] + files : files
+    case .stations: try ExperimentWorlds.stations(in: out, isQuick: quick)
     }
   }
 

@@ -15,7 +15,7 @@ enum ExperimentWorlds {
   static func makeData(of file: String) throws {
     let workflow = try Workflow(contentsOf: file)
     let worlds: [any BenchmarkWorld] = [
-      IoVBenchmark(), CityWorld(difficulty: try Difficulty()), IndustryWorld(difficulty: try Difficulty()),
+      try IoVWorld(), CityWorld(difficulty: try Difficulty()), IndustryWorld(difficulty: try Difficulty()),
     ]
     guard let world = worlds.first(where: { $0.name == workflow.name }),
       try FileKind.of(workflow.dataFolder) == nil
@@ -29,13 +29,22 @@ enum ExperimentWorlds {
   /// - Throws: the reason why they cannot be written.
   static func stations(in folder: String, isQuick: Bool) throws -> [String] {
     try RelayShape.allCases.flatMap { shape in
-      try Experiment.taskCounts(isQuick: isQuick).filter { shape != .diamond || $0 >= 4 }.map { count in
-        let world = try RelayWorld(shape, tasks: count, difficulty: try Difficulty())
-        let path = "\(folder)/worlds/\(shape.rawValue)-\(count)"
-        if try FileKind.of(path) == nil { try write(world, to: path, workflow: world.workflow) }
-        return path + "/workflow.yaml"
+      try Experiment.taskCounts(isQuick: isQuick).filter { shape != .diamond || $0 >= 4 }.map {
+        try station(shape, tasks: $0, in: folder)
       }
     }
+  }
+
+  /// The workflow file of a chain of two tasks.
+  ///
+  /// - Throws: the reason why it cannot be written.
+  static func pair(in folder: String) throws -> String { try station(.chain, tasks: 2, in: folder) }
+
+  private static func station(_ shape: RelayShape, tasks: Int, in folder: String) throws -> String {
+    let world = try RelayWorld(shape, tasks: tasks, difficulty: try Difficulty())
+    let path = "\(folder)/worlds/\(shape.rawValue)-\(tasks)"
+    if try FileKind.of(path) == nil { try write(world, to: path, workflow: world.workflow) }
+    return path + "/workflow.yaml"
   }
 
   private static func write(_ world: any BenchmarkWorld, to path: String, workflow: String? = nil) throws {
