@@ -39,6 +39,8 @@ let package = Package(
     .target(
       name: "CKernels",
       cSettings: [.enableWarning("all"), .enableWarning("extra"), .treatAllWarnings(as: .error)]),
+    // Simulated traffic, as a constant of the program.
+    .target(name: "CTrafficStates", exclude: ["bologna.jsonl"]),
     .systemLibrary(
       name: "COneDNN", providers: [.apt(["libdnnl-dev"])]),
     .systemLibrary(
@@ -60,7 +62,8 @@ let package = Package(
     library("Tokenization", ["InputErrors", "StrictJSON", "JinjaTemplates"]),
     library("Datasets", ["InputErrors", "TextTables", "SafeFiles", "StrictJSON", "SeededRandom"]),
     library(
-      "BenchmarkWorlds", ["Datasets", "InputErrors", "SafeFiles", "SeededRandom", "StrictJSON"],
+      "BenchmarkWorlds",
+      ["CTrafficStates", "Datasets", "InputErrors", "SafeFiles", "SeededRandom", "StrictJSON"],
       exclude: ["City/Profile/README.md", "City/Profile/LICENSE"],
       resources: [.embedInCode("City/Profile/profile.csv")]),
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Simulates the traffic of Bologna with SUMO and writes world states for 'contexture data make sumo'.
+"""Simulates the traffic of Bologna with SUMO and writes world states for 'contexture data make iov'.
 
-    scripts/sumo_states.py --out Examples/sumo/states.jsonl
+    scripts/sumo_states.py --out Sources/CTrafficStates/bologna.jsonl
 
 Needs SUMO 1.15 or later with its tools: apt-get install --no-install-recommends sumo sumo-tools
 The network, the signal programs and the demand are SUMO's own scenario RealWorld/joined (Bologna, around Via Andrea

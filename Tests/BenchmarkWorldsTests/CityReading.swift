@@ -35,52 +35,38 @@ struct CityReading {
     return ["minor", "minor", "serious", "severe", "severe"][step]
   }
 
-  /// The place and the text of each clause.
-  private func places(_ input: String) throws -> [(place: String, clause: String)] {
-    let sentence = try Texts.text(episode, input)
-    return try Texts.clauses(sentence.replacing(#/^[0-9]+:[0-9]+: /#, with: "")).filter { clause in
-      ["stream", "before us", "after us", "here", "at our"].contains { clause.contains($0) }
-    }.map { clause in
-      let place = try Texts.meaning(
-        of: clause,
-        [
-          "upstream": ["upstream", "before us"], "here": [" here", "at our junction"],
-          "downstream": ["downstream", "after us"],
-        ])
-      return (place, clause)
+  /// The places between which something is unusual, as the words in the text that come first and last.
+  func stretch() throws -> String {
+    let text = try Texts.text(episode, "clues")
+    var places: [String] = []
+    for (name, words) in [
+      ("upstream", ["upstream", "before us"]), ("here", ["here", "at our junction"]),
+      ("downstream", ["downstream", "after us"]),
+    ] where words.contains(where: { text.lowercased().contains($0) }) {
+      places.append(name)
     }
+    try #require(places.count == 2)
+    return places.joined(separator: "-")
   }
 
-  /// The event that each clue makes possible, with its place.
-  func candidates() throws -> [String: String] {
-    var found: [String: String] = [:]
-    for (place, clause) in try places("clues") {
-      let event = try Texts.meaning(
-        of: clause,
-        [
-          "crash": ["glass", "tow truck"], "roadworks": ["digg"], "crowd": ["match", "concert"],
-          "rain": ["shower", "rain"], "dead detector": ["loop"], "dark signals": ["controller", "power"],
-        ])
-      found[event] = place
-    }
-    try #require(found.count == 3 && Set(found.values).count == 3)
-    return found
+  func origin(_ event: String) throws -> String {
+    let table = [
+      "upstream-here": ["here", "upstream"], "here-downstream": ["downstream", "here"],
+      "upstream-downstream": ["downstream", "upstream"],
+    ]
+    let travels = ["crowd", "rain", "dead detector"].contains(event)
+    return try #require(table[try stretch()])[travels ? 1 : 0]
   }
 
   func dispatch(severity: String, origin: String) throws -> String {
-    let means = try places("means")
-    try #require(means.count == 3)
-    let clause = try #require(means.first { $0.place == origin }).clause
-    let there = try Texts.meaning(
-      of: clause,
-      [
-        "patrol": ["patrol car", "officer"], "sign": ["sign ", "board"],
-        "signals": ["but signals", "only signals"],
-      ])
-    if severity == "minor" { return "keep watching" }
-    switch there {
-    case "patrol": return "send a patrol"
-    case "sign": return "divert traffic"
+    let text = try Texts.text(episode, "means")
+    let patrol = try Texts.meaning(
+      of: text, ["free": ["is free", "waits at"], "none": ["are out", "no patrol"]])
+    let sign = try Texts.meaning(of: text, ["on": ["sign works", "is on"], "off": ["broken", "dark"]])
+    switch (severity, origin) {
+    case ("minor", _): return "keep watching"
+    case (_, "here") where patrol == "free": return "send a patrol"
+    case (_, "downstream") where sign == "on": return "divert traffic"
     default: return "retime signals"
     }
   }

@@ -50,13 +50,13 @@ struct IndustryReading {
     let place = try Texts.meaning(
       of: try Texts.text(episode, "site"),
       [
-        "people": ["walkway", "workbench", "stair"], "solvents": ["solvent", "paint", "thinner"],
-        "switchgear": ["switchgear", "fuse cabinet", "transformer"],
+        "nobody": ["locked store", "empty yard", "closed bay"], "passers": ["walkway", "stair", "passage"],
+        "workers": ["manned desk", "workbench", "packing crew"],
       ])
     // By place: the risk of flung parts, of a leak and of a hot bearing.
     let table = [
-      "people": ["high", "raised", "low"], "solvents": ["raised", "low", "high"],
-      "switchgear": ["low", "high", "raised"],
+      "nobody": ["raised", "low", "low"], "passers": ["high", "low", "raised"],
+      "workers": ["high", "raised", "high"],
     ]
     let column = ["unbalance": 0, "looseness": 0, "misalignment": 1, "cavitation": 1][fault] ?? 2
     return try #require(table[place])[column]

@@ -89,7 +89,7 @@ import Testing
           do throws(Refusal) {
             let states = try SumoStateFile.states(in: Data(content), path: "s")
             for state in states { _ = (state.hazard.prediction, state.leftLane) }
-            _ = try SumoWorld(states: states, path: "s")
+            _ = try IoVWorld(states: states, path: "s")
           } catch { #expect(!error.description.isEmpty) }
         }
       }
@@ -98,7 +98,7 @@ import Testing
 
   @Test func fewWorldsAreRefused() throws {
     let states = try read(Self.line)
-    let error = #expect(throws: Refusal.self) { try SumoWorld(states: states, path: "s.jsonl") }
+    let error = #expect(throws: Refusal.self) { try IoVWorld(states: states, path: "s.jsonl") }
     #expect(
       try #require(error).description.hasPrefix(
         "s.jsonl: has usable states of 1 worlds, but training, validation and test need 3"))
@@ -108,7 +108,7 @@ import Testing
   @Test func tooManyEpisodesForTheStatesAreRefused() throws {
     let text = (0..<3).map { Self.line.replacing("\"world\":3", with: "\"world\":\($0)") }.joined(
       separator: "\n")
-    let world = try SumoWorld(states: read(text), path: "s.jsonl")
+    let world = try IoVWorld(states: read(text), path: "s.jsonl")
     #expect(try world.splits(episodes: 10, seed: 1, noise: [:]).train.count == 8)
     let error = #expect(throws: Refusal.self) { try world.splits(episodes: 10_000, seed: 1, noise: [:]) }
     #expect(try #require(error).description.hasPrefix("episodes: the states have no more than "))

@@ -602,12 +602,13 @@ struct Case: CustomTestStringConvertible {
 
   @Test func folderHoldsThreeFiles() throws {
     try Fixtures.withTemporaryDirectory { folder in
-      let data = DatasetFolder(path: folder.appendingPathComponent("iov").path)
-      let splits = try IoVWorld.splits(episodes: 50, seed: 2)
+      let data = DatasetFolder(path: folder.appendingPathComponent("city").path)
+      let world = CityWorld(difficulty: try Difficulty())
+      let splits = try world.splits(episodes: 50, seed: 2, noise: [:])
       try data.write(splits)
-      let inputs = Dictionary(uniqueKeysWithValues: IoVWorld.tasks.map { ($0.name, $0.inputs) })
+      let inputs = Dictionary(uniqueKeysWithValues: world.tasks.map { ($0.name, $0.inputs) })
       #expect(
-        try data.read(schema: EpisodeSchema(tasks: IoVWorld.tasks.map(\.name), inputs: inputs)) == splits)
+        try data.read(schema: EpisodeSchema(tasks: world.tasks.map(\.name), inputs: inputs)) == splits)
       #expect(try data.read(.valid) == splits.valid)
       try FileManager.default.removeItem(atPath: data.file(.valid))
       #expect(throws: EpisodeFileError(path: data.path + "/valid.jsonl", problem: .missing)) {

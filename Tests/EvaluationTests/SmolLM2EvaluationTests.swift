@@ -26,7 +26,7 @@ struct SmolLM2EvaluationTests {
       vocabularySize: model.configuration.vocabularySize)
     let evaluator = WorkflowEvaluator(
       workflow: workflow, predictor: AnswerPredictor(model, prompts: prompts), view: { _ in nil })
-    let episodes = try IoVWorld.generate(episodes: 8, seed: 7)
+    let episodes = Array(try IoVWorld().splits(episodes: 10, seed: 7).train.prefix(8))
     let report = try evaluator.evaluate(episodes) { _, _, _, _ in }
     #expect(report.tasks.map(\.task) == ["perceive", "predict", "decide", "route"])
     for task in report.tasks {

@@ -161,23 +161,23 @@ enum BadInputCases {
       name: "no such data to show", arguments: ["data", "show", "none"],
       expected: ["contexture: none: there is no such file; check the path"]),
     Case(
-      name: "no states", arguments: ["data", "make", "sumo", "--states", "none.jsonl", "--out", "new"],
+      name: "no states", arguments: ["data", "make", "iov", "--states", "none.jsonl", "--out", "new"],
       expected: [
-        "contexture: none.jsonl: no such file; run this in the folder of the repository, give --states"
+        "contexture: none.jsonl: no such file; make one with --simulate FILE, or leave --states out"
       ]),
     Case(
-      name: "damaged states", arguments: ["data", "make", "sumo", "--states", "s.jsonl", "--out", "new"],
+      name: "damaged states", arguments: ["data", "make", "iov", "--states", "s.jsonl", "--out", "new"],
       files: ["s.jsonl": "\n{\"world\": \"x\"}\n"],
       expected: [
         "contexture: s.jsonl:2: field 'world': expected a whole number from 0 to 999999, found 'x'; use"
       ]),
     Case(
       name: "an unknown difficulty",
-      arguments: ["data", "make", "sumo", "--difficulty", "4", "--out", "new"],
+      arguments: ["data", "make", "iov", "--difficulty", "4", "--out", "new"],
       expected: ["contexture: --difficulty 4: there is no such difficulty; use 1, 2 or 3"]),
     Case(
       name: "too few simulations",
-      arguments: ["data", "make", "sumo", "--simulate", "s", "--simulations", "2", "--out", "new"],
+      arguments: ["data", "make", "iov", "--simulate", "s", "--simulations", "2", "--out", "new"],
       expected: ["contexture: --simulations 2: is out of range; use a number from 10 to 200"]),
   ]
 

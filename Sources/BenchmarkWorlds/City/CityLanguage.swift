@@ -49,18 +49,6 @@ enum CityLanguage {
     "ticket prices unchanged",
   ]
 
-  /// What makes `event` possible at a place.
-  static func clue(_ event: Event, number: Int) -> [String] {
-    switch event {
-    case .crash: ["caller \(number) saw broken glass", "tow truck \(number) called"]
-    case .roadworks: ["digging permit \(number)", "digger \(number) parked"]
-    case .crowd: ["match with \(number) fans", "concert for \(number) people"]
-    case .rain: ["radar cell \(number) with rain", "shower in cell \(number)"]
-    case .deadDetector: ["loop \(number) not serviced", "loop \(number) badly wired"]
-    case .darkSignals: ["controller \(number) overheated", "power fault \(number)"]
-    }
-  }
-
   static func origin(_ origin: Origin) -> [String] {
     switch origin {
     case .upstream: ["upstream", "before us"]
@@ -69,12 +57,27 @@ enum CityLanguage {
     }
   }
 
-  static func means(_ means: Means) -> [String] {
-    switch means {
-    case .patrol: ["a patrol car", "a traffic officer"]
-    case .sign: ["a message sign", "a display board"]
-    case .signals: ["only signals", "nothing but signals"]
-    }
+  /// Where an event is felt, between two places.
+  static func stretch(from first: String, to last: String) -> [String] {
+    [
+      "unusual from \(first) to \(last)", "felt between \(first) and \(last)",
+      "\(first) to \(last) not normal",
+    ]
+  }
+
+  static let clueRemarks = [
+    "side roads clear", "cameras on", "no calls yet", "tram lane free", "lights on", "wind from the west",
+  ]
+
+  static func patrol(isFree: Bool) -> [String] {
+    isFree
+      ? ["a patrol is free", "a patrol waits at the depot"] : ["all patrols are out", "no patrol is left"]
+  }
+
+  static func sign(works: Bool) -> [String] {
+    works
+      ? ["the message sign works", "the message sign is on"]
+      : ["the message sign is broken", "the message sign is dark"]
   }
 
   static let meansRemarks = [

@@ -7,11 +7,11 @@ import SeededRandom
 /// |---|---|---|---|
 /// | `event` | `readings`: count and travel time now and usually | – | what happened |
 /// | `severity` | `demand`: the usual traffic at this hour | `event` | how bad it is |
-/// | `origin` | `clues`: what could happen at three places | `event` | which place it comes from |
-/// | `dispatch` | `means`: what the control room has at each place | `severity`, `origin` | what to do |
+/// | `origin` | `clues`: along which places it is felt | `event` | which place it comes from |
+/// | `dispatch` | `means`: what the control room has | `severity`, `origin` | what to do |
 ///
-/// No task's own inputs repeat its parents' answers: how bad an event is depends on what it leaves of the capacity, the
-/// clues name three possible events at three places, and the means are at all three places. The usual counts and travel
+/// No task's own inputs repeat its parents' answers: how bad an event is depends on what it leaves of the capacity, and at
+/// which end of the stretch where it is felt it began on how it spreads. The usual counts and travel
 /// times are real (see `Profile/README.md`); the answers follow from `CityRules`.
 package struct CityWorld: DraftedWorld {
   /// How much the texts say beside what matters.
@@ -36,7 +36,7 @@ package struct CityWorld: DraftedWorld {
     [
       "event": 1,
       "severity": Limit.accuracy(Self.situations, reading: \.demand, answer: \.severity),
-      "origin": Limit.accuracy(Self.situations, reading: \.candidates, answer: \.origin),
+      "origin": Limit.accuracy(Self.situations, reading: \.stretch, answer: \.origin),
       "dispatch": Limit.accuracy(Self.situations, reading: \.means, answer: \.dispatch),
     ]
   }
@@ -45,44 +45,30 @@ package struct CityWorld: DraftedWorld {
   private struct Situation: Sendable {
     let event: Event
     let demand: Demand
-    /// What could happen at each place of `Origin.allCases`; the event is one of them.
-    let candidates: [Event]
-    /// What the control room has at each place.
-    let means: [Means]
+    let stretch: Stretch
+    let means: Means
 
     /// The same for all shares in the demand's range.
     var severity: Severity { CityRules.severity(event, demand: demand.shares.lowerBound) }
 
-    var origin: Origin { Origin.allCases[candidates.firstIndex(of: event) ?? 0] }
-
-    var dispatch: Dispatch {
-      CityRules.dispatch(severity, means: means[Origin.allCases.firstIndex(of: origin) ?? 0])
-    }
+    var origin: Origin { CityRules.origin(event, along: stretch) }
+    var dispatch: Dispatch { CityRules.dispatch(severity, origin, means: means) }
   }
 
   /// Every possible situation; all are equally frequent.
   private static let situations: [Situation] = {
     var all: [Situation] = []
-    for candidates in arrangements(of: Event.allCases) {
-      for event in candidates {
-        for demand in Demand.allCases {
-          for means in arrangements(of: Means.allCases) {
-            all.append(Situation(event: event, demand: demand, candidates: candidates, means: means))
+    for event in Event.allCases {
+      for demand in Demand.allCases {
+        for stretch in Stretch.allCases {
+          for means in Means.allCases {
+            all.append(Situation(event: event, demand: demand, stretch: stretch, means: means))
           }
         }
       }
     }
     return all
   }()
-
-  /// All ways to put three different `values` at three places.
-  private static func arrangements<Value: Equatable>(of values: [Value]) -> [[Value]] {
-    values.flatMap { first in
-      values.filter { $0 != first }.flatMap { second in
-        values.filter { $0 != first && $0 != second }.map { [first, second, $0] }
-      }
-    }
-  }
 
   package func draft(from generator: inout SeededGenerator) -> Draft {
     let situation = generator.pick(Self.situations)
@@ -94,7 +80,7 @@ package struct CityWorld: DraftedWorld {
       inputs: [
         "readings": readings(situation.event, hour, clock, from: &generator),
         "demand": demand(situation.demand, hour, clock, from: &generator),
-        "clues": clues(situation.candidates, from: &generator),
+        "clues": clues(situation.stretch, from: &generator),
         "means": means(situation.means, clock, from: &generator),
       ],
       items: [
@@ -153,23 +139,26 @@ package struct CityWorld: DraftedWorld {
       from: &generator)
   }
 
-  private func clues(_ candidates: [Event], from generator: inout SeededGenerator) -> String {
-    let clauses = zip(Origin.allCases, candidates).map { origin, event in
-      let clue = generator.pick(CityLanguage.clue(event, number: 100 + generator.below(900)))
-      return "\(clue) \(generator.pick(CityLanguage.origin(origin)))"
-    }
-    return Wording.sentence(clauses, from: &generator)
+  private func clues(_ stretch: Stretch, from generator: inout SeededGenerator) -> String {
+    let first = generator.pick(CityLanguage.origin(stretch.ends.first))
+    let last = generator.pick(CityLanguage.origin(stretch.ends.last))
+    return Wording.sentence(
+      [
+        generator.pick(CityLanguage.stretch(from: first, to: last)),
+        "\(generator.below(20)) min ago, link \(100 + generator.below(900))",
+      ] + CityLanguage.clueRemarks.shuffled(by: &generator).prefix(difficulty.remarks),
+      separator: "; ", from: &generator)
   }
 
   private func means(
-    _ means: [Means], _ clock: String, from generator: inout SeededGenerator
+    _ means: Means, _ clock: String, from generator: inout SeededGenerator
   ) -> String {
-    let clauses = zip(Origin.allCases, means).map { origin, means in
-      "\(generator.pick(CityLanguage.means(means))) \(generator.pick(CityLanguage.origin(origin)))"
-    }
     let sentence = Wording.sentence(
-      clauses + CityLanguage.meansRemarks.shuffled(by: &generator).prefix(difficulty.remarks),
+      [
+        generator.pick(CityLanguage.patrol(isFree: means.hasPatrol)),
+        generator.pick(CityLanguage.sign(works: means.hasSign)),
+      ] + CityLanguage.meansRemarks.shuffled(by: &generator).prefix(difficulty.remarks),
       from: &generator)
-    return "\(clock): \(sentence)"
+    return "Desk \(1 + generator.below(30)), \(clock): \(sentence)"
   }
 }

@@ -65,9 +65,9 @@ enum IndustryLanguage {
 
   static func surroundings(_ surroundings: Surroundings) -> [String] {
     switch surroundings {
-    case .people: ["a walkway", "a workbench", "a busy stair"]
-    case .solvents: ["solvent drums", "a paint store", "thinner tanks"]
-    case .switchgear: ["switchgear", "a fuse cabinet", "a transformer"]
+    case .nobody: ["a locked store", "an empty yard", "a closed bay"]
+    case .passers: ["a walkway", "a stair", "a passage"]
+    case .workers: ["a manned desk", "a busy workbench", "a packing crew"]
     }
   }
 

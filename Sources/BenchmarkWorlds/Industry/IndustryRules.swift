@@ -24,21 +24,13 @@ package enum IndustryRules {
     return (pow(ratio, Double(1 - p)) - 1) / (Double(1 - p) * growth)
   }
 
-  /// The risk for people and plant if the pump fails beside `surroundings`.
+  /// The risk for people if the pump fails beside `surroundings`: a matrix of the severity of the harm and the exposure
+  /// to it, the elements of risk in ISO 12100.
   package static func risk(_ failure: Fault.Failure, beside surroundings: Surroundings) -> Risk {
-    switch (failure, surroundings) {
-    // Flung parts hit people; they strike sparks near solvents; the switchgear is in a steel cabinet.
-    case (.flungParts, .people): .high
-    case (.flungParts, .solvents): .raised
-    case (.flungParts, .switchgear): .low
-    // Water reaches live parts; people slip; solvents do not mind.
-    case (.leak, .switchgear): .high
-    case (.leak, .people): .raised
-    case (.leak, .solvents): .low
-    // A hot bearing ignites vapour; it chars cables; nobody touches it.
-    case (.hotBearing, .solvents): .high
-    case (.hotBearing, .switchgear): .raised
-    case (.hotBearing, .people): .low
+    switch failure.severity + surroundings.exposure {
+    case ...1: .low
+    case 2: .raised
+    default: .high
     }
   }
 
@@ -76,7 +68,18 @@ package enum Fault: String, WorldAnswer {
   }
 
   /// How a pump fails.
-  package enum Failure: CaseIterable, Sendable { case flungParts, leak, hotBearing }
+  package enum Failure: CaseIterable, Sendable {
+    case flungParts, leak, hotBearing
+
+    /// 0...2: people slip on what leaks, are burnt by a hot bearing, and are killed by flung parts.
+    var severity: Int {
+      switch self {
+      case .leak: 0
+      case .hotBearing: 1
+      case .flungParts: 2
+      }
+    }
+  }
 
   package var failure: Failure {
     switch self {
@@ -91,7 +94,18 @@ package enum Fault: String, WorldAnswer {
 package enum Growth: CaseIterable, Sendable { case slow, steady, steep }
 
 /// What is beside the pump.
-package enum Surroundings: CaseIterable, Sendable { case people, solvents, switchgear }
+package enum Surroundings: CaseIterable, Sendable {
+  case nobody, passers, workers
+
+  /// 0...2: how long people are there.
+  var exposure: Int {
+    switch self {
+    case .nobody: 0
+    case .passers: 1
+    case .workers: 2
+    }
+  }
+}
 
 /// How much production needs the pump.
 package enum Load: CaseIterable, Sendable { case busy, quiet }

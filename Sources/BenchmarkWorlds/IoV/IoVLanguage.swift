@@ -1,20 +1,27 @@
-/// The phrases for each fact, several per fact. No phrase describes two facts, so a text is unambiguous.
-/// Phrases avoid the words of the answers where these would give the answer away.
-enum IoVLanguage {
-  /// The hazard's location.
-  static let inOurLane = ["ahead in our lane", "in our lane"]
+import SeededRandom
 
-  /// Locations where an agent is not a hazard.
-  static func aside(leftLane: LeftLane) -> [String] {
-    let places = ["on the side road", "behind us", "across the street", "on the pavement", "at the kerb"]
-    return leftLane == .busy ? places + ["in the left lane"] : places
+/// The phrases for each fact, several per fact. No phrase describes two facts, so a text is unambiguous.
+enum IoVLanguage {
+  static func place(_ place: SumoNeighbour.Place) -> [String] {
+    switch place {
+    case .ownAhead: ["ahead in our lane", "in our lane", "leading in our lane"]
+    case .ownBehind: ["behind us", "at our rear", "following us"]
+    case .leftAhead, .leftBehind: ["on the left", "to our left", "left of us"]
+    case .rightAhead, .rightBehind: ["on the right", "to our right", "right of us"]
+    case .oncoming: ["oncoming", "coming towards us", "facing us"]
+    case .crossing: ["on the cross street", "on the side street", "crossing"]
+    }
   }
 
-  static func cue(_ cue: Cue) -> [String] {
-    switch cue {
-    case .braking: ["braking", "stopping"]
+  /// What a neighbour's signals and speed announce.
+  static func cue(_ neighbour: SumoNeighbour) -> [String] {
+    switch neighbour.cue {
+    case .braking:
+      neighbour.speed < 0.5
+        ? ["stopped", "at a stop"] : ["braking", "stopping", "braking hard"]
     case .steady: ["going straight on", "keeping its pace"]
-    case .turning: ["turning right", "turning off"]
+    case .turning:
+      ["turning", "about to turn", "signalling a turn"].map { "\($0) \(neighbour.blinker.rawValue)" }
     }
   }
 
@@ -28,7 +35,7 @@ enum IoVLanguage {
   static func grip(_ grip: Grip) -> [String] {
     switch grip {
     case .good: ["dry road", "good grip"]
-    case .poor: ["icy road", "slippery road"]
+    case .poor: ["wet road", "slippery road"]
     }
   }
 
@@ -44,37 +51,51 @@ enum IoVLanguage {
     "wedding", "match",
   ]
 
-  static func request(_ wish: Wish, event: String, time: String) -> [String] {
-    switch wish {
-    case .hurry:
-      [
-        "Please hurry, my \(event) is at \(time).", "Quick, I must not miss the \(event) at \(time)!",
+  static func request(avoiding street: String?, event: String, time: String) -> [String] {
+    guard let street else {
+      return [
+        "The fastest way, please; my \(event) is at \(time).",
+        "Quick, I must not miss the \(event) at \(time)!",
         "I am late for my \(event) at \(time), hurry!",
-      ]
-    case .comfort:
-      [
-        "No rush, my \(event) is at \(time).", "Drive gently, the \(event) at \(time) can wait.",
-        "A smooth ride, please; the \(event) is at \(time).",
+        "Get me to the \(event) by \(time), any way you like.",
       ]
     }
+    return [
+      "Not through \(street), please; my \(event) is at \(time).",
+      "Avoid \(street), and get me to the \(event) by \(time).",
+      "Anything but \(street); the \(event) is at \(time).",
+    ]
   }
 
-  static let obstacles = ["roadworks", "a breakdown", "debris", "a burst pipe", "a crane", "flooding"]
+  static let fastest = ["fastest", "quickest"]
 
-  static func message(_ closure: Closure, metres: Int, obstacle: String) -> [String] {
-    let lane = closure == .leftLane ? "left lane" : "our lane"
-    return [
-      "\(lane) closed in \(metres) m by \(obstacle).",
-      "\(obstacle) in \(metres) m, \(lane) closed.",
-    ]
+  /// The headings of the travel times: those that apply if we stay in our lane, overtake or stop.
+  struct Headings {
+    let ours: [String]
+    let beside: [String]
+    let stopped: [String]
+  }
+
+  static func headings(_ difficulty: IoVDifficulty) -> Headings {
+    switch difficulty {
+    case .plain, .usual:
+      Headings(
+        ours: ["Otherwise", "If we stay in our lane"], beside: ["After overtaking", "If we overtake"],
+        stopped: ["After braking", "If we brake"])
+    case .hard:
+      // The reader must know that overtaking leads into the left lane, and braking to a stop.
+      Headings(
+        ours: ["Our lane", "From our lane"], beside: ["Left lane", "From the left lane"],
+        stopped: ["After a stop", "If we stop"])
+    }
   }
 
   static func question(_ task: String) -> String {
     switch task {
-    case "perceive": "Which agent is in our lane?"
+    case "perceive": "Which one is ahead in our lane?"
     case "predict": "What does it do next?"
     case "decide": "What should we do?"
-    default: "What about the trip?"
+    default: "Which way do we go?"
     }
   }
 }

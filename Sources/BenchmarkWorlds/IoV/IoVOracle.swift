@@ -1,61 +1,81 @@
-/// The best possible accuracy without the parents' answers: a guesser that reads a task's own inputs and
-/// options perfectly and knows all rules and frequencies. Computed exactly from the distribution's weights.
+/// The best possible accuracy without the parents' answers: a guesser that reads the facts in a task's own inputs
+/// perfectly and knows all rules and frequencies. Counted from the distribution of the scenarios.
 enum IoVOracle {
-  /// The expected accuracy of that guesser on each task.
-  static func accuracyWithoutParents() -> [String: Double] {
+  static func accuracyWithoutParents(
+    _ distribution: IoVDistribution, difficulty: IoVDifficulty
+  ) -> [String: Double] {
     [
       "perceive": 1,
-      "predict": predict(),
-      "decide": accuracy(facts: { Pair(Pair($0.light, $0.grip), $0.leftLane) }, answer: \.manoeuvre),
-      "route": accuracy(facts: { Pair($0.wish, $0.closure) }, answer: \.routeAction),
+      "predict": predict(distribution),
+      "decide": decide(distribution),
+      "route": route(distribution, difficulty),
     ]
   }
 
-  private struct Pair<First: Hashable, Second: Hashable>: Hashable {
-    let first: First
-    let second: Second
+  /// How often each answer is right for each combination of facts.
+  private struct Table<Facts: Hashable, Answer: Hashable> {
+    private var counts: [Facts: [Answer: Double]] = [:]
 
-    init(_ first: First, _ second: Second) {
-      self.first = first
-      self.second = second
+    mutating func add(_ facts: Facts, _ answer: Answer, _ weight: Double) {
+      counts[facts, default: [:]][answer, default: 0] += weight
+    }
+
+    /// The accuracy of the most frequent answer for each combination.
+    var accuracy: Double {
+      // Sorted, so that rounding does not depend on the order of a dictionary.
+      let right = counts.values.map { $0.values.max() ?? 0 }.sorted().reduce(0, +)
+      let total = counts.values.flatMap(\.values).sorted().reduce(0, +)
+      return total > 0 ? right / total : 0
     }
   }
 
-  private static func accuracy<Facts: Hashable, Value: IoVAnswer>(
-    facts: (Circumstances) -> Facts, answer: (Circumstances) -> Value
-  ) -> Double {
-    var table: [Facts: [Value: Double]] = [:]
-    for (circumstances, weight) in IoVDistribution.weighted {
-      table[facts(circumstances), default: [:]][answer(circumstances), default: 0] += Double(weight)
+  /// `predict` reads what three neighbours do. Each cue occurs once, so what it reveals about the hazard is which
+  /// group shows which cue, and whether a neighbour stands or brakes.
+  private static func predict(_ distribution: IoVDistribution) -> Double {
+    var table = Table<Set<IoVDistribution.Look>, Prediction>()
+    for draw in distribution.draws {
+      let looks = Set(([draw.scenario.hazard] + draw.companions).map(IoVDistribution.Look.init))
+      table.add(looks, draw.scenario.facts.prediction, draw.probability)
     }
-    return accuracy(table)
+    return table.accuracy
   }
 
-  /// `predict` reads how every agent moves. Each cue occurs once, so the only information about the hazard is
-  /// the group of the agent that shows each cue.
-  private static func predict() -> Double {
-    var table: [[Agent.Group]: [Prediction: Double]] = [:]
-    for (circumstances, weight) in IoVDistribution.weighted {
-      let others =
-        Agent.allCases.filter { $0.group == circumstances.group }.dropFirst()
-        + Agent.allCases.filter { $0.group != circumstances.group }
-      for second in others {
-        for third in others where third != second {
-          var companions = [second.group, third.group]
-          let groups = Cue.allCases.map { cue in
-            cue == circumstances.cue ? circumstances.group : companions.removeFirst()
+  private struct Conditions: Hashable {
+    let light: Light
+    let grip: Grip
+    let leftLane: LeftLane
+  }
+
+  private static func decide(_ distribution: IoVDistribution) -> Double {
+    var table = Table<Conditions, Manoeuvre>()
+    for draw in distribution.draws {
+      let facts = draw.scenario.facts
+      table.add(
+        Conditions(light: facts.light, grip: facts.grip, leftLane: facts.leftLane), facts.manoeuvre,
+        draw.probability)
+    }
+    return table.accuracy
+  }
+
+  /// `route` reads whether a stop changes the fastest route, and which route the passenger refuses, if any: numbers
+  /// 0 and 1 are the faster and the slower one from our lane now, 2 and 3 those from the left lane.
+  private static func route(_ distribution: IoVDistribution, _ difficulty: IoVDifficulty) -> Double {
+    var table = Table<[Int], Int>()
+    for draw in distribution.draws {
+      let facts = draw.scenario.facts
+      for refused in -1..<4 {
+        let share = refused < 0 ? 1 - difficulty.refusals : difficulty.refusals / 4
+        let order =
+          switch facts.manoeuvre {
+          case .overtake: [2, 3]
+          case .brake: facts.stopChangesRoute ? [1, 0] : [0, 1]
+          case .follow, .hold: [0, 1]
           }
-          table[groups, default: [:]][circumstances.prediction, default: 0] += Double(weight)
-        }
+        guard let answer = order.first(where: { $0 != refused }) else { continue }
+        table.add(
+          [facts.stopChangesRoute ? 1 : 0, refused], answer, share * draw.probability)
       }
     }
-    return accuracy(table)
-  }
-
-  /// The accuracy of choosing the most probable answer for each set of facts.
-  private static func accuracy<Facts: Hashable, Value>(_ table: [Facts: [Value: Double]]) -> Double {
-    let right = table.values.reduce(0) { $0 + ($1.values.max() ?? 0) }
-    let total = table.values.reduce(0) { $0 + $1.values.reduce(0, +) }
-    return right / total
+    return table.accuracy
   }
 }

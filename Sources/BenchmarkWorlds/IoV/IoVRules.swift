@@ -11,55 +11,47 @@ package enum IoVRules {
 
   /// The ego vehicle's manoeuvre for an agent of kind `group` that is about to do `prediction`.
   ///
-  /// At a red light, it brakes. Otherwise, if the agent leaves the lane, it holds its speed. If the road has
-  /// grip and the left lane is free, it overtakes a vehicle that stops or a slower road user that keeps
-  /// going. If it cannot overtake, it brakes for an agent that stops and follows one that keeps going.
+  /// At a red light, it brakes. Otherwise, it overtakes what stops if the left lane is free, and brakes if not. It
+  /// follows what keeps going. If a motor vehicle turns off, it holds its speed; a two-wheeler that turns off gets
+  /// room: it follows.
   package static func manoeuvre(
-    group: Agent.Group, prediction: Prediction, light: Light, grip: Grip, leftLane: LeftLane
+    group: RoadUser, prediction: Prediction, light: Light, leftLane: LeftLane
   ) -> Manoeuvre {
     if light == .red { return .brake }
-    let canOvertake = grip == .good && leftLane == .free
-    switch (prediction, group) {
-    case (.turnsOff, _): return .hold
-    case (.stops, .motor): return canOvertake ? .overtake : .brake
-    case (.stops, .unprotected): return .brake
-    case (.keepsGoing, .unprotected): return canOvertake ? .overtake : .follow
-    case (.keepsGoing, .motor): return .follow
+    switch prediction {
+    case .turnsOff: return group == .motor ? .hold : .follow
+    case .stops: return leftLane == .free ? .overtake : .brake
+    case .keepsGoing: return .follow
     }
   }
 
-  /// The action on the trip of a passenger with the wish `wish` after `manoeuvre`, given that one lane ahead
-  /// is closed.
+  /// The street of the fastest route that the manoeuvre leaves and the passenger does not refuse.
   ///
-  /// After braking, the trip is delayed. Otherwise, the car is in the left lane if it has overtaken, and in
-  /// its own lane if not. If that lane is the closed one, the car takes the detour for a passenger in a hurry
-  /// and merges early for one who wants comfort. If not, it keeps the route.
-  package static func routeAction(manoeuvre: Manoeuvre, wish: Wish, closure: Closure) -> RouteAction {
-    if manoeuvre == .brake { return .announceDelay }
-    guard closure.isAhead(after: manoeuvre) else { return .keepRoute }
-    return wish == .hurry ? .takeDetour : .mergeEarly
+  /// After overtaking, the car is in the left lane before the junction; otherwise it stays in its lane, from which
+  /// other directions can be reached. After braking it waits for the next green, when the travel times have changed.
+  static func route(
+    after manoeuvre: Manoeuvre, ours: [SumoRoute], beside: [SumoRoute], refused: String?
+  ) -> String {
+    let times: [(street: String, minutes: Int)] =
+      switch manoeuvre {
+      case .overtake: beside.map { ($0.street, $0.minutes) }
+      case .brake: ours.map { ($0.street, $0.minutesAfterStop ?? $0.minutes) }
+      case .follow, .hold: ours.map { ($0.street, $0.minutes) }
+      }
+    let accepted = times.filter { $0.street != refused }
+    guard let fastest = accepted.min(by: { $0.minutes < $1.minutes }) else {
+      preconditionFailure("a passenger refuses one of two routes at most")
+    }
+    return fastest.street
   }
 }
 
-/// A road user.
-package enum Agent: String, CaseIterable, Sendable {
-  case pedestrian, cyclist, child, dog
-  case bus, van, truck, taxi
-
-  /// The type of an agent.
-  package enum Group: CaseIterable, Sendable {
-    /// On foot or on two wheels: slower than a motor vehicle.
-    case unprotected
-    /// A motor vehicle.
-    case motor
-  }
-
-  package var group: Group {
-    switch self {
-    case .pedestrian, .cyclist, .child, .dog: .unprotected
-    case .bus, .van, .truck, .taxi: .motor
-    }
-  }
+/// A type of road user.
+package enum RoadUser: CaseIterable, Sendable {
+  /// On two wheels: slower than a motor vehicle.
+  case unprotected
+  /// A motor vehicle.
+  case motor
 }
 
 /// An agent's motion as the sensors see it.
@@ -73,19 +65,6 @@ package enum Grip: CaseIterable, Sendable { case good, poor }
 
 /// Whether the left lane is free.
 package enum LeftLane: CaseIterable, Sendable { case free, busy }
-
-/// The passenger's wish.
-package enum Wish: CaseIterable, Sendable { case hurry, comfort }
-
-/// The lane that is closed ahead, according to a road message.
-package enum Closure: CaseIterable, Sendable {
-  case leftLane, ourLane
-
-  /// Whether the closed lane is the one in which the car is after `manoeuvre`.
-  package func isAhead(after manoeuvre: Manoeuvre) -> Bool {
-    (self == .leftLane) == (manoeuvre == .overtake)
-  }
-}
 
 /// A task's possible answers, all of which are always offered.
 package protocol IoVAnswer: RawRepresentable<String>, CaseIterable, Hashable, Sendable
@@ -102,12 +81,4 @@ package enum Prediction: String, IoVAnswer {
 package enum Manoeuvre: String, IoVAnswer {
   case brake, follow, overtake
   case hold = "hold speed"
-}
-
-/// The action on the trip.
-package enum RouteAction: String, IoVAnswer {
-  case keepRoute = "keep the route"
-  case takeDetour = "take the detour"
-  case mergeEarly = "merge early"
-  case announceDelay = "announce a delay"
 }

@@ -1,19 +1,31 @@
 import Datasets
 import SeededRandom
-/// One scene: its facts and agents, and their description in words.
-struct IoVScene {
-  let facts: Circumstances
-  /// The three agents of the scene; the first is the hazard.
-  let cast: [Agent]
-  /// The motion of each agent of `cast`; every cue occurs once.
-  let cues: [Cue]
 
-  init(from generator: inout SeededGenerator) {
-    let facts = IoVDistribution.draw(from: &generator)
-    let hazard = generator.pick(Agent.allCases.filter { $0.group == facts.group })
-    cast = [hazard] + Agent.allCases.filter { $0 != hazard }.shuffled(by: &generator).prefix(2)
-    cues = [facts.cue] + Cue.allCases.filter { $0 != facts.cue }.shuffled(by: &generator)
-    self.facts = facts
+/// One scene: a scenario, the neighbours that are described, and the passenger's wish, in words.
+struct IoVScene {
+  let facts: IoVFacts
+  private let state: SumoState
+  /// The neighbours of the scene; the first is the hazard.
+  private let cast: [SumoNeighbour]
+  /// The street that the passenger refuses.
+  private let refused: String?
+  private let headings: IoVLanguage.Headings
+
+  init(_ draw: IoVDistribution.Draw, difficulty: IoVDifficulty, from generator: inout SeededGenerator) {
+    facts = draw.scenario.facts
+    state = draw.scenario.state
+    var cast = [draw.scenario.hazard] + draw.companions
+    if difficulty.hasFourthNeighbour {
+      let kinds = Set(cast.map(\.kind))
+      let others = state.neighbours.filter { $0.place != .ownAhead && !kinds.contains($0.kind) }
+      if !others.isEmpty { cast.append(generator.pick(others)) }
+    }
+    self.cast = cast
+    headings = IoVLanguage.headings(difficulty)
+    // Both numbers are always drawn, so that another difficulty changes nothing else.
+    let chance = generator.unit()
+    let street = generator.pick((state.ours + state.beside).map(\.street))
+    refused = chance < difficulty.refusals ? street : nil
   }
 
   /// The input texts of the tasks.
@@ -23,67 +35,79 @@ struct IoVScene {
       "motion": motion(from: &generator),
       "conditions": conditions(from: &generator),
       "request": request(from: &generator),
-      "v2x": message(from: &generator),
+      "roads": roads(from: &generator),
     ]
   }
 
-  /// The hazard is the agent in our lane.
   private func scene(from generator: inout SeededGenerator) -> String {
-    var places = [generator.pick(IoVLanguage.inOurLane)]
-    for _ in cast.dropFirst() {
-      let choices = IoVLanguage.aside(leftLane: facts.leftLane).filter { !places.contains($0) }
-      places.append(generator.pick(choices))
+    let clauses = cast.map { neighbour in
+      "\(neighbour.kind.rawValue) \(generator.pick(IoVLanguage.place(neighbour.place))), \(neighbour.gap) m"
     }
-    return joined(zip(cast, places).map { "\($0.rawValue) \($1)" }.shuffled(by: &generator))
+    return sentence(clauses.shuffled(by: &generator), separator: "; ")
   }
 
   private func motion(from generator: inout SeededGenerator) -> String {
-    let clauses = zip(cast, cues).map { agent, cue in
-      "\(agent.rawValue) \(generator.pick(IoVLanguage.cue(cue)))"
+    let clauses = cast.map { neighbour in
+      "\(neighbour.kind.rawValue) \(generator.pick(IoVLanguage.cue(neighbour)))"
+        + (neighbour.speed < 0.5 ? "" : ", \(Int((neighbour.speed * 3.6).rounded())) km/h")
     }
-    return joined(clauses.shuffled(by: &generator))
+    return sentence(clauses.shuffled(by: &generator), separator: "; ")
   }
 
   private func conditions(from generator: inout SeededGenerator) -> String {
-    let metres = 50 + generator.below(950)
     let clauses = [
       generator.pick(IoVLanguage.light(facts.light)),
       generator.pick(IoVLanguage.grip(facts.grip)),
-      generator.pick(IoVLanguage.leftLane(facts.leftLane)) + " for \(metres) m",
+      generator.pick(IoVLanguage.leftLane(facts.leftLane)),
+      // Our own speed would tell a little about what is ahead of us.
+      "\(generator.below(33)) °C",
     ]
-    return joined(clauses.shuffled(by: &generator))
+    return sentence(clauses.shuffled(by: &generator), separator: ", ")
   }
 
   private func request(from generator: inout SeededGenerator) -> String {
     let minute = 5 * generator.below(12)
     let time = "\(7 + generator.below(14)):" + (minute < 10 ? "0\(minute)" : "\(minute)")
     let event = generator.pick(IoVLanguage.events)
-    return generator.pick(IoVLanguage.request(facts.wish, event: event, time: time))
+    return generator.pick(IoVLanguage.request(avoiding: refused, event: event, time: time))
   }
 
-  private func message(from generator: inout SeededGenerator) -> String {
-    let metres = 100 + generator.below(900)
-    let obstacle = generator.pick(IoVLanguage.obstacles)
-    return capitalized(
-      generator.pick(IoVLanguage.message(facts.closure, metres: metres, obstacle: obstacle)))
+  private func roads(from generator: inout SeededGenerator) -> String {
+    func part(_ heading: String, _ routes: [(street: String, minutes: Int)]) -> String {
+      let fastest = routes.map(\.minutes).min() ?? 0
+      let clauses = routes.map { route in
+        let more = route.minutes - fastest
+        return "\(route.street) " + (more == 0 ? generator.pick(IoVLanguage.fastest) : "\(more) min slower")
+      }
+      return "\(heading): " + clauses.shuffled(by: &generator).joined(separator: ", ")
+    }
+    let parts = [
+      part(generator.pick(headings.ours), state.ours.map { ($0.street, $0.minutes) }),
+      part(generator.pick(headings.stopped), state.ours.map { ($0.street, $0.minutesAfterStop ?? 0) }),
+      part(generator.pick(headings.beside), state.beside.map { ($0.street, $0.minutes) }),
+    ]
+    return parts.shuffled(by: &generator).joined(separator: ". ") + "."
   }
 
-  /// Joins clauses into one sentence.
-  private func joined(_ clauses: [String]) -> String {
-    capitalized(clauses.joined(separator: ", ") + ".")
+  private func sentence(_ clauses: [String], separator: String) -> String {
+    let text = clauses.joined(separator: separator) + "."
+    return text.prefix(1).uppercased() + text.dropFirst()
   }
 
-  private func capitalized(_ text: String) -> String {
-    text.prefix(1).uppercased() + text.dropFirst()
+  /// The route to take: of those that the manoeuvre leaves, the fastest that the passenger does not refuse.
+  private var route: String {
+    IoVRules.route(after: facts.manoeuvre, ours: state.ours, beside: state.beside, refused: refused)
   }
 
   /// The items of the four tasks.
   func items(from generator: inout SeededGenerator) -> [String: TaskItem] {
     [
-      "perceive": item("perceive", truth: cast[0].rawValue, options: cast.map(\.rawValue), from: &generator),
+      "perceive": item(
+        "perceive", truth: cast[0].kind.rawValue, options: cast.map(\.kind.rawValue), from: &generator),
       "predict": item("predict", truth: facts.prediction, from: &generator),
       "decide": item("decide", truth: facts.manoeuvre, from: &generator),
-      "route": item("route", truth: facts.routeAction, from: &generator),
+      "route": item(
+        "route", truth: route, options: (state.ours + state.beside).map(\.street), from: &generator),
     ]
   }
 

@@ -5,27 +5,8 @@ struct DataMakeCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "make", abstract: "Generates a data set from a simulated world.",
     subcommands: [
-      IoV.self, MakeSumoCommand.self, Industry.self, City.self, Chain.self, Tree.self, Diamond.self,
+      MakeIoVCommand.self, Industry.self, City.self, Chain.self, Tree.self, Diamond.self,
     ])
-
-  struct IoV: ParsableCommand {
-    static let configuration = described(
-      "iov", abstract: "Generates road scenes with four tasks that build on one another.",
-      """
-      Each episode is a road scene with four questions: perceive (which agent is the hazard), predict (what it does \
-      next), decide (the manoeuvre), route (what happens to the trip).
-      """,
-      example: """
-          contexture data make iov --episodes 1000 --seed 7 --out data/iov
-          contexture data make iov --noise perceive=0.1 --out data/noisy
-        """)
-
-    @OptionGroup var options: DataMakeOptions
-
-    func run() throws {
-      try options.make(IoVBenchmark())
-    }
-  }
 
   struct Industry: ParsableCommand {
     static let configuration = described(
@@ -51,7 +32,7 @@ struct DataMakeCommand: ParsableCommand {
       "city", abstract: "Generates disturbances of road traffic with four tasks that build on one another.",
       """
       Each episode is a disturbance with four questions: event (what happened), severity (how bad it is), origin (which \
-      place it comes from), dispatch (what to do, given both and the means at each place). The usual counts and travel \
+      place it comes from), dispatch (what to do, given both and what is free). The usual counts and travel \
       times are real measurements.
       """,
       example: """

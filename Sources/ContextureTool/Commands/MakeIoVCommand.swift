@@ -3,9 +3,9 @@ import BenchmarkWorlds
 import InputErrors
 import SafeFiles
 
-struct MakeSumoCommand: ParsableCommand {
+struct MakeIoVCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "sumo", abstract: "Generates road scenes from traffic that SUMO simulated.",
+    commandName: "iov", abstract: "Generates road scenes from traffic that SUMO simulated.",
     discussion: """
       Writes train.jsonl (80 %), valid.jsonl (10 %) and test.jsonl (10 %) into a new folder. Each episode \
       is a moment in the traffic of Bologna, as the simulator SUMO computed it, with four questions: \
@@ -13,16 +13,16 @@ struct MakeSumoCommand: ParsableCommand {
       (the fastest route that remains). The three files describe different simulations. The same \
       arguments give the same bytes.
 
-      The moments are read from a file of states, by default that of this repository; SUMO is not needed. \
-      --simulate runs SUMO and writes a new one.
+      The program has the states of 30 simulations; SUMO is not needed. --simulate runs SUMO and writes a new \
+      file of states, which --states reads.
 
       --noise replaces the gold answers of a share of the training episodes with wrong ones; valid and \
       test stay correct.
 
       EXAMPLE
-        contexture data make sumo --episodes 1000 --seed 7 --out data/sumo
-        contexture data make sumo --difficulty 3 --noise perceive=0.1 --out data/hard
-        contexture data make sumo --simulate states.jsonl --out data/new
+        contexture data make iov --episodes 1000 --seed 7 --out data/iov
+        contexture data make iov --difficulty 3 --noise perceive=0.1 --out data/hard
+        contexture data make iov --simulate states.jsonl --out data/new
 
       \(ExitStatus.manual)
       """)
@@ -33,10 +33,11 @@ struct MakeSumoCommand: ParsableCommand {
     help: ArgumentHelp(
       "1: passengers want the fastest route; 2: a third refuses a street; 3: half do, and there are more vehicles."
     ))
-  var difficulty = SumoDifficulty.usual.rawValue
+  var difficulty = IoVDifficulty.usual.rawValue
 
-  @Option(help: ArgumentHelp("The file of states to read.", valueName: "file"))
-  var states = "Examples/sumo/states.jsonl"
+  @Option(
+    help: ArgumentHelp("A file of states to read instead of those of the program.", valueName: "file"))
+  var states: String?
 
   @Option(
     help: ArgumentHelp(
@@ -51,7 +52,7 @@ struct MakeSumoCommand: ParsableCommand {
 
   func run() throws {
     try OutputFolder.refuseContents(options.out)
-    guard let difficulty = SumoDifficulty(rawValue: difficulty) else {
+    guard let difficulty = IoVDifficulty(rawValue: difficulty) else {
       throw Refusal("--difficulty \(difficulty)", "there is no such difficulty", "use 1, 2 or 3")
     }
     if let simulate {
@@ -60,16 +61,19 @@ struct MakeSumoCommand: ParsableCommand {
       }
       try SumoSimulation(seed: simulationSeed, worlds: simulations).write(to: simulate)
     }
-    let path = simulate ?? states
-    let world = try SumoWorld(states: read(path), path: path, difficulty: difficulty)
+    let world =
+      if let path = simulate ?? states {
+        try IoVWorld(states: read(path), path: path, difficulty: difficulty)
+      } else {
+        try IoVWorld(difficulty: difficulty)
+      }
     try options.make(world)
   }
 
   private func read(_ path: String) throws -> [SumoState] {
     do { return try SumoStateFile.read(path) } catch let error as FileError where error.kind == .missing {
       throw Refusal(
-        path, "no such file",
-        "run this in the folder of the repository, give --states FILE, or make one with --simulate FILE")
+        path, "no such file", "make one with --simulate FILE, or leave --states out")
     }
   }
 }

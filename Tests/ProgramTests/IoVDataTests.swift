@@ -2,16 +2,16 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite("Data from simulated traffic") struct SumoDataTests {
+@Suite("Data from simulated traffic") struct IoVDataTests {
   @Test func theShippedStatesGiveDataForTheExample() throws {
     try Fixtures.withTemporaryDirectory { folder in
-      let out = folder.appendingPathComponent("sumo").path
-      let made = try Program.run(["data", "make", "sumo", "--episodes", "60", "--out", out])
+      let out = folder.appendingPathComponent("iov").path
+      let made = try Program.run(["data", "make", "iov", "--episodes", "60", "--out", out])
       #expect(made.status == 0 && made.errors.isEmpty, "\(made)")
       #expect(
         made.output.contains("\nWithout the parents' answers, the best possible guess is expected to score: ")
       )
-      let check = try Program.run(["data", "check", out, "--workflow", "Examples/sumo.yaml"])
+      let check = try Program.run(["data", "check", out, "--workflow", "Examples/iov.yaml"])
       #expect(check.status == 0, "\(check)")
     }
   }
@@ -20,7 +20,7 @@ import Testing
     try Fixtures.withTemporaryDirectory { folder in
       let states = folder.appendingPathComponent("s.jsonl").path
       let outcome = try Program.run(
-        ["data", "make", "sumo", "--simulate", states, "--out", folder.appendingPathComponent("d").path],
+        ["data", "make", "iov", "--simulate", states, "--out", folder.appendingPathComponent("d").path],
         shell: "export SUMO_HOME=/none")
       #expect(outcome.status == 2, "\(outcome)")
       #expect(outcome.errors.contains("sumo_states.py: SUMO"), "\(outcome)")
@@ -35,7 +35,7 @@ import Testing
       let states = folder.appendingPathComponent("s.jsonl")
       try Data("mine".utf8).write(to: states)
       let outcome = try Program.run(
-        ["data", "make", "sumo", "--simulate", states.path, "--out", folder.appendingPathComponent("d").path])
+        ["data", "make", "iov", "--simulate", states.path, "--out", folder.appendingPathComponent("d").path])
       #expect(outcome.status == 2 && outcome.errors.contains("exists already"), "\(outcome)")
       #expect(try String(contentsOf: states, encoding: .utf8) == "mine")
     }

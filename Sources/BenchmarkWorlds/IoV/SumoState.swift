@@ -49,7 +49,7 @@ package struct SumoNeighbour: Sendable, Equatable {
     case car, taxi, van, truck, bus, motorbike, moped, bicycle
 
     /// The group of road users, which decides about overtaking.
-    package var group: Agent.Group {
+    package var group: RoadUser {
       switch self {
       case .motorbike, .moped, .bicycle: .unprotected
       case .car, .taxi, .van, .truck, .bus: .motor

@@ -1,3 +1,4 @@
+import CTrafficStates
 import Foundation
 import InputErrors
 import SafeFiles
@@ -14,6 +15,18 @@ package enum SumoStateFile {
   package static func read(_ path: String) throws -> [SumoState] {
     try states(in: FileContents.readText(path, limit: largest), path: path)
   }
+
+  /// The states of Bologna that are part of the program.
+  ///
+  /// - Throws: `Refusal` if the program was built with a damaged file.
+  package static func shipped() throws(Refusal) -> [SumoState] {
+    var count = 0
+    guard let bytes = traffic_states(&count) else { return [] }
+    return try states(in: Data(bytes: bytes, count: count), path: shippedPath)
+  }
+
+  /// The name of the states of Bologna in messages.
+  package static let shippedPath = "bologna.jsonl"
 
   /// Checks the content of a file; `path` is its name in messages.
   package static func states(in data: Data, path: String) throws(Refusal) -> [SumoState] {
