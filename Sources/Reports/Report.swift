@@ -55,7 +55,8 @@ package struct Report {
       if experiments.count > 1 { body += "<h1>\(HTML.text(experiment.name))</h1>" }
       body += ExperimentState(experiment).html
       let tables = Self.tables(experiment.results)
-      body += ScaleFigure(tables: tables).html
+      let charts = ExperimentFigure.scale(tables).map(\.figure.html)
+      if !charts.isEmpty { body += HTML.section("More and more tasks", charts.joined(separator: "\n")) }
       body += tables.map { ExperimentReport(table: $0).html }.joined(separator: "\n")
     }
     for run in runs {

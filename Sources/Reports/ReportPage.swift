@@ -24,11 +24,7 @@ struct ReportPage {
   }
 
   private static let style = """
-    :root{--bg:#fff;--fg:#1c2024;--soft:#60666d;--rule:#d9dde1;--card:#f5f7f9;--masked:#e7eaed;--frozen:#9fb3c8;--trained:#1f7a5c;\
-    --k0:#1f6fb2;--k1:#c2571a;--k2:#1f7a5c;--k3:#8a3fa0;--k4:#b3264a;--k5:#6b6f00;--k6:#00767f;--k7:#7a5230}
-    @media (prefers-color-scheme:dark){:root{--bg:#15181b;--fg:#e6e9ec;--soft:#9aa3ab;--rule:#343a40;--card:#1e2328;\
-    --masked:#2a3036;--frozen:#56708a;--trained:#3fae87;\
-    --k0:#6db3f2;--k1:#f0935a;--k2:#4fc79b;--k3:#c98ae0;--k4:#f07f9c;--k5:#c9cc4a;--k6:#4fc3cc;--k7:#cfa27c}}
+    \(Palette.colours)
     *{box-sizing:border-box}
     body{margin:0;background:var(--bg);color:var(--fg);font:16px/1.5 system-ui,sans-serif}
     main{max-width:60rem;margin:0 auto;padding:1rem}
@@ -48,20 +44,12 @@ struct ReportPage {
     figcaption{color:var(--soft);font-size:.9rem}
     svg{width:100%;height:auto;display:block}
     .graph svg{max-width:44rem}
-    svg text{fill:var(--fg);font:12px system-ui,sans-serif}
-    svg .tick{fill:var(--soft)}
-    svg .axis{fill:var(--soft);font-weight:600}
-    svg .name{font-size:13px}
-    .grid{stroke:var(--rule);stroke-width:1}
-    .band{fill:var(--card)}
-    .line{fill:none;stroke-width:2;stroke-linejoin:round}
-    .whisker{stroke:var(--fg);stroke-width:1.5}
+    \(Palette.shapes)
     .edge{fill:none;stroke:var(--soft);stroke-width:1.5}
     .task{fill:var(--card);stroke:var(--rule)}
     .trained{fill:var(--trained);background:var(--trained)}
     .frozen{fill:var(--frozen);background:var(--frozen)}
     .masked{fill:var(--masked);background:var(--masked)}
-    \((0..<SVG.colours).map { ".line.c\($0){stroke:var(--k\($0))}.dot.c\($0),.bar.c\($0){fill:var(--k\($0))}.swatch.c\($0){background:var(--k\($0))}" }.joined(separator: "\n"))
     .key{display:inline-block;margin-right:.9rem;white-space:nowrap}
     .swatch{display:inline-block;width:.8rem;height:.8rem;border-radius:2px;margin-right:.35rem;vertical-align:-1px}
     details{margin:.6rem 0}

@@ -115,7 +115,7 @@ struct RunReport {
     }
     return HTML.section(
       "Training",
-      loss.svg + accuracy.svg
+      loss.html + accuracy.html
         + HTML.table([["phase", "steps", "tokens", "last loss", "best validation, %", "seconds"]] + rows))
   }
 

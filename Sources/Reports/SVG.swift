@@ -81,9 +81,12 @@ struct LineChart {
   private static let (width, height) = (720.0, 300.0)
   private static let (left, right, top, bottom) = (52.0, 12.0, 30.0, 44.0)
 
-  var svg: String {
+  /// For a page; empty without points.
+  var html: String { series.allSatisfy(\.points.isEmpty) ? "" : figure.html }
+
+  /// The chart; without points, its axes.
+  var figure: Figure {
     let points = series.flatMap(\.points)
-    guard !points.isEmpty else { return "" }
     let xs = points.map(\.x) + spans.flatMap { [$0.range.lowerBound, $0.range.upperBound] }
     var (low, high) = (xs.min() ?? 0, xs.max() ?? 1)
     if low == high { (low, high) = (low - 1, high + 1) }
@@ -138,20 +141,11 @@ struct LineChart {
         }
       }
     }
-    return figure(SVG.picture(Self.width, Self.height, title: title, body))
-  }
-
-  /// The picture with its legend below, which wraps on narrow screens.
-  private func figure(_ picture: String) -> String {
-    var names: [(name: String, colour: Int)] = []
-    for line in series where !names.contains(where: { $0.name == line.name }) {
-      names.append((line.name, line.colour))
+    var legend: [Figure.Key] = []
+    for line in series where !legend.contains(where: { $0.name == line.name }) {
+      legend.append(Figure.Key(name: line.name, colour: line.colour))
     }
-    let legend = names.map {
-      "<span class=\"key\"><i class=\"swatch c\($0.colour % SVG.colours)\"></i>\(HTML.text($0.name))</span>"
-    }.joined()
-    return
-      "<figure>\(picture)<figcaption>\(names.count > 1 ? legend : "") \(HTML.text(title))</figcaption></figure>"
+    return Figure(title: title, width: Self.width, height: Self.height, body: body, legend: legend)
   }
 }
 
@@ -168,7 +162,7 @@ struct BarChart {
   var title: String
   var bars: [Bar]
 
-  var svg: String {
+  var figure: Figure {
     let (width, row, left, right) = (720.0, 26.0, 250.0, 96.0)
     let height = row * Double(bars.count) + 28
     func px(_ share: Double) -> Double { left + min(max(share, 0), 1) * (width - left - right) }
@@ -194,8 +188,7 @@ struct BarChart {
       }
       body.append(SVG.label(px(bar.value + bar.spread) + 6, y + 14, text))
     }
-    return "<figure>" + SVG.picture(width, height, title: title, body)
-      + "<figcaption>\(HTML.text(title))</figcaption></figure>"
+    return Figure(title: title, width: width, height: height, body: body, legend: [])
   }
 
   private func shortened(_ name: String) -> String {

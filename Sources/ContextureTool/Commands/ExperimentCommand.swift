@@ -54,6 +54,10 @@ struct ExperimentCommand: ParsableCommand {
   @Option(help: "The number of test episodes.") var test: Int?
   @Option(help: ArgumentHelp("The folder of results.", valueName: "dir")) var out = "experiments"
   @Option(help: "The output format.") var format = Format.text
+  @Option(
+    help: ArgumentHelp(
+      "Also write the figure of each experiment into this folder, as SVG files.", valueName: "dir"))
+  var figures: String?
   @Flag(help: "Also print the times, which differ from run to run.") var times = false
   @OptionGroup var storage: StoreOptions
 
@@ -118,6 +122,8 @@ struct ExperimentCommand: ParsableCommand {
     let progress = ExperimentProgress(
       count: all.count, done: try all.count { try store.result($0) != nil })
     runner.onProgress = { progress.show($0) }
+    let drawing = try figures.map { try FigureFolder($0) }
+    var tables: [String: [MethodTable]] = [:]
     for part in plan.parts {
       var results: [CellResult] = []
       for prepared in part.cells {
@@ -133,7 +139,10 @@ struct ExperimentCommand: ParsableCommand {
         progress.end()
         results.append(result)
       }
-      try show(part.experiment, MethodTable(results))
+      let table = MethodTable(results)
+      try show(part.experiment, table)
+      tables[part.experiment.name, default: []].append(table)
+      try drawing?.write(part.experiment, tables[part.experiment.name] ?? [])
     }
     return true
   }
