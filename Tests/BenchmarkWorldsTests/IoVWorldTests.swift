@@ -86,9 +86,8 @@ private func gold(_ episode: Episode, _ task: String) throws -> String {
     let streets = [splits.train, splits.valid, splits.test].map { episodes in
       Set(episodes.flatMap { $0.tasks["route"]?.options ?? [] })
     }
-    // Of 16 worlds for training, one or two may not be drawn.
-    #expect((56...64).contains(streets[0].count) && streets[1].count == 8 && streets[2].count == 8)
-    #expect(Set(streets.joined()).count == streets.map(\.count).reduce(0, +))
+    #expect(streets.map(\.count) == [64, 8, 8])
+    #expect(Set(streets.joined()).count == 80)
   }
 
   /// In most episodes, another parent's answer, all else equal, changes the child's answer.
@@ -134,11 +133,11 @@ private func gold(_ episode: Episode, _ task: String) throws -> String {
     let report = ShortcutBaselines.measure(
       train: splits.train, test: splits.test, tasks: world.tasks, oracleWithoutParents: oracle)
     // The vehicle in our lane is named by two adjacent words, which the word counter sees, too.
-    let limits = ["perceive": 1, "predict": 0.6, "decide": 0.65, "route": 0.6]
+    let limits = ["perceive": 1, "predict": 0.6, "decide": 0.6, "route": 0.5]
     for row in report.tasks { #expect(row.bestShortcut < limits[row.task] ?? 0, "\(report.text)") }
     #expect(try #require(oracle["predict"]) < 0.6)
     #expect(try #require(oracle["decide"]) < 0.6)
-    #expect(try #require(oracle["route"]) < (difficulty == .hard ? 0.62 : 0.6))
+    #expect(try #require(oracle["route"]) < 0.6)
   }
 
   /// The computed limit agrees with counting the most frequent answer for each combination of facts.
@@ -171,10 +170,9 @@ private func gold(_ episode: Episode, _ task: String) throws -> String {
       )
     }
     let oracle = world.accuracyWithoutParents
-    // Three standard errors of 2400 episodes are 0.03. Texts that repeat are drawn again, so situations of which there
-    // are few are rarer than in the distribution.
-    #expect(abs(decide - (try #require(oracle["decide"]))) < 0.045)
-    #expect(abs(route - (try #require(oracle["route"]))) < 0.06)
+    // Three standard errors of 2400 episodes.
+    #expect(abs(decide - (try #require(oracle["decide"]))) < 0.03)
+    #expect(abs(route - (try #require(oracle["route"]))) < 0.03)
     #expect(oracle["perceive"] == 1)
   }
 

@@ -153,7 +153,7 @@ struct IoVDistribution: Sendable {
               $0.leftLane == .free ? 4 : 1
             } then: {
               divide($0, $1, by: \.stopChangesRoute) {
-                $0.stopChangesRoute ? 12 : 1
+                $0.stopChangesRoute ? 5 : 1
               } then: {
                 for facts in $0 { shares[facts] = $1 }
               }

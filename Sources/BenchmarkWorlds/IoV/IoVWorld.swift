@@ -121,6 +121,8 @@ package struct IoVWorld: BenchmarkWorld {
     let difficulty: IoVDifficulty
     var used: [String: Set<[String]>] = [:]
     var number = 0
+    /// How often a moment is put into words before it is given up.
+    private static let attempts = 20
 
     init(seed: UInt64, difficulty: IoVDifficulty) {
       generator = SeededGenerator(seed: seed)
@@ -131,13 +133,18 @@ package struct IoVWorld: BenchmarkWorld {
       var episodes: [Episode] = []
       var repetitions = 0
       while episodes.count < count {
-        let scene = IoVScene(
-          distribution.draw(from: &generator), difficulty: difficulty, from: &generator)
-        let texts = scene.inputs(from: &generator)
-        let keys = IoVWorld.tasks.map { task in (task.name, task.inputs.compactMap { texts[$0] }) }
-        if keys.contains(where: { used[$0.0]?.contains($0.1) ?? false }) {
+        let draw = distribution.draw(from: &generator)
+        // Other words are tried before another moment is drawn, so that moments stay as frequent as they are drawn.
+        var found: (scene: IoVScene, texts: [String: String], keys: [(String, [String])])?
+        for _ in 0..<Self.attempts where found == nil {
+          let scene = IoVScene(draw, difficulty: difficulty, from: &generator)
+          let texts = scene.inputs(from: &generator)
+          let keys = IoVWorld.tasks.map { task in (task.name, task.inputs.compactMap { texts[$0] }) }
+          if !keys.contains(where: { used[$0.0]?.contains($0.1) ?? false }) { found = (scene, texts, keys) }
+        }
+        guard let (scene, texts, keys) = found else {
           repetitions += 1
-          guard repetitions < 1000 + 20 * count else {
+          guard repetitions < 1000 + count else {
             throw Refusal(
               "episodes", "the states have no more than \(number) different texts",
               "use fewer episodes or a file with more states")
