@@ -18,7 +18,8 @@ extension StageRunner {
   /// - Precondition: the stage ``validates``, and all such stages call this with the same questions.
   func scores(_ requests: [ScoreRequest], adapter view: DeviceAdapter) throws -> [[[TokenScore]]]? {
     let passes = ScoreRequest.passes(requests).map { $0.map { requests[$0] } }
-    let rows = passes.map { PackedBatch($0).paddedRowCount }.max() ?? 0
+    let batches = passes.map { PackedBatch($0) }
+    let rows = batches.map(\.paddedRowCount).max() ?? 0
     let worker = StageWorker(
       stage, rows: rows, adapter: view, backward: false, threads: stage.device.workerCount)
     let activations = StageActivations(stage, rows: rows, adapter: view, keepsActivations: false)
@@ -26,8 +27,7 @@ extension StageRunner {
     let tag = StageLink.Control.validation.tag
     var scores: [[[TokenScore]]] = []
     var sends: [Transfer] = []
-    for pass in passes {
-      let batch = PackedBatch(pass)
+    for (pass, batch) in zip(passes, batches) {
       let h = activations.hidden.rows(0..<batch.paddedRowCount)
       if stage.isFirst {
         try stage.embed(batch.tokens, into: h, worker.operations)
