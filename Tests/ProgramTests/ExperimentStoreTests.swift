@@ -65,6 +65,12 @@ import Testing
         #expect(shown.contains(part), "\(part): \(shown)")
       }
 
+      let drawn = try run(
+        project, experiment("--methods", "zero-shot,joint", "--seeds", "1,2", "--figures", "figures"))
+      #expect(drawn.output == first.output)
+      let figure = try String(contentsOfFile: path(project, "figures/table-tiny.svg"), encoding: .utf8)
+      #expect(figure.contains("tiny: every task right, chained") && figure.contains("zero-shot"))
+
       // Again: the same run and the same bytes. With one more method: another run, which knows the results.
       let again = try run(project, experiment("--methods", "zero-shot,joint", "--seeds", "1,2"))
       #expect(again.output == first.output)

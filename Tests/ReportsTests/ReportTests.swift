@@ -178,4 +178,42 @@ struct ReportTests {
       allRight: "1110", parameters: 5, steps: 6, tokens: 7, seconds: 1, evaluationSeconds: 1, course: [],
       precision: "float32", machine: "avx2")
   }
+
+  @Test("every experiment has a figure, as a file that stands alone")
+  func figures() throws {
+    func table(_ benchmark: String, _ rows: [(method: String, variant: String)]) -> MethodTable {
+      MethodTable(
+        rows.flatMap { row in
+          [1, 2].map { seed in
+            var result = Self.result(benchmark, ["a & b", "c"])
+            (result.method, result.variant, result.seed) = (row.method, row.variant, seed)
+            return result
+          }
+        })
+    }
+    let own = "context-ancestors-d"
+    let plain = ["joint", own + "0", own + "0.5", own + "1", "context-ancestors-adaptive", own + "0.5-r2"]
+    let variants = [
+      ("joint", "a & b 10 % wrong"), (own + "1", "graph: none"), ("joint", "training.precision=float32"),
+      ("joint", "training.precision=bfloat16"),
+    ]
+    let all = table("<x>", plain.map { ($0, "") } + variants)
+    let expected = [
+      "table": "adaptive", "delta": "1 − δ", "noise": "wrong labels", "order": "none graph, δ = 1",
+      "adaptive": "δ = 0.5", "rounds": "rounds", "bits": "joint, float32",
+    ]
+    #expect(Set(expected.keys) == Set(Experiment.all.map(\.name)).subtracting(["scale"]))
+    for (experiment, part) in expected {
+      let file = try #require(ExperimentFigure.of(experiment, all), "\(experiment)").file
+      #expect(XMLParser(data: Data(file.utf8)).parse(), "\(experiment)")
+      #expect(file.contains(part) && file.contains("&lt;x&gt;: "), "\(experiment)")
+      #expect(file.contains("prefers-color-scheme:dark"))
+      #expect(ExperimentFigure.of(experiment, table("x", [])) == nil)
+    }
+    // Two seeds without a difference: a mean of three of four, no spread.
+    #expect(try #require(ExperimentFigure.of("adaptive", all)).file.contains(">75.0<"))
+    let worlds = [2, 4].map { table("chain-\($0)", [("joint", ""), (own + "1", "")]) }
+    let scale = ExperimentFigure.scale(worlds + [table("other", [("joint", "")])])
+    #expect(scale.map(\.shape) == ["chain"] && scale[0].figure.file.contains(">joint<"))
+  }
 }
