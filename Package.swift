@@ -171,8 +171,10 @@ let package = Package(
       name: "FuzzTargets",
       dependencies: [
         "Checkpoint", "ClusterEmulation", "ClusterLaunch", "ContextGear", "ContextLoRA", "Datasets",
-        "InputErrors", "LanguageModels", "Locking", "PipelinedTraining", "Prompting", "SafeFiles",
-        "StrictJSON", "StrictYAML", "TaskGraph", "Tensor", "TestSupport", "Tokenization", "TrainingFixtures",
+        "Experiments", "InputErrors", "LanguageModels", "Locking", "PipelinedTraining", "Prompting",
+        "Reports",
+        "RunStore", "SafeFiles", "StrictJSON", "StrictYAML", "TaskGraph", "Tensor", "TestSupport",
+        "Tokenization", "TrainingFixtures",
         "Transport", "Workflows",
       ], path: "Tools/FuzzTargets", swiftSettings: strict),
 
@@ -233,7 +235,7 @@ let package = Package(
       name: "ProgramTests",
       dependencies: [
         "ContextureTool", "parity", "Checkpoint", "ClusterEmulation", "ClusterLaunch", "ContextGear",
-        "ContextLoRA", "Evaluation", "ProjectFixtures", "RunStore", "Runs", "TestSupport",
+        "ContextLoRA", "Evaluation", "Experiments", "ProjectFixtures", "RunStore", "Runs", "TestSupport",
       ], swiftSettings: strict),
   ],
   cLanguageStandard: .c17

@@ -32,7 +32,9 @@ package final class CellRunner {
   /// A measurement that can start: everything was read and checked.
   package struct Prepared {
     /// Everything that the result depends on.
-    package let key: String
+    package var key: String { keys[0] }
+    /// The key, then those of the same measurement on machines with other instructions or number formats.
+    package let keys: [String]
     /// The benchmark, the method, the variant and the seed.
     package var title: String {
       [workflow.name, cell.method.name, cell.variant, "seed \(cell.seed)"].filter { !$0.isEmpty }
@@ -66,13 +68,28 @@ package final class CellRunner {
       try FileChecksum.sha256(of: URL(fileURLWithPath: folder.file($0)))
     }
     let noise = cell.noise.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: ",")
+    // The method, not the workflow, says how columns are partitioned.
+    let common = try workflow.applying(overrides: [
+      "training.frozenRatio=1", "training.prerequisites=ancestors", "training.rounds=1",
+      "training.precision=auto",
+    ])
     let key = [
-      "results 1", workflow.canonicalYAML(), identities.joined(separator: " "), material.modelIdentity,
+      "results 2", common.canonicalYAML(), identities.joined(separator: " "), material.modelIdentity,
       material.promptIdentity.tokenizer, material.promptIdentity.template,
       "method \(cell.method.name)", "noise \(noise)", "edges \(cell.edges.rawValue)",
-      "test \(effort.testEpisodes)", "\(type.rawValue) \(CPUDevice.instructionSet)",
+      "test \(effort.testEpisodes)",
     ].joined(separator: "\n")
-    return Prepared(key: key, cell: cell, workflow: workflow, material: material, data: data, type: type)
+    let here = Self.place(type, CPUDevice.instructionSet)
+    let types = workflow.training.precision == .auto ? [ElementType.bfloat16, .float32] : [type]
+    let elsewhere = types.flatMap { type in CPUDevice.instructionSets.map { Self.place(type, $0) } }
+    return Prepared(
+      keys: ([here] + elsewhere.filter { $0 != here }).map { key + "\n" + $0 }, cell: cell,
+      workflow: workflow, material: material, data: data, type: type)
+  }
+
+  /// What a machine computes with.
+  private static func place(_ type: ElementType, _ instructionSet: String) -> String {
+    "\(type.rawValue) \(instructionSet)"
   }
 
   /// Trains and evaluates.

@@ -28,6 +28,19 @@ package struct CellStore: Sendable {
     return found.key == key ? found : nil
   }
 
+  /// The first result with one of several keys; `nil` if there is none.
+  ///
+  /// - Parameter tasks: those that it must have.
+  /// - Throws: as ``result(_:)``.
+  package func result(among keys: [String], tasks: [String]) throws -> CellResult? {
+    for key in keys {
+      guard let found = try result(key) else { continue }
+      guard found.tasks.map(\.task) == tasks else { throw Self.unusable(url(key)) }
+      return found
+    }
+    return nil
+  }
+
   /// Writes a result.
   ///
   /// - Throws: `FileError`.
@@ -51,16 +64,21 @@ package struct CellStore: Sendable {
   private func read(_ url: URL) throws -> CellResult {
     let data = try FileContents.read(url)
     guard let result = try? JSONDecoder().decode(CellResult.self, from: data), result.isSound else {
-      throw Refusal(url.relativePath, "is not a result of this version", "remove it, and measure again")
+      throw Self.unusable(url)
     }
     return result
+  }
+
+  private static func unusable(_ url: URL) -> Refusal {
+    Refusal(url.relativePath, "is not a result of this version", "remove it, and measure again")
   }
 }
 
 extension CellResult {
   /// Whether these numbers, read from a file, are possible.
   fileprivate var isSound: Bool {
-    let most = 1 << 60
+    // Sums of many stay far below the largest integer.
+    let most = 1 << 40
     return (1...1_000_000_000).contains(episodes) && allRight.count == episodes
       && allRight.allSatisfy { $0 == "0" || $0 == "1" }
       && tasks.allSatisfy {

@@ -130,6 +130,13 @@ package struct MethodTable: Sendable {
       }
   }
 
+  /// A sentence on the machines, if there were several kinds; `nil` if not.
+  package var machines: String? {
+    let kinds = Set(rows.flatMap { $0.results.map { "\($0.precision) on \($0.machine)" } })
+    return kinds.count < 2
+      ? nil : "Measured on several machines: \(kinds.sorted().joined(separator: ", ")); pairs share the seed"
+  }
+
   /// The table for a terminal, without times.
   package var text: String {
     let seeds = Set(rows.flatMap { $0.results.map(\.seed) }).sorted()
@@ -143,7 +150,7 @@ package struct MethodTable: Sendable {
       + "a task's training minus at the end, gold, mean of tasks. against joint: on episodes with every task right, by "
       + "paired tests at 5 % over seeds and episodes"
     return [
-      headline, head, TextTable.aligned(accuracies, right: Set(1..<accuracies[0].count)), legend,
+      headline, head, machines, TextTable.aligned(accuracies, right: Set(1..<accuracies[0].count)), legend,
       TextTable.aligned(costs, right: Set(1...4)),
     ].compactMap(\.self).joined(separator: "\n\n")
   }
@@ -159,7 +166,7 @@ package struct MethodTable: Sendable {
       let rule = "|" + rows[0].indices.map { $0 == 0 ? "---|" : "--:|" }.joined()
       return ([escaped[0], rule] + escaped.dropFirst()).joined(separator: "\n")
     }
-    return ([headline, table(accuracies), table(costs)] + (hasTimes ? [table(times)] : []))
+    return ([headline, machines, table(accuracies), table(costs)] + (hasTimes ? [table(times)] : []))
       .compactMap(\.self).joined(separator: "\n\n")
   }
 

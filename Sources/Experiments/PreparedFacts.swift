@@ -2,6 +2,7 @@
 extension CellRunner.Prepared {
   package var benchmark: String { workflow.name }
   package var seed: Int { cell.seed }
+  package var tasks: [String] { workflow.tasks.map(\.name) }
 
   /// The method, with the variant if it is one.
   package var method: String {

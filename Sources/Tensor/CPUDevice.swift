@@ -34,6 +34,9 @@ package final class CPUDevice: ComputeDevice {
   /// The name of the kernels' instruction set: `base`, `avx2` or `avx512`.
   package static var instructionSet: String { String(cString: ck_kernels().pointee.instruction_set) }
 
+  /// All that ``instructionSet`` can be, the fastest first.
+  package static let instructionSets = ["avx512", "avx2", "base"]
+
   /// The number of processors on which this process may run.
   package static var processorCount: Int { ProcessInfo.processInfo.activeProcessorCount }
 

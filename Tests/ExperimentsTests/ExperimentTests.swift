@@ -74,6 +74,49 @@ struct ExperimentTests {
     }
   }
 
+  @Test("the method, not the workflow, says how columns are partitioned")
+  func partition() throws {
+    try TinyProject.with(choosesOnly: true) { project in
+      let cell = ExperimentCell(project.workflowFile, .contextLoRA(Method.Partition()), seed: 1)
+      let key = try runner(project).prepare(cell).key
+      for setting in ["frozenRatio=0.25", "frozenRatio=adaptive", "prerequisites=direct", "rounds=3"] {
+        var other = cell
+        other.overrides = ["training.\(setting)"]
+        #expect(try runner(project).prepare(other).key == key)
+      }
+    }
+  }
+
+  @Test("a result of another machine is found if it may count")
+  func machines() throws {
+    try TinyProject.with(choosesOnly: true) { project in
+      func cell(_ precision: String) throws -> CellRunner.Prepared {
+        var cell = ExperimentCell(project.workflowFile, .zeroShot, seed: 1)
+        cell.overrides = ["training.precision=\(precision)"]
+        return try runner(project).prepare(cell)
+      }
+      let any = try cell("auto")
+      let single = try cell("float32")
+      #expect(any.keys.count == 6 && Set(any.keys).count == 6 && any.keys[0] == any.key)
+      #expect(single.keys.count == 3 && Set(single.keys).isSubset(of: any.keys))
+      let elsewhere = try #require(any.keys.last { !single.keys.contains($0) && $0 != any.key })
+      let store = CellStore(project.folder.appendingPathComponent("results").path)
+      var result = CellResult.example
+      result.key = elsewhere
+      try store.write(result)
+      let tasks = result.tasks.map(\.task)
+      #expect(try store.result(among: [any.key], tasks: tasks) == nil)
+      #expect(try store.result(among: single.keys, tasks: tasks) == nil)
+      #expect(try store.result(among: any.keys, tasks: tasks) == result)
+      #expect(throws: Refusal.self) { try store.result(among: any.keys, tasks: ["another"]) }
+      var here = result
+      (here.key, here.machine, here.seed) = (any.key, "here", 2)
+      let table = MethodTable([result, here])
+      #expect(table.machines?.contains("on here") == true && MethodTable([result]).machines == nil)
+      #expect(table.text.contains("several machines") && table.markdown(hasTimes: false).contains("several"))
+    }
+  }
+
   @Test("wrong labels, other edges and rounds change what is learnt")
   func variants() throws {
     try TinyProject.with(choosesOnly: true) { project in

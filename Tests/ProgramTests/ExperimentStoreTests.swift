@@ -1,3 +1,4 @@
+import Experiments
 import Foundation
 import Glibc
 import ProjectFixtures
@@ -142,6 +143,49 @@ import Testing
       let whole = try run(project, words.dropLast() + ["whole", "--no-store"])
       #expect(whole.output == last.output)
       #expect(!FileManager.default.fileExists(atPath: path(project, RunStore.defaultName)))
+    }
+  }
+
+  /// A result that says that it is of another machine.
+  @Test func resultsOfOtherMachinesCountIfAsked() throws {
+    try TinyProject.with(choosesOnly: true) { project in
+      let file = path(project, "workflow.yaml")
+      let text = try String(contentsOfFile: file, encoding: .utf8)
+      try text.replacing("  precision: float32\n", with: "")
+        .replacing("\n  precision: float32", with: "").write(toFile: file, atomically: true, encoding: .utf8)
+      let words = experiment("--methods", "zero-shot,joint")
+      let first = try run(project, words)
+      let store = CellStore(path(project, "experiments"))
+      let results = try store.all()
+      try FileManager.default.removeItem(atPath: path(project, "experiments"))
+      for var result in results {
+        let lines = result.key.split(separator: "\n", omittingEmptySubsequences: false)
+        let elsewhere = result.machine == "base" ? "float32 avx2" : "float32 base"
+        result.key = (lines.dropLast() + [elsewhere[...]]).joined(separator: "\n")
+        result.machine = result.machine == "base" ? "avx2" : "base"
+        result.precision = "float32"
+        try store.write(result)
+      }
+      let other = try run(project, words + ["--any-machine"])
+      #expect(other.output == first.output && !other.errors.contains("joint"), "\(other)")
+      let summary = try #require(try self.store(project).runs().first)
+      #expect(summary.measurements == .init(done: 2, planned: 2))
+      #expect(try report(project, summary.id).contains("Finished: 2 of 2 measurements."))
+      // Without the flag they are measured here.
+      let here = try run(project, words)
+      #expect(here.output == first.output && here.errors.contains("joint"))
+      #expect(try store.all().count == 4)
+    }
+  }
+
+  @Test func figuresOfWorkflowsOfOneNameAreTwoFiles() throws {
+    try TinyProject.with(choosesOnly: true) { project in
+      try FileManager.default.copyItem(atPath: path(project, "workflow.yaml"), toPath: path(project, "b.yaml"))
+      try run(
+        project,
+        experiment("--methods", "zero-shot", "--workflow", "b.yaml", "--figures", "figures"))
+      let names = try FileManager.default.contentsOfDirectory(atPath: path(project, "figures")).sorted()
+      #expect(names == ["table-tiny-2.svg", "table-tiny.svg"])
     }
   }
 

@@ -29,6 +29,28 @@ import Testing
     (FileManager.default.contents(atPath: path(project, file)) ?? Data()).count { $0 == 10 }
   }
 
+  @Test func aStoppedEvaluationIsStoppedInTheStore() throws {
+    try ClusterProject.with(devices: 1) { here in
+      let project = here.project
+      try run(project, "train", "workflow.yaml", "--out", "run")
+      let file = URL(fileURLWithPath: path(project, "data/test.jsonl"))
+      let line = try #require(try String(contentsOf: file, encoding: .utf8).split(separator: "\n").first)
+      let many = (0..<20_000).map { line.replacing("\"e20\"", with: "\"e\($0)\"") }
+      try #require(many[1] != line)
+      try many.joined(separator: "\n").write(to: file, atomically: true, encoding: .utf8)
+      let running = try RunningTraining(here, ["evaluate", "run", "--predictions", "answers.jsonl"], out: "none")
+      func newest() throws -> RunSummary? {
+        try RunStore(reading: path(project, RunStore.defaultName)).runs().first
+      }
+      try running.wait(for: "evaluation") { (try? newest())?.kind == "evaluate" }
+      running.signal(SIGINT)
+      let outcome = try running.end().outcome
+      #expect(outcome.status == 3 && outcome.output.isEmpty, "\(outcome)")
+      #expect(try newest()?.state == .stopped)
+      #expect(!FileManager.default.fileExists(atPath: path(project, "answers.jsonl")))
+    }
+  }
+
   @Test func trainingsAndEvaluationsAreListedShownAndCompared() throws {
     try TinyProject.with { project in
       try run(project, "train", "workflow.yaml", "--out", "runs/first", "--set", "training.validateEvery=2")

@@ -41,6 +41,10 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
   case messages
   /// What mpirun and the ranks print.
   case output
+  /// A store of runs: all runs are read, and one more is recorded.
+  case store
+  /// The result of a measurement, in a table and in figures with other ones.
+  case result
 
   /// Passes bytes to the functions of this border. Returns if they accepted or refused them.
   package func run(_ bytes: [UInt8]) {
@@ -72,6 +76,8 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
     case .cluster: try ClusterBorders.cluster(bytes)
     case .messages: try MessageBorder.messages(bytes)
     case .output: try ClusterBorders.output(bytes)
+    case .store: try ResultBorders.store(bytes)
+    case .result: try ResultBorders.result(bytes)
     }
   }
 }

@@ -32,7 +32,8 @@ struct EvaluateCommand: ParsableCommand {
       json prints both, they are the members `report` and `shortcuts` of one object.
 
       The result is also recorded in a store, which 'contexture runs' lists, shows and compares. A store that cannot \
-      be written does not end the evaluation.
+      be written does not end the evaluation. Ctrl-C stops it after the next few episodes; nothing is printed or \
+      written then.
 
       --predictions writes every predicted answer beside the gold one, one JSON object per line: read it \
       when an accuracy is lower than expected.
@@ -44,6 +45,7 @@ struct EvaluateCommand: ParsableCommand {
         contexture evaluate runs/iov --predictions answers.jsonl
 
       \(ExitStatus.manual)
+        3  interrupted
       """)
 
   @Argument(help: ArgumentHelp("A run folder.", valueName: "run")) var folder: String
@@ -79,27 +81,36 @@ struct EvaluateCommand: ParsableCommand {
     // Another data folder may lack the training split.
     let frequent = base ? nil : train ?? (try? read(.train))
     if let predictions { try OutputFile.check(predictions, option: "--predictions") }
+    let interrupts = Interrupts(stopping: "Stopping; nothing will be printed or written")
     let records = EvaluationRecords(trained, folder: folder, isBase: base, store: storage)
     do {
-      try evaluate(trained, episodes, train: train, frequent: frequent, records, progress)
+      try evaluate(trained, episodes, train: train, frequent: frequent, records, progress, interrupts)
       records.finish(.finished)
+    } catch is Stopped {
+      records.finish(.stopped)
+      throw ExitCode(ExitStatus.interrupted)
     } catch {
       records.finish(.failed("\(error)"))
       throw error
     }
   }
 
+  private struct Stopped: Error {}
+
   /// - Parameters:
   ///   - train: the training episodes for the shortcut baselines, if those are wanted.
   ///   - frequent: the training episodes with the most frequent answers, if they can be read.
   private func evaluate(
     _ trained: TrainedWorkflow, _ episodes: [Episode], train: EpisodeTable?, frequent: EpisodeTable?,
-    _ records: EvaluationRecords, _ progress: PreparationProgress
+    _ records: EvaluationRecords, _ progress: PreparationProgress, _ interrupts: Interrupts
   ) throws {
+    func check() throws { if interrupts.requested { throw Stopped() } }
     let graph = trained.workflow.graph
     var answers: [TaskPrediction] = []
     var report = try trained.evaluator(base: base).evaluate(episodes) { task, chained, done, all in
       Console.complain(inOneLine: "[\(done + 1)/\(all)] \(task)\(chained ? ", chained" : "")")
+    } check: {
+      try check()
     } onAnswers: { task, gold, chained, read in
       answers += TaskPrediction.lines(
         task: task, parents: graph.parents(of: task), episodes: episodes, gold: gold, chained: chained,
@@ -107,6 +118,7 @@ struct EvaluateCommand: ParsableCommand {
     } onRendering: { path, done, all in
       progress.show(DataPreparation(.rendering, path, done: done, all: all))
     }
+    try check()
     try trained.material.checkUnchanged()
     records.record(report, split: split.rawValue, data: trained.data(data).path, isBase: base)
     if let frequent { report.addMajorities(train: frequent, test: episodes) }

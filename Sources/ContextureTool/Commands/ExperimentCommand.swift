@@ -53,6 +53,12 @@ struct ExperimentCommand: ParsableCommand {
   var steps: Double?
   @Option(help: "The number of test episodes.") var test: Int?
   @Option(help: ArgumentHelp("The folder of results.", valueName: "dir")) var out = "experiments"
+  @Flag(
+    help: """
+      Results count wherever they were measured: also those of processors with other instructions, and in another \
+      number format if the workflow does not set one.
+      """)
+  var anyMachine = false
   @Option(help: "The output format.") var format = Format.text
   @Option(
     help: ArgumentHelp(
@@ -79,7 +85,7 @@ struct ExperimentCommand: ParsableCommand {
     let store = CellStore(out)
     let runner = CellRunner(models: models.models, effort: effort) { interrupts.requested }
     // Everything is read and checked before the first training.
-    var plan = ExperimentPlan()
+    var plan = ExperimentPlan(isFromAnyMachine: anyMachine)
     for experiment in experiments {
       let worlds = try worlds(of: experiment, files)
       for file in worlds {
@@ -118,16 +124,16 @@ struct ExperimentCommand: ParsableCommand {
   private func measure(
     _ plan: ExperimentPlan, _ runner: CellRunner, _ store: CellStore, _ records: ExperimentRecords
   ) throws -> Bool {
-    let all = Set(plan.parts.flatMap { $0.cells.map(\.key) })
+    let all = plan.measurements()
     let progress = ExperimentProgress(
-      count: all.count, done: try all.count { try store.result($0) != nil })
+      count: all.count, done: try all.count { try plan.known($0.cell, in: store) != nil })
     runner.onProgress = { progress.show($0) }
-    let drawing = try figures.map { try FigureFolder($0) }
+    var drawing = try figures.map { try FigureFolder($0) }
     var tables: [String: [MethodTable]] = [:]
     for part in plan.parts {
       var results: [CellResult] = []
       for prepared in part.cells {
-        if let known = try store.result(prepared.key) {
+        if let known = try plan.known(prepared, in: store) {
           records.record(known, isMeasured: false)
           results.append(known)
           continue
@@ -152,7 +158,7 @@ struct ExperimentCommand: ParsableCommand {
     [
       .init("seeds", seeds.map(String.init).joined(separator: ", ")),
       .init("methods", methods?.replacing(",", with: ", ") ?? "all"),
-      .init("quick", "\(quick)"), .init("steps", "\(effort.steps)"),
+      .init("quick", "\(quick)"), .init("anyMachine", "\(anyMachine)"), .init("steps", "\(effort.steps)"),
       .init("testEpisodes", "\(effort.testEpisodes)"),
       .init("validationEpisodes", "\(effort.validationEpisodes)"),
       .init("validateEvery", "\(effort.validateEvery)"),

@@ -20,7 +20,11 @@ final class ExperimentRecords {
     guard let storePath else { return }
     let planned = try plan.measurements().map { planned in
       var record = planned.record
-      if let known = try results.result(planned.key) { record.fill(.known, known) }
+      if let known = try plan.known(planned.cell, in: results) {
+        // The measurement of another machine has another key.
+        record.checksum = CellStore.checksum(known.key)
+        record.fill(.known, known)
+      }
       return record
     }
     for record in planned { measurements[record.checksum] = record }
@@ -58,14 +62,23 @@ struct ExperimentPlan {
     let cells: [CellRunner.Prepared]
   }
 
+  /// Whether results of other machines count.
+  var isFromAnyMachine = false
   var parts: [Part] = []
   /// The number of threads that compute; `nil` without measurements.
   var workers: Int? { parts.lazy.compactMap(\.cells.first).first?.workers }
 
-  /// Each measurement once, with its key.
-  func measurements() -> [(key: String, record: MeasurementRecord)] {
+  /// The result of a measurement that counts, if there is one.
+  ///
+  /// - Throws: `FileError` if it cannot be read; `Refusal` if it is not a result.
+  func known(_ cell: CellRunner.Prepared, in results: CellStore) throws -> CellResult? {
+    try results.result(among: isFromAnyMachine ? cell.keys : [cell.key], tasks: cell.tasks)
+  }
+
+  /// Each measurement once.
+  func measurements() -> [(cell: CellRunner.Prepared, record: MeasurementRecord)] {
     let names = benchmarkNames()
-    var found: [(key: String, record: MeasurementRecord)] = []
+    var found: [(cell: CellRunner.Prepared, record: MeasurementRecord)] = []
     var places: [String: Int] = [:]
     for part in parts {
       for cell in part.cells {
@@ -78,7 +91,7 @@ struct ExperimentPlan {
         places[cell.key] = found.count
         found.append(
           (
-            cell.key,
+            cell,
             MeasurementRecord(
               checksum: CellStore.checksum(cell.key), experiments: [part.experiment.name],
               benchmark: names[part.workflow.file] ?? cell.benchmark, method: cell.method, seed: cell.seed)

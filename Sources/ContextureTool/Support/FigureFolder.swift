@@ -3,9 +3,12 @@ import Foundation
 import Reports
 import SafeFiles
 
-/// A folder of experiments' figures, `EXPERIMENT-BENCHMARK.svg`.
+/// A folder of experiments' figures, `EXPERIMENT-BENCHMARK.svg`; `EXPERIMENT-BENCHMARK-2.svg` if a second benchmark has
+/// the name of the first.
 struct FigureFolder {
   private let path: String
+  /// How many figures of a name there are.
+  private var counts: [String: Int] = [:]
 
   /// Makes the folder if it is not there.
   ///
@@ -19,7 +22,7 @@ struct FigureFolder {
   ///
   /// - Parameter tables: one for each benchmark so far.
   /// - Throws: the reason why a file cannot be written.
-  func write(_ experiment: Experiment, _ tables: [MethodTable]) throws {
+  mutating func write(_ experiment: Experiment, _ tables: [MethodTable]) throws {
     switch experiment.worlds {
     case .stations:
       for (shape, figure) in ExperimentFigure.scale(tables) {
@@ -27,19 +30,24 @@ struct FigureFolder {
       }
     case .benchmarks, .benchmarksAndPair:
       guard let table = tables.last, let figure = ExperimentFigure.of(experiment.name, table) else { return }
-      try write(figure, "\(experiment.name)-\(table.benchmark)")
+      let name = Self.plain("\(experiment.name)-\(table.benchmark)")
+      counts[name, default: 0] += 1
+      let count = counts[name] ?? 1
+      try write(figure, count == 1 ? name : "\(name)-\(count)")
     }
   }
 
   private func write(_ figure: Figure, _ name: String) throws {
-    // A workflow's name may be any text.
-    let safe = String(
-      String.UnicodeScalarView(
-        name.unicodeScalars.map { scalar in
-          let isPlain = scalar.isASCII && (scalar.properties.isAlphabetic || ("0"..."9").contains(scalar))
-          return isPlain || scalar == "-" || scalar == "_" ? scalar : "-"
-        }))
     try AtomicFile.write(
-      figure.file, to: URL(fileURLWithPath: path).appendingPathComponent("\(safe.prefix(100)).svg"))
+      figure.file, to: URL(fileURLWithPath: path).appendingPathComponent("\(name).svg"))
+  }
+
+  /// A file name; a workflow's name may be any text.
+  private static func plain(_ name: String) -> String {
+    let scalars = name.unicodeScalars.map { scalar in
+      let isPlain = scalar.isASCII && (scalar.properties.isAlphabetic || ("0"..."9").contains(scalar))
+      return isPlain || scalar == "-" || scalar == "_" ? scalar : "-"
+    }
+    return String(String(String.UnicodeScalarView(scalars)).prefix(100))
   }
 }
