@@ -37,6 +37,8 @@ package protocol PhaseExecutor: AnyObject {
   /// - Throws: the transport's errors.
   func stops(atCheckpoint: Bool, _ shouldStop: () -> Bool) throws -> Bool
 
+  /// Gives the phase's own columns in `adapter` the values that they start with, the same on every rank.
+  func start(_ phase: Phase)
   /// Prepares a phase from its start or from a checkpoint within it, calls `body`, and ends the phase by
   /// restoring the model's weights.
   ///

@@ -1,3 +1,4 @@
+import TaskGraph
 import Tensor
 
 /// The options that every phase trains with.
@@ -31,6 +32,8 @@ package struct TrainingOptions: Sendable, Equatable {
   package var staleness = 1
   /// Seeds the order of the samples and the initial values of the adapter.
   package var seed: UInt64 = 0
+  /// The values with which each task's columns start in the first round.
+  package var blockStart = BlockStart.fresh
   /// Freezes columns based on gradients; `nil` uses the schedule's ratio.
   package var adaptiveFreezing: AdaptiveFreezing?
   /// The weight λ of the penalty that keeps a phase's A orthogonal to the frozen ones; `nil` for no penalty.

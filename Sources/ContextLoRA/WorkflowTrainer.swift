@@ -40,6 +40,7 @@ package final class WorkflowTrainer {
     for index in first..<max(schedule.count, first) {
       let within = resume?.optimizer == nil ? nil : resume
       let phase = try schedule[index].resolved(executor.adapter, frozen: within?.position.frozen)
+      if within == nil, phase.round == 1, options.blockStart == .base { executor.start(phase) }
       var run = PhaseRun(phase, executor, options, destination, totalSteps: totalSteps, resume: within)
       let isFinished = try run.train(
         isLast: index + 1 == schedule.count, resume: within, shouldStop: shouldStop, onEvent: onEvent)

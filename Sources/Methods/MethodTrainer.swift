@@ -153,6 +153,7 @@ package final class MethodTrainer {
     let order = workflow.graph.topologicalOrder
     var options = options
     options.orthogonality = Self.orthogonality
+    options.blockStart = .fresh
     // A chain in which every task uses all earlier columns, which are frozen.
     let chain = try TaskDependencyGraph(
       tasks.map { task in

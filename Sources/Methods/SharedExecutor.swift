@@ -75,6 +75,8 @@ final class SharedExecutor: PhaseExecutor {
   func stops(atCheckpoint _: Bool, _ shouldStop: () -> Bool) -> Bool { shouldStop() }
   func distribute(_: TrainingCheckpoint?, step _: Int) {}
   func shareAdapter() {}
+  /// There are no prerequisites.
+  func start(_: Phase) {}
 
   func withPhase<Result>(
     _ phase: Phase, from _: TrainingCheckpoint?, pace _: PhasePace, _ body: (_ bytes: Int) throws -> Result

@@ -278,6 +278,8 @@ package final class PipelineExecutor: PhaseExecutor {
     try shareColumns(work, runner, checkpoint, step: step)
   }
 
+  package func start(_ phase: Phase) { adapter.startFromBase(phase) }
+
   package func shareAdapter() throws {
     if let phase { try shareAdapter(phase) }
   }

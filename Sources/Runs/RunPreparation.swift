@@ -272,6 +272,7 @@ extension Workflow.Training {
     options.adamW = AdamWSettings(
       beta1: beta1, beta2: beta2, epsilon: epsilon, weightDecay: weightDecay)
     options.clipNorm = clipNorm
+    options.blockStart = blockStart
     options.staleness = staleness
     options.seed = UInt64(seed)
     options.checkpointEvery = checkpointEvery

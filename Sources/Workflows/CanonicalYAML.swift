@@ -52,8 +52,11 @@ extension Workflow.Training {
       fields.append(("frozenRatio", "adaptive"))
       fields.append(("adaptive", "{initial: \(initial), tolerance: \(tolerance)}"))
     }
+    fields.append(("freeze", freeze.rawValue))
+    // Omitted if it is the default, so that the text of older runs does not change.
+    if blockStart != .fresh { fields.append(("blockStart", blockStart.rawValue)) }
     fields += [
-      ("freeze", freeze.rawValue), ("parentAnswers", parentAnswers.text), ("staleness", "\(staleness)"),
+      ("parentAnswers", parentAnswers.text), ("staleness", "\(staleness)"),
       ("answerForm", answerForm.rawValue), ("learningRate", "\(learningRate)"),
       ("schedule", schedule.rawValue), ("warmup", "\(warmup)"), ("cooldown", "\(cooldown)"),
       ("minimumRateRatio", "\(minimumRateRatio)"),

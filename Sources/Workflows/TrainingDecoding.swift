@@ -44,7 +44,7 @@ extension Workflow.Training {
     "prerequisites",
     "frozenRatio",
     "adaptive",
-    "freeze", "parentAnswers", "staleness", "answerForm", "learningRate", "schedule", "warmup",
+    "freeze", "blockStart", "parentAnswers", "staleness", "answerForm", "learningRate", "schedule", "warmup",
     "cooldown", "validateEvery", "validationEpisodes", "patience", "budget",
     "minimumRateRatio", "weightDecay", "betas", "epsilon", "clipNorm", "checkpointEvery", "seed", "precision",
   ]
@@ -99,6 +99,7 @@ extension Workflow.Training {
     prerequisites = try fields["prerequisites"]?.choice() ?? .ancestors
     frozenRatio = try Self.frozenRatio(fields)
     freeze = try fields["freeze"]?.choice() ?? .leading
+    blockStart = try fields["blockStart"]?.choice() ?? .fresh
     parentAnswers = try fields["parentAnswers"].map(Self.parentAnswers) ?? .gold
     staleness = try count("staleness", from: 0, to: Self.maximumStaleness, default: 1)
     answerForm = try fields["answerForm"]?.choice() ?? .letterText

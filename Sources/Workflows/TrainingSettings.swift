@@ -97,6 +97,8 @@ extension Workflow {
     package let frozenRatio: FrozenRatio
     /// Which columns are frozen. Default `leading`.
     package let freeze: FreezeRule
+    /// The values with which a task's columns start. Default `fresh`.
+    package let blockStart: BlockStart
     /// Which parents' answers a task reads. Default `gold`.
     package let parentAnswers: ParentAnswers
     /// The age, in optimiser steps, of the columns that predict the parents' answers, if the phase changes

@@ -3,6 +3,7 @@ import ContextLoRA
 import Foundation
 import LanguageModels
 import SafeFiles
+import TaskGraph
 import TestSupport
 import Testing
 import TrainingFixtures
@@ -28,11 +29,13 @@ struct ResumeTests {
       url: folder.appendingPathComponent("checkpoint.safetensors"), workflow: "w", model: "m")
   }
 
-  @Test("stopped after each step in turn", arguments: [false, true])
-  func everyStep(predictions: Bool) throws {
+  @Test("stopped after each step in turn", arguments: [false, true], BlockStart.allCases)
+  func everyStep(predictions: Bool, start: BlockStart) throws {
     try TestFolder.with { folder in
       let tiny = try TinyWorkflow(frozenRatio: 0.5, freezeRule: .importance, usesPredictions: predictions)
-      let whole = tiny.trainer()
+      var options = tiny.options
+      options.blockStart = start
+      let whole = tiny.trainer(options: options)
       var records: [StepRecord] = []
       #expect(
         try whole.run(to: destination(folder)) { if case .step(let record) = $0 { records.append(record) } })
@@ -43,12 +46,14 @@ struct ResumeTests {
           frozenRatio: 0.5, freezeRule: .importance, usesPredictions: predictions)
         var resumed: [StepRecord] = []
         func note(_ event: TrainingEvent) { if case .step(let record) = event { resumed.append(record) } }
-        let first = try again.trainer().run(
+        let first = try again.trainer(options: options).run(
           to: destination(folder), shouldStop: { resumed.count == stop }, onEvent: note)
         #expect(!first)
         let checkpoint = try TrainingCheckpoint(destination(folder).url, modules: tiny.adapter.modules)
         #expect(checkpoint.position.totalSteps == stop)
-        #expect(try again.trainer().run(from: checkpoint, to: destination(folder), onEvent: note))
+        let second = try again.trainer(options: options).run(
+          from: checkpoint, to: destination(folder), onEvent: note)
+        #expect(second)
         #expect(resumed.map(\.loss) == records.map(\.loss), "stopped after step \(stop)")
         #expect(try Data(contentsOf: destination(folder).url) == bytes, "stopped after step \(stop)")
       }

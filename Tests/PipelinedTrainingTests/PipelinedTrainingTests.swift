@@ -146,6 +146,8 @@ private struct Outcome: Equatable, Sendable {
   ) -> TrainingOptions {
     var options = base.options
     if validates {
+      // Every rank gives a block its start.
+      options.blockStart = .base
       // Windows end at validations and at checkpoints, and phases do not end at the planned step.
       options.validation = TrainingOptions.Validation(every: 3, patience: 2)
       options.learningRate = LearningRateSchedule(peak: 2e-2, shape: .wsd, minimumRatio: 0.1, cooldown: 0.3)

@@ -193,6 +193,7 @@ import Workflows
       "expected a mapping of fields, found '0.5'; use these fields: initial, tolerance"
     ),
     ("freeze: first", "freeze", "'first' is not known; use one of: leading, importance"),
+    ("blockStart: zero", "blockStart", "'zero' is not known; use one of: fresh, base"),
     ("freeze: [leading]", "freeze", "expected a word, found a list; use one of: leading, importance"),
     ("parentAnswers: golden", "parentAnswers", "'golden' is not known; did you mean 'gold'?"),
     ("parentAnswers: mixed", "parentAnswers", "'mixed' is not known; \(mixed)"),
