@@ -180,7 +180,8 @@ import Testing
 
   @Test func figuresOfWorkflowsOfOneNameAreTwoFiles() throws {
     try TinyProject.with(choosesOnly: true) { project in
-      try FileManager.default.copyItem(atPath: path(project, "workflow.yaml"), toPath: path(project, "b.yaml"))
+      try FileManager.default.copyItem(
+        atPath: path(project, "workflow.yaml"), toPath: path(project, "b.yaml"))
       try run(
         project,
         experiment("--methods", "zero-shot", "--workflow", "b.yaml", "--figures", "figures"))

@@ -38,7 +38,8 @@ import Testing
       let many = (0..<20_000).map { line.replacing("\"e20\"", with: "\"e\($0)\"") }
       try #require(many[1] != line)
       try many.joined(separator: "\n").write(to: file, atomically: true, encoding: .utf8)
-      let running = try RunningTraining(here, ["evaluate", "run", "--predictions", "answers.jsonl"], out: "none")
+      let running = try RunningTraining(
+        here, ["evaluate", "run", "--predictions", "answers.jsonl"], out: "none")
       func newest() throws -> RunSummary? {
         try RunStore(reading: path(project, RunStore.defaultName)).runs().first
       }
