@@ -43,7 +43,7 @@ extension WorkflowMaterial {
     throw Refusal(
       modelPath,
       "\(part) need\(use == .forward ? "" : " for training") " + Self.comparison(needed, memory),
-      type == .float32
+      type == .float32 && CPUDevice.weightType(of: .bfloat16) == .bfloat16
         ? "use training.precision bfloat16, a smaller model or a machine with more memory"
         : "use a smaller model or a machine with more memory")
   }

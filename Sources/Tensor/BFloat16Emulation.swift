@@ -22,6 +22,9 @@ extension CPUDevice {
   /// The type in which packed weights are stored: float32 with bfloat16 values if ``computeType`` is
   /// emulated.
   package var weightType: ElementType { emulatesBFloat16 ? .float32 : computeType }
+
+  /// The type in which a device of this processor stores packed weights that it computes with in some type.
+  package static func weightType(of type: ElementType) -> ElementType { emulates(type) ? .float32 : type }
 }
 
 extension ck_kernel_table {

@@ -27,7 +27,7 @@ package struct ModelMemory: Sendable {
     if use == .forwardAndBackward {
       values += layer * Double(layers.upperBound - max(layers.lowerBound, firstAdapted)) + head
     }
-    return values * Double(type.size)
+    return values * Double(CPUDevice.weightType(of: type).size)
   }
 
   /// Bytes that a worker takes for each row of a micro-batch, in a forward and a backward pass through all layers:
