@@ -29,7 +29,7 @@ extension LoRAPair {
     let rows = columns.map { column in a[column * inputs..<(column + 1) * inputs].map(Double.init) }
     let heads = columns.map { column in (0..<outputs).map { Double(b[$0 * rank + column]) } }
     func products(_ vectors: [[Double]]) -> SymmetricMatrix {
-      SymmetricMatrix(count) { i, j in zip(vectors[i], vectors[j]).reduce(0) { $0 + $1.0 * $1.1 } }
+      SymmetricMatrix(vectors.count) { i, j in zip(vectors[i], vectors[j]).reduce(0) { $0 + $1.0 * $1.1 } }
     }
     // A = Q √Λ W, where the rows of W are orthonormal.
     let input = products(rows).eigenvectors()
@@ -44,10 +44,7 @@ extension LoRAPair {
     let scaled = zip(kept, roots).map { index, root in
       Self.combination(heads, (0..<count).map { input.vectors[index][$0] * root })
     }
-    let gram = SymmetricMatrix(kept.count) { i, j in
-      zip(scaled[i], scaled[j]).reduce(0) { $0 + $1.0 * $1.1 }
-    }
-    let output = gram.eigenvectors()
+    let output = products(scaled).eigenvectors()
     let order = output.values.indices.sorted {
       (output.values[$0], $1) > (output.values[$1], $0)
     }
