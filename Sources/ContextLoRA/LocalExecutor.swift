@@ -110,7 +110,7 @@ package final class LocalExecutor: PhaseExecutor {
       state.history.record(state.trainer)
       self.state = state
       var outcome = try state.trainer.step(
-        sequences, learningRate: options.learningRate.rate(step: batch.step + 1, pace))
+        sequences, learningRate: options.rate(step: batch.step + 1, pace, of: self.phase ?? phase))
       outcome.seconds = (ContinuousClock.now - start) / .seconds(1)
       try report(outcome)
     }

@@ -23,6 +23,9 @@ package struct TrainingOptions: Sendable, Equatable {
   package var microBatchSamples: Int?
   /// The learning rate.
   package var learningRate = LearningRateSchedule(peak: 1e-3)
+  /// Whether the columns that train together share the learning rate: it is multiplied by the share of them that
+  /// are the task's own. A step then moves the output no further than one of the task's own columns alone.
+  package var sharesRate = false
   /// The optimiser's constants.
   package var adamW = AdamWSettings()
   /// Gradients with a larger Euclidean norm are scaled down to this; `nil` disables clipping.
@@ -76,6 +79,12 @@ package struct TrainingOptions: Sendable, Equatable {
 
   /// The factor by which a gradient of this norm is multiplied.
   package func clipFactor(norm: Double) -> Float { Float(clipNorm.map { min(1, $0 / (norm + 1e-6)) } ?? 1) }
+
+  /// The learning rate at a step, counted from 1, of a phase with this pace.
+  package func rate(step: Int, _ pace: PhasePace, of phase: Phase) -> Double {
+    let share = Double(phase.block.count) / Double(phase.trainable.count)
+    return learningRate.rate(step: step, pace) * (sharesRate ? share : 1)
+  }
 
   /// An upper bound on the rows of a micro-batch, for `samples` sequences of at most `longest` tokens.
   package func microBatchRows(longest: Int, samples: Int) -> Int {

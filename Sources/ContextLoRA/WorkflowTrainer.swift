@@ -189,7 +189,8 @@ private struct PhaseRun {
     return StepRecord(
       phase: index, round: phase.round, task: phase.task, step: outcome.step + 1, totalStep: totalSteps,
       loss: outcome.loss, gradientNorm: outcome.gradientNorm,
-      learningRate: options.learningRate.rate(step: outcome.step + 1, progress.pace), tokens: outcome.tokens,
+      learningRate: options.rate(step: outcome.step + 1, progress.pace, of: executor.phase ?? phase),
+      tokens: outcome.tokens,
       targets: outcome.targets, seconds: outcome.seconds)
   }
 

@@ -68,13 +68,9 @@ package final class CellRunner {
       try FileChecksum.sha256(of: URL(fileURLWithPath: folder.file($0)))
     }
     let noise = cell.noise.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: ",")
-    // The method, not the workflow, says how columns are partitioned.
-    let common = try workflow.applying(overrides: [
-      "training.frozenRatio=1", "training.prerequisites=ancestors", "training.rounds=1",
-      "training.precision=auto",
-    ])
+    let common = try workflow.applying(overrides: Self.overridesOfKey(workflow, cell.method))
     let key = [
-      "results 2", common.canonicalYAML(), identities.joined(separator: " "), material.modelIdentity,
+      "results 3", common.canonicalYAML(), identities.joined(separator: " "), material.modelIdentity,
       material.promptIdentity.tokenizer, material.promptIdentity.template,
       "method \(cell.method.name)", "noise \(noise)", "edges \(cell.edges.rawValue)",
       "test \(effort.testEpisodes)",
@@ -85,6 +81,22 @@ package final class CellRunner {
     return Prepared(
       keys: ([here] + elsewhere.filter { $0 != here }).map { key + "\n" + $0 }, cell: cell,
       workflow: workflow, material: material, data: data, type: type)
+  }
+
+  /// Gives the settings on which a method's result does not depend the same values in every key.
+  private static func overridesOfKey(_ workflow: Workflow, _ method: Method) -> [String] {
+    guard method.trains else {
+      let training = workflow.training
+      return workflow.tasks.flatMap { task in
+        ["rank", "steps", "maxSteps"].map { "tasks.\(task.name).\($0)=null" }
+      }
+        + ["lora={}", "training={answerForm: \(training.answerForm.rawValue), seed: \(training.seed)}"]
+    }
+    // The method, not the workflow, says how columns are partitioned and start.
+    return [
+      "training.frozenRatio=1", "training.prerequisites=ancestors", "training.rounds=1",
+      "training.blockStart=fresh", "training.precision=auto",
+    ]
   }
 
   /// What a machine computes with.

@@ -47,9 +47,15 @@ package enum Method: Sendable, Hashable {
     package var frozenRatio: Double?
     /// Slides over all levels; each has its share of the steps.
     package var rounds: Int
+    /// The values with which each task's columns start.
+    package var start: BlockStart
 
-    package init(_ prerequisites: PrerequisiteRule = .ancestors, frozenRatio: Double? = 1, rounds: Int = 1) {
-      (self.prerequisites, self.frozenRatio, self.rounds) = (prerequisites, frozenRatio, rounds)
+    package init(
+      _ prerequisites: PrerequisiteRule = .ancestors, frozenRatio: Double? = 1, rounds: Int = 1,
+      start: BlockStart = .base
+    ) {
+      (self.prerequisites, self.frozenRatio) = (prerequisites, frozenRatio)
+      (self.rounds, self.start) = (rounds, start)
     }
   }
 
@@ -58,7 +64,7 @@ package enum Method: Sendable, Hashable {
     [
       .zeroShot, .fewShot(examples: 3), .joint, .sequential(.topological), .sequential(.random),
       .independent(.share), .independent(.full), .mole, .orthogonal, .mtlLoRA,
-      .contextLoRA(Partition(.direct)),
+      .contextLoRA(Partition(start: .fresh)), .contextLoRA(Partition(.direct)),
     ] + [1, 0.5, 0].map { .contextLoRA(Partition(frozenRatio: $0)) } + [
       .contextLoRA(Partition(frozenRatio: nil))
     ]
@@ -79,7 +85,7 @@ package enum Method: Sendable, Hashable {
     case .contextLoRA(let partition):
       "context-\(partition.prerequisites.rawValue)-"
         + (partition.frozenRatio.map { "d" + Self.short($0) } ?? "adaptive")
-        + (partition.rounds > 1 ? "-r\(partition.rounds)" : "")
+        + (partition.rounds > 1 ? "-r\(partition.rounds)" : "") + (partition.start == .fresh ? "-fresh" : "")
     }
   }
 
@@ -100,6 +106,7 @@ package enum Method: Sendable, Hashable {
       "columns partitioned along the graph (\(partition.prerequisites.rawValue)), "
         + (partition.frozenRatio.map { "frozen ratio \(Self.short($0))" } ?? "adaptive freezing")
         + (partition.rounds > 1 ? ", \(partition.rounds) rounds" : "")
+        + (partition.start == .fresh ? ", blocks start at random" : "")
     }
   }
 

@@ -129,6 +129,7 @@ package final class MethodTrainer {
 
   private func trainContext(_ partition: Method.Partition) throws {
     var options = options
+    options.blockStart = partition.start
     options.adaptiveFreezing =
       partition.frozenRatio == nil ? AdaptiveFreezing(tolerance: Self.tolerance) : nil
     for task in tasks {
@@ -137,7 +138,7 @@ package final class MethodTrainer {
     let schedule = try PhaseSchedule(
       graph: graph, blocks: workflow.rankBlocks, frozenRatio: partition.frozenRatio ?? Self.initialRatio,
       prerequisiteRule: partition.prerequisites, rounds: partition.rounds)
-    let adapter = try run(schedule, fresh(rank), examples, options) { [self] phase, adapter in
+    let adapter = try run(schedule, partitioned(), examples, options) { [self] phase, adapter in
       guard phase.round == partition.rounds else { return }
       try note(
         phase.task, FittedMethod.View(adapter, columns: schedule.viewColumns(of: phase.task)))
@@ -160,7 +161,7 @@ package final class MethodTrainer {
         (name: task, parents: order.prefix { $0 != task }.map(\.self))
       })
     let schedule = try PhaseSchedule(graph: chain, blocks: workflow.rankBlocks, frozenRatio: 1)
-    let adapter = try run(schedule, fresh(rank), examples, options) { [self] phase, adapter in
+    let adapter = try run(schedule, partitioned(), examples, options) { [self] phase, adapter in
       try note(phase.task, FittedMethod.View(adapter, columns: schedule.viewColumns(of: phase.task)))
     }
     fitted.views = views { _ in FittedMethod.View(adapter) }
@@ -176,7 +177,7 @@ package final class MethodTrainer {
       throw TaskGraphError.rankDoesNotDivide(
         rank: rank, tasks: tasks.count, nearest: [max(share, 1) * tasks.count])
     }
-    var experts = fresh(rank)
+    var experts = partitioned()
     let gateSteps = tasks.map { ($0, max(1, Int(Double(steps($0)) * Self.gateShare))) }
     let gates = Dictionary(uniqueKeysWithValues: gateSteps)
     // An expert is trained alone, then its columns are copied side by side.
@@ -234,9 +235,16 @@ package final class MethodTrainer {
     Dictionary(uniqueKeysWithValues: tasks.map { ($0, steps($0)) })
   }
 
+  /// A fresh adapter whose columns all train together.
   private func fresh(_ rank: Int, seed: UInt64? = nil) -> LoRAAdapter {
     LoRAAdapter(
-      modules: modules, rank: rank, scale: Float(workflow.lora.scale), seed: seed ?? options.seed)
+      modules: modules, rank: rank, scale: Float(workflow.lora.scale(columns: Double(rank))),
+      seed: seed ?? options.seed)
+  }
+
+  /// A fresh adapter of the workflow's rank and scale, whose columns train block by block.
+  private func partitioned() -> LoRAAdapter {
+    LoRAAdapter(modules: modules, rank: rank, scale: Float(workflow.lora.scale), seed: options.seed)
   }
 
   /// The values of an adapter of some rank.

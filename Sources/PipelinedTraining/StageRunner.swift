@@ -127,7 +127,8 @@ final class StageRunner {
   private func update(_ training: TrainedPasses, _ step: Int) {
     let trainer = training.trainer
     trainer.update(
-      norm: total.join(trainer.share).norm, learningRate: work.options.learningRate.rate(step: step + 1, pace)
+      norm: total.join(trainer.share).norm,
+      learningRate: work.options.rate(step: step + 1, pace, of: work.phase)
     )
     recordColumns(before: step + 1)
     predictions.answers.remove(step: step)

@@ -269,6 +269,7 @@ extension Workflow.Training {
     options.learningRate = LearningRateSchedule(
       peak: learningRate, shape: LearningRateSchedule.Shape(rawValue: schedule.rawValue) ?? .constant,
       warmup: warmup, minimumRatio: minimumRateRatio, cooldown: cooldown)
+    options.sharesRate = true
     options.adamW = AdamWSettings(
       beta1: beta1, beta2: beta2, epsilon: epsilon, weightDecay: weightDecay)
     options.clipNorm = clipNorm

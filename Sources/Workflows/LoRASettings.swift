@@ -24,7 +24,7 @@ extension Workflow {
     package let rank: Int
     /// The numerator of the scale; above 0. Default 32.
     package let alpha: Double
-    /// Whether the scale `s` is `alpha / sqrt(rank)` instead of `alpha / rank`. Default `false`.
+    /// Whether the scale is `alpha / sqrt(columns)` instead of `alpha / columns`. Default `false`.
     package let rankStabilized: Bool
     /// The target modules, in the order of `Projection.allCases`. Default: all seven.
     package let targets: [Projection]
@@ -32,9 +32,18 @@ extension Workflow {
     /// backward pass stops above them. Default 0: all blocks are adapted.
     package let firstLayer: Int
 
-    /// The scale `s` of the adapter's output.
-    package var scale: Double {
-      alpha / (rankStabilized ? Double(rank).squareRoot() : Double(rank))
+    /// The number of tasks, among which the rank is split.
+    package let taskCount: Int
+
+    /// The scale `s` of the adapter's output: that of the columns of one task, because they train together.
+    package var scale: Double { scale(columns: Double(rank) / Double(taskCount)) }
+
+    /// The scale of an adapter of which so many columns train together.
+    ///
+    /// A step of Adam moves each value by about the learning rate, so the output by an amount proportional to
+    /// `s · columns`, which `s = alpha / columns` keeps equal.
+    package func scale(columns: Double) -> Double {
+      alpha / (rankStabilized ? columns.squareRoot() : columns)
     }
   }
 }

@@ -7,9 +7,11 @@ extension Workflow.LoRA {
 
   /// Decodes the `lora` mapping.
   ///
-  /// - Parameter rank: the total rank, which also depends on the tasks.
-  init(_ fields: StrictFields, rank: Int) throws(FieldError) {
-    self.rank = rank
+  /// - Parameters:
+  ///   - rank: the total rank, which also depends on the tasks.
+  ///   - tasks: the number of tasks.
+  init(_ fields: StrictFields, rank: Int, tasks: Int) throws(FieldError) {
+    (self.rank, taskCount) = (rank, tasks)
     alpha =
       try fields["alpha"]?.number("not above 0", "use a finite number above 0, such as 32") { $0 > 0 } ?? 32
     rankStabilized = try fields["rankStabilized"]?.boolean() ?? false

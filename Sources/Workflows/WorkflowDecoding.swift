@@ -53,7 +53,8 @@ extension Workflow {
     }
     self.init(
       name: name, model: model, data: data, system: system, tasks: taskList.tasks,
-      lora: try LoRA(lora, rank: blocks.rank), training: training, graph: taskList.graph, rankBlocks: blocks,
+      lora: try LoRA(lora, rank: blocks.rank, tasks: blocks.tasks.count), training: training,
+      graph: taskList.graph, rankBlocks: blocks,
       phaseSchedule: schedule, file: file, source: yaml,
       isModelOverridden: isOverridden, overrides: overrides)
   }

@@ -79,10 +79,37 @@ struct ExperimentTests {
     try TinyProject.with(choosesOnly: true) { project in
       let cell = ExperimentCell(project.workflowFile, .contextLoRA(Method.Partition()), seed: 1)
       let key = try runner(project).prepare(cell).key
-      for setting in ["frozenRatio=0.25", "frozenRatio=adaptive", "prerequisites=direct", "rounds=3"] {
+      for setting in [
+        "frozenRatio=0.25", "frozenRatio=adaptive", "prerequisites=direct", "rounds=3", "blockStart=base",
+      ] {
         var other = cell
         other.overrides = ["training.\(setting)"]
         #expect(try runner(project).prepare(other).key == key)
+      }
+      var fresh = cell
+      fresh.method = .contextLoRA(Method.Partition(start: .fresh))
+      #expect(try runner(project).prepare(fresh).key != key)
+    }
+  }
+
+  @Test("what a method that does not train answers depends on no setting of training")
+  func untrained() throws {
+    try TinyProject.with(choosesOnly: true) { project in
+      for method in [Method.zeroShot, .fewShot(examples: 3)] {
+        let cell = ExperimentCell(project.workflowFile, method, seed: 1)
+        let key = try runner(project).prepare(cell).key
+        for setting in [
+          "lora.alpha=7", "training.learningRate=1e-4", "training.steps=3", "tasks.colour.steps=2",
+        ] {
+          var other = cell
+          other.overrides = [setting]
+          #expect(try runner(project).prepare(other).key == key)
+        }
+        for setting in ["training.answerForm=letter", "system=Be brief."] {
+          var other = cell
+          other.overrides = [setting]
+          #expect(try runner(project).prepare(other).key != key)
+        }
       }
     }
   }

@@ -69,7 +69,15 @@ struct MethodTests {
       case .mtlLoRA: #expect(fitted.parameters <= 6 * values && fitted.parameters > 3 * values)
       default: #expect(fitted.parameters == 6 * values)
       }
+      // alpha is 4; s = alpha / columns that train together.
+      let scale: Float =
+        switch method {
+        case .joint, .sequential, .independent(.full): 4 / 6
+        case .mtlLoRA: 4 / Float(fitted.views["colour"]?.adapter.rank ?? 0)
+        default: 2
+        }
       for (task, view) in fitted.views {
+        #expect(view.adapter.scale == scale)
         #expect(view.adapter.isFinite)
         #expect(view.columns.allSatisfy { (0..<view.adapter.rank).contains($0) })
         let moved = view.adapter.pairs.contains { pair in pair.b.contains { $0 != 0 } }
@@ -124,6 +132,21 @@ struct MethodTests {
       #expect(view.columns == [0, 1] && other.columns == [0, 1])
       #expect(
         masked.course.filter { $0.task == "colour" }.count == own.course.filter { $0.task == "colour" }.count)
+    }
+  }
+
+  @Test("the method, not the workflow, says how blocks start")
+  func start() throws {
+    try TinyProject.with(choosesOnly: true) { project in
+      func blocks(_ start: BlockStart) throws -> (first: ColumnValues, second: ColumnValues) {
+        let fitted = try #require(
+          try Bench(project).train(.contextLoRA(Method.Partition(start: start))))
+        let adapter = try #require(fitted.views["note"]).adapter
+        return (ColumnValues(of: [0, 1], in: adapter), ColumnValues(of: [2, 3], in: adapter))
+      }
+      let (fresh, base) = (try blocks(.fresh), try blocks(.base))
+      #expect(fresh.first == base.first, "a task without prerequisites starts fresh")
+      #expect(fresh.second != base.second)
     }
   }
 

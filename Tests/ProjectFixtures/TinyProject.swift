@@ -47,7 +47,7 @@ package struct TinyProject {
         - {name: colour, instruction: Name the colour., inputs: [scene]}
         - {name: mood, instruction: Name the mood., inputs: [scene], parents: [colour]}
         - {name: note, instruction: Write a note., parents: [colour, mood]}
-      lora: {rank: 6, alpha: 12}
+      lora: {rank: 6, alpha: 4}
       training:
         batchSize: 4
         microBatchTokens: 96

@@ -15,7 +15,7 @@ import Workflows
     #expect(workflow.tasks.map(\.inputs) == [[], []] && workflow.tasks.map(\.parents) == [[], ["perceive"]])
     #expect(workflow.tasks.map(\.rank) == [nil, nil])
     #expect(workflow.lora.rank == 16 && workflow.lora.alpha == 32 && !workflow.lora.rankStabilized)
-    #expect(workflow.lora.scale == 2 && workflow.lora.targets == Projection.allCases)
+    #expect(workflow.lora.scale == 4 && workflow.lora.targets == Projection.allCases)
     let training = workflow.training
     #expect(training.rounds == 1 && training.epochs == 1 && training.maxSteps == nil)
     #expect(training.batchSize == 16 && training.microBatchTokens == 256 && training.staleness == 1)
@@ -140,7 +140,7 @@ import Workflows
     #expect(workflow.tasks.map(\.rank) == [4, nil])
     #expect(workflow.task("next move")?.parents == ["perceive"] && workflow.task("x") == nil)
     #expect(workflow.lora.rank == 12 && workflow.lora.alpha == 24.5 && workflow.lora.rankStabilized)
-    #expect(workflow.lora.scale == 24.5 / 12.0.squareRoot())
+    #expect(workflow.lora.scale == 24.5 / 6.0.squareRoot())
     #expect(workflow.lora.targets == [.query, .value], "in the order of the projections")
     let training = workflow.training
     #expect(training.rounds == 2 && training.epochs == 3 && training.maxSteps == 100)

@@ -100,10 +100,11 @@ package struct RelayWorld: DraftedWorld {
       if !task.parents.isEmpty { lines.append("    parents: [\(task.parents.joined(separator: ", "))]") }
     }
     lines += [
-      "lora: {rank: \(8 * count), alpha: \(16 * count)}",
+      "lora: {rank: \(8 * count), alpha: 96}",
       "training:",
       "  steps: 80", "  batchSize: 4", "  microBatchSamples: 2", "  learningRate: 1e-3", "  cooldown: 0.6",
-      "  frozenRatio: 1", "  answerForm: text", "  validateEvery: 20", "  validationEpisodes: 40",
+      "  frozenRatio: 1", "  blockStart: base", "  answerForm: text", "  validateEvery: 20",
+      "  validationEpisodes: 40",
       "  patience: 3",
     ]
     return lines.joined(separator: "\n") + "\n"

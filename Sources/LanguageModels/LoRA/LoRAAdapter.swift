@@ -19,8 +19,8 @@ package struct LoRAAdapter: Sendable, Equatable {
   package let modules: [TargetModule]
   /// The number of rank columns, of all tasks together.
   package let rank: Int
-  /// The factor of `B A x`: `alpha / rank`, or `alpha / sqrt(rank)` if rank-stabilised (Kalajdzievski, arXiv
-  /// 2312.03732).
+  /// The factor of `B A x`: `alpha / columns`, or `alpha / sqrt(columns)` if rank-stabilised (Kalajdzievski, arXiv
+  /// 2312.03732), with the number of columns that train together.
   package let scale: Float
   /// One pair per target module, in the order of ``modules``.
   package var pairs: [LoRAPair]
