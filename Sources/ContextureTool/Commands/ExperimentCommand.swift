@@ -37,6 +37,7 @@ struct ExperimentCommand: ParsableCommand {
         contexture experiment table --methods joint,mole --seeds 1,2,3
 
       \(ExitStatus.manual)
+        3  interrupted; the same command again continues
       """)
 
   @Argument(help: ArgumentHelp("Experiments, or all.", valueName: "name")) var names: [String]
