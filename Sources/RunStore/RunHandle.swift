@@ -20,7 +20,8 @@ package final class RunHandle: Sendable {
     (self.id, self.writer) = (id, writer)
     timer = DispatchSource.makeTimerSource(queue: writer.queue)
     timer.schedule(deadline: .now() + RunWriter.interval, repeating: RunWriter.interval)
-    timer.setEventHandler { writer.flush() }
+    // Weak: Dispatch lets go of a cancelled timer's handler some time later, and the store would stay open until then.
+    timer.setEventHandler { [weak writer] in writer?.flush() }
     timer.activate()
   }
 

@@ -24,6 +24,8 @@ import Testing
         for step in 1...300 { run.record(StepMetrics.at(step)) }
         run.finish(.finished)
       }
+      // Whoever opened it has closed it, so that all is in the one file.
+      #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == [RunStore.defaultName])
       try body(folder, path)
     }
   }
