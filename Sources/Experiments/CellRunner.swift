@@ -95,7 +95,7 @@ package final class CellRunner {
     // The method, not the workflow, says how columns are partitioned and start.
     return [
       "training.frozenRatio=1", "training.prerequisites=ancestors", "training.rounds=1",
-      "training.blockStart=fresh", "training.precision=auto",
+      "training.blockStart=base", "training.precision=auto",
     ]
   }
 

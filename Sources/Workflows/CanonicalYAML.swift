@@ -54,7 +54,7 @@ extension Workflow.Training {
     }
     fields.append(("freeze", freeze.rawValue))
     // Omitted if it is the default, so that the text of older runs does not change.
-    if blockStart != .fresh { fields.append(("blockStart", blockStart.rawValue)) }
+    if blockStart != .base { fields.append(("blockStart", blockStart.rawValue)) }
     fields += [
       ("parentAnswers", parentAnswers.text), ("staleness", "\(staleness)"),
       ("answerForm", answerForm.rawValue), ("learningRate", "\(learningRate)"),

@@ -101,7 +101,7 @@ extension Workflow.Training {
     prerequisites = try fields["prerequisites"]?.choice() ?? .ancestors
     frozenRatio = try Self.frozenRatio(fields)
     freeze = try fields["freeze"]?.choice() ?? .leading
-    blockStart = try fields["blockStart"]?.choice() ?? .fresh
+    blockStart = try fields["blockStart"]?.choice() ?? .base
     parentAnswers = try fields["parentAnswers"].map(Self.parentAnswers) ?? .gold
     staleness = try count("staleness", from: 0, to: Self.maximumStaleness, default: 1)
     answerForm = try fields["answerForm"]?.choice() ?? .letterText
@@ -144,7 +144,7 @@ extension Workflow.Training {
         $0 >= 0
       }
       ?? 0.05
-    guard let field = fields["frozenRatio"] else { return .fixed(0.5) }
+    guard let field = fields["frozenRatio"] else { return .fixed(1) }
     if field.node.text == "adaptive" { return .adaptive(initial: initial, tolerance: tolerance) }
     return .fixed(try field.share(remedy + ", or the word adaptive"))
   }

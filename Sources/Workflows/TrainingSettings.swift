@@ -92,12 +92,12 @@ extension Workflow {
     package let microBatchSamples: Int?
     /// The tasks whose columns a task also uses. Default `ancestors`.
     package let prerequisites: PrerequisiteRule
-    /// The share of each prerequisite's columns that is frozen. Default 0.5. `adaptive` by default starts
+    /// The share of each prerequisite's columns that is frozen. Default 1. `adaptive` by default starts
     /// from 0.5, with tolerance 0.05.
     package let frozenRatio: FrozenRatio
     /// Which columns are frozen. Default `leading`.
     package let freeze: FreezeRule
-    /// The values with which a task's columns start. Default `fresh`.
+    /// The values with which a task's columns start. Default `base`.
     package let blockStart: BlockStart
     /// Which parents' answers a task reads. Default `gold`.
     package let parentAnswers: ParentAnswers

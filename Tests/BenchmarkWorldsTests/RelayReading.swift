@@ -2,7 +2,7 @@ import Datasets
 import Testing
 
 /// A second implementation of the worlds of stations, independent of the library: reads the facts from an episode's
-/// texts, and turns the tracks by its own arithmetic.
+/// texts, and moves the wagon by its own arithmetic.
 struct RelayReading {
   let episode: Episode
 
@@ -24,14 +24,13 @@ struct RelayReading {
           "track three": ["track three", "third"],
         ])
     case 1:
-      let meaning = try Texts.meaning(
-        of: text,
-        [
-          "0": ["handle left", "the left"], "1": ["upright", "the middle"],
-          "2": ["handle right", "the right"],
-        ])
-      let position = try #require(Int(meaning))
-      return try turned(parents[task.parents[0]], index / 2 + (index % 2 == 0 ? position : -position))
+      let position = try Texts.meaning(
+        of: text, ["0": ["handle left", "the left"], "1": ["handle right", "the right"]])
+      let track = try #require(parents[task.parents[0]])
+      // The two tracks that are exchanged here, at one position of the handle.
+      let exchanged = [[1, 2], [0, 2], [0, 1]][index % 3].map { Self.tracks[$0] }
+      guard try #require(Int(position)) != index % 2, exchanged.contains(track) else { return track }
+      return exchanged[0] == track ? exchanged[1] : exchanged[0]
     default:
       let called = task.parents.filter { text.contains("from \($0) ") || text.contains("wagon of \($0)") }
       try #require(called.count == 1)
@@ -42,9 +41,9 @@ struct RelayReading {
   /// The handle or the call, in words, of a task with parents.
   func reading(_ task: DatasetTask) throws -> String {
     let text = try Texts.text(episode, "\(task.name) log")
-    let words = ["left", "upright", "middle", "right"] + task.parents.map { " \($0)" }
+    let words = ["left", "right"] + task.parents.map { " \($0)" }
     let found = words.filter { text.contains($0) }
     try #require(found.contains { text.contains($0) })
-    return found[0] == "middle" ? "upright" : found[0]
+    return found[0]
   }
 }

@@ -54,6 +54,8 @@ package struct TinyProject {
         learningRate: 5e-3
         weightDecay: 0.01
         checkpointEvery: 2
+        frozenRatio: 0.5
+        blockStart: fresh
         validateEvery: 0
         precision: float32
       """

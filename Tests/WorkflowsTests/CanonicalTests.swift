@@ -41,7 +41,7 @@ import Workflows
           frozenRatio: adaptive
           adaptive: {initial: 0.25, tolerance: 0.1}
           freeze: importance
-          blockStart: base
+          blockStart: fresh
           parentAnswers: mixed(0.25)
           staleness: 2
           answerForm: letter

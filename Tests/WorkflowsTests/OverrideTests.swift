@@ -17,7 +17,7 @@ import Workflows
     #expect(workflow.training.maxSteps == nil && workflow.lora.targets == [.output])
     #expect(workflow.name == "a: b")
     let short = try Workflow(yaml: Samples.short, file: "x", overrides: ["training.adaptive.tolerance=0.2"])
-    #expect(short.training.frozenRatio == .fixed(0.5))
+    #expect(short.training.frozenRatio == .fixed(1))
     #expect(
       try short.applying(overrides: ["training.frozenRatio=adaptive"]).training.frozenRatio
         == .adaptive(initial: 0.5, tolerance: 0.2), "earlier overrides stay")

@@ -53,7 +53,7 @@ enum Samples {
       frozenRatio: adaptive
       adaptive: {initial: 0.25, tolerance: 0.1}
       freeze: importance
-      blockStart: base
+      blockStart: fresh
       parentAnswers: mixed(0.25)
       staleness: 2
       answerForm: letter

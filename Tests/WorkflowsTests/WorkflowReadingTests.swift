@@ -20,7 +20,7 @@ import Workflows
     #expect(training.rounds == 1 && training.epochs == 1 && training.maxSteps == nil)
     #expect(training.batchSize == 16 && training.microBatchTokens == 256 && training.staleness == 1)
     #expect(training.prerequisites == .ancestors && training.freeze == .leading)
-    #expect(training.frozenRatio == .fixed(0.5) && training.parentAnswers == .gold)
+    #expect(training.frozenRatio == .fixed(1) && training.parentAnswers == .gold)
     #expect(training.answerForm == .letterText && training.learningRate == 1e-3)
     #expect(training.schedule == .wsd && training.warmup == 0.05 && training.minimumRateRatio == 0.1)
     #expect(training.weightDecay == 0 && training.beta1 == 0.9 && training.beta2 == 0.999)
@@ -31,7 +31,7 @@ import Workflows
     #expect(training.budget == Budget(steps: nil, tokens: nil, minutes: nil))
     #expect(workflow.graph.levels == [["perceive"], ["decide"]])
     #expect(workflow.rankBlocks["decide"] == 8..<16)
-    #expect(workflow.phaseSchedule.map(\.frozen) == [[], [0, 1, 2, 3]])
+    #expect(workflow.phaseSchedule.map(\.frozen) == [[], Array(0..<8)])
     #expect(workflow.dataFolder == "dir/data/iov")
   }
 

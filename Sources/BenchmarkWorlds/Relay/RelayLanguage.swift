@@ -18,7 +18,6 @@ enum RelayLanguage {
   static func handle(_ handle: Handle) -> [String] {
     switch handle {
     case .left: ["handle left", "handle to the left"]
-    case .middle: ["handle upright", "handle in the middle"]
     case .right: ["handle right", "handle to the right"]
     }
   }

@@ -1,30 +1,27 @@
 /// The rules behind the `chain`, `tree` and `diamond` data. Every gold answer is computed here and nowhere else.
 package enum RelayRules {
-  /// The track on which a wagon leaves the turntable of station number `station`.
+  /// The track on which a wagon leaves the points of station number `station`. Every station's points are built in their
+  /// own way: at one position of the handle a wagon stays on its track, at the other one two tracks are exchanged.
   ///
   /// - Parameters:
   ///   - station: the station's number, from 1.
   ///   - arrival: the track on which the wagon arrives.
-  ///   - handle: the position of the turntable's handle.
+  ///   - handle: the position of the handle.
   package static func departure(station: Int, arrival: Track, handle: Handle) -> Track {
-    arrival.turned(by: notches(station: station, handle: handle))
+    let straight = station % 2 == 0 ? Handle.left : .right
+    let untouched = Track.allCases[station % 3]
+    guard handle != straight, arrival != untouched else { return arrival }
+    return Track.allCases.first { $0 != untouched && $0 != arrival } ?? arrival
   }
 
-  /// The track on which the wagon that is called leaves a station with two arrivals, whose turntable is fixed. In a
+  /// The track on which the wagon that is called leaves a station with two arrivals, where a turntable is fixed. In a
   /// diamond, every third station is one.
   package static func departure(station: Int, called: Track) -> Track {
     called.turned(by: station / 3 % 3)
   }
-
-  /// By how many tracks the turntable turns. Every station's handle is mounted in its own way: in half of the stations it
-  /// works the other way round, and its first position is different.
-  static func notches(station: Int, handle: Handle) -> Int {
-    let position = handle == .left ? 0 : handle == .middle ? 1 : 2
-    return station % 2 == 0 ? position + station / 2 : station / 2 + 3 - position
-  }
 }
 
-/// One of the three tracks around a turntable.
+/// One of three tracks.
 package enum Track: String, WorldAnswer {
   case one = "track one"
   case two = "track two"
@@ -38,5 +35,5 @@ package enum Track: String, WorldAnswer {
   }
 }
 
-/// The position of a turntable's handle.
-package enum Handle: CaseIterable, Sendable { case left, middle, right }
+/// A position of the points' handle.
+package enum Handle: CaseIterable, Sendable { case left, right }

@@ -5,7 +5,7 @@ import SeededRandom
 /// number of tasks.
 ///
 /// Each task asks on which of three tracks the wagon leaves a station. The first station reads where it arrives. Each
-/// other one reads the position of its turntable's handle, or, with two parents, whose wagon goes on. What a handle does
+/// other one reads the position of its points' handle, or, with two parents, whose wagon goes on. What a handle does
 /// differs from station to station and is never said, so each task must learn a rule of its own, and the tasks' rules
 /// contradict one another. The answers follow from `RelayRules`.
 package struct RelayWorld: DraftedWorld {
@@ -32,7 +32,7 @@ package struct RelayWorld: DraftedWorld {
     }
   }
 
-  /// Whatever the handle or the call, a track turned by a fixed number is every track equally often, as its parent's
+  /// Whatever the handle or the call, the tracks are only exchanged, so each is left on equally often, as its parent's
   /// is. The two parents of a station turn the same wagon by independent numbers, so their tracks are independent.
   package var accuracyWithoutParents: [String: Double] {
     var limits: [String: Double] = [:]
@@ -102,7 +102,7 @@ package struct RelayWorld: DraftedWorld {
     lines += [
       "lora: {rank: \(8 * count), alpha: 96}",
       "training:",
-      "  steps: 80", "  batchSize: 4", "  microBatchSamples: 2", "  learningRate: 1e-3", "  cooldown: 0.6",
+      "  steps: 120", "  batchSize: 4", "  microBatchSamples: 2", "  learningRate: 1e-3", "  cooldown: 0.6",
       "  frozenRatio: 1", "  blockStart: base", "  answerForm: text", "  validateEvery: 20",
       "  validationEpisodes: 40",
       "  patience: 3",

@@ -14,7 +14,7 @@ struct GraphCommand: ParsableCommand {
 
       EXAMPLE
         contexture graph Examples/iov.yaml
-        contexture graph Examples/iov.yaml --set training.frozenRatio=1
+        contexture graph Examples/iov.yaml --set training.frozenRatio=0.5
         contexture graph Examples/iov.yaml --format dot | dot -Tsvg -o iov.svg
 
       \(ExitStatus.manual)

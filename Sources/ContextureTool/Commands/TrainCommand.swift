@@ -44,7 +44,7 @@ struct TrainCommand: ParsableCommand {
         contexture train Examples/iov.yaml --out runs/iov
         contexture train Examples/iov.yaml --out runs/iov --resume
         contexture train Examples/iov.yaml --out runs/frozen \\
-          --set training.frozenRatio=1
+          --set training.frozenRatio=0.5
         contexture train Examples/iov.yaml --out runs/b --tensorboard events/b
         contexture train Examples/iov.yaml --out runs/lab --cluster lab.yaml
 
