@@ -27,7 +27,7 @@ extension Workflow {
       "lora:", "  rank: \(lora.rank)", "  alpha: \(lora.alpha)", "  rankStabilized: \(lora.rankStabilized)",
       "  targets: [\(lora.targets.map(\.rawValue).joined(separator: ", "))]",
     ]
-    // Omitted if it is the default, so that the text of older runs does not change.
+    // Omitted if it is the default.
     if lora.firstLayer > 0 { lines.append("  firstLayer: \(lora.firstLayer)") }
     lines.append("training:")
     lines += training.canonicalFields.map { "  \($0): \($1)" }

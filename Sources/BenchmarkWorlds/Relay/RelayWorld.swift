@@ -5,7 +5,7 @@ import SeededRandom
 /// number of tasks.
 ///
 /// Each task asks on which of three tracks the wagon leaves a station. The first station reads where it arrives. Each
-/// other one reads the position of its points' handle, or, with two parents, whose wagon goes on. What a handle does
+/// other one reads the position of its handle, or, with two parents, which of their wagons leaves. What a handle does
 /// differs from station to station and is never said, so each task must learn a rule of its own, and the tasks' rules
 /// contradict one another. The answers follow from `RelayRules`.
 package struct RelayWorld: DraftedWorld {
@@ -32,8 +32,9 @@ package struct RelayWorld: DraftedWorld {
     }
   }
 
-  /// Whatever the handle or the call, the tracks are only exchanged, so each is left on equally often, as its parent's
-  /// is. The two parents of a station turn the same wagon by independent numbers, so their tracks are independent.
+  /// Whatever the handle or the call, the three tracks lead to three different ones, so each is left on equally often, as
+  /// its parent's is. The tracks of two parents depend on each other, because both had the same wagon, but the answer
+  /// follows from one of them alone.
   package var accuracyWithoutParents: [String: Double] {
     var limits: [String: Double] = [:]
     for (index, task) in tasks.enumerated() {
@@ -104,8 +105,7 @@ package struct RelayWorld: DraftedWorld {
       "training:",
       "  steps: 120", "  batchSize: 4", "  microBatchSamples: 2", "  learningRate: 1e-3", "  cooldown: 0.6",
       "  frozenRatio: 1", "  blockStart: base", "  answerForm: text", "  validateEvery: 20",
-      "  validationEpisodes: 40",
-      "  patience: 3",
+      "  validationEpisodes: 40", "  patience: 3",
     ]
     return lines.joined(separator: "\n") + "\n"
   }
