@@ -54,7 +54,7 @@ package final class LocalExecutor: PhaseExecutor {
   package func stops(atCheckpoint _: Bool, _ shouldStop: () -> Bool) -> Bool { shouldStop() }
   package func distribute(_: TrainingCheckpoint?, step _: Int) {}
   package func shareAdapter() {}
-  package func start(_ phase: Phase) { adapter.startFromBase(phase) }
+  package func start(_ phase: Phase) { adapter.startFromBase(phase, on: model.device) }
 
   // MARK: Steps
 

@@ -34,9 +34,9 @@ package struct OrthogonalityPenalty: Sendable {
   /// - Parameters:
   ///   - parameters: the trained columns, flat in their layout.
   ///   - gradient: the gradient in the same layout, `[1, count]` float32.
-  package func add(for parameters: [Float], to gradient: Matrix) throws {
+  package func add(for parameters: [Float], to gradient: Matrix) {
     let (columns, count) = (layout.columns, frozenCount)
-    _ = try device.mapItems(layout.modules.count) { index, _ in
+    _ = device.mapItems(layout.modules.count) { index, _ in
       let inputs = layout.modules[index].inputs
       let start = layout.aOffsets[index]
       let own = Array(parameters[start..<start + columns * inputs])

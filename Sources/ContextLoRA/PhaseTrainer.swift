@@ -54,7 +54,7 @@ package final class PhaseTrainer {
       engine = GradientAccumulator(model, adapter: view, rows: rows)
     }
     let sum = try engine.step(batches, scale: 1 / Float(max(targets, 1)))
-    try penalty?.add(for: optimizer.currentParameters, to: engine.gradients.flat)
+    penalty?.add(for: optimizer.currentParameters, to: engine.gradients.flat)
     let norm = optimizer.squaredNorms(engine.gradients).reduce(0, +).squareRoot()
     optimizer.update(
       engine.gradients, factor: options.clipFactor(norm: norm), learningRate: Float(learningRate), view: view)

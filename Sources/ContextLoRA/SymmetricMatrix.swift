@@ -16,6 +16,11 @@ struct SymmetricMatrix {
     }
   }
 
+  /// - Parameter vector: `[size]`.
+  func product(_ vector: [Double]) -> [Double] {
+    (0..<size).map { Array(elements[$0 * size..<($0 + 1) * size]).dot(vector) }
+  }
+
   /// The eigenvalues and, for each, an eigenvector of length 1; by the cyclic Jacobi method (Golub and Van Loan, Matrix
   /// Computations, 8.5). The same elements give the same bits on every processor.
   func eigenvectors() -> (values: [Double], vectors: [[Double]]) {

@@ -223,7 +223,7 @@ package final class MethodTrainer {
     executor.onScores = { [self] in record($0) }
     let schedule = try single(MixedSamples.task, rank: adapter.rank)
     try run(WorkflowTrainer(executor, schedule: schedule, options: options))
-    for task in tasks { fitted.views[task] = try executor.fitted(task) }
+    for task in tasks { fitted.views[task] = executor.fitted(task) }
     fitted.parameters += parameters.count
   }
 

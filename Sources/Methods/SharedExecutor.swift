@@ -58,9 +58,9 @@ final class SharedExecutor: PhaseExecutor {
   }
 
   /// What a task is answered with.
-  func fitted(_ task: String) throws -> FittedMethod.View {
+  func fitted(_ task: String) -> FittedMethod.View {
     var adapter = adapter
-    let flat = try parameters.columns(of: task, vector.values)
+    let flat = parameters.columns(of: task, vector.values)
     ColumnValues(columns: Array(0..<adapter.rank), flat: flat).write(to: &adapter)
     return FittedMethod.View(adapter)
   }
@@ -101,7 +101,7 @@ final class SharedExecutor: PhaseExecutor {
   ) throws -> StepOutcome {
     let start = ContinuousClock.now
     let values = vector.values
-    view.write(try parameters.columns(of: task, values), device: model.device)
+    view.write(parameters.columns(of: task, values), device: model.device)
     let sequences = try episodes.map { try examples.sequence(task, sample: $0, parentAnswers: nil) }
     let packed =
       options.microBatchSamples.map { MicroBatching.pack(sequences, samples: $0) }
@@ -117,7 +117,7 @@ final class SharedExecutor: PhaseExecutor {
     let layout = parameters.layout
     // The workers computed the gradient of scale · B.
     for place in layout.aCount..<layout.count { columns[place] *= adapter.scale }
-    let gradient = try parameters.gradient(of: task, values, columns)
+    let gradient = parameters.gradient(of: task, values, columns)
     let matrix = memory.matrix(rows: 1, columns: gradient.count, type: .float32)
     operations.write(gradient, scale: 1, into: matrix)
     let norm = operations.sumOfSquares(matrix).squareRoot()
@@ -134,7 +134,7 @@ final class SharedExecutor: PhaseExecutor {
     guard let mixed, let validation = examples.validation else { return nil }
     var scores: [String: ValidationScore] = [:]
     for task in examples.workflow.tasks.map(\.name) {
-      view.write(try parameters.columns(of: task, vector.values), device: model.device)
+      view.write(parameters.columns(of: task, vector.values), device: model.device)
       scores[task] = validation.score(
         task: task, try Scorer(model).tokenScores(validation.questions(task: task), adapter: view))
     }

@@ -12,11 +12,11 @@ package protocol SharedParameters: Sendable {
   var layout: TrainableLayout { get }
 
   /// A task's columns, flat in ``layout``.
-  func columns(of task: String, _ parameters: [Float]) throws -> [Float]
+  func columns(of task: String, _ parameters: [Float]) -> [Float]
   /// The gradient with respect to the parameters.
   ///
   /// - Parameter gradient: that with respect to the task's columns, flat in ``layout``.
-  func gradient(of task: String, _ parameters: [Float], _ gradient: [Float]) throws -> [Float]
+  func gradient(of task: String, _ parameters: [Float], _ gradient: [Float]) -> [Float]
 }
 
 /// Gates of MoLE (Wu et al., arXiv 2404.13628): at each layer, the sum of all tasks' frozen LoRAs, each with its share
@@ -149,12 +149,12 @@ package struct MTLParameters: SharedParameters {
     }
   }
 
-  package func columns(of task: String, _ parameters: [Float]) throws -> [Float] {
+  package func columns(of task: String, _ parameters: [Float]) -> [Float] {
     let rank = layout.columns
-    return try filled(layout.count) { target in
-      try parameters.withUnsafeBufferPointer { parameters in
+    return filled(layout.count) { target in
+      parameters.withUnsafeBufferPointer { parameters in
         nonisolated(unsafe) let (target, parameters) = (target, parameters)
-        _ = try device.mapItems(layout.modules.count) { index, _ in
+        _ = device.mapItems(layout.modules.count) { index, _ in
           let (part, size) = (part(index, task, parameters), bSize(index))
           copy(rank * layout.modules[index].inputs, from: parameters, to: target, at: layout.aOffsets[index])
           let lambda = Array(parameters[part.lambda..<part.lambda + rank * rank])
@@ -166,13 +166,13 @@ package struct MTLParameters: SharedParameters {
     }
   }
 
-  package func gradient(of task: String, _ parameters: [Float], _ gradient: [Float]) throws -> [Float] {
+  package func gradient(of task: String, _ parameters: [Float], _ gradient: [Float]) -> [Float] {
     let rank = layout.columns
-    return try filled(count) { target in
-      try parameters.withUnsafeBufferPointer { parameters in
-        try gradient.withUnsafeBufferPointer { gradient in
+    return filled(count) { target in
+      parameters.withUnsafeBufferPointer { parameters in
+        gradient.withUnsafeBufferPointer { gradient in
           nonisolated(unsafe) let (target, parameters, gradient) = (target, parameters, gradient)
-          _ = try device.mapItems(layout.modules.count) { index, _ in
+          _ = device.mapItems(layout.modules.count) { index, _ in
             let (part, size) = (part(index, task, parameters), bSize(index))
             let outputs = layout.modules[index].outputs
             copy(rank * layout.modules[index].inputs, from: gradient, to: target, at: layout.aOffsets[index])
@@ -215,10 +215,10 @@ package struct MTLParameters: SharedParameters {
 
   /// An array of zeros, to be changed in place.
   private func filled(
-    _ count: Int, _ body: (UnsafeMutablePointer<Float>) throws -> Void
-  ) rethrows -> [Float] {
+    _ count: Int, _ body: (UnsafeMutablePointer<Float>) -> Void
+  ) -> [Float] {
     var values = [Float](repeating: 0, count: count)
-    try values.withUnsafeMutableBufferPointer { if let base = $0.baseAddress { try body(base) } }
+    values.withUnsafeMutableBufferPointer { if let base = $0.baseAddress { body(base) } }
     return values
   }
 

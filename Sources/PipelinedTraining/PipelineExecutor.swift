@@ -19,6 +19,7 @@ package final class PipelineExecutor: PhaseExecutor {
   private let samples: any ChoiceSamples
   private let loadStage: (Range<Int>, PackedUse) throws -> LlamaStage
   private let shape: ModelShape
+  private let device: any ComputeDevice
   package private(set) var adapter: LoRAAdapter
   private var loaded: (stage: LlamaStage, use: PackedUse)?
   private var current: (work: PhaseWork, runner: StageRunner?)?
@@ -33,16 +34,18 @@ package final class PipelineExecutor: PhaseExecutor {
   ///   - plans: by task; their devices are the ranks.
   ///   - shape: the model's sizes that the plans were made with.
   ///   - adapter: the adapter of all layers.
+  ///   - device: this rank's device.
   ///   - loadStage: loads a range of layers for a use.
   /// - Precondition: there is a plan for each task, and frozen columns are not chosen from gradients.
   package init(
     _ link: StageLink, schedule: PhaseSchedule, plans: [String: Plan], shape: ModelShape,
-    adapter: LoRAAdapter, samples: any ChoiceSamples, options: TrainingOptions,
+    adapter: LoRAAdapter, samples: any ChoiceSamples, options: TrainingOptions, device: any ComputeDevice,
     loadStage: @escaping (Range<Int>, PackedUse) throws -> LlamaStage
   ) {
     precondition(options.adaptiveFreezing == nil, "adaptive freezing needs all layers in one process")
     (self.link, self.schedule, self.plans, self.shape) = (link, schedule, plans, shape)
-    (self.adapter, self.samples, self.options, self.loadStage) = (adapter, samples, options, loadStage)
+    (self.adapter, self.samples, self.options) = (adapter, samples, options)
+    (self.device, self.loadStage) = (device, loadStage)
   }
 
   private var rank: Int { link.transport.rank }
@@ -278,7 +281,7 @@ package final class PipelineExecutor: PhaseExecutor {
     try shareColumns(work, runner, checkpoint, step: step)
   }
 
-  package func start(_ phase: Phase) { adapter.startFromBase(phase) }
+  package func start(_ phase: Phase) { adapter.startFromBase(phase, on: device) }
 
   package func shareAdapter() throws {
     if let phase { try shareAdapter(phase) }

@@ -98,7 +98,7 @@ package struct ClusterTrainingRun {
         plan.phases.map { ($0.workload.trained.task, $0.plan) }, uniquingKeysWith: { first, _ in first }),
       shape: plan.shape, adapter: preparation.material.freshAdapter,
       samples: preparation.examples,
-      options: workflow.trainingOptions
+      options: workflow.trainingOptions, device: device
     ) { layers, use in try preparation.material.stage(layers, on: device, use: use) }
     var windows: [WindowFigures] = []
     executor.onWindow = { windows.append($0) }

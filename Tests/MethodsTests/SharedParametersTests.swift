@@ -37,23 +37,23 @@ struct SharedParametersTests {
       : MTLParameters(adapter(rank: 3), tasks: tasks, device: device)
   }
 
-  @Test(arguments: kinds, tasks) func gradient(_ kind: String, _ task: String) throws {
+  @Test(arguments: kinds, tasks) func gradient(_ kind: String, _ task: String) {
     let parameters = Self.parameters(kind)
     var generator = SeededGenerator(seed: 7)
     let values = Self.random(parameters.count, &generator)
     let weights = Self.random(parameters.layout.count, &generator)
-    func objective(_ values: [Float]) throws -> Double {
-      zip(try parameters.columns(of: task, values), weights).reduce(0) { $0 + Double($1.0) * Double($1.1) }
+    func objective(_ values: [Float]) -> Double {
+      zip(parameters.columns(of: task, values), weights).reduce(0) { $0 + Double($1.0) * Double($1.1) }
     }
-    let gradient = try parameters.gradient(of: task, values, weights)
+    let gradient = parameters.gradient(of: task, values, weights)
     #expect(gradient.count == parameters.count)
     for index in values.indices {
-      func moved(_ by: Float) throws -> Double {
+      func moved(_ by: Float) -> Double {
         var changed = values
         changed[index] += by
-        return try objective(changed)
+        return objective(changed)
       }
-      let numeric = (try moved(1e-2) - moved(-1e-2)) / 2e-2
+      let numeric = (moved(1e-2) - moved(-1e-2)) / 2e-2
       let error = abs(numeric - Double(gradient[index]))
       #expect(error < 2e-3, "\(kind), value \(index): \(gradient[index]), not \(numeric)")
     }
@@ -62,10 +62,10 @@ struct SharedParametersTests {
   @Test("MTL-LoRA starts without an effect, MoLE with equal shares of all experts")
   func start() throws {
     let mtl = Self.parameters("mtl")
-    #expect(try mtl.columns(of: "b", mtl.initial)[mtl.layout.aCount...].allSatisfy { $0 == 0 })
+    #expect(mtl.columns(of: "b", mtl.initial)[mtl.layout.aCount...].allSatisfy { $0 == 0 })
     let mole = Self.parameters("mole")
     let experts = mole.layout.gather(Self.adapter(rank: 6), columns: Array(0..<6))
-    let columns = try mole.columns(of: "b", mole.initial)
+    let columns = mole.columns(of: "b", mole.initial)
     for (index, value) in columns.enumerated() {
       let expected = index < mole.layout.aCount ? experts[index] : experts[index] / 3
       #expect(abs(value - expected) < 1e-6)
@@ -81,7 +81,7 @@ struct SharedParametersTests {
     let penalty = try #require(OrthogonalityPenalty(adapter, view, weight: 0.5, device: Self.device))
     let memory = Self.device.allocate(byteCount: layout.count * 4)
     let matrix = memory.matrix(rows: 1, columns: layout.count, type: .float32)
-    try penalty.add(for: values, to: matrix)
+    penalty.add(for: values, to: matrix)
     let gradient = Self.device.makeOperations(threads: 1).values(matrix)
     func objective(_ values: [Float]) -> Double {
       var sum = 0.0

@@ -220,7 +220,8 @@ private struct Outcome: Equatable, Sendable {
       shape: ModelShape(
         layers: configuration.layerCount, hidden: configuration.hiddenSize, heads: 1, keyValueHeads: 1,
         headDimension: 1, feedForward: 1, vocabulary: 1),
-      adapter: base.adapter, samples: TinyChoices(base, share: share, wholeModel: false), options: options
+      adapter: base.adapter, samples: TinyChoices(base, share: share, wholeModel: false), options: options,
+      device: base.stage.device
     ) { layers, _ in
       try TinyWorkflow(
         frozenRatio: frozenRatio, workers: 1, layers: layers, firstLayer: shape.firstAdaptedLayer

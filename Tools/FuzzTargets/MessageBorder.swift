@@ -51,7 +51,7 @@ enum MessageBorder {
         layers: configuration.layerCount, hidden: configuration.hiddenSize, heads: 1, keyValueHeads: 1,
         headDimension: 1, feedForward: 1, vocabulary: 1),
       adapter: tiny.adapter, samples: TinyChoices(tiny, share: 0.7, wholeModel: false, heldOut: 50..<53),
-      options: options
+      options: options, device: tiny.stage.device
     ) { layers, _ in try TinyWorkflow(frozenRatio: 0.5, workers: 1, layers: layers).stage }
     try JobAgreement(host: "h\(transport.rank)", facts: [JobAgreement.Fact("the model", "m", remedy: "none")])
       .confirm(over: transport, timeout: .seconds(3))
