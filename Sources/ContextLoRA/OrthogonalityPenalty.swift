@@ -2,7 +2,9 @@ import LanguageModels
 import Tensor
 
 /// The penalty of O-LoRA (Wang et al., arXiv 2310.14152): λ Σ |A_t A_fᵀ| over the rows of A that train and those that
-/// are frozen, at every target module. It keeps what a task learns orthogonal to what earlier tasks have learnt.
+/// are frozen, at every target module. It keeps what a task learns orthogonal to what earlier tasks have learnt. The
+/// paper's formula has squares in place of absolute values; its authors' program, which the value of λ comes from, has
+/// these.
 package struct OrthogonalityPenalty: Sendable {
   private let weight: Float
   private let layout: TrainableLayout

@@ -64,20 +64,41 @@ package struct CellResult: Sendable, Codable, Equatable {
     return losses.isEmpty ? nil : losses.reduce(0, +) / Double(losses.count)
   }
 
-  /// Tokens trained on when every task had reached 90 % of its final accuracy in a validation; `nil` if one never did.
+  /// Tokens trained on when every task had reached 90 % of its best accuracy on the validation episodes; `nil` if one was
+  /// never right.
   package var tokensToNinety: Int? {
     guard !course.isEmpty else { return nil }
     var result = 0
     for task in tasks {
-      guard
-        let first = course.first(where: {
-          $0.task == task.task && $0.accuracy >= 0.9 * share(task.gold)
-        })
-      else { return nil }
+      let own = course.filter { $0.task == task.task }
+      let best = own.map(\.accuracy).max() ?? 0
+      guard best > 0, let first = own.first(where: { $0.accuracy >= 0.9 * best }) else { return nil }
       result = max(result, first.tokens)
     }
     return result
   }
 
   package func share(_ count: Int) -> Double { Double(count) / Double(max(episodes, 1)) }
+}
+
+extension CellResult {
+  /// The results of one benchmark in groups that may stand in one table: with the same data, model and settings but for
+  /// what an experiment varies. Those of methods that do not train are in every group with as many test episodes.
+  package static func comparable(_ results: [CellResult]) -> [[CellResult]] {
+    let trained = results.filter { $0.steps > 0 }
+    guard !trained.isEmpty else { return results.isEmpty ? [] : [results] }
+    let groups = Dictionary(grouping: trained, by: \.setting)
+    return groups.sorted { ($0.value[0].steps, $0.key) < ($1.value[0].steps, $1.key) }.map { _, group in
+      return results.filter {
+        $0.steps == 0 ? $0.episodes == group[0].episodes : $0.setting == group[0].setting
+      }
+    }
+  }
+
+  /// The key without the method, the seed, what experiments vary, and the machine.
+  private var setting: String {
+    key.split(separator: "\n").dropLast().filter { line in
+      !["method ", "noise ", "edges ", "  seed: "].contains { line.hasPrefix($0) }
+    }.joined(separator: "\n")
+  }
 }

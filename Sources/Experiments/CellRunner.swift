@@ -18,6 +18,7 @@ package final class CellRunner {
   private let effort: ExperimentEffort
   private let shouldStop: () -> Bool
   private var loaded: (identity: String, model: LlamaModel)?
+  private var benchmarks: [BenchmarkID: Benchmark] = [:]
 
   /// Called with the progress of a training, and before an evaluation.
   package var onProgress: (MethodTrainer.Progress?) throws -> Void = { _ in }
@@ -37,26 +38,62 @@ package final class CellRunner {
     package let keys: [String]
     /// The benchmark, the method, the variant and the seed.
     package var title: String {
-      [workflow.name, cell.method.name, cell.variant, "seed \(cell.seed)"].filter { !$0.isEmpty }
+      [workflow.name, cell.method.name, cell.fullVariant, "seed \(cell.seed)"].filter { !$0.isEmpty }
         .joined(separator: ", ")
     }
     let cell: ExperimentCell
     let workflow: Workflow
     let material: WorkflowMaterial
     let data: DatasetTables
+    /// The test episodes that are answered.
+    let test: [Episode]
     let type: ElementType
   }
 
-  /// Reads a benchmark.
+  /// A workflow file with its data and model, read and checked once for all methods and seeds.
+  private struct Benchmark {
+    let workflow: Workflow
+    let material: WorkflowMaterial
+    let data: DatasetTables
+    /// The SHA-256 of each split.
+    let checksums: [DatasetFolder.Split: String]
+  }
+
+  private struct BenchmarkID: Hashable {
+    let file: String
+    let overrides: [String]
+  }
+
+  private func benchmark(_ id: BenchmarkID) throws -> Benchmark {
+    if let known = benchmarks[id] { return known }
+    let read = try Workflow(contentsOf: id.file, overrides: id.overrides)
+    let folder = DatasetFolder(path: read.dataFolder)
+    let data = try folder.tables(schema: read.episodeSchema)
+    let workflow = try read.applying(overrides: effort.overrides(read, samples: data.train.count))
+    let material = try WorkflowMaterial(workflow, models: models)
+    // A prompt that is too long must not end the experiment after hours.
+    for episodes in [data.train, data.test] {
+      _ = try WorkflowExamples(
+        workflow: workflow, episodes: episodes, validation: data.valid, prompts: material.prompts
+      ).check(file: workflow.dataFolder, resumes: false)
+    }
+    let checksums = try DatasetFolder.Split.allCases.map { split in
+      (split, try FileChecksum.sha256(of: URL(fileURLWithPath: folder.file(split))))
+    }
+    let benchmark = Benchmark(
+      workflow: workflow, material: material, data: data,
+      checksums: Dictionary(uniqueKeysWithValues: checksums))
+    benchmarks[id] = benchmark
+    return benchmark
+  }
+
+  /// Reads and checks a measurement.
   ///
   /// - Throws: an error with the problem and the fix.
   package func prepare(_ cell: ExperimentCell) throws -> Prepared {
-    var workflow = try Workflow(contentsOf: cell.file, overrides: cell.overrides)
-    workflow = try workflow.applying(
-      overrides: effort.overrides(workflow) + ["training.seed=\(cell.seed)"])
-    let material = try WorkflowMaterial(workflow, models: models)
-    let folder = DatasetFolder(path: workflow.dataFolder)
-    let data = try folder.tables(schema: workflow.episodeSchema)
+    let benchmark = try benchmark(BenchmarkID(file: cell.file, overrides: cell.overrides))
+    let workflow = try benchmark.workflow.applying(overrides: ["training.seed=\(cell.seed)"])
+    let material = benchmark.material
     for (task, share) in cell.noise {
       guard workflow.graph.contains(task), (0...1).contains(share) else {
         throw Refusal(
@@ -64,38 +101,40 @@ package final class CellRunner {
       }
     }
     let type = material.device().computeType
-    let identities = try DatasetFolder.Split.allCases.map {
-      try FileChecksum.sha256(of: URL(fileURLWithPath: folder.file($0)))
-    }
+    let test = Array(benchmark.data.test.prefix(effort.testEpisodes))
     let noise = cell.noise.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: ",")
     let common = try workflow.applying(overrides: Self.overridesOfKey(workflow, cell.method))
+    let splits = DatasetFolder.Split.allCases.map {
+      cell.method.reads($0) ? benchmark.checksums[$0] ?? "" : "-"
+    }
     let key = [
-      "results 3", common.canonicalYAML(), identities.joined(separator: " "), material.modelIdentity,
+      "results 3", common.canonicalYAML(), splits.joined(separator: " "), material.modelIdentity,
       material.promptIdentity.tokenizer, material.promptIdentity.template,
-      "method \(cell.method.name)", "noise \(noise)", "edges \(cell.edges.rawValue)",
-      "test \(effort.testEpisodes)",
+      "method \(cell.method.name)\(cell.method.version)", "noise \(noise)", "edges \(cell.edges.rawValue)",
+      "test \(test.count)",
     ].joined(separator: "\n")
     let here = Self.place(type, CPUDevice.instructionSet)
     let types = workflow.training.precision == .auto ? [ElementType.bfloat16, .float32] : [type]
     let elsewhere = types.flatMap { type in CPUDevice.instructionSets.map { Self.place(type, $0) } }
     return Prepared(
       keys: ([here] + elsewhere.filter { $0 != here }).map { key + "\n" + $0 }, cell: cell,
-      workflow: workflow, material: material, data: data, type: type)
+      workflow: workflow, material: material, data: benchmark.data, test: test, type: type)
   }
 
   /// Gives the settings on which a method's result does not depend the same values in every key.
   private static func overridesOfKey(_ workflow: Workflow, _ method: Method) -> [String] {
+    let training = workflow.training
     guard method.trains else {
-      let training = workflow.training
       return workflow.tasks.flatMap { task in
         ["rank", "steps", "maxSteps"].map { "tasks.\(task.name).\($0)=null" }
       }
         + ["lora={}", "training={answerForm: \(training.answerForm.rawValue), seed: \(training.seed)}"]
     }
-    // The method, not the workflow, says how columns are partitioned and start.
+    // The method, not the workflow, says how columns are partitioned and start; the budget is that of the effort.
     return [
       "training.frozenRatio=1", "training.prerequisites=ancestors", "training.rounds=1",
-      "training.blockStart=base", "training.precision=auto",
+      "training.blockStart=base", "training.freeze=leading", "training.staleness=1",
+      "training.checkpointEvery=50", "training.budget=null", "training.precision=auto",
     ]
   }
 
@@ -116,10 +155,11 @@ package final class CellRunner {
     let examples = WorkflowExamples(
       workflow: workflow, episodes: train, validation: prepared.data.valid, prompts: material.prompts)
     _ = try examples.check(file: workflow.dataFolder, resumes: false)
-    let test = Array(prepared.data.test.prefix(effort.testEpisodes))
+    let test = prepared.test
     let goldAnswers = GoldAnswers(
       episodes: test, graph: workflow.graph, model: model,
-      predictor: AnswerPredictor(model, prompts: try prompts(cell, workflow, train) ?? material.prompts))
+      predictor: AnswerPredictor(
+        model, prompts: try prompts(cell, workflow, material, train) ?? material.prompts))
     let trainer = try MethodTrainer(
       model, examples, modules: material.modules, options: workflow.trainingOptions,
       graph: try workflow.graph.varied(cell.edges),

@@ -55,19 +55,28 @@ package struct CellStore: Sendable {
   ///
   /// - Throws: as ``result(_:)``.
   package func all() throws -> [CellResult] {
-    guard let names = try? FileManager.default.contentsOfDirectory(atPath: folder.path) else { return [] }
+    guard FileManager.default.fileExists(atPath: folder.path) else { return [] }
+    let names: [String]
+    do {
+      names = try FileManager.default.contentsOfDirectory(atPath: folder.path)
+    } catch {
+      throw Refusal(path, "cannot be listed", "give the folder of results of an experiment")
+    }
     return try names.filter { $0.hasSuffix(".json") }.sorted().map {
       try read(folder.appendingPathComponent($0))
     }
   }
 
   private func read(_ url: URL) throws -> CellResult {
-    let data = try FileContents.read(url)
+    let data = try FileContents.read(url, limit: Self.largest)
     guard let result = try? JSONDecoder().decode(CellResult.self, from: data), result.isSound else {
       throw Self.unusable(url)
     }
     return result
   }
+
+  /// In bytes; a result has one character for each test episode, and a line for each validation.
+  private static let largest = 64 << 20
 
   private static func unusable(_ url: URL) -> Refusal {
     Refusal(url.relativePath, "is not a result of this version", "remove it, and measure again")

@@ -42,13 +42,31 @@ extension TaskDependencyGraph {
   }
 }
 
+extension Method {
+  /// Counts the changes of a method after which it gives other results, so that old ones are not taken for new ones.
+  var version: String {
+    switch self {
+    case .joint, .mole, .mtlLoRA: " 2"
+    default: ""
+    }
+  }
+
+  /// Whether its results depend on a split of the data.
+  func reads(_ split: DatasetFolder.Split) -> Bool {
+    switch self {
+    case .zeroShot: split == .test
+    case .fewShot: split != .valid
+    default: true
+    }
+  }
+}
+
 extension CellRunner {
   /// Renders prompts with examples in them; `nil` if the method has none.
   func prompts(
-    _ cell: ExperimentCell, _ workflow: Workflow, _ train: EpisodeTable
+    _ cell: ExperimentCell, _ workflow: Workflow, _ material: WorkflowMaterial, _ train: EpisodeTable
   ) throws -> PromptRenderer? {
     guard case .fewShot(let count) = cell.method else { return nil }
-    let material = try WorkflowMaterial(workflow, models: models)
     let chosen = EpisodeChoice.first(count, of: train.count, seed: UInt64(cell.seed)).map { train[$0] }
     let overrides = try workflow.tasks.map { task in
       let parts = try chosen.enumerated().map { number, episode in
@@ -61,31 +79,9 @@ extension CellRunner {
         return "Example \(number + 1):\n\(own)\nAnswer: \(reply)"
       }
       let instruction = ([task.instruction] + parts + ["Now answer this:"]).joined(separator: "\n\n")
-      return "tasks.\(task.name).instruction=\(quoted(instruction))"
+      return "tasks.\(task.name).instruction=\(YAMLText.quoted(instruction))"
     }
     return try WorkflowMaterial(try workflow.applying(overrides: overrides), models: models).prompts
-  }
-
-  /// A text as a YAML value.
-  private func quoted(_ text: String) -> String {
-    var result = "\""
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "\"": result += "\\\""
-      case "\\": result += "\\\\"
-      case "\n": result += "\\n"
-      default:
-        if scalar.value < 0x20 || scalar.value == 0x7F || (0x80...0x9F).contains(scalar.value)
-          || [0x2028, 0x2029, 0xFEFF].contains(scalar.value)
-        {
-          let digits = String(scalar.value, radix: 16)
-          result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-        } else {
-          result.unicodeScalars.append(scalar)
-        }
-      }
-    }
-    return result + "\""
   }
 }
 

@@ -2,7 +2,6 @@ import Foundation
 import InputErrors
 import Methods
 import TaskGraph
-import Workflows
 
 /// A question about methods, with the measurements that answer it.
 package struct Experiment: Sendable {
@@ -11,8 +10,15 @@ package struct Experiment: Sendable {
   /// What it asks.
   package let question: String
   /// The measurements on one workflow with one seed.
+  ///
+  /// - Parameter first: the workflow's first task in topological order.
   package let cells:
-    @Sendable (_ file: String, _ workflow: Workflow, _ seed: Int, _ isQuick: Bool) -> [ExperimentCell]
+    @Sendable (_ file: String, _ first: String, _ seed: Int, _ isQuick: Bool) -> [ExperimentCell]
+
+  /// The names of the methods that it compares, each once.
+  package func methods(isQuick: Bool) -> [String] {
+    cells("", "", 1, isQuick).map(\.method.name).reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
+  }
 
   /// What an experiment is about.
   package enum Worlds: Sendable {
@@ -42,7 +48,7 @@ package struct Experiment: Sendable {
 
   private init(
     _ name: String, _ question: String,
-    cells: @escaping @Sendable (String, Workflow, Int, Bool) -> [ExperimentCell]
+    cells: @escaping @Sendable (String, String, Int, Bool) -> [ExperimentCell]
   ) {
     (self.name, self.question, self.cells) = (name, question, cells)
   }
@@ -65,8 +71,7 @@ package struct Experiment: Sendable {
 
   static let noise = Experiment(
     "noise", "How much of wrong labels in the first task reaches the last one?"
-  ) { file, workflow, seed, isQuick in
-    let first = workflow.graph.topologicalOrder[0]
+  ) { file, first, seed, isQuick in
     let methods: [Method] = isQuick ? [.joint, context(1)] : [.joint, .mole, context(1), context(0)]
     return (isQuick ? [0, 0.1] : [0, 0.05, 0.1]).flatMap { share in
       methods.map {

@@ -13,7 +13,7 @@ package struct ExperimentCell: Sendable, Hashable {
     case none
     /// Each edge in the other direction.
     case reversed
-    /// The same shape with every task in the place of the next one.
+    /// The same shape with every task in the place of the one before it.
     case wrong
   }
 
@@ -31,8 +31,16 @@ package struct ExperimentCell: Sendable, Hashable {
     (self.file, self.method, self.seed) = (file, method, seed)
   }
 
-  /// What differs from the main table, for readers; empty if nothing does.
-  package var variant: String {
+  /// What differs from the main table, for readers; empty if nothing does. Without the number format, which every
+  /// result has.
+  package var variant: String { label(overrides.filter { !$0.hasPrefix(Self.precision) }) }
+
+  /// The same with the number format, if the cell sets it.
+  var fullVariant: String { label(overrides) }
+
+  private static let precision = "training.precision="
+
+  private func label(_ overrides: [String]) -> String {
     let labels = noise.sorted { $0.key < $1.key }.map {
       "\($0.key) \(Int(($0.value * 100).rounded())) % wrong"
     }
@@ -65,10 +73,14 @@ package struct ExperimentEffort: Sendable, Hashable {
     steps: 0.05, testEpisodes: 20, validationEpisodes: 8, validateEvery: 10)
 
   /// The settings that follow for a workflow.
-  func overrides(_ workflow: Workflow) -> [String] {
-    let training = workflow.training
-    let tasks = workflow.tasks.compactMap { task -> String? in
-      (task.steps ?? training.steps).map { "tasks.\(task.name).steps=\(scaled($0))" }
+  ///
+  /// - Parameter samples: the number of training episodes.
+  func overrides(_ workflow: Workflow, samples: Int) -> [String] {
+    let tasks = workflow.tasks.map { task in
+      let all =
+        task.steps ?? workflow.training.steps
+        ?? workflow.trainingOptions.stepCount(task: task.name, samples: samples)
+      return "tasks.\(task.name).steps=\(scaled(all))"
     }
     return tasks + [
       "training.validateEvery=\(validateEvery)", "training.validationEpisodes=\(validationEpisodes)",

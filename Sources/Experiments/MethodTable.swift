@@ -9,6 +9,8 @@ package struct MethodTable: Sendable {
     package var method: String
     /// What differs from the main table; empty if nothing does.
     package var variant: String
+    /// The number format, if the method was measured in several; else empty.
+    package var precision = ""
     /// One for each seed, in their order.
     package var results: [CellResult]
 
@@ -18,8 +20,11 @@ package struct MethodTable: Sendable {
       return values.isEmpty ? nil : PairedStatistics.Spread(values)
     }
 
-    /// The name with the variant.
-    package var name: String { variant.isEmpty ? method : "\(method) (\(variant))" }
+    /// The name with the variant and the number format.
+    package var name: String {
+      let details = [variant, precision].filter { !$0.isEmpty }.joined(separator: ", ")
+      return details.isEmpty ? method : "\(method) (\(details))"
+    }
   }
 
   package let benchmark: String
@@ -33,18 +38,30 @@ package struct MethodTable: Sendable {
     tasks = results.first?.tasks.map(\.task) ?? []
     var rows: [Row] = []
     for result in results {
-      if let index = rows.firstIndex(where: { $0.method == result.method && $0.variant == result.variant }) {
-        rows[index].results.append(result)
+      let others = results.filter {
+        $0.method == result.method && $0.variant == result.variant && $0.seed == result.seed
+      }
+      let precision = Set(others.map(\.precision)).count > 1 ? result.precision : ""
+      let found = rows.firstIndex {
+        $0.method == result.method && $0.variant == result.variant && $0.precision == precision
+      }
+      if let found {
+        rows[found].results.append(result)
       } else {
-        rows.append(Row(method: result.method, variant: result.variant, results: [result]))
+        rows.append(
+          Row(method: result.method, variant: result.variant, precision: precision, results: [result]))
       }
     }
     for index in rows.indices { rows[index].results.sort { $0.seed < $1.seed } }
     self.rows = rows
   }
 
-  /// The row with a name.
-  package func row(_ name: String) -> Row? { rows.first { $0.name == name } }
+  /// The row of a method like another row in everything else.
+  private func counterpart(_ method: Method, of other: Row) -> Row? {
+    rows.first {
+      $0.method == method.name && $0.variant == other.variant && $0.precision == other.precision
+    }
+  }
 
   /// How a row compares with another one on the episodes with every task right, over the seeds that both have.
   package func verdict(_ row: Row, against other: Row) -> PairedStatistics.Verdict {
@@ -56,14 +73,22 @@ package struct MethodTable: Sendable {
       })
   }
 
-  /// A sentence on the method of this project against joint training, which is hard to beat; `nil` without both.
+  /// A sentence on the method of this project against joint training, which is hard to beat, for each variant that has
+  /// both; `nil` if none has.
   package var headline: String? {
-    guard let joint = row(Method.joint.name),
-      let own = row(Method.contextLoRA(Method.Partition()).name)
-    else { return nil }
-    let (first, second) = (joint.spread(\.allRightShare), own.spread(\.allRightShare))
+    let sentences = rows.filter { $0.method == Method.contextLoRA(Method.Partition()).name }.compactMap {
+      own in
+      counterpart(.joint, of: own).map { sentence(own, against: $0) }
+    }
+    return sentences.isEmpty ? nil : sentences.joined(separator: "\n")
+  }
+
+  private func sentence(_ own: Row, against joint: Row) -> String {
+    let details = [own.variant, own.precision].filter { !$0.isEmpty }.joined(separator: ", ")
     let figures =
-      "every task right in \(Self.percent(second)) of episodes, \(Self.percent(first)) with joint LoRA"
+      "every task right in \(Self.percent(own.spread(\.allRightShare))) of episodes, "
+      + "\(Self.percent(joint.spread(\.allRightShare))) with joint LoRA"
+      + (details.isEmpty ? "" : " (\(TerminalText.line(details)))")
     return switch verdict(own, against: joint) {
     case .tie: "Joint LoRA and ContextLoRA tie: \(figures)."
     case .better: "ContextLoRA is better than joint LoRA: \(figures)."
@@ -74,7 +99,7 @@ package struct MethodTable: Sendable {
   /// The columns of accuracies, as header and cells.
   package var accuracies: [[String]] {
     let header = ["method"] + tasks + ["every task", "gap", "forgotten", "against joint"]
-    let joint = row(Method.joint.name)
+    let hasJoint = rows.contains { $0.method == Method.joint.name }
     return [header]
       + rows.map { row in
         let cells = tasks.indices.map { index -> String in
@@ -84,7 +109,7 @@ package struct MethodTable: Sendable {
           let right = Self.percent(chained, spread: index == tasks.count - 1)
           return isRoot ? right : Self.percent(gold, spread: false) + " / " + right
         }
-        let compared = joint.map { joint -> String in
+        let compared = counterpart(.joint, of: row).map { joint -> String in
           if joint.name == row.name { return "" }
           return switch verdict(row, against: joint) {
           case .tie: "="
@@ -95,7 +120,7 @@ package struct MethodTable: Sendable {
         return [row.name] + cells + [
           Self.percent(row.spread(\.allRightShare)),
           Self.percent(row.spread(\.compositionGap), spread: false),
-          Self.percent(row.spread(\.forgetting), spread: false), compared ?? "",
+          Self.percent(row.spread(\.forgetting), spread: false), compared ?? (hasJoint ? "-" : ""),
         ]
       }
   }
@@ -134,7 +159,8 @@ package struct MethodTable: Sendable {
   package var machines: String? {
     let kinds = Set(rows.flatMap { $0.results.map { "\($0.precision) on \($0.machine)" } })
     return kinds.count < 2
-      ? nil : "Measured on several machines: \(kinds.sorted().joined(separator: ", ")); pairs share the seed"
+      ? nil
+      : "Measured on several machines: \(TerminalText.line(kinds.sorted().joined(separator: ", "))); pairs share the seed"
   }
 
   /// The table for a terminal, without times.
@@ -142,13 +168,13 @@ package struct MethodTable: Sendable {
     let seeds = Set(rows.flatMap { $0.results.map(\.seed) }).sorted()
     let counts = Set(rows.flatMap { $0.results.map(\.episodes) }).sorted()
     let head =
-      "\(benchmark): seeds \(seeds.map(String.init).joined(separator: ", ")); "
+      "\(TerminalText.line(benchmark)): seeds \(seeds.map(String.init).joined(separator: ", ")); "
       + "\(counts.map(String.init).joined(separator: ", ")) test episodes; accuracies in %, gold / chained, "
       + "± standard deviation over seeds"
     let legend =
       "every task: episodes with every task right, chained. gap: gold minus chained, mean of tasks. forgotten: right after "
       + "a task's training minus at the end, gold, mean of tasks. against joint: on episodes with every task right, by "
-      + "paired tests at 5 % over seeds and episodes"
+      + "paired tests at 5 % over seeds and episodes, each row on its own"
     return [
       headline, head, machines, TextTable.aligned(accuracies, right: Set(1..<accuracies[0].count)), legend,
       TextTable.aligned(costs, right: Set(1...4)),
@@ -161,7 +187,7 @@ package struct MethodTable: Sendable {
   package func markdown(hasTimes: Bool) -> String {
     func table(_ rows: [[String]]) -> String {
       let escaped = rows.map {
-        "| " + $0.map { $0.replacing("|", with: "\\|") }.joined(separator: " | ") + " |"
+        "| " + $0.map { TerminalText.line($0).replacing("|", with: "\\|") }.joined(separator: " | ") + " |"
       }
       let rule = "|" + rows[0].indices.map { $0 == 0 ? "---|" : "--:|" }.joined()
       return ([escaped[0], rule] + escaped.dropFirst()).joined(separator: "\n")

@@ -37,7 +37,7 @@ package struct FittedMethod: Sendable {
   package var steps = 0
   /// Tokens of the samples trained on.
   package var tokens = 0
-  /// Wall time of the training, without evaluations.
+  /// Wall time of the training with its validations, without the evaluations on test episodes.
   package var seconds = 0.0
   /// By task, the share of test episodes that were right, with gold parents' answers, when the task had just been
   /// trained. Tasks that never train alone have none.

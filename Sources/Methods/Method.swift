@@ -118,12 +118,6 @@ package enum Method: Sendable, Hashable {
     }
   }
 
-  /// The method of ``all`` with a name; `nil` if there is none.
-  package init?(name: String) {
-    guard let found = Self.all.first(where: { $0.name == name }) else { return nil }
-    self = found
-  }
-
   private static func short(_ ratio: Double) -> String {
     ratio == ratio.rounded() ? String(Int(ratio)) : String(ratio)
   }

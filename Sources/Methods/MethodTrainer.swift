@@ -67,7 +67,7 @@ package final class MethodTrainer {
   ///   `onProgress`.
   package func train(_ method: Method) throws -> FittedMethod? {
     fitted = FittedMethod()
-    (planned, offset) = (tasks.reduce(0) { $0 + steps($1) }, 0)
+    planned = tasks.reduce(0) { $0 + steps($1) }
     do {
       switch method {
       case .zeroShot, .fewShot: break
@@ -85,15 +85,16 @@ package final class MethodTrainer {
 
   private struct Stopped: Error {}
   private var fitted = FittedMethod()
-  /// Optimiser steps planned, and those of trainings before the current one.
-  private var (planned, offset) = (0, 0)
+  /// The tasks' scores in the last validation of all at once.
+  private var scores: [String: ValidationScore] = [:]
+  /// Optimiser steps planned.
+  private var planned = 0
 
   // MARK: Methods
 
   private func trainJoint() throws {
-    let samples = MixedSamples(
-      examples, steps: plannedSteps(), batchSize: options.batchSize, seed: options.seed)
-    samples.onScores = { [self] in record($0) }
+    let samples = MixedSamples(examples, batches: batches(plannedSteps()))
+    samples.onScores = { [self] in scores = $0 }
     let adapter = fresh(rank)
     let result = try run(
       try single(MixedSamples.task, rank: rank), adapter, samples, mixedOptions(plannedSteps()))
@@ -132,9 +133,8 @@ package final class MethodTrainer {
     options.blockStart = partition.start
     options.adaptiveFreezing =
       partition.frozenRatio == nil ? AdaptiveFreezing(tolerance: Self.tolerance) : nil
-    for task in tasks {
-      options.plannedStepsByTask[task] = max(1, steps(task) / partition.rounds)
-    }
+    // Rounded down: several rounds may have a few steps less than one.
+    for task in tasks { options.plannedStepsByTask[task] = max(1, steps(task) / partition.rounds) }
     let schedule = try PhaseSchedule(
       graph: graph, blocks: workflow.rankBlocks, frozenRatio: partition.frozenRatio ?? Self.initialRatio,
       prerequisiteRule: partition.prerequisites, rounds: partition.rounds)
@@ -172,28 +172,29 @@ package final class MethodTrainer {
   private static let orthogonality: Float = 0.5
 
   private func trainMoLE() throws {
-    let share = rank / tasks.count
-    guard share * tasks.count == rank else {
-      throw TaskGraphError.rankDoesNotDivide(
-        rank: rank, tasks: tasks.count, nearest: [max(share, 1) * tasks.count])
-    }
     var experts = partitioned()
     let gateSteps = tasks.map { ($0, max(1, Int(Double(steps($0)) * Self.gateShare))) }
     let gates = Dictionary(uniqueKeysWithValues: gateSteps)
     // An expert is trained alone, then its columns are copied side by side.
-    for (number, task) in tasks.enumerated() {
+    for task in tasks {
+      let block = Array(workflow.rankBlocks[task])
       var options = options(for: task)
       options.plannedStepsByTask[task] = max(1, steps(task) - (gates[task] ?? 0))
       let expert = try run(
-        try single(task, rank: share), fresh(share, seed: options.seed), examples, options)
-      let columns = ColumnValues(of: Array(0..<share), in: expert)
-      ColumnValues(columns: Array(number * share..<(number + 1) * share), flat: columns.flat)
-        .write(to: &experts)
+        try single(task, rank: block.count), fresh(block.count, seed: options.seed), examples, options)
+      let columns = ColumnValues(of: Array(block.indices), in: expert)
+      ColumnValues(columns: block, flat: columns.flat).write(to: &experts)
+      // Where ranks differ, so do scales.
+      experts.multiplyB(of: block, by: expert.scale / experts.scale)
     }
+    // Their validations say nothing about the gated model.
+    fitted.course = []
     var options = mixedOptions(gates)
     options.learningRate.peak = Self.gateRate
     options.adamW.weightDecay = 0
-    try trainShared(MoLEGates(experts, tasks: tasks), experts, gates, options)
+    // There are few steps: validated four times.
+    options.validation?.every = max(1, (options.plannedSteps ?? 4) / 4)
+    try trainShared(MoLEGates(experts, blocks: workflow.rankBlocks), experts, gates, options)
     fitted.parameters += values(rank)
   }
 
@@ -207,7 +208,7 @@ package final class MethodTrainer {
     { rank -= 1 }
     let adapter = fresh(rank)
     try trainShared(
-      MTLParameters(adapter, tasks: tasks, device: model.device), adapter, plannedSteps(),
+      MTLParameters(adapter, tasks: tasks, seed: options.seed, device: model.device), adapter, plannedSteps(),
       mixedOptions(plannedSteps()))
   }
 
@@ -219,8 +220,9 @@ package final class MethodTrainer {
     let batchSize = options.batchSize
     options.batchSize = 1
     let executor = try SharedExecutor(
-      model, examples, parameters, adapter: adapter, steps: steps, batchSize: batchSize, options: options)
-    executor.onScores = { [self] in record($0) }
+      model, examples, parameters, adapter: adapter, batches: batches(steps), batchSize: batchSize,
+      options: options)
+    executor.onScores = { [self] in scores = $0 }
     let schedule = try single(MixedSamples.task, rank: adapter.rank)
     try run(WorkflowTrainer(executor, schedule: schedule, options: options))
     for task in tasks { fitted.views[task] = executor.fitted(task) }
@@ -233,6 +235,17 @@ package final class MethodTrainer {
 
   private func plannedSteps() -> [String: Int] {
     Dictionary(uniqueKeysWithValues: tasks.map { ($0, steps($0)) })
+  }
+
+  /// The episodes of each task's steps, as its phase along the graph takes them.
+  private func batches(_ steps: [String: Int]) -> [TaskBatch] {
+    tasks.flatMap { task -> [TaskBatch] in
+      let seed = options(for: task).seed
+      var cursor = DataCursor()
+      return (0..<(steps[task] ?? 0)).map { _ in
+        TaskBatch(task: task, episodes: cursor.take(options.batchSize, of: examples.sampleCount, seed: seed))
+      }
+    }
   }
 
   /// A fresh adapter whose columns all train together.
@@ -297,8 +310,8 @@ package final class MethodTrainer {
         fitted.steps += 1
         fitted.tokens += record.tokens
         try onProgress(Progress(done: fitted.steps, all: planned, task: record.task))
-        if let score = record.validation?.score, record.task != MixedSamples.task {
-          self.record([record.task: score])
+        if let score = record.validation?.score {
+          self.record(record.task == MixedSamples.task ? scores : [record.task: score])
         }
       case .phaseFinished(let phase):
         let pause = ContinuousClock.now
@@ -323,5 +336,17 @@ package final class MethodTrainer {
   /// Measures a task that has just been trained.
   private func note(_ task: String, _ view: FittedMethod.View) throws {
     fitted.rightAfter[task] = try measure(task, view)
+  }
+}
+
+extension LoRAAdapter {
+  /// Multiplies some columns of every B.
+  fileprivate mutating func multiplyB(of columns: [Int], by factor: Float) {
+    guard factor != 1 else { return }
+    for (index, module) in modules.enumerated() {
+      for output in 0..<module.outputs {
+        for column in columns { pairs[index].b[output * rank + column] *= factor }
+      }
+    }
   }
 }

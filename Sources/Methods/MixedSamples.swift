@@ -12,17 +12,10 @@ final class MixedSamples: WorkflowSamples {
   private let items: [(task: String, episode: Int)]
   private let mixed: MixedValidation?
 
-  /// - Parameters:
-  ///   - steps: each task's optimiser steps.
-  ///   - batchSize: the samples of a step.
-  ///   - seed: orders the episodes of each task.
-  init(_ examples: WorkflowExamples, steps: [String: Int], batchSize: Int, seed: UInt64) {
+  /// - Parameter batches: those of all tasks, whose samples are mixed.
+  init(_ examples: WorkflowExamples, batches: [TaskBatch]) {
     self.examples = examples
-    items = examples.workflow.tasks.flatMap { task -> [(task: String, episode: Int)] in
-      EpisodeDraw(count: examples.sampleCount, seed: seed).first((steps[task.name] ?? 0) * batchSize).map {
-        (task.name, $0)
-      }
-    }
+    items = batches.flatMap { batch in batch.episodes.map { (batch.task, $0) } }
     mixed = examples.validation.map { MixedValidation($0, tasks: examples.workflow.tasks.map(\.name)) }
   }
 
@@ -51,21 +44,10 @@ final class MixedSamples: WorkflowSamples {
   }
 }
 
-/// Episodes in a seeded order, epoch after epoch.
-struct EpisodeDraw {
-  let count: Int
-  let seed: UInt64
-
-  /// The first `number` episodes.
-  func first(_ number: Int) -> [Int] {
-    var result: [Int] = []
-    var epoch = 0
-    while result.count < number {
-      result += EpochOrder(count: count, seed: seed, epoch: epoch).prefix(number - result.count)
-      epoch += 1
-    }
-    return result
-  }
+/// A batch of one task.
+struct TaskBatch {
+  let task: String
+  let episodes: [Int]
 }
 
 /// The validation questions of all tasks as those of one.

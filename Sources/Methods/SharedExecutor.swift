@@ -9,7 +9,7 @@ final class SharedExecutor: PhaseExecutor {
   private let model: LlamaModel
   private let examples: WorkflowExamples
   private let parameters: any SharedParameters
-  private let batches: [(task: String, episodes: [Int])]
+  private let batches: [TaskBatch]
   private let options: TrainingOptions
   private let mixed: MixedValidation?
   private let view: DeviceAdapter
@@ -25,20 +25,16 @@ final class SharedExecutor: PhaseExecutor {
   private(set) var phase: Phase?
 
   /// - Parameters:
-  ///   - steps: each task's optimiser steps.
-  ///   - batchSize: the samples of a step.
+  ///   - batches: those of all tasks; a step has one.
+  ///   - batchSize: the most samples of a batch.
   init(
     _ model: LlamaModel, _ examples: WorkflowExamples, _ parameters: any SharedParameters,
-    adapter: LoRAAdapter, steps: [String: Int], batchSize: Int, options: TrainingOptions
+    adapter: LoRAAdapter, batches: [TaskBatch], batchSize: Int, options: TrainingOptions
   ) throws {
     (self.model, self.examples, self.parameters) = (model, examples, parameters)
     (self.adapter, self.options) = (adapter, options)
     let tasks = examples.workflow.tasks.map(\.name)
-    batches = tasks.flatMap { task -> [(task: String, episodes: [Int])] in
-      let count = steps[task] ?? 0
-      let episodes = EpisodeDraw(count: examples.sampleCount, seed: options.seed).first(count * batchSize)
-      return (0..<count).map { (task, Array(episodes[$0 * batchSize..<($0 + 1) * batchSize])) }
-    }
+    self.batches = batches
     mixed = examples.validation.map { MixedValidation($0, tasks: tasks) }
     view = model.view(of: adapter, ColumnView(frozen: [], trainable: Array(0..<adapter.rank)))
     vector = FlatAdamW(parameters.initial, settings: options.adamW, device: model.device)

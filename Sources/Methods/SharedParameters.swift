@@ -1,5 +1,7 @@
 import Foundation
 import LanguageModels
+import SeededRandom
+import TaskGraph
 import Tensor
 
 /// Parameters from which the adapters of all tasks follow.
@@ -20,21 +22,25 @@ package protocol SharedParameters: Sendable {
 }
 
 /// Gates of MoLE (Wu et al., arXiv 2404.13628): at each layer, the sum of all tasks' frozen LoRAs, each with its share
-/// of a softmax. A workflow's tasks are known, so the shares depend on the task and the layer, not on the input.
+/// of a softmax. A workflow's tasks are known, so the shares depend on the task and the layer, not on the input; the
+/// paper's balancing loss and learned temperature, which keep gates on inputs from collapsing, are left out.
 package struct MoLEGates: SharedParameters {
   package let layout: TrainableLayout
   /// The experts' columns, flat.
   private let experts: [Float]
   private let tasks: [String]
-  /// The number of columns of each expert.
-  private let width: Int
+  /// For each column, the number of the expert that it belongs to.
+  private let expertOfColumn: [Int]
   private let layers: Range<Int>
 
-  /// - Parameter adapter: has one block of `adapter.rank / tasks.count` columns for each task.
-  package init(_ adapter: LoRAAdapter, tasks: [String]) {
+  /// - Parameters:
+  ///   - adapter: the experts' columns side by side.
+  ///   - blocks: the columns of each task's expert.
+  package init(_ adapter: LoRAAdapter, blocks: RankBlocks) {
     layout = TrainableLayout(modules: adapter.modules, columns: adapter.rank)
     experts = layout.gather(adapter, columns: Array(0..<adapter.rank))
-    (self.tasks, width) = (tasks, adapter.rank / tasks.count)
+    tasks = blocks.tasks
+    expertOfColumn = blocks.blocks.enumerated().flatMap { [Int](repeating: $0, count: $1.columns.count) }
     let used = adapter.modules.map(\.layer)
     layers = (used.min() ?? 0)..<(used.max() ?? -1) + 1
   }
@@ -58,7 +64,7 @@ package struct MoLEGates: SharedParameters {
       let gates = gates(task, module.layer, parameters)
       for row in 0..<module.outputs {
         let start = layout.bOffsets[index] + row * layout.columns
-        for column in 0..<layout.columns { flat[start + column] *= gates[column / width] }
+        for column in 0..<layout.columns { flat[start + column] *= gates[expertOfColumn[column]] }
       }
     }
     return flat
@@ -71,7 +77,7 @@ package struct MoLEGates: SharedParameters {
       for row in 0..<module.outputs {
         let start = layout.bOffsets[index] + row * layout.columns
         for column in 0..<layout.columns {
-          products[column / width] += gradient[start + column] * experts[start + column]
+          products[expertOfColumn[column]] += gradient[start + column] * experts[start + column]
         }
       }
       let pulled = softmaxGradient(gates(task, module.layer, parameters), products)
@@ -81,11 +87,14 @@ package struct MoLEGates: SharedParameters {
   }
 }
 
-/// The weights of MTL-LoRA (Yang et al., arXiv 2410.09437): `Σ_i softmax(w_t)_i B_i Λ_t A`, with A and all B shared, and
-/// Λ and w of each task.
+/// The weights of MTL-LoRA (Yang et al., arXiv 2410.09437): `Σ_i softmax(w_t / τ)_i B_i Λ_t A`, with A and all B shared,
+/// and Λ and w of each task. The numbers and the start are those of its authors' program: A as in a fresh LoRA, every B
+/// zero, every Λ the identity, and w uniform in ±1/√(number of B), which makes the B differ.
 package struct MTLParameters: SharedParameters {
   /// The number of B.
-  static let experts = 2
+  static let experts = 3
+  /// τ.
+  private static let temperature: Float = 0.1
   package let layout: TrainableLayout
   package let initial: [Float]
   private let tasks: [String]
@@ -93,18 +102,22 @@ package struct MTLParameters: SharedParameters {
   /// For each target module, the start of its B, Λ and w.
   private let starts: [Int]
 
-  /// - Parameter adapter: a fresh adapter; its A is the start of the shared one.
-  package init(_ adapter: LoRAAdapter, tasks: [String], device: any ComputeDevice) {
+  /// - Parameters:
+  ///   - adapter: a fresh adapter; its A is the start of the shared one.
+  ///   - seed: draws w.
+  package init(_ adapter: LoRAAdapter, tasks: [String], seed: UInt64, device: any ComputeDevice) {
     let rank = adapter.rank
     layout = TrainableLayout(modules: adapter.modules, columns: rank)
     (self.tasks, self.device) = (tasks, device)
     var values = Array(layout.gather(adapter, columns: Array(0..<rank))[..<layout.aCount])
     var starts: [Int] = []
+    var generator = SeededGenerator(seed: seed, stream: 78)
+    let bound = 1 / Float(Self.experts).squareRoot()
     for module in adapter.modules {
       starts.append(values.count)
       values += [Float](repeating: 0, count: Self.experts * module.outputs * rank)
       for _ in tasks { values += (0..<rank * rank).map { $0 % (rank + 1) == 0 ? 1 : 0 } }
-      values += [Float](repeating: 0, count: tasks.count * Self.experts)
+      values += (0..<tasks.count * Self.experts).map { _ in (Float(generator.unit()) * 2 - 1) * bound }
     }
     (initial, self.starts) = (values, starts)
   }
@@ -132,7 +145,8 @@ package struct MTLParameters: SharedParameters {
     let share = lambdas + tasks.count * rank * rank + number * Self.experts
     return Part(
       b: (0..<Self.experts).map { starts[index] + $0 * size }, lambda: lambdas + number * rank * rank,
-      share: share, shares: softmax(Array(parameters[share..<share + Self.experts])[...]))
+      share: share,
+      shares: softmax(parameters[share..<share + Self.experts].map { $0 / Self.temperature }[...]))
   }
 
   /// The number of values of a target module's B.
@@ -197,7 +211,7 @@ package struct MTLParameters: SharedParameters {
               shares.append(product)
             }
             for (place, value) in softmaxGradient(part.shares, shares).enumerated() {
-              target[part.share + place] = value
+              target[part.share + place] = value / Self.temperature
             }
           }
         }

@@ -50,24 +50,26 @@ package enum ExperimentFigure {
     }.sorted { $0.ratio < $1.ratio }
   }
 
-  /// Accuracy of the last task over the share of wrong labels in the first one.
+  /// Accuracy of the last task over the share of wrong labels in one.
   private static func noise(_ table: MethodTable) -> Figure? {
-    guard let first = table.tasks.first, let last = table.tasks.indices.last else { return nil }
+    guard let last = table.tasks.indices.last else { return nil }
     var methods: [String: [(x: Double, row: MethodTable.Row)]] = [:]
+    var noisy = ""
     for row in table.rows {
       if row.variant.isEmpty {
         methods[row.method, default: []].append((0, row))
-      } else if let found = row.variant.wholeMatch(of: /(.*) ([0-9]+) % wrong/), found.1 == first,
-        let percent = Double(found.2)
+      } else if let found = row.variant.wholeMatch(of: /(.*) ([0-9]+) % wrong/),
+        let percent = Double(found.2),
+        noisy.isEmpty || noisy == String(found.1)
       {
+        noisy = String(found.1)
         methods[row.method, default: []].append((percent, row))
       }
     }
-    let noisy = methods.filter { $0.value.count > 1 }.sorted { $0.key < $1.key }
     return lines(
-      "chained accuracy of \(table.tasks[last]) over the share of wrong labels in \(first)", table,
+      "chained accuracy of \(table.tasks[last]) over the share of wrong labels in \(noisy)", table,
       x: "wrong labels, %",
-      noisy.map { method, rows in
+      methods.filter { $0.value.count > 1 && !noisy.isEmpty }.sorted { $0.key < $1.key }.map { method, rows in
         (method, rows.sorted { $0.x < $1.x }, { $0.share($0.tasks[last].chained) })
       })
   }
@@ -112,10 +114,8 @@ package enum ExperimentFigure {
   }
 
   private static func bits(_ table: MethodTable) -> Figure? {
-    let rows = table.rows.compactMap { row -> (String, MethodTable.Row)? in
-      row.variant.wholeMatch(of: /training.precision=([a-z0-9]+)/).map { ("\(row.method), \($0.1)", row) }
-    }
-    return bars("every task right, chained", table, rows)
+    let rows = table.rows.filter { $0.variant.isEmpty && !$0.precision.isEmpty }
+    return bars("every task right, chained", table, rows.map { ("\($0.method), \($0.precision)", $0) })
   }
 
   /// Accuracy over the number of tasks, a figure for each shape of worlds whose names end with it.

@@ -5,13 +5,15 @@ import Methods
 /// The part of a report on the experiments of one benchmark.
 struct ExperimentReport {
   let table: MethodTable
+  /// What tells it from other results on the same benchmark; empty if there are none.
+  let effort: String
 
   var html: String {
     let main = MethodTable(ordered(table.rows.filter(\.variant.isEmpty)).flatMap(\.results))
     let others = MethodTable(table.rows.filter { !$0.variant.isEmpty }.flatMap(\.results))
     var parts: [String] = []
     if !main.rows.isEmpty {
-      if let headline = main.headline { parts.append("<p class=\"lead\">\(HTML.text(headline))</p>") }
+      parts += headline(main)
       parts.append(figure("table"))
       parts.append(HTML.table(main.accuracies))
       parts.append(
@@ -27,9 +29,18 @@ struct ExperimentReport {
       parts.append("<h3>\(HTML.text(experiment.question))</h3>" + drawn)
     }
     if !others.rows.isEmpty {
-      parts.append("<h3>Variants</h3>" + HTML.table(others.accuracies))
+      parts.append("<h3>Variants</h3>")
+      parts += headline(others)
+      parts.append(HTML.table(others.accuracies))
     }
-    return HTML.section("Methods on \(table.benchmark)", parts.joined(separator: "\n"))
+    let title = "Methods on \(table.benchmark)" + (effort.isEmpty ? "" : " (\(effort))")
+    return HTML.section(title, parts.joined(separator: "\n"))
+  }
+
+  private func headline(_ table: MethodTable) -> [String] {
+    table.headline.map { text in
+      text.split(separator: "\n").map { "<p class=\"lead\">\(HTML.text(String($0)))</p>" }
+    } ?? []
   }
 
   private func figure(_ experiment: String) -> String {

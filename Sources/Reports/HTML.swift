@@ -16,6 +16,8 @@ enum HTML {
         let isHidden =
           scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value)
           || (0x202A...0x202E).contains(scalar.value) || (0x2066...0x2069).contains(scalar.value)
+          // Not characters of XML, which SVG is.
+          || (0xFFFE...0xFFFF).contains(scalar.value)
         if isHidden { result += "\u{FFFD}" } else { result.unicodeScalars.append(scalar) }
       }
     }

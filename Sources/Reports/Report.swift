@@ -55,9 +55,9 @@ package struct Report {
       if experiments.count > 1 { body += "<h1>\(HTML.text(experiment.name))</h1>" }
       body += ExperimentState(experiment).html
       let tables = Self.tables(experiment.results)
-      let charts = ExperimentFigure.scale(tables).map(\.figure.html)
+      let charts = ExperimentFigure.scale(tables.map(\.table)).map(\.figure.html)
       if !charts.isEmpty { body += HTML.section("More and more tasks", charts.joined(separator: "\n")) }
-      body += tables.map { ExperimentReport(table: $0).html }.joined(separator: "\n")
+      body += tables.map { ExperimentReport(table: $0.table, effort: $0.effort).html }.joined(separator: "\n")
     }
     for run in runs {
       if runs.count > 1 || !experiments.isEmpty {
@@ -68,15 +68,26 @@ package struct Report {
     return ReportPage(title: title, body: body).html
   }
 
-  /// A table for each benchmark. A folder may have results of two workflows of one name, with different tasks.
-  private static func tables(_ results: [CellResult]) -> [MethodTable] {
+  /// A table for each benchmark and effort. A folder may have results of two workflows of one name, with different
+  /// tasks, and of trainings of different lengths.
+  private static func tables(_ results: [CellResult]) -> [(table: MethodTable, effort: String)] {
     struct Benchmark: Hashable {
       let name: String
       let tasks: [String]
     }
-    let groups = Dictionary(grouping: results) { Benchmark(name: $0.benchmark, tasks: $0.tasks.map(\.task)) }
-    return groups.sorted { ($0.key.name, $0.key.tasks.joined()) < ($1.key.name, $1.key.tasks.joined()) }.map {
-      MethodTable($0.value)
+    let benchmarks = Dictionary(grouping: results) {
+      Benchmark(name: $0.benchmark, tasks: $0.tasks.map(\.task))
+    }
+    let sorted = benchmarks.sorted {
+      ($0.key.name, $0.key.tasks.joined()) < ($1.key.name, $1.key.tasks.joined())
+    }
+    return sorted.flatMap { _, results in
+      let groups = CellResult.comparable(results)
+      return groups.map { group in
+        let steps = group.map(\.steps).max() ?? 0
+        let effort = groups.count == 1 ? "" : "\(steps) steps, \(group.first?.episodes ?? 0) test episodes"
+        return (MethodTable(group), effort)
+      }
     }
   }
 }

@@ -6,16 +6,16 @@ extension Workflow {
   /// written in the file.
   package func canonicalYAML() -> String {
     var lines = [
-      "name: \(yamlString(name))", "model: \(yamlString(model))", "data: \(yamlString(data))",
-      "system: \(system.map(yamlString) ?? "null")", "tasks:",
+      "name: \(YAMLText.quoted(name))", "model: \(YAMLText.quoted(model))", "data: \(YAMLText.quoted(data))",
+      "system: \(system.map(YAMLText.quoted) ?? "null")", "tasks:",
     ]
     for task in tasks {
       lines += [
-        "  - name: \(yamlString(task.name))", "    instruction: \(yamlString(task.instruction))",
+        "  - name: \(YAMLText.quoted(task.name))", "    instruction: \(YAMLText.quoted(task.instruction))",
         "    inputs: \(yamlList(task.inputs))", "    parents: \(yamlList(task.parents))",
       ]
       // Omitted if not given, so that the text of older runs does not change.
-      if let question = task.question { lines.append("    question: \(yamlString(question))") }
+      if let question = task.question { lines.append("    question: \(YAMLText.quoted(question))") }
       if let options = task.options { lines.append("    options: \(yamlList(options))") }
       if let maxTokens = task.maxTokens { lines.append("    maxTokens: \(maxTokens)") }
       lines += [
@@ -90,32 +90,6 @@ private func yamlOptional(_ value: (some CustomStringConvertible)?) -> String {
   value.map { "\($0)" } ?? "null"
 }
 
-private func yamlList(_ texts: [String]) -> String { "[\(texts.map(yamlString).joined(separator: ", "))]" }
-
-/// A double-quoted YAML scalar (YAML 1.2, section 7.3.1) on one line.
-private func yamlString(_ text: String) -> String {
-  var out = "\""
-  for scalar in text.unicodeScalars {
-    switch scalar {
-    case "\"": out += "\\\""
-    case "\\": out += "\\\\"
-    case "\n": out += "\\n"
-    case "\t": out += "\\t"
-    case _ where isPrintable(scalar): out.unicodeScalars.append(scalar)
-    default:
-      let digits = String(scalar.value, radix: 16, uppercase: true)
-      let (letter, width) = scalar.value > 0xFFFF ? ("U", 8) : ("u", 4)
-      out += "\\\(letter)" + String(repeating: "0", count: width - digits.count) + digits
-    }
-  }
-  return out + "\""
-}
-
-/// Whether YAML text may contain the scalar unescaped and it is not a line break.
-private func isPrintable(_ scalar: Unicode.Scalar) -> Bool {
-  switch scalar.value {
-  case 0x20...0x7E, 0xA0...0x2027, 0x202A...0xD7FF, 0xE000...0xFEFE, 0xFF00...0xFFFD: true
-  case 0x10000...0x10FFFF: true
-  default: false
-  }
+private func yamlList(_ texts: [String]) -> String {
+  "[\(texts.map(YAMLText.quoted).joined(separator: ", "))]"
 }

@@ -1,4 +1,5 @@
 import Experiments
+import Datasets
 import Foundation
 import InputErrors
 import Methods
@@ -36,16 +37,18 @@ struct ExperimentTests {
       #expect(table.text == MethodTable(second).text)
       #expect(table.rows.map(\.method) == methods.map(\.name))
       #expect(table.rows.allSatisfy { $0.results.map(\.seed) == [1, 2] })
-      #expect(
-        table.headline?.contains("joint LoRA") == true || table.headline?.contains("Joint LoRA") == true)
+      #expect(table.headline?.hasSuffix(" with joint LoRA.") == true)
       #expect(table.accuracies.allSatisfy { $0.count == 1 + 3 + 4 })
-      #expect(table.text.contains("2 seeds") || table.text.contains("seeds 1, 2"))
+      #expect(table.text.contains("tiny: seeds 1, 2; 10 test episodes"))
+      // The last validation comes after the last step.
+      for result in first where !result.course.isEmpty {
+        #expect(result.course.last?.tokens == result.tokens)
+      }
 
       let store = CellStore(project.folder.appendingPathComponent("results").path)
       for result in first { try store.write(result) }
       for (cell, result) in zip(cells, first) {
-        let found = try store.result(try runner(project).prepare(cell).key)
-        #expect(found == result)
+        #expect(try store.result(try runner(project).prepare(cell).key) == result)
       }
       #expect(try store.all().count == first.count)
       #expect(try store.result("another") == nil)
@@ -81,6 +84,7 @@ struct ExperimentTests {
       let key = try runner(project).prepare(cell).key
       for setting in [
         "frozenRatio=0.25", "frozenRatio=adaptive", "prerequisites=direct", "rounds=3", "blockStart=base",
+        "freeze=importance", "checkpointEvery=7", "budget={steps: 2}",
       ] {
         var other = cell
         other.overrides = ["training.\(setting)"]
@@ -110,6 +114,80 @@ struct ExperimentTests {
           other.overrides = [setting]
           #expect(try runner(project).prepare(other).key != key)
         }
+      }
+    }
+  }
+
+  @Test("a result has the names of the experiment that shows it")
+  func labels() throws {
+    try TinyProject.with(choosesOnly: true) { project in
+      var cell = ExperimentCell(project.workflowFile, .zeroShot, seed: 3)
+      cell.overrides = ["training.precision=float32"]
+      let prepared = try runner(project).prepare(cell)
+      var result = CellResult.example
+      (result.benchmark, result.variant) = ("\u{1b}[2J", "another")
+      let own = prepared.labelled(result)
+      #expect(own.benchmark == "tiny" && own.method == "zero-shot" && own.variant.isEmpty && own.seed == 3)
+      #expect(prepared.title == "tiny, zero-shot, training.precision=float32, seed 3")
+    }
+  }
+
+  @Test("number formats are two rows only if a method has both")
+  func formats() {
+    var (other, joint) = (CellResult.example, CellResult.example)
+    other.precision = "bfloat16"
+    #expect(MethodTable([joint, other]).rows.map(\.name) == ["joint (float32)", "joint (bfloat16)"])
+    other.seed = 2
+    #expect(MethodTable([joint, other]).rows.map(\.name) == ["joint"])
+    // Variants are compared with joint training of the same variant.
+    var own = joint
+    own.method = "context-ancestors-d1"
+    for variant in ["", "t 10 % wrong"] {
+      (joint.variant, own.variant) = (variant, variant)
+      let table = MethodTable([joint, own])
+      #expect(table.headline?.contains("tie") == true && table.accuracies[2].last == "=")
+    }
+    own.variant = ""
+    #expect(
+      MethodTable([joint, own]).headline == nil && MethodTable([joint, own]).accuracies[2].last == "-")
+  }
+
+  @Test("results of other lengths or data are not in one table")
+  func groups() throws {
+    try TinyProject.with(choosesOnly: true) { project in
+      func result(_ method: Method, _ seed: Int, steps: Double = 1) throws -> CellResult {
+        var effort = Self.effort
+        effort.steps = steps
+        let cell = ExperimentCell(project.workflowFile, method, seed: seed)
+        let prepared = try CellRunner(models: project.folder.path, effort: effort).prepare(cell)
+        var result = prepared.labelled(.example)
+        (result.key, result.steps) = (prepared.key, method.trains ? Int(steps * 4) : 0)
+        return result
+      }
+      let long = [try result(.joint, 1), try result(.contextLoRA(Method.Partition()), 2)]
+      let short = [try result(.joint, 1, steps: 0.5)]
+      let base = try result(.zeroShot, 1)
+      #expect(CellResult.comparable([base] + long + short) == [[base] + short, [base] + long])
+      #expect(CellResult.comparable([base]) == [[base]] && CellResult.comparable([]).isEmpty)
+    }
+  }
+
+  @Test("the share of steps also holds for a workflow that counts epochs")
+  func epochs() throws {
+    try TinyProject.with(choosesOnly: true) { project in
+      let text = try String(contentsOfFile: project.workflowFile, encoding: .utf8)
+      let count = try DatasetFolder(path: project.workflow().dataFolder)
+        .tables(schema: project.workflow().episodeSchema).train.count
+      for epochs in [1, 2] {
+        try text.replacing("training:\n", with: "training:\n  epochs: \(epochs)\n")
+          .write(toFile: project.workflowFile, atomically: true, encoding: .utf8)
+        let effort = ExperimentEffort(steps: 0.5, testEpisodes: 2, validationEpisodes: 4, validateEvery: 4)
+        let runner = CellRunner(models: project.folder.path, effort: effort)
+        let result = try #require(
+          try runner.measure(runner.prepare(ExperimentCell(project.workflowFile, .joint, seed: 1))))
+        let workflow = try Workflow(contentsOf: project.workflowFile)
+        let all = workflow.trainingOptions.stepCount(task: "colour", samples: count)
+        #expect(result.steps == 3 * max(2, Int((Double(all) / 2).rounded())))
       }
     }
   }
@@ -174,10 +252,10 @@ struct ExperimentTests {
   @Test("all experiments have measurements, and quick ones fewer")
   func catalogue() throws {
     try TinyProject.with { project in
-      let workflow = try project.workflow()
       for experiment in Experiment.all {
-        let all = experiment.cells(project.workflowFile, workflow, 1, false)
-        let quick = experiment.cells(project.workflowFile, workflow, 1, true)
+        let all = experiment.cells(project.workflowFile, "colour", 1, false)
+        let quick = experiment.cells(project.workflowFile, "colour", 1, true)
+        #expect(Set(experiment.methods(isQuick: true)).isSubset(of: experiment.methods(isQuick: false)))
         #expect(!quick.isEmpty && quick.count <= all.count && Set(all).count == all.count)
         #expect(Experiment(named: experiment.name) != nil)
       }

@@ -31,6 +31,9 @@ struct PairedStatisticsTests {
     // A difference of one seed alone: over seeds it may be chance.
     #expect(PairedStatistics.compare(pairs([(70, 99), (90, 90), (90, 90)])) == .tie)
     #expect(PairedStatistics.compare([]) == .tie)
+    // Both seeds have the same episodes: five that differ twice are not ten.
+    #expect(PairedStatistics.compare(pairs([(90, 95), (90, 95)])) == .tie)
+    #expect(PairedStatistics.compare(pairs([(90, 96), (90, 96)])) == .better)
   }
 
   @Test("figures of a result")
@@ -39,7 +42,7 @@ struct PairedStatisticsTests {
     #expect(result.allRightShare == 0.5 && result.compositionGap == 0.5 && result.forgetting == 0)
     #expect(result.tokensToNinety == 3)
     var never = result
-    never.course[0].accuracy = 0.5
+    never.course[0].accuracy = 0
     #expect(never.tokensToNinety == nil)
     never.tasks[0].rightAfter = nil
     #expect(never.forgetting == nil)

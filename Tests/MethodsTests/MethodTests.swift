@@ -130,8 +130,10 @@ struct MethodTests {
       // Only the first block starts from the values that an adapter of its rank has.
       let (view, other) = (try #require(masked.views["colour"]), try #require(own.views["colour"]))
       #expect(view.columns == [0, 1] && other.columns == [0, 1])
-      #expect(
-        masked.course.filter { $0.task == "colour" }.count == own.course.filter { $0.task == "colour" }.count)
+      func losses(_ fitted: FittedMethod) -> [Double] {
+        fitted.course.filter { $0.task == "colour" }.map(\.loss)
+      }
+      #expect(!losses(own).isEmpty && losses(masked) == losses(own))
     }
   }
 
@@ -176,10 +178,8 @@ struct MethodTests {
     }
   }
 
-  @Test("names are unique and read back")
+  @Test("names are unique")
   func names() {
     #expect(Set(Method.all.map(\.name)).count == Method.all.count)
-    for method in Method.all { #expect(Method(name: method.name) == method) }
-    #expect(Method(name: "context") == nil)
   }
 }

@@ -2,6 +2,7 @@ import ContextLoRA
 import LanguageModels
 import Methods
 import SeededRandom
+import TaskGraph
 import Tensor
 import TestSupport
 import Testing
@@ -9,6 +10,7 @@ import Testing
 /// Gradients agree with finite differences of a linear function of the columns.
 struct SharedParametersTests {
   private static let tasks = ["a", "b", "c"]
+  private static let widths = [1, 3, 2]
   private static let device = CPUDevice(computeType: .float32, workers: 2)
   private static let modules: [TargetModule] = [
     TargetModule(layer: 1, projection: .q_proj, outputs: 7, inputs: 5),
@@ -31,14 +33,14 @@ struct SharedParametersTests {
 
   static let kinds: [String] = ["mole", "mtl"]
 
-  private static func parameters(_ kind: String) -> any SharedParameters {
+  private static func parameters(_ kind: String) throws -> any SharedParameters {
     kind == "mole"
-      ? MoLEGates(adapter(rank: 6), tasks: tasks)
-      : MTLParameters(adapter(rank: 3), tasks: tasks, device: device)
+      ? MoLEGates(adapter(rank: 6), blocks: try RankBlocks(tasks: tasks, ranks: widths))
+      : MTLParameters(adapter(rank: 3), tasks: tasks, seed: 3, device: device)
   }
 
-  @Test(arguments: kinds, tasks) func gradient(_ kind: String, _ task: String) {
-    let parameters = Self.parameters(kind)
+  @Test(arguments: kinds, tasks) func gradient(_ kind: String, _ task: String) throws {
+    let parameters = try Self.parameters(kind)
     var generator = SeededGenerator(seed: 7)
     let values = Self.random(parameters.count, &generator)
     let weights = Self.random(parameters.layout.count, &generator)
@@ -61,9 +63,15 @@ struct SharedParametersTests {
 
   @Test("MTL-LoRA starts without an effect, MoLE with equal shares of all experts")
   func start() throws {
-    let mtl = Self.parameters("mtl")
+    let mtl = try Self.parameters("mtl")
     #expect(mtl.columns(of: "b", mtl.initial)[mtl.layout.aCount...].allSatisfy { $0 == 0 })
-    let mole = Self.parameters("mole")
+    // The B differ from the first step on.
+    let ones = [Float](repeating: 1, count: mtl.layout.count)
+    let gradient = mtl.gradient(of: "b", mtl.initial, ones)
+    let size = 7 * 3
+    let b = (0..<3).map { gradient[mtl.layout.aCount + $0 * size] }
+    #expect(b.allSatisfy { $0 > 0 } && Set(b).count == 3, "\(b)")
+    let mole = try Self.parameters("mole")
     let experts = mole.layout.gather(Self.adapter(rank: 6), columns: Array(0..<6))
     let columns = mole.columns(of: "b", mole.initial)
     for (index, value) in columns.enumerated() {

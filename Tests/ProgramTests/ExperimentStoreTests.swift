@@ -190,6 +190,24 @@ import Testing
     }
   }
 
+  @Test func chosenMethodsAreThoseOfEveryExperiment() throws {
+    try TinyProject.with(choosesOnly: true) { project in
+      let words = ["--workflow", "workflow.yaml", "--quick", "--test", "4", "--steps", "1", "--methods"]
+      try run(project, ["experiment", "noise", "rounds"] + words + ["joint"])
+      let runs = try store(project).runs()
+      // `rounds` has no joint LoRA: nothing of it is measured.
+      #expect(runs.map(\.measurements) == [.init(done: 2, planned: 2)], "\(runs)")
+      let named = "context-ancestors-d0.5-r2"
+      try run(project, ["experiment", "rounds", "noise", "--out", "b"] + words + [named])
+      #expect(try store(project).runs().contains { $0.measurements == .init(done: 1, planned: 1) })
+      let refused = try run(project, ["experiment", "rounds", "delta"] + words + ["\(named),joint"], status: 2)
+      #expect(
+        refused.errors.hasPrefix(
+          "contexture: --methods joint: is not a method of rounds, delta; give some of context-ancestors-d0.5, "),
+        "\(refused)")
+    }
+  }
+
   @Test func aStoreThatCannotBeUsedDoesNotEndAnExperiment() throws {
     try TinyProject.with(choosesOnly: true) { project in
       let text = "not a database, but a text of more than sixteen bytes"

@@ -86,10 +86,14 @@ package struct RelayWorld: DraftedWorld {
     return draft
   }
 
+  /// Counts the changes after which the same arguments give other episodes.
+  private static let rules = 2
+
   /// A workflow file for the data, which is in the same folder.
   package var workflow: String {
     var lines = [
-      "# \(count) stations that pass wagons on. Made with the data beside it, which must stay in this folder.",
+      "# \(count) stations that pass wagons on, by rules \(Self.rules).",
+      "# Made with the data beside it, which must stay in this folder.",
       "name: \(name)-\(count)", "model: smollm2-135m", "data: .", "system: \"\"", "tasks:",
     ]
     for task in tasks {

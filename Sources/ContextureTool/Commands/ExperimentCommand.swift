@@ -71,7 +71,7 @@ struct ExperimentCommand: ParsableCommand {
   func run() throws {
     let experiments = try chosen()
     let seeds = try numbers()
-    let wanted = try wantedMethods()
+    let wanted = try wantedMethods(of: experiments)
     let effort = try chosenEffort()
     let files =
       workflow.isEmpty ? Self.benchmarks.filter { FileManager.default.fileExists(atPath: $0) } : workflow
@@ -81,21 +81,21 @@ struct ExperimentCommand: ParsableCommand {
         "give a workflow file, or run this in the folder of the project")
     }
     try storage.check()
+    func isWanted(_ method: String) -> Bool { wanted?.contains(method) ?? true }
     if workflow.isEmpty { for file in files { try ExperimentWorlds.makeData(of: file) } }
     let interrupts = Interrupts(stopping: "Stopping; what is done is kept")
     let store = CellStore(out)
     let runner = CellRunner(models: models.models, effort: effort) { interrupts.requested }
     // Everything is read and checked before the first training.
     var plan = ExperimentPlan(isFromAnyMachine: anyMachine)
-    for experiment in experiments {
-      let worlds = try worlds(of: experiment, files)
-      for file in worlds {
+    for experiment in experiments where experiment.methods(isQuick: quick).contains(where: { isWanted($0) }) {
+      for file in try worlds(of: experiment, files) {
         let read = try Workflow(contentsOf: file)
-        let cells = seeds.flatMap { experiment.cells(file, read, $0, quick) }.filter {
-          experiment.name != "table" || wanted?.contains($0.method) ?? true
-        }
+        let cells = seeds.flatMap { experiment.cells(file, read.graph.topologicalOrder[0], $0, quick) }
         plan.parts.append(
-          .init(experiment: experiment, workflow: read, cells: try cells.map { try runner.prepare($0) }))
+          .init(
+            experiment: experiment, workflow: read,
+            cells: try cells.filter { isWanted($0.method.name) }.map { try runner.prepare($0) }))
       }
     }
     // A store beside it needs the folder that contains both.
@@ -126,8 +126,9 @@ struct ExperimentCommand: ParsableCommand {
     _ plan: ExperimentPlan, _ runner: CellRunner, _ store: CellStore, _ records: ExperimentRecords
   ) throws -> Bool {
     let all = plan.measurements()
+    let missing = try all.filter { try plan.known($0.cell, in: store) == nil }
     let progress = ExperimentProgress(
-      count: all.count, done: try all.count { try plan.known($0.cell, in: store) != nil })
+      count: all.count, done: all.count - missing.count, missing: missing.count { $0.cell.trains })
     runner.onProgress = { progress.show($0) }
     var drawing = try figures.map { try FigureFolder($0) }
     var tables: [String: [MethodTable]] = [:]
@@ -139,7 +140,7 @@ struct ExperimentCommand: ParsableCommand {
           results.append(known)
           continue
         }
-        progress.begin(prepared.title)
+        progress.begin(prepared.title, trains: prepared.trains)
         guard let result = try runner.measure(prepared) else { return false }
         try store.write(result)
         records.record(result, isMeasured: true)
@@ -212,17 +213,17 @@ struct ExperimentCommand: ParsableCommand {
     return numbers
   }
 
-  private func wantedMethods() throws -> Set<Method>? {
+  private func wantedMethods(of experiments: [Experiment]) throws -> [String]? {
     guard let methods else { return nil }
-    return Set(
-      try methods.split(separator: ",", omittingEmptySubsequences: false).map { name in
-        guard let method = Method(name: String(name)) else {
-          throw Refusal(
-            "--methods \(name)", "is not a method",
-            "give some of \(Method.all.map(\.name).joined(separator: ", "))")
-        }
-        return method
-      })
+    let known = experiments.flatMap { $0.methods(isQuick: quick) }
+    let wanted = methods.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+    if let unknown = wanted.first(where: { !known.contains($0) }) {
+      let names = known.indices.filter { known.firstIndex(of: known[$0]) == $0 }.map { known[$0] }
+      throw Refusal(
+        "--methods \(unknown)", "is not a method of \(experiments.map(\.name).joined(separator: ", "))",
+        "give some of \(names.joined(separator: ", "))")
+    }
+    return wanted
   }
 
   private func chosenEffort() throws -> ExperimentEffort {
@@ -246,38 +247,51 @@ struct ExperimentCommand: ParsableCommand {
 private final class ExperimentProgress {
   private let count: Int
   private var done: Int
-  private var measured = 0
-  private let start = ContinuousClock.now
+  /// Trainings that are missing; what does not train takes little time beside them.
+  private var missing: Int
+  private var trained = 0
+  private var start: ContinuousClock.Instant?
   private var last = ContinuousClock.now
-  private var title = ""
+  private var (title, trains) = ("", false)
 
-  init(count: Int, done: Int) { (self.count, self.done) = (count, done) }
+  /// - Parameters:
+  ///   - count: all measurements.
+  ///   - done: those whose result is known.
+  ///   - missing: trainings among the others.
+  init(count: Int, done: Int, missing: Int) { (self.count, self.done, self.missing) = (count, done, missing) }
 
-  func begin(_ title: String) {
-    self.title = title
-    Console.complain(inOneLine: "[\(done + 1)/\(count)] \(title)" + left)
+  func begin(_ title: String, trains: Bool) {
+    (self.title, self.trains) = (title, trains)
+    if trains, start == nil { start = ContinuousClock.now }
+    show("", within: 0)
   }
 
   func end() {
     done += 1
-    measured += 1
+    if trains { trained += 1 }
   }
 
   func show(_ progress: MethodTrainer.Progress?) {
     guard let progress else {
-      return Console.complain(inOneLine: "[\(done + 1)/\(count)] \(title): evaluating")
+      return show(": evaluating", within: trains ? 1 : 0)
     }
     let now = ContinuousClock.now
     guard now - last > .seconds(10) else { return }
     last = now
-    Console.complain(
-      inOneLine: "[\(done + 1)/\(count)] \(title): \(progress.task), step \(progress.done) of \(progress.all)"
-    )
+    show(
+      ": \(progress.task), step \(progress.done) of \(progress.all)",
+      within: Double(progress.done) / Double(max(progress.all, 1)))
   }
 
-  private var left: String {
-    guard measured > 0 else { return "" }
-    let each = (ContinuousClock.now - start) / .seconds(1) / Double(measured)
-    return ", about \(max(1, Int((each * Double(count - done) / 60).rounded()))) min left"
+  /// - Parameter within: the share of the present training that is done.
+  private func show(_ text: String, within: Double) {
+    let behind = Double(trained) + within
+    var left = ""
+    // Before, loading the model says too much.
+    if let start, behind > 0.1 {
+      let each = (ContinuousClock.now - start) / .seconds(1) / behind
+      left = ", about \(max(1, Int((each * (Double(missing) - behind) / 60).rounded()))) min left"
+    }
+    Console.complain(inOneLine: "[\(done + 1)/\(count)] \(title)\(text)\(left)")
   }
 }

@@ -72,7 +72,7 @@ struct ExperimentPlan {
   ///
   /// - Throws: `FileError` if it cannot be read; `Refusal` if it is not a result.
   func known(_ cell: CellRunner.Prepared, in results: CellStore) throws -> CellResult? {
-    try results.result(among: isFromAnyMachine ? cell.keys : [cell.key], tasks: cell.tasks)
+    try results.result(among: isFromAnyMachine ? cell.keys : [cell.key], tasks: cell.tasks).map(cell.labelled)
   }
 
   /// Each measurement once.

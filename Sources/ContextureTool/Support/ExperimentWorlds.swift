@@ -2,6 +2,7 @@ import BenchmarkWorlds
 import Datasets
 import Experiments
 import Foundation
+import InputErrors
 import SafeFiles
 import Workflows
 
@@ -43,12 +44,27 @@ enum ExperimentWorlds {
   private static func station(_ shape: RelayShape, tasks: Int, in folder: String) throws -> String {
     let world = try RelayWorld(shape, tasks: tasks, difficulty: try Difficulty())
     let path = "\(folder)/worlds/\(shape.rawValue)-\(tasks)"
+    let file = path + "/workflow.yaml"
     if try FileKind.of(path) == nil { try write(world, to: path, workflow: world.workflow) }
-    return path + "/workflow.yaml"
+    guard try FileContents.read(URL(fileURLWithPath: file)) == Data(world.workflow.utf8) else {
+      throw Refusal(
+        file, "was made by another version of this program, or changed",
+        "remove \(path), so that it is made again, or give another --out")
+    }
+    return file
   }
 
   private static func write(_ world: any BenchmarkWorld, to path: String, workflow: String? = nil) throws {
     let splits = try world.splits(episodes: episodes, seed: seed, noise: [:])
+    do {
+      try make(splits, workflow, path)
+    } catch {
+      // Another program may have made it meanwhile.
+      guard try FileKind.of(path) == .folder else { throw error }
+    }
+  }
+
+  private static func make(_ splits: DatasetSplits, _ workflow: String?, _ path: String) throws {
     try AtomicFolder.write(to: URL(fileURLWithPath: path)) { folder in
       try DatasetFolder(path: folder.path).write(splits)
       if let workflow { try AtomicFile.write(workflow, to: folder.appendingPathComponent("workflow.yaml")) }

@@ -7,8 +7,8 @@ import SafeFiles
 /// the name of the first.
 struct FigureFolder {
   private let path: String
-  /// How many figures of a name there are.
-  private var counts: [String: Int] = [:]
+  /// The names of those written.
+  private var names: Set<String> = []
 
   /// Makes the folder if it is not there.
   ///
@@ -31,9 +31,12 @@ struct FigureFolder {
     case .benchmarks, .benchmarksAndPair:
       guard let table = tables.last, let figure = ExperimentFigure.of(experiment.name, table) else { return }
       let name = Self.plain("\(experiment.name)-\(table.benchmark)")
-      counts[name, default: 0] += 1
-      let count = counts[name] ?? 1
-      try write(figure, count == 1 ? name : "\(name)-\(count)")
+      var (own, count) = (name, 1)
+      while !names.insert(own).inserted {
+        count += 1
+        own = "\(name)-\(count)"
+      }
+      try write(figure, own)
     }
   }
 
