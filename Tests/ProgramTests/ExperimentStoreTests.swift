@@ -200,10 +200,12 @@ import Testing
       let named = "context-ancestors-d0.5-r2"
       try run(project, ["experiment", "rounds", "noise", "--out", "b"] + words + [named])
       #expect(try store(project).runs().contains { $0.measurements == .init(done: 1, planned: 1) })
-      let refused = try run(project, ["experiment", "rounds", "delta"] + words + ["\(named),joint"], status: 2)
+      let refused = try run(
+        project, ["experiment", "rounds", "delta"] + words + ["\(named),joint"], status: 2)
       #expect(
         refused.errors.hasPrefix(
-          "contexture: --methods joint: is not a method of rounds, delta; give some of context-ancestors-d0.5, "),
+          "contexture: --methods joint: is not a method of rounds, delta; give some of context-ancestors-d0.5, "
+        ),
         "\(refused)")
     }
   }
