@@ -14,7 +14,7 @@ package enum TrainingEvent: Sendable {
   case warning(TrainingWarning, totalStep: Int)
   /// Adaptive freezing has decided; `phase` has its columns from now on.
   case decided([FreezeDecision], phase: Phase)
-  /// A phase is done.
+  /// A phase is done, and the model's weights are its own again: it may be used until this event's handler returns.
   case phaseFinished(Phase)
   /// A checkpoint was written.
   case checkpoint(URL, TrainingCheckpoint.Position)

@@ -94,15 +94,19 @@ private struct PhaseRun {
   mutating func train(
     isLast: Bool, resume: TrainingCheckpoint?, shouldStop: () -> Bool, onEvent: (TrainingEvent) throws -> Void
   ) throws -> Bool {
-    try executor.withPhase(phase, from: resume, pace: progress.pace) { bytes in
+    let end = try executor.withPhase(phase, from: resume, pace: progress.pace) { bytes in
       try train(bytes: bytes, isLast: isLast, resume: resume, shouldStop: shouldStop, onEvent: onEvent)
     }
+    // Within the phase, frozen columns may be part of the weights: whoever answers with the model would count them twice.
+    if let finished = end.finished, executor.leads { try onEvent(.phaseFinished(finished)) }
+    return end.continues
   }
 
+  /// - Returns: the phase if all its steps are taken, and whether training continues with the next one.
   private mutating func train(
     bytes: Int, isLast: Bool, resume: TrainingCheckpoint?, shouldStop: () -> Bool,
     onEvent: (TrainingEvent) throws -> Void
-  ) throws -> Bool {
+  ) throws -> (finished: Phase?, continues: Bool) {
     if resume == nil, validation != nil { try validateStart() }
     if executor.leads {
       try onEvent(.phaseStarted(phase, step: step, steps: progress.pace.end, bytes: bytes))
@@ -120,10 +124,7 @@ private struct PhaseRun {
       }
       if isOver { try close(onEvent) }
       if isCheckpoint || stops { try write(checkpoint, onEvent) }
-      if stops || isOver {
-        if isOver, executor.leads { try onEvent(.phaseFinished(executor.phase ?? phase)) }
-        return !stops
-      }
+      if stops || isOver { return (isOver ? executor.phase ?? phase : nil, !stops) }
       try executor.distribute(checkpoint, step: step)
     }
   }

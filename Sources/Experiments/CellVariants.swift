@@ -46,7 +46,8 @@ extension Method {
   /// Counts the changes of a method after which it gives other results, so that old ones are not taken for new ones.
   var version: String {
     switch self {
-    case .joint, .mole, .mtlLoRA: " 2"
+    case .joint, .mole, .mtlLoRA, .orthogonal: " 2"
+    case .contextLoRA(let partition) where partition.frozenRatio == 1: " 2"
     default: ""
     }
   }

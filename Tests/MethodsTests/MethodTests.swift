@@ -114,6 +114,34 @@ struct MethodTests {
     }
   }
 
+  /// While a phase trains, frozen columns may be part of the weights; nobody else may see them there.
+  @Test(
+    "right after its training a task answers as it does at the end, if nothing has changed its columns",
+    arguments: [Method.contextLoRA(Method.Partition()), .orthogonal, .independent(.share)])
+  func measured(_ method: Method) throws {
+    try TinyProject.with(choosesOnly: true) { project in
+      let bench = try Bench(project)
+      let questions = bench.examples.questions
+      func loss(_ task: String, _ view: FittedMethod.View) throws -> Double {
+        let scores = try Scorer(bench.model).tokenScores(
+          questions.questions(task: task),
+          adapter: bench.model.view(of: view.adapter, .inference(view.columns)))
+        return questions.score(task: task, scores).loss
+      }
+      let fitted = try #require(
+        try MethodTrainer(
+          bench.model, bench.examples, modules: bench.material.modules,
+          options: bench.examples.workflow.trainingOptions, measure: { try loss($0, $1) }
+        ).train(method))
+      for task in bench.tasks {
+        let (before, view) = (try #require(fitted.rightAfter[task]), try #require(fitted.views[task]))
+        // All of O-LoRA's columns answer every task, also those that trained later.
+        if method == .orthogonal, task != bench.tasks.last { continue }
+        #expect(abs(before - (try loss(task, view))) < 1e-6, "\(task)")
+      }
+    }
+  }
+
   /// ContextLoRA with δ = 1 on a chain without edges is what independent adapters are.
   @Test("masked blocks are as independent adapters of the same rank")
   func independent() throws {
