@@ -26,8 +26,13 @@ package struct LlamaModel: Sendable {
   package var device: any ComputeDevice { stage.device }
 
   /// Columns of an adapter, to compute with on the model's device.
+  ///
+  /// - Precondition: no columns are merged into the weights, or none of these is frozen.
   package func view(of adapter: LoRAAdapter, _ columns: ColumnView) -> DeviceAdapter {
-    DeviceAdapter(adapter, columns: columns, configuration: configuration, device: device)
+    precondition(
+      stage.lowestMerged == nil || columns.frozen.isEmpty, "frozen columns may be part of the weights already"
+    )
+    return DeviceAdapter(adapter, columns: columns, configuration: configuration, device: device)
   }
 
   /// The logits `[tokens.count, vocabulary]` after every token of one sequence, as the base model or with an
