@@ -214,7 +214,7 @@ let package = Package(
       "Methods",
       ["ContextLoRA", "Runs", "Workflows", "Tensor", "LanguageModels", "ProjectFixtures", "SeededRandom"]),
     tests("Experiments", ["Methods", "ProjectFixtures"]),
-    tests("Reports", ["Experiments", "Methods", "ProjectFixtures", "RunStore", "Runs"]),
+    tests("Reports", ["Evaluation", "Experiments", "Methods", "ProjectFixtures", "RunStore", "Runs"]),
     tests("ContextGear", ["SeededRandom", "StrictYAML"]),
     tests("Runs", ["Workflows", "ContextLoRA", "Checkpoint", "ProjectFixtures", "Tensor"]),
     tests("EventFiles", ["InputErrors", "SafeFiles"]),

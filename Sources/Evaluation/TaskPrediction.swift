@@ -11,6 +11,18 @@ package struct TaskPrediction: Sendable, Equatable, Codable {
     case chained
   }
 
+  /// Where answers come from.
+  package struct Source: Sendable, Equatable, Codable {
+    /// The split of the episodes, and the folder of the data.
+    package var split, data: String
+    /// The SHA-256 of the file with the trained columns; `nil` for the base model.
+    package var adapter: String?
+
+    package init(split: String, data: String, adapter: String?) {
+      (self.split, self.data, self.adapter) = (split, data, adapter)
+    }
+  }
+
   /// The episode's identifier.
   package var episode: String
   package var task: String
@@ -30,6 +42,17 @@ package struct TaskPrediction: Sendable, Equatable, Codable {
   package var cut: Bool
   /// Whether the parents' answers were shortened, because the prompt would not have fitted the model's context.
   package var promptCut: Bool
+  /// `nil` in files of earlier versions.
+  package var source: Source?
+
+  package init(
+    episode: String, task: String, parents: Parents, read: [String: String], answer: String, expected: String,
+    right: Bool, probability: Double, cut: Bool, promptCut: Bool, source: Source?
+  ) {
+    (self.episode, self.task, self.parents, self.read) = (episode, task, parents, read)
+    (self.answer, self.expected, self.right) = (answer, expected, right)
+    (self.probability, self.cut, self.promptCut, self.source) = (probability, cut, promptCut, source)
+  }
 
   /// One line per episode with gold parents' answers and, if the task has parents, one with predicted ones.
   ///
@@ -37,10 +60,11 @@ package struct TaskPrediction: Sendable, Equatable, Codable {
   ///   - gold: the answers given the parents' gold answers.
   ///   - chained: the answers given the parents' predicted answers.
   ///   - read: the predicted answers that `chained` read, by parent.
+  ///   - source: where the answers come from.
   /// - Precondition: `gold`, `chained` and `read` have one element per episode.
   package static func lines(
     task: String, parents: [String], episodes: [Episode], gold: [TaskAnswer], chained: [TaskAnswer],
-    read: [[String: String]]
+    read: [[String: String]], source: Source
   ) -> [TaskPrediction] {
     precondition(
       [gold.count, chained.count, read.count].allSatisfy { $0 == episodes.count },
@@ -53,7 +77,7 @@ package struct TaskPrediction: Sendable, Equatable, Codable {
         episode: episode.id, task: task, parents: kind, read: texts, answer: answer.text,
         expected: episode.tasks[task]?.answerText ?? "",
         right: episode.isRight(answer, task: task) ?? false, probability: answer.probability,
-        cut: answer.isCut, promptCut: answer.isPromptCut)
+        cut: answer.isCut, promptCut: answer.isPromptCut, source: source)
     }
     return episodes.indices.flatMap { index in
       [line(index, .gold, episodes[index].goldAnswers(of: parents), gold[index])]

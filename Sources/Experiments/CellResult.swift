@@ -49,6 +49,16 @@ package struct CellResult: Sendable, Codable, Equatable {
     (self.precision, self.machine) = (precision, machine)
   }
 
+  /// The planned optimiser steps of the first task that has its own, from the key; a training that has converged takes
+  /// fewer. `nil` if the key does not say.
+  package var plannedSteps: Int? {
+    let name = "    steps: "
+    return key.split(separator: "\n").lazy.filter { $0.hasPrefix(name) }.compactMap {
+      Int($0.dropFirst(name.count))
+    }
+    .first
+  }
+
   /// The share of episodes with every task right, chained.
   package var allRightShare: Double { share(allRight.count { $0 == "1" }) }
 
@@ -83,22 +93,70 @@ package struct CellResult: Sendable, Codable, Equatable {
 
 extension CellResult {
   /// The results of one benchmark in groups that may stand in one table: with the same data, model and settings but for
-  /// what an experiment varies. Those of methods that do not train are in every group with as many test episodes.
+  /// what an experiment varies. Those of methods that do not train are in every group with the same tasks, model and
+  /// test episodes.
   package static func comparable(_ results: [CellResult]) -> [[CellResult]] {
-    let trained = results.filter { $0.steps > 0 }
-    guard !trained.isEmpty else { return results.isEmpty ? [] : [results] }
-    let groups = Dictionary(grouping: trained, by: \.setting)
-    return groups.sorted { ($0.value[0].steps, $0.key) < ($1.value[0].steps, $1.key) }.map { _, group in
-      return results.filter {
-        $0.steps == 0 ? $0.episodes == group[0].episodes : $0.setting == group[0].setting
+    let all = results.map { (result: $0, setting: $0.setting, origin: $0.origin) }
+    let trained = Dictionary(grouping: all.filter { $0.result.steps > 0 }, by: \.setting)
+    var isPlaced: Set<String> = []
+    var groups = trained.sorted {
+      ($0.value[0].result.steps, $0.key) < ($1.value[0].result.steps, $1.key)
+    }.map { setting, group in
+      all.filter { one in
+        guard one.result.steps == 0 else { return one.setting == setting }
+        guard one.origin.agrees(with: group[0].origin) else { return false }
+        isPlaced.insert(one.result.key)
+        return true
+      }.map(\.result)
+    }
+    // Nothing was trained on what these answered.
+    var rest = all.filter { $0.result.steps == 0 && !isPlaced.contains($0.result.key) }
+    while let first = rest.first {
+      groups.append(rest.filter { $0.origin.agrees(with: first.origin) }.map(\.result))
+      rest.removeAll { $0.origin.agrees(with: first.origin) }
+    }
+    return groups
+  }
+
+  /// What a model without training depends on: the tasks, the prompts, the data and the model.
+  private struct Origin {
+    var lines: [Substring] = []
+    /// The checksum of each split, `-` if the method does not read it.
+    var splits: [Substring] = []
+
+    func agrees(with other: Origin) -> Bool {
+      lines == other.lines && splits.count == other.splits.count
+        && zip(splits, other.splits).allSatisfy { $0 == $1 || $0 == "-" || $1 == "-" }
+    }
+  }
+
+  private var origin: Origin {
+    var origin = Origin()
+    // The key begins with the workflow; its settings of training are the last before an empty line.
+    var (isWorkflow, isTraining) = (true, false)
+    for line in key.split(separator: "\n", omittingEmptySubsequences: false).dropLast() {
+      if isWorkflow {
+        if line == "lora:" { isTraining = true }
+        if line.isEmpty { isWorkflow = false }
+        let isSteps = ["    rank: ", "    steps: ", "    maxSteps: "].contains { line.hasPrefix($0) }
+        if isTraining ? line.hasPrefix("  answerForm: ") : !isSteps { origin.lines.append(line) }
+      } else if origin.splits.isEmpty {
+        origin.splits = line.split(separator: " ")
+      } else if !line.isVaried {
+        origin.lines.append(line)
       }
     }
+    return origin
   }
 
   /// The key without the method, the seed, what experiments vary, and the machine.
   private var setting: String {
-    key.split(separator: "\n").dropLast().filter { line in
-      !["method ", "noise ", "edges ", "  seed: "].contains { line.hasPrefix($0) }
-    }.joined(separator: "\n")
+    key.split(separator: "\n").dropLast().filter { !$0.isVaried && !$0.hasPrefix("  seed: ") }
+      .joined(separator: "\n")
   }
+}
+
+extension Substring {
+  /// Whether a line of a key says what experiments vary.
+  fileprivate var isVaried: Bool { ["method ", "noise ", "edges "].contains { hasPrefix($0) } }
 }

@@ -5,6 +5,7 @@ import Foundation
 import InputErrors
 import LanguageModels
 import Methods
+import Prompting
 import Runs
 import SafeFiles
 import SeededRandom
@@ -22,6 +23,10 @@ package final class CellRunner {
 
   /// Called with the progress of a training, and before an evaluation.
   package var onProgress: (MethodTrainer.Progress?) throws -> Void = { _ in }
+
+  /// Called now and then while a workflow file, its data and its prompts are read and checked, with the file. An error
+  /// that it throws ends the preparation.
+  package var onPreparation: (String) throws -> Void = { _ in }
 
   /// - Parameters:
   ///   - models: the folder of fetched models.
@@ -66,17 +71,18 @@ package final class CellRunner {
 
   private func benchmark(_ id: BenchmarkID) throws -> Benchmark {
     if let known = benchmarks[id] { return known }
+    try onPreparation(id.file)
     let read = try Workflow(contentsOf: id.file, overrides: id.overrides)
     let folder = DatasetFolder(path: read.dataFolder)
     let data = try folder.tables(schema: read.episodeSchema)
     let workflow = try read.applying(overrides: effort.overrides(read, samples: data.train.count))
     let material = try WorkflowMaterial(workflow, models: models)
+    let examples = WorkflowExamples(
+      workflow: workflow, episodes: data.train, validation: data.valid, prompts: material.prompts)
+    try MethodTrainer.check(examples)
     // A prompt that is too long must not end the experiment after hours.
-    for episodes in [data.train, data.test] {
-      _ = try WorkflowExamples(
-        workflow: workflow, episodes: episodes, validation: data.valid, prompts: material.prompts
-      ).check(file: workflow.dataFolder, resumes: false)
-    }
+    _ = try examples.check(file: folder.file(.train), resumes: false) { _, _ in try onPreparation(id.file) }
+    try check(Array(data.test.prefix(effort.testEpisodes)), material.prompts, folder)
     let checksums = try DatasetFolder.Split.allCases.map { split in
       (split, try FileChecksum.sha256(of: URL(fileURLWithPath: folder.file(split))))
     }
@@ -85,6 +91,11 @@ package final class CellRunner {
       checksums: Dictionary(uniqueKeysWithValues: checksums))
     benchmarks[id] = benchmark
     return benchmark
+  }
+
+  /// Renders the test episodes with every reply that is scored.
+  private func check(_ test: [Episode], _ prompts: PromptRenderer, _ folder: DatasetFolder) throws {
+    _ = try PromptCheck(prompts).check(test, in: folder.file(.test), replies: .all)
   }
 
   /// Reads and checks a measurement.
@@ -102,6 +113,17 @@ package final class CellRunner {
     }
     let type = material.device().computeType
     let test = Array(benchmark.data.test.prefix(effort.testEpisodes))
+    let folder = DatasetFolder(path: workflow.dataFolder)
+    do {
+      let examples = try prompts(cell, workflow, material, benchmark.data.train)
+      if let examples { try check(test, examples, folder) }
+    } catch let error as any InputError {
+      // Longer than the prompts of all others.
+      throw Refusal(
+        "\(cell.method.name), seed \(cell.seed)",
+        "its prompts with examples cannot be shown to the model: \(error)",
+        "leave it out with --methods, or use a model with a longer context")
+    }
     let noise = cell.noise.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: ",")
     let common = try workflow.applying(overrides: Self.overridesOfKey(workflow, cell.method))
     let splits = DatasetFolder.Split.allCases.map {
@@ -113,9 +135,13 @@ package final class CellRunner {
       "method \(cell.method.name)\(cell.method.version)", "noise \(noise)", "edges \(cell.edges.rawValue)",
       "test \(test.count)",
     ].joined(separator: "\n")
-    let here = Self.place(type, CPUDevice.instructionSet)
+    let here = Self.place(type, CPUDevice.instructionSet, emulates: CPUDevice.emulates(type))
     let types = workflow.training.precision == .auto ? [ElementType.bfloat16, .float32] : [type]
-    let elsewhere = types.flatMap { type in CPUDevice.instructionSets.map { Self.place(type, $0) } }
+    let elsewhere = types.flatMap { type in
+      CPUDevice.instructionSets.flatMap { set in
+        (type == .bfloat16 ? [false, true] : [false]).map { Self.place(type, set, emulates: $0) }
+      }
+    }
     return Prepared(
       keys: ([here] + elsewhere.filter { $0 != here }).map { key + "\n" + $0 }, cell: cell,
       workflow: workflow, material: material, data: benchmark.data, test: test, type: type)
@@ -139,8 +165,12 @@ package final class CellRunner {
   }
 
   /// What a machine computes with.
-  private static func place(_ type: ElementType, _ instructionSet: String) -> String {
-    "\(type.rawValue) \(instructionSet)"
+  private static func place(_ type: ElementType, _ instructionSet: String, emulates: Bool) -> String {
+    "\(type.rawValue) \(machine(instructionSet, emulates: emulates))"
+  }
+
+  private static func machine(_ instructionSet: String, emulates: Bool) -> String {
+    instructionSet + (emulates ? " emulated" : "")
   }
 
   /// Trains and evaluates.
@@ -163,37 +193,40 @@ package final class CellRunner {
     let trainer = try MethodTrainer(
       model, examples, modules: material.modules, options: workflow.trainingOptions,
       graph: try workflow.graph.varied(cell.edges),
-      measure: { task, view in
-        let answers = try goldAnswers.predict(task, view)
+      measure: { [self] task, view in
+        let answers = try goldAnswers.predict(task, view) { try checkForStop() }
         return Double(zip(test, answers).count { $0.isRight($1, task: task) == true })
           / Double(max(test.count, 1))
       }, shouldStop: shouldStop, onProgress: { [self] in try onProgress($0) })
-    guard let fitted = try trainer.train(cell.method) else { return nil }
-    try onProgress(nil)
-    return try evaluate(fitted, prepared, goldAnswers, model)
+    do {
+      guard let fitted = try trainer.train(cell.method) else { return nil }
+      try onProgress(nil)
+      return try evaluate(fitted, prepared, goldAnswers, model)
+    } catch is Stopped { return nil }
   }
 
   private struct Stopped: Error {}
 
+  private func checkForStop() throws {
+    if shouldStop() { throw Stopped() }
+  }
+
   private func evaluate(
     _ fitted: FittedMethod, _ prepared: Prepared, _ goldAnswers: GoldAnswers, _ model: LlamaModel
-  ) throws -> CellResult? {
+  ) throws -> CellResult {
     let test = goldAnswers.episodes
     let (cell, workflow) = (prepared.cell, prepared.workflow)
     let start = ContinuousClock.now
     let views = fitted.views.mapValues { model.view(of: $0.adapter, .inference($0.columns)) }
     let evaluator = WorkflowEvaluator(workflow: workflow, predictor: goldAnswers.predictor) { views[$0] }
     var isRight = [Bool](repeating: true, count: test.count)
-    let report: EvaluationReport
-    do {
-      report = try evaluator.evaluate(
-        test, check: { [self] in if shouldStop() { throw Stopped() } },
-        onAnswers: { task, _, chained, _ in
-          for (index, answer) in chained.enumerated() {
-            isRight[index] = isRight[index] && test[index].isRight(answer, task: task) == true
-          }
-        }, known: { task in fitted.views[task].flatMap { goldAnswers.known(task, $0) } })
-    } catch is Stopped { return nil }
+    let report = try evaluator.evaluate(
+      test, check: { [self] in try checkForStop() },
+      onAnswers: { task, _, chained, _ in
+        for (index, answer) in chained.enumerated() {
+          isRight[index] = isRight[index] && test[index].isRight(answer, task: task) == true
+        }
+      }, known: { task in fitted.views[task].flatMap { goldAnswers.known(task, $0) } })
     try prepared.material.checkUnchanged()
     return CellResult(
       key: prepared.key, benchmark: workflow.name, method: cell.method.name, variant: cell.variant,
@@ -205,7 +238,8 @@ package final class CellRunner {
       }, allRight: isRight.map { $0 ? "1" : "0" }.joined(), parameters: fitted.parameters,
       steps: fitted.steps, tokens: fitted.tokens, seconds: fitted.seconds,
       evaluationSeconds: (ContinuousClock.now - start) / .seconds(1), course: fitted.course,
-      precision: prepared.type.rawValue, machine: CPUDevice.instructionSet)
+      precision: prepared.type.rawValue,
+      machine: Self.machine(CPUDevice.instructionSet, emulates: CPUDevice.emulates(prepared.type)))
   }
 
   private func model(_ material: WorkflowMaterial, _ type: ElementType) throws -> LlamaModel {

@@ -115,13 +115,21 @@ package struct Experiment: Sendable {
       : [.joint, .sequential(.topological), .independent(.share), context(1, .direct), context(1)]
     return methods.map {
       var cell = ExperimentCell(file, $0, seed: seed)
-      cell.overrides = ["lora.rank=\(scaleRank)", "lora.alpha=\(2 * scaleRank)"]
+      cell.overrides = scaleOverrides
       return cell
     }
   }
 
   /// A multiple of every number of tasks in ``taskCounts(isQuick:)``.
   private static let scaleRank = 48
+  private static let scaleOverrides = ["lora.rank=\(scaleRank)", "lora.alpha=\(2 * scaleRank)"]
+
+  /// The variant of the results of ``scale``.
+  package static var scaleVariant: String {
+    var cell = ExperimentCell("", .joint, seed: 1)
+    cell.overrides = scaleOverrides
+    return cell.variant
+  }
 
   /// The numbers of tasks of the worlds of stations.
   package static func taskCounts(isQuick: Bool) -> [Int] { isQuick ? [2, 4] : [2, 4, 8, 16, 24] }

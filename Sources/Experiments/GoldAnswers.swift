@@ -19,11 +19,13 @@ final class GoldAnswers {
   }
 
   /// Predicts the answers to a task, one per episode.
-  func predict(_ task: String, _ view: FittedMethod.View) throws -> [TaskAnswer] {
+  ///
+  /// - Parameter check: called after every few episodes. An error that it throws ends the work.
+  func predict(_ task: String, _ view: FittedMethod.View, check: () throws -> Void) throws -> [TaskAnswer] {
     let parents = graph.parents(of: task)
     let answers = try predictor.answers(
       task: task, episodes: episodes, parentAnswers: episodes.map { $0.goldAnswers(of: parents) },
-      view: model.view(of: view.adapter, .inference(view.columns)))
+      view: model.view(of: view.adapter, .inference(view.columns)), check: check)
     latest[task] = (Self.digest(of: view), answers)
     return answers
   }

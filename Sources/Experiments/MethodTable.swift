@@ -9,7 +9,7 @@ package struct MethodTable: Sendable {
     package var method: String
     /// What differs from the main table; empty if nothing does.
     package var variant: String
-    /// The number format, if the method was measured in several; else empty.
+    /// The number format, and the processor's instructions, if methods were measured with several; else empty.
     package var precision = ""
     /// One for each seed, in their order.
     package var results: [CellResult]
@@ -34,14 +34,13 @@ package struct MethodTable: Sendable {
 
   /// - Parameter results: of one benchmark; rows are in the order of their first results.
   package init(_ results: [CellResult]) {
+    let results = Self.latest(results)
     benchmark = results.first?.benchmark ?? ""
     tasks = results.first?.tasks.map(\.task) ?? []
+    let place = Self.place(results)
     var rows: [Row] = []
     for result in results {
-      let others = results.filter {
-        $0.method == result.method && $0.variant == result.variant && $0.seed == result.seed
-      }
-      let precision = Set(others.map(\.precision)).count > 1 ? result.precision : ""
+      let precision = place(result)
       let found = rows.firstIndex {
         $0.method == result.method && $0.variant == result.variant && $0.precision == precision
       }
@@ -56,6 +55,80 @@ package struct MethodTable: Sendable {
     self.rows = rows
   }
 
+  private init(_ benchmark: String, _ tasks: [String], _ rows: [Row]) {
+    (self.benchmark, self.tasks, self.rows) = (benchmark, tasks, rows)
+  }
+
+  /// A result as often as it was measured, by what a row and a seed say of it.
+  private struct Measurement: Hashable {
+    let method, variant, place: String
+    let seed: Int
+
+    init(_ result: CellResult, _ place: String) {
+      (method, variant, seed, self.place) = (result.method, result.variant, result.seed, place)
+    }
+  }
+
+  /// Without results of earlier versions of a method that has changed.
+  private static func latest(_ results: [CellResult]) -> [CellResult] {
+    func version(_ result: CellResult) -> Substring {
+      result.key.split(separator: "\n").first { $0.hasPrefix("method ") } ?? ""
+    }
+    var places: [Measurement: Int] = [:]
+    return results.reduce(into: [CellResult]()) { kept, result in
+      let measurement = Measurement(result, "\(result.precision) \(result.machine)")
+      guard let place = places[measurement] else {
+        places[measurement] = kept.count
+        return kept.append(result)
+      }
+      if version(kept[place]).compare(version(result), options: .numeric) == .orderedAscending {
+        kept[place] = result
+      }
+    }
+  }
+
+  /// What tells results apart that differ in nothing else: nothing, the number format, or also the instructions. It is
+  /// the same for all, so that rows remain comparable.
+  private static func place(_ results: [CellResult]) -> (CellResult) -> String {
+    let places: [(CellResult) -> String] = [
+      { _ in "" }, { $0.precision }, { "\($0.precision) on \($0.machine)" },
+    ]
+    return places.first {
+      Set(results.map { [place = $0] in Measurement($0, place($0)) }).count == results.count
+    }
+      ?? places[2]
+  }
+
+  /// The rows of the number format and instructions with the most results.
+  package var inOnePlace: MethodTable {
+    let places = rows.map(\.precision).reduce(into: [String]()) { if !$0.contains($1) { $0.append($1) } }
+    func count(_ place: String) -> Int {
+      rows.reduce(0) { $0 + ($1.precision == place ? $1.results.count : 0) }
+    }
+    // The first of several with as many.
+    guard let most = places.map(count).max(), let place = places.first(where: { count($0) == most }) else {
+      return self
+    }
+    return MethodTable(benchmark, tasks, rows.filter { $0.precision == place })
+  }
+
+  /// The seeds of all rows, in their order.
+  private var seeds: [Int] { Set(rows.flatMap { $0.results.map(\.seed) }).sorted() }
+
+  /// Whether some row lacks a seed that another one has.
+  private var lacksSeeds: Bool { rows.contains { $0.results.map(\.seed) != seeds } }
+
+  private static func list(_ numbers: some Sequence<Int>) -> String {
+    numbers.map(String.init).joined(separator: ", ")
+  }
+
+  /// The seeds, the number of test episodes, and how to read the accuracies.
+  package var basis: String {
+    "seeds \(Self.list(seeds)); "
+      + "\(Self.list(Set(rows.flatMap { $0.results.map(\.episodes) }).sorted())) test episodes; accuracies in %, gold / "
+      + "chained, ± standard deviation over seeds"
+  }
+
   /// The row of a method like another row in everything else.
   private func counterpart(_ method: Method, of other: Row) -> Row? {
     rows.first {
@@ -63,14 +136,19 @@ package struct MethodTable: Sendable {
     }
   }
 
-  /// How a row compares with another one on the episodes with every task right, over the seeds that both have.
-  package func verdict(_ row: Row, against other: Row) -> PairedStatistics.Verdict {
-    PairedStatistics.compare(
-      row.results.compactMap { result in
-        other.results.first { $0.seed == result.seed && $0.episodes == result.episodes }.map {
-          (first: $0.allRight, second: result.allRight)
-        }
-      })
+  /// The results of two rows on the same seeds and as many episodes.
+  private func pairs(_ row: Row, _ other: Row) -> [(own: CellResult, other: CellResult)] {
+    row.results.compactMap { result in
+      other.results.first { $0.seed == result.seed && $0.episodes == result.episodes }.map { (result, $0) }
+    }
+  }
+
+  /// How a row compares with another one on the episodes with every task right, over the seeds that both have; `nil` if
+  /// they have none in common.
+  package func verdict(_ row: Row, against other: Row) -> PairedStatistics.Verdict? {
+    let pairs = pairs(row, other)
+    return pairs.isEmpty
+      ? nil : PairedStatistics.compare(pairs.map { (first: $0.other.allRight, second: $0.own.allRight) })
   }
 
   /// A sentence on the method of this project against joint training, which is hard to beat, for each variant that has
@@ -78,18 +156,26 @@ package struct MethodTable: Sendable {
   package var headline: String? {
     let sentences = rows.filter { $0.method == Method.contextLoRA(Method.Partition()).name }.compactMap {
       own in
-      counterpart(.joint, of: own).map { sentence(own, against: $0) }
+      counterpart(.joint, of: own).flatMap { sentence(own, against: $0) }
     }
     return sentences.isEmpty ? nil : sentences.joined(separator: "\n")
   }
 
-  private func sentence(_ own: Row, against joint: Row) -> String {
-    let details = [own.variant, own.precision].filter { !$0.isEmpty }.joined(separator: ", ")
+  private func sentence(_ own: Row, against joint: Row) -> String? {
+    guard let verdict = verdict(own, against: joint) else { return nil }
+    let pairs = pairs(own, joint)
+    func share(_ results: [CellResult]) -> String {
+      Self.percent(PairedStatistics.Spread(results.map(\.allRightShare))) + " %"
+    }
+    // Only what both have is compared.
+    let isPart = pairs.count < max(own.results.count, joint.results.count)
+    let details = [
+      own.variant, own.precision, isPart ? "seeds \(Self.list(pairs.map(\.own.seed)))" : "",
+    ].filter { !$0.isEmpty }.joined(separator: ", ")
     let figures =
-      "every task right in \(Self.percent(own.spread(\.allRightShare))) of episodes, "
-      + "\(Self.percent(joint.spread(\.allRightShare))) with joint LoRA"
+      "every task right in \(share(pairs.map(\.own))) of episodes, \(share(pairs.map(\.other))) with joint LoRA"
       + (details.isEmpty ? "" : " (\(TerminalText.line(details)))")
-    return switch verdict(own, against: joint) {
+    return switch verdict {
     case .tie: "Joint LoRA and ContextLoRA tie: \(figures)."
     case .better: "ContextLoRA is better than joint LoRA: \(figures)."
     case .worse: "Joint LoRA is better than ContextLoRA: \(figures)."
@@ -98,7 +184,9 @@ package struct MethodTable: Sendable {
 
   /// The columns of accuracies, as header and cells.
   package var accuracies: [[String]] {
-    let header = ["method"] + tasks + ["every task", "gap", "forgotten", "against joint"]
+    let lacksSeeds = lacksSeeds
+    let header =
+      ["method"] + tasks + ["every task", "gap", "forgotten", "against joint"] + (lacksSeeds ? ["seeds"] : [])
     let hasJoint = rows.contains { $0.method == Method.joint.name }
     return [header]
       + rows.map { row in
@@ -115,13 +203,14 @@ package struct MethodTable: Sendable {
           case .tie: "="
           case .better: "better"
           case .worse: "worse"
+          case nil: "-"
           }
         }
         return [row.name] + cells + [
           Self.percent(row.spread(\.allRightShare)),
           Self.percent(row.spread(\.compositionGap), spread: false),
           Self.percent(row.spread(\.forgetting), spread: false), compared ?? (hasJoint ? "-" : ""),
-        ]
+        ] + (lacksSeeds ? [Self.list(row.results.map(\.seed))] : [])
       }
   }
 
@@ -165,16 +254,12 @@ package struct MethodTable: Sendable {
 
   /// The table for a terminal, without times.
   package var text: String {
-    let seeds = Set(rows.flatMap { $0.results.map(\.seed) }).sorted()
-    let counts = Set(rows.flatMap { $0.results.map(\.episodes) }).sorted()
-    let head =
-      "\(TerminalText.line(benchmark)): seeds \(seeds.map(String.init).joined(separator: ", ")); "
-      + "\(counts.map(String.init).joined(separator: ", ")) test episodes; accuracies in %, gold / chained, "
-      + "± standard deviation over seeds"
+    let head = "\(TerminalText.line(benchmark)): \(basis)"
     let legend =
       "every task: episodes with every task right, chained. gap: gold minus chained, mean of tasks. forgotten: right after "
       + "a task's training minus at the end, gold, mean of tasks. against joint: on episodes with every task right, by "
-      + "paired tests at 5 % over seeds and episodes, each row on its own"
+      + "paired tests at 5 % over seeds and episodes, each row on its own. tokens to 90 %: at the first validation at which "
+      + "every task had 90 % of its best; methods that mix the tasks validate less often"
     return [
       headline, head, machines, TextTable.aligned(accuracies, right: Set(1..<accuracies[0].count)), legend,
       TextTable.aligned(costs, right: Set(1...4)),
@@ -192,7 +277,8 @@ package struct MethodTable: Sendable {
       let rule = "|" + rows[0].indices.map { $0 == 0 ? "---|" : "--:|" }.joined()
       return ([escaped[0], rule] + escaped.dropFirst()).joined(separator: "\n")
     }
-    return ([headline, machines, table(accuracies), table(costs)] + (hasTimes ? [table(times)] : []))
+    let basis = basis.prefix(1).uppercased() + basis.dropFirst() + "."
+    return ([headline, basis, machines, table(accuracies), table(costs)] + (hasTimes ? [table(times)] : []))
       .compactMap(\.self).joined(separator: "\n\n")
   }
 

@@ -30,7 +30,8 @@ package enum PairedStatistics {
 
   /// Compares the same episodes under the same seeds. Two tests have to agree: over episodes, that those on which one
   /// method is right more often than the other, over all seeds, are not evenly distributed (exact sign test at 5 %); over
-  /// seeds, that the mean difference is not 0 (paired t-test at 5 %; skipped with fewer than three seeds).
+  /// seeds, that the mean difference is not 0 (paired t-test at 5 %; skipped with fewer than three seeds) and has the
+  /// same sign.
   ///
   /// - Parameter pairs: for each seed, which episodes were right: of the first method, of the second.
   package static func compare(_ pairs: [(first: String, second: String)]) -> Verdict {
@@ -50,8 +51,10 @@ package enum PairedStatistics {
     }
     let (gains, losses) = (balance.count { $0 > 0 }, balance.count { $0 < 0 })
     guard signTest(gains, losses) < 0.05 else { return .tie }
+    let spread = Spread(differences)
+    // Many episodes that one seed has may stand against few that all seeds have.
+    guard (spread.mean > 0) == (gains > losses) else { return .tie }
     if differences.count >= 3 {
-      let spread = Spread(differences)
       let error = spread.deviation / Double(differences.count).squareRoot()
       guard abs(spread.mean) > quantile(differences.count - 1) * error else { return .tie }
     }

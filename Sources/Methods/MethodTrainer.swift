@@ -46,18 +46,27 @@ package final class MethodTrainer {
     graph: TaskDependencyGraph? = nil, measure: @escaping (String, FittedMethod.View) throws -> Double,
     shouldStop: @escaping () -> Bool = { false }, onProgress: @escaping (Progress) throws -> Void = { _ in }
   ) throws(Refusal) {
-    guard !examples.usesPredictions else {
-      throw Refusal(
-        examples.workflow.file, "training.parentAnswers: methods are compared with gold parents' answers",
-        "set training.parentAnswers to gold")
-    }
+    try Self.check(examples)
     (self.model, self.examples, self.modules) = (model, examples, modules)
     (self.measure, self.shouldStop, self.onProgress) = (measure, shouldStop, onProgress)
     self.graph = graph ?? examples.workflow.graph
     var options = options
     // Every method has the same steps.
     options.validation?.budget = TrainingOptions.Budget(steps: 1)
+    // The method, not the workflow, says what is frozen.
+    options.adaptiveFreezing = nil
     self.options = options
+  }
+
+  /// Checks whether all methods can train on a workflow.
+  ///
+  /// - Throws: `Refusal` if the workflow trains with predicted answers, which not all methods have.
+  package static func check(_ examples: WorkflowExamples) throws(Refusal) {
+    guard !examples.usesPredictions else {
+      throw Refusal(
+        examples.workflow.file, "training.parentAnswers: methods are compared with gold parents' answers",
+        "set training.parentAnswers to gold")
+    }
   }
 
   /// Trains by a method.
@@ -131,8 +140,9 @@ package final class MethodTrainer {
   private func trainContext(_ partition: Method.Partition) throws {
     var options = options
     options.blockStart = partition.start
-    options.adaptiveFreezing =
-      partition.frozenRatio == nil ? AdaptiveFreezing(tolerance: Self.tolerance) : nil
+    if partition.frozenRatio == nil {
+      options.adaptiveFreezing = AdaptiveFreezing(tolerance: Self.tolerance)
+    }
     // Rounded down: several rounds may have a few steps less than one.
     for task in tasks { options.plannedStepsByTask[task] = max(1, steps(task) / partition.rounds) }
     let schedule = try PhaseSchedule(

@@ -8,16 +8,18 @@ package enum ExperimentFigure {
   ///
   /// - Parameters:
   ///   - experiment: its name. `scale` has a figure of several benchmarks, ``scale(_:)``.
-  ///   - table: all results on the benchmark; those of other experiments are left out.
+  ///   - table: all results on the benchmark; those of other experiments are left out, and those in other number formats
+  ///     but for `bits`.
   package static func of(_ experiment: String, _ table: MethodTable) -> Figure? {
-    switch experiment {
+    if experiment == "bits" { return bits(table) }
+    let table = table.inOnePlace
+    return switch experiment {
     case "table": methods(table)
     case "delta": delta(table)
     case "noise": noise(table)
     case "order": order(table)
     case "adaptive": adaptive(table)
     case "rounds": rounds(table)
-    case "bits": bits(table)
     default: nil
     }
   }
@@ -114,28 +116,45 @@ package enum ExperimentFigure {
   }
 
   private static func bits(_ table: MethodTable) -> Figure? {
-    let rows = table.rows.filter { $0.variant.isEmpty && !$0.precision.isEmpty }
+    let plain = table.rows.filter { $0.variant.isEmpty && !$0.precision.isEmpty }
+    let rows = plain.filter { row in
+      plain.contains { $0.method == row.method && $0.precision != row.precision }
+    }
     return bars("every task right, chained", table, rows.map { ("\($0.method), \($0.precision)", $0) })
   }
 
-  /// Accuracy over the number of tasks, a figure for each shape of worlds whose names end with it.
-  package static func scale(_ tables: [MethodTable]) -> [(shape: String, figure: Figure)] {
-    var shapes: [String: [(count: Int, table: MethodTable)]] = [:]
-    for table in tables {
-      guard let found = table.benchmark.wholeMatch(of: /(chain|tree|diamond)-([0-9]{1,4})/),
-        let count = Int(found.2)
-      else { continue }
-      shapes[String(found.1), default: []].append((count, table))
+  /// Worlds of one shape, with as many steps for each task and as many test episodes.
+  private struct Shape: Hashable, Comparable {
+    let name: String
+    let steps, episodes: Int
+
+    static func < (first: Shape, second: Shape) -> Bool {
+      (first.name, first.steps, first.episodes) < (second.name, second.steps, second.episodes)
     }
-    return shapes.sorted { $0.key < $1.key }.filter { $0.value.count > 1 }.map { shape, worlds in
+  }
+
+  /// Accuracy over the number of tasks, a figure for each shape of worlds whose names end with it, and each length of
+  /// training. Results with another rank, as of other experiments, are left out.
+  package static func scale(_ tables: [MethodTable]) -> [(shape: String, figure: Figure)] {
+    var shapes: [Shape: [(count: Int, rows: [MethodTable.Row])]] = [:]
+    for table in tables {
+      let rows = table.inOnePlace.rows.filter { $0.variant == Experiment.scaleVariant }
+      guard let found = table.benchmark.wholeMatch(of: /(chain|tree|diamond)-([0-9]{1,4})/),
+        let count = Int(found.2), count > 0, let result = rows.first?.results.first
+      else { continue }
+      let shape = Shape(name: String(found.1), steps: result.plannedSteps ?? 0, episodes: result.episodes)
+      shapes[shape, default: []].append((count, rows))
+    }
+    let drawn = shapes.sorted { $0.key < $1.key }.filter { $0.value.count > 1 }
+    return drawn.map { shape, worlds in
       let worlds = worlds.sorted { $0.count < $1.count }
       var methods: [String] = []
       for world in worlds {
-        for row in world.table.rows where !methods.contains(row.method) { methods.append(row.method) }
+        for row in world.rows where !methods.contains(row.method) { methods.append(row.method) }
       }
       let series = methods.enumerated().map { number, method in
         let points = worlds.compactMap { world -> (x: Double, spread: PairedStatistics.Spread)? in
-          guard let row = world.table.rows.first(where: { $0.method == method }),
+          guard let row = world.rows.first(where: { $0.method == method }),
             let spread = row.spread({ result in
               Double(result.tasks.reduce(0) { $0 + $1.chained })
                 / Double(result.episodes * max(result.tasks.count, 1))
@@ -147,14 +166,23 @@ package enum ExperimentFigure {
           name: method, points: points.map { ($0.x, $0.spread.mean) },
           spreads: points.map(\.spread.deviation), colour: number)
       }
+      let isAlone = drawn.count { $0.key.name == shape.name } == 1
       let chart = LineChart(
-        title: "\(shape): mean chained accuracy of all tasks over their number, with the same total rank",
+        title: "\(shape.name): mean chained accuracy of all tasks over their number, with the same total rank"
+          + (isAlone ? "" : ", \(shape.steps) steps a task, \(shape.episodes) test episodes"),
         x: "tasks", y: "right", series: series, range: 0...1, isShare: true)
-      return (shape, chart.figure)
+      return (shape.name, chart.figure)
     }
   }
 
   // MARK: Parts
+
+  /// With the number format where others were left out.
+  private static func title(_ table: MethodTable, _ what: String) -> String {
+    let places = Set(table.rows.map(\.precision))
+    let place = places.count == 1 ? places.first ?? "" : ""
+    return "\(table.benchmark): \(what)" + (place.isEmpty ? "" : " (\(place))")
+  }
 
   private static func bars(
     _ what: String, _ table: MethodTable, _ rows: [(name: String, row: MethodTable.Row)]
@@ -166,7 +194,7 @@ package enum ExperimentFigure {
           colour: row.method.hasPrefix("context") ? 2 : row.method == "joint" ? 1 : 0)
       }
     }
-    return bars.isEmpty ? nil : BarChart(title: "\(table.benchmark): \(what)", bars: bars).figure
+    return bars.isEmpty ? nil : BarChart(title: title(table, what), bars: bars).figure
   }
 
   private static func lines(
@@ -181,7 +209,7 @@ package enum ExperimentFigure {
     }
     guard series.contains(where: { !$0.points.isEmpty }) else { return nil }
     return LineChart(
-      title: "\(table.benchmark): \(what)", x: x, y: "right", series: series, range: 0...1, isShare: true
+      title: title(table, what), x: x, y: "right", series: series, range: 0...1, isShare: true
     ).figure
   }
 }

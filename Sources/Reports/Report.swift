@@ -81,13 +81,21 @@ package struct Report {
     let sorted = benchmarks.sorted {
       ($0.key.name, $0.key.tasks.joined()) < ($1.key.name, $1.key.tasks.joined())
     }
-    return sorted.flatMap { _, results in
-      let groups = CellResult.comparable(results)
-      return groups.map { group in
-        let steps = group.map(\.steps).max() ?? 0
-        let effort = groups.count == 1 ? "" : "\(steps) steps, \(group.first?.episodes ?? 0) test episodes"
-        return (MethodTable(group), effort)
-      }
+    let groups = sorted.flatMap { CellResult.comparable($0.value) }
+    func effort(_ group: [CellResult]) -> String {
+      "\(group.map(\.steps).max() ?? 0) steps, \(group.first?.episodes ?? 0) test episodes"
+    }
+    let names = Dictionary(grouping: groups) { $0.first?.benchmark ?? "" }
+    var shown: [String: Int] = [:]
+    return groups.map { group in
+      let name = group.first?.benchmark ?? ""
+      let others = names[name] ?? []
+      guard others.count > 1 else { return (MethodTable(group), "") }
+      let own = effort(group)
+      // Of another model, other data or settings.
+      guard others.count(where: { effort($0) == own }) > 1 else { return (MethodTable(group), own) }
+      shown[name + "\n" + own, default: 0] += 1
+      return (MethodTable(group), own + ", setting \(shown[name + "\n" + own] ?? 1)")
     }
   }
 }

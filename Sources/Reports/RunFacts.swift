@@ -29,6 +29,8 @@ struct RunFacts {
   let predictions: [TaskPrediction]
   /// The evaluated episodes, by their identifiers; empty if they cannot be read.
   let episodes: [String: Episode]
+  /// What a reader must know of the predictions; empty if they are of the run as it is, on the test split of its data.
+  let predictionNotes: [String]
 
   /// The file of predictions that `contexture evaluate RUN --predictions` writes for a report.
   static func predictions(of folder: RunFolder) -> URL {
@@ -56,10 +58,23 @@ struct RunFacts {
     }
     warnings = try folder.loggedWarnings().map(\.text)
     predictions = try JSONLines(Self.predictions(of: folder)).read(TaskPrediction.self)
+    let source = predictions.first?.source
+    guard predictions.allSatisfy({ $0.source == source }) else {
+      throw Refusal(
+        Self.predictions(of: folder).path, "has answers of several evaluations",
+        "write it anew with contexture evaluate"
+      )
+    }
+    let isFinished = state == .finished
+    let facts = manifest
+    predictionNotes = try source.map { try Self.notes($0, folder, facts, isFinished: isFinished) } ?? []
     var found: [String: Episode] = [:]
     if !predictions.isEmpty {
-      for split in [DatasetFolder.Split.test, .valid, .train] {
-        guard let read = try? DatasetFolder(path: manifest.dataPath).read(split) else { continue }
+      let split = source.flatMap { DatasetFolder.Split(rawValue: $0.split) }
+      for split in split.map({ [$0] }) ?? [DatasetFolder.Split.test, .valid, .train] {
+        guard let read = try? DatasetFolder(path: source?.data ?? manifest.dataPath).read(split) else {
+          continue
+        }
         let wanted = Set(predictions.map(\.episode))
         for episode in read where wanted.contains(episode.id) && found[episode.id] == nil {
           found[episode.id] = episode
@@ -68,6 +83,24 @@ struct RunFacts {
       }
     }
     episodes = found
+  }
+
+  /// How the predictions are not those of the run as it is, on the test split of its data.
+  private static func notes(
+    _ source: TaskPrediction.Source, _ folder: RunFolder, _ manifest: RunFolder.Manifest, isFinished: Bool
+  ) throws -> [String] {
+    var notes: [String] = []
+    if source.split != DatasetFolder.Split.test.rawValue { notes.append("On the \(source.split) split.") }
+    if source.data != manifest.dataPath { notes.append("On other data: \(source.data).") }
+    if let adapter = source.adapter {
+      // A run without columns so far has none that could have answered.
+      if try adapter != folder.checksumOfColumns(isComplete: isFinished) {
+        notes.append("The columns have changed since they answered: evaluate the run again.")
+      }
+    } else {
+      notes.append("Of the base model, without the run's columns.")
+    }
+    return notes
   }
 
   /// The share of right answers to a task; `nil` without predictions.

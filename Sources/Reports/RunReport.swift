@@ -71,9 +71,10 @@ struct RunReport {
         isRoot ? "" : Self.percent(chained), isRoot ? "" : String(format: "%.1f", gap == 0 ? 0 : gap),
       ]
     }
+    let notes = facts.predictionNotes.map { "<p class=\"state\">\(HTML.text($0))</p>" }.joined()
     return HTML.section(
       "Accuracy",
-      HTML.table([["task", "gold", "%", "chained", "%", "gap, points"]] + rows)
+      notes + HTML.table([["task", "gold", "%", "chained", "%", "gap, points"]] + rows)
         + HTML.paragraph("Every task right, chained: \(all.right) of \(all.count) episodes.")
         + "<p class=\"note\">Gold: with the parents' gold answers. Chained: with the parents' predicted answers.</p>"
     )

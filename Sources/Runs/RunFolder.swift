@@ -79,6 +79,15 @@ package struct RunFolder: Sendable {
   /// - Throws: an error if the folder is not a run, or cannot be read.
   func computeType() throws -> ElementType? { ElementType(rawValue: try readManifest().precision) }
 
+  /// The SHA-256 of the file with the trained columns; `nil` if there is none.
+  ///
+  /// - Parameter isComplete: whether it is the adapter of a finished training, not the last checkpoint.
+  /// - Throws: `FileError` if it cannot be read.
+  package func checksumOfColumns(isComplete: Bool) throws -> String? {
+    let file = isComplete ? adapter : checkpoint
+    return try FileKind.of(file.path) == nil ? nil : FileChecksum.sha256(of: file)
+  }
+
   /// The checkpoint of a run; `nil` before the first one.
   ///
   /// - Parameter identity: the identity of the run's workflow.

@@ -66,6 +66,11 @@ package struct TrainedWorkflow: Sendable {
 
   package var workflow: Workflow { material.workflow }
 
+  /// The SHA-256 of the file with the trained columns; `nil` if it was removed meanwhile.
+  ///
+  /// - Throws: `FileError` if it cannot be read.
+  package func checksum() throws -> String? { try folder.checksumOfColumns(isComplete: isComplete) }
+
   /// The columns a task sees, copied to the device once.
   package func view(_ task: String) -> DeviceAdapter? {
     guard let block = file.blocks.first(where: { $0.task == task }) else { return nil }

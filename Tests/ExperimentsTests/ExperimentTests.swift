@@ -99,7 +99,7 @@ struct ExperimentTests {
   @Test("what a method that does not train answers depends on no setting of training")
   func untrained() throws {
     try TinyProject.with(choosesOnly: true) { project in
-      for method in [Method.zeroShot, .fewShot(examples: 3)] {
+      for method in [Method.zeroShot, .fewShot(examples: 1)] {
         let cell = ExperimentCell(project.workflowFile, method, seed: 1)
         let key = try runner(project).prepare(cell).key
         for setting in [
@@ -137,6 +137,29 @@ struct ExperimentTests {
     var (other, joint) = (CellResult.example, CellResult.example)
     other.precision = "bfloat16"
     #expect(MethodTable([joint, other]).rows.map(\.name) == ["joint (float32)", "joint (bfloat16)"])
+    // All rows are named alike then, so that each has its counterpart.
+    var mole = joint
+    mole.method = "mole"
+    let both = MethodTable([joint, other, mole])
+    #expect(both.rows.map(\.name) == ["joint (float32)", "joint (bfloat16)", "mole (float32)"])
+    #expect(both.accuracies.map { $0.last ?? "" } == ["against joint", "", "", "="])
+    #expect(both.inOnePlace.rows.map(\.name) == ["joint (float32)", "mole (float32)"])
+    // The same measurement on two kinds of machines is not two seeds.
+    var elsewhere = joint
+    elsewhere.machine = "avx512"
+    #expect(
+      MethodTable([joint, elsewhere, mole]).rows.map(\.name) == [
+        "joint (float32 on avx2)", "joint (float32 on avx512)", "mole (float32 on avx2)",
+      ])
+    // Of two versions of a method, the later one counts.
+    var earlier = joint
+    (earlier.key, earlier.allRight) = ("method joint\n", "00")
+    var later = joint
+    later.key = "method joint 2\n"
+    for results in [[earlier, later], [later, earlier]] {
+      let rows = MethodTable(results).rows
+      #expect(rows.count == 1 && rows[0].results == [later])
+    }
     other.seed = 2
     #expect(MethodTable([joint, other]).rows.map(\.name) == ["joint"])
     // Variants are compared with joint training of the same variant.
@@ -150,6 +173,25 @@ struct ExperimentTests {
     own.variant = ""
     #expect(
       MethodTable([joint, own]).headline == nil && MethodTable([joint, own]).accuracies[2].last == "-")
+  }
+
+  @Test("rows are compared on the seeds that both have, and only then")
+  func commonSeeds() {
+    func result(_ method: String, _ seed: Int, _ marks: String) -> CellResult {
+      var result = CellResult.example
+      (result.method, result.seed, result.allRight) = (method, seed, marks)
+      return result
+    }
+    let own = "context-ancestors-d1"
+    let apart = MethodTable([result("joint", 1, "10"), result(own, 2, "11")])
+    #expect(apart.headline == nil && apart.accuracies[2].suffix(2) == ["-", "2"])
+    #expect(apart.verdict(apart.rows[1], against: apart.rows[0]) == nil)
+    let part = MethodTable([result("joint", 1, "10"), result("joint", 3, "11"), result(own, 1, "11")])
+    let sentence =
+      "Joint LoRA and ContextLoRA tie: every task right in 100.0 % of episodes, 50.0 % with joint LoRA (seeds 1)."
+    #expect(part.headline == sentence)
+    #expect(part.accuracies[0].last == "seeds" && part.accuracies[1].last == "1, 3")
+    #expect(part.markdown(hasTimes: false).contains("Seeds 1, 3; 2 test episodes; accuracies in %"))
   }
 
   @Test("results of other lengths or data are not in one table")
@@ -169,6 +211,17 @@ struct ExperimentTests {
       let base = try result(.zeroShot, 1)
       #expect(CellResult.comparable([base] + long + short) == [[base] + short, [base] + long])
       #expect(CellResult.comparable([base]) == [[base]] && CellResult.comparable([]).isEmpty)
+      let few = try result(.fewShot(examples: 3), 1)
+      #expect(CellResult.comparable([base, few]) == [[base, few]])
+      // With other questions, nothing of it is in a table with these.
+      let text = try String(contentsOfFile: project.workflowFile, encoding: .utf8)
+      try text.replacing("instruction: ", with: "instruction: Please ")
+        .write(toFile: project.workflowFile, atomically: true, encoding: .utf8)
+      let asked = [try result(.zeroShot, 1), try result(.joint, 1)]
+      #expect(asked[0].key != base.key && asked[1].key != long[0].key)
+      #expect(CellResult.comparable([base, asked[0]]) == [[base], [asked[0]]])
+      let groups = CellResult.comparable([base, few] + long + asked)
+      #expect(groups.count == 2 && groups.contains([base, few] + long) && groups.contains(asked))
     }
   }
 
@@ -202,7 +255,7 @@ struct ExperimentTests {
       }
       let any = try cell("auto")
       let single = try cell("float32")
-      #expect(any.keys.count == 6 && Set(any.keys).count == 6 && any.keys[0] == any.key)
+      #expect(any.keys.count == 9 && Set(any.keys).count == 9 && any.keys[0] == any.key)
       #expect(single.keys.count == 3 && Set(single.keys).isSubset(of: any.keys))
       let elsewhere = try #require(any.keys.last { !single.keys.contains($0) && $0 != any.key })
       let store = CellStore(project.folder.appendingPathComponent("results").path)

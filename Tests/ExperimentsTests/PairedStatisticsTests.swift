@@ -31,6 +31,15 @@ struct PairedStatisticsTests {
     // A difference of one seed alone: over seeds it may be chance.
     #expect(PairedStatistics.compare(pairs([(70, 99), (90, 90), (90, 90)])) == .tie)
     #expect(PairedStatistics.compare([]) == .tie)
+    // Seven episodes more in one seed each, eight fewer in all: more episodes gain, and every seed loses.
+    let mixed = (0..<3).map { seed -> Pair in
+      let ((gained, others), lost) = (
+        (String(repeating: "1", count: 7), String(repeating: "0", count: 7)), String(repeating: "1", count: 8)
+      )
+      let own = (0..<3).map { $0 == seed ? gained : others }.joined() + String(repeating: "0", count: 8)
+      return (String(repeating: "0", count: 21) + lost, own)
+    }
+    #expect(PairedStatistics.compare(mixed) == .tie)
     // Both seeds have the same episodes: five that differ twice are not ten.
     #expect(PairedStatistics.compare(pairs([(90, 95), (90, 95)])) == .tie)
     #expect(PairedStatistics.compare(pairs([(90, 96), (90, 96)])) == .better)

@@ -210,6 +210,41 @@ import Testing
     }
   }
 
+  @Test func aTrainingThatDivergesDoesNotEndAnExperiment() throws {
+    try TinyProject.with(choosesOnly: true) { project in
+      let file = path(project, "workflow.yaml")
+      let text = try String(contentsOfFile: file, encoding: .utf8)
+        .replacing(#/learningRate: \S+/#, with: "learningRate: 1e38")
+      try #require(text.contains("1e38"))
+      try text.write(toFile: file, atomically: true, encoding: .utf8)
+      let words = experiment("--methods", "joint,zero-shot", "--format", "json")
+      let failed = try run(project, words, status: 2)
+      let last = try #require(failed.errors.split(separator: "\n").last)
+      #expect(last.hasPrefix("contexture: tiny, joint, seed 1: task '"), "\(failed)")
+      let results = try JSONDecoder().decode([CellResult].self, from: Data(failed.output.utf8))
+      #expect(results.map(\.method) == ["zero-shot"])
+      let summary = try #require(try store(project).runs().first)
+      #expect(summary.measurements == .init(done: 1, planned: 2))
+    }
+  }
+
+  @Test func resultsOfSeveralExperimentsAreOneJSONArray() throws {
+    try TinyProject.with(choosesOnly: true) { project in
+      let words = experiment("noise", "--methods", "zero-shot,joint", "--format", "json")
+      let results = try JSONDecoder().decode([CellResult].self, from: Data(run(project, words).output.utf8))
+      #expect(results.map(\.method) == ["zero-shot", "joint", "joint", "joint"])
+      #expect(results.map(\.variant) == ["", "", "", "colour 10 % wrong"])
+    }
+  }
+
+  @Test func scaleNeedsNoBenchmarks() throws {
+    try TinyProject.with(choosesOnly: true) { project in
+      // It does need the model of its worlds.
+      let refused = try run(project, ["experiment", "scale", "--quick"], status: 2)
+      #expect(refused.errors.contains("smollm2-135m") && !refused.errors.contains("--workflow"), "\(refused)")
+    }
+  }
+
   @Test func aStoreThatCannotBeUsedDoesNotEndAnExperiment() throws {
     try TinyProject.with(choosesOnly: true) { project in
       let text = "not a database, but a text of more than sixteen bytes"

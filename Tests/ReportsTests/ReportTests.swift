@@ -1,5 +1,7 @@
+import Evaluation
 import Experiments
 import Foundation
+import InputErrors
 import Methods
 import ProjectFixtures
 import Reports
@@ -53,6 +55,40 @@ struct ReportTests {
       ] { #expect(html.contains(expected), "\(expected)") }
       #expect(!html.contains("http://") && !html.contains("https://") && !html.contains("<script"))
       #expect(!html.contains("<red>"))
+    }
+  }
+
+  @Test("a report says what its accuracies are of, if not of the run as it is on its test episodes")
+  func sources() throws {
+    try TinyProject.with(choosesOnly: true) { project in
+      try train(project)
+      let trained = try TrainedWorkflow(run: project.out, models: project.folder.path)
+      func html(_ lines: [(split: String, data: String, adapter: String?)]) throws -> String {
+        let predictions = lines.map { line in
+          TaskPrediction(
+            episode: "e20", task: "colour", parents: .gold, read: [:], answer: "red", expected: "red",
+            right: true,
+            probability: 1, cut: false, promptCut: false,
+            source: .init(split: line.split, data: line.data, adapter: line.adapter))
+        }
+        try predictions.jsonLines().write(to: URL(fileURLWithPath: project.out + "/predictions.jsonl"))
+        let html = try Report(trainings: [.init(project.out)]).html
+        #expect(isWellFormed(html) && html.contains("1 of 1 episodes"))
+        return html
+      }
+      let adapter = try #require(try trained.checksum())
+      let data = trained.data().path
+      let own = try html([("test", data, adapter)])
+      #expect(!own.contains("class=\"state\""))
+      for (line, note) in [
+        (("valid", data, adapter), "On the valid split."),
+        (("test", "/a<b", adapter), "On other data: /a&lt;b."),
+        (("test", data, nil), "Of the base model"), (("test", data, "0"), "The columns have changed"),
+      ] {
+        let page = try html([line])
+        #expect(page.contains("<p class=\"state\">\(note)"), "\(note)")
+      }
+      #expect(throws: Refusal.self) { try html([("test", data, adapter), ("valid", data, adapter)]) }
     }
   }
 
@@ -168,7 +204,8 @@ struct ReportTests {
   func otherTasks() throws {
     let results = [Self.result("a", ["t"]), Self.result("a", ["t", "u"]), Self.result("a", [])]
     let html = try Report(experiments: [.init("results", results)]).html
-    #expect(isWellFormed(html) && html.components(separatedBy: "Methods on a<").count == 4)
+    let setting = "Methods on a (6 steps, 4 test episodes, setting "
+    #expect(isWellFormed(html) && (1...3).allSatisfy { html.contains(setting + "\($0))<") })
   }
 
   private static func result(_ benchmark: String, _ tasks: [String]) -> CellResult {
@@ -214,8 +251,31 @@ struct ReportTests {
     }
     // Two seeds without a difference: a mean of three of four, no spread.
     #expect(try #require(ExperimentFigure.of("adaptive", all)).file.contains(">75.0<"))
-    let worlds = [2, 4].map { table("chain-\($0)", [("joint", ""), (own + "1", "")]) }
-    let scale = ExperimentFigure.scale(worlds + [table("other", [("joint", "")])])
+    // The second number format is only in its own figure.
+    #expect(try #require(ExperimentFigure.of("bits", all)).file.contains("joint, another"))
+    for experiment in expected.keys where experiment != "bits" {
+      let file = try #require(ExperimentFigure.of(experiment, all)).file
+      #expect(file.contains("(float32)") && !file.contains("another"), "\(experiment)")
+    }
+    let variant = Experiment.scaleVariant
+    let worlds = [2, 4].map {
+      table("chain-\($0)", [("joint", variant), (own + "1", variant), (own + "0", "")])
+    }
+    let scale = ExperimentFigure.scale(worlds + [table("other", [("joint", variant)])])
     #expect(scale.map(\.shape) == ["chain"] && scale[0].figure.file.contains(">joint<"))
+    // Results of other experiments on such a world, and those of longer trainings, are not in its lines.
+    #expect(!scale[0].figure.file.contains(own + "0"))
+    let longer = worlds.map { world in
+      MethodTable(
+        world.rows.flatMap(\.results).map { result in
+          var result = result
+          result.key += "\n    steps: 30\n"
+          return result
+        })
+    }
+    let both = ExperimentFigure.scale(worlds + longer)
+    #expect(both.map(\.shape) == ["chain", "chain"])
+    #expect(both[1].figure.file.contains("30 steps a task") && both[0].figure.file != both[1].figure.file)
+    #expect(ExperimentFigure.scale([worlds[0], longer[1]]).isEmpty)
   }
 }

@@ -16,8 +16,8 @@ struct EvaluateCommand: ParsableCommand {
       Every task is answered twice: with its parents' gold answers (gold) and with their predicted answers \
       (chained). The difference is the composition gap. `gold` and `chained` score the reply in the form the \
       model was trained on, which is also what children read; `letter` scores the option's letter alone, \
-      `text` the option's text alone, `text/char` the same per character. The interval is that of the \
-      chained accuracy.
+      `text` the option's text alone, `text/char` the same per character. Each interval is the \
+      95 % confidence interval of the accuracy beside it.
 
       All episodes are rendered before the first is answered: if some do not fit the model's context, they are \
       named, and nothing is answered. A free-text answer that has not ended at its limit (`tasks.TASK.maxTokens`) is \
@@ -86,6 +86,10 @@ struct EvaluateCommand: ParsableCommand {
     do {
       try evaluate(trained, episodes, train: train, frequent: frequent, records, progress, interrupts)
       records.finish(.finished)
+    } catch OutputError.readerIsGone {
+      // It is measured and recorded; only the rest of the table is not read.
+      records.finish(.finished)
+      throw OutputError.readerIsGone
     } catch is Stopped {
       records.finish(.stopped)
       throw ExitCode(ExitStatus.interrupted)
@@ -107,6 +111,9 @@ struct EvaluateCommand: ParsableCommand {
     func check() throws { if interrupts.requested { throw Stopped() } }
     let graph = trained.workflow.graph
     var answers: [TaskPrediction] = []
+    let source = TaskPrediction.Source(
+      split: split.rawValue, data: trained.data(data).path,
+      adapter: base || predictions == nil ? nil : try trained.checksum())
     var report = try trained.evaluator(base: base).evaluate(episodes) { task, chained, done, all in
       Console.complain(inOneLine: "[\(done + 1)/\(all)] \(task)\(chained ? ", chained" : "")")
     } check: {
@@ -114,12 +121,14 @@ struct EvaluateCommand: ParsableCommand {
     } onAnswers: { task, gold, chained, read in
       answers += TaskPrediction.lines(
         task: task, parents: graph.parents(of: task), episodes: episodes, gold: gold, chained: chained,
-        read: read)
+        read: read, source: source)
     } onRendering: { path, done, all in
       progress.show(DataPreparation(.rendering, path, done: done, all: all))
     }
     try check()
     try trained.material.checkUnchanged()
+    // Before anything is printed, because nobody may read that to its end.
+    if let predictions { try AtomicFile.write(answers.jsonLines(), to: URL(fileURLWithPath: predictions)) }
     records.record(report, split: split.rawValue, data: trained.data(data).path, isBase: base)
     if let frequent { report.addMajorities(train: frequent, test: episodes) }
     let tasks = trained.workflow.datasetTasks
@@ -144,7 +153,6 @@ struct EvaluateCommand: ParsableCommand {
         for note in BaselineReport.limitNotes(counts) { try Console.print("\n" + note) }
       }
     }
-    if let predictions { try AtomicFile.write(answers.jsonLines(), to: URL(fileURLWithPath: predictions)) }
   }
 
   /// Both reports as one JSON object.

@@ -1,4 +1,5 @@
 import ArgumentParser
+import ContextLoRA
 import Experiments
 import Foundation
 import InputErrors
@@ -18,8 +19,9 @@ struct ExperimentCommand: ParsableCommand {
     discussion: """
       \(Experiment.all.map { "\($0.name): \($0.question)" }.joined(separator: "\n"))
 
-      All methods get the same prompts, samples, steps and, unless the name says otherwise, trained values, and keep \
-      their best state on the same validation episodes. Each measurement is written to --out when it is done; an \
+      All methods that train get the same prompts, samples and steps, and keep their best state on the same validation \
+      episodes. They train as many values, but for mtl-lora, which has fewer, independent-full, and mole, which has gates \
+      beside them. few-shot-3 has examples in its prompts. Each measurement is written to --out when it is done; an \
       experiment that was interrupted continues with those that are missing. Experiments share measurements.
 
       `all` runs every experiment. --quick has few steps, episodes and variants: it shows that everything works, not \
@@ -73,22 +75,22 @@ struct ExperimentCommand: ParsableCommand {
     let seeds = try numbers()
     let wanted = try wantedMethods(of: experiments)
     let effort = try chosenEffort()
-    let files =
-      workflow.isEmpty ? Self.benchmarks.filter { FileManager.default.fileExists(atPath: $0) } : workflow
-    guard !files.isEmpty else {
-      throw Refusal(
-        "--workflow", "is missing, and there is no \(Self.benchmarks.joined(separator: " or "))",
-        "give a workflow file, or run this in the folder of the project")
-    }
-    try storage.check()
     func isWanted(_ method: String) -> Bool { wanted?.contains(method) ?? true }
-    if workflow.isEmpty { for file in files { try ExperimentWorlds.makeData(of: file) } }
+    let needed = experiments.filter { $0.methods(isQuick: quick).contains { isWanted($0) } }
+    let files = try needed.contains { $0.worlds != .stations } ? workflowFiles() : []
+    try storage.check()
     let interrupts = Interrupts(stopping: "Stopping; what is done is kept")
     let store = CellStore(out)
     let runner = CellRunner(models: models.models, effort: effort) { interrupts.requested }
+    var preparing = ""
+    runner.onPreparation = { file in
+      if interrupts.requested { throw Self.stopped }
+      if file != preparing { Console.complain(inOneLine: "Reading and checking \(file)") }
+      preparing = file
+    }
     // Everything is read and checked before the first training.
     var plan = ExperimentPlan(isFromAnyMachine: anyMachine)
-    for experiment in experiments where experiment.methods(isQuick: quick).contains(where: { isWanted($0) }) {
+    for experiment in needed {
       for file in try worlds(of: experiment, files) {
         let read = try Workflow(contentsOf: file)
         let cells = seeds.flatMap { experiment.cells(file, read.graph.topologicalOrder[0], $0, quick) }
@@ -107,21 +109,44 @@ struct ExperimentCommand: ParsableCommand {
       done = try measure(plan, runner, store, records)
     } catch OutputError.readerIsGone {
       records.finish(.stopped)
-      throw OutputError.readerIsGone
+      Console.complain("Nobody reads the output.")
+      throw Self.stopped
     } catch {
       records.finish(.failed("\(error)"))
       throw error
     }
     records.finish(done ? .finished : .stopped)
-    guard done else {
-      Console.complain("Stopped. Run the same command again to continue.")
-      throw ExitCode(ExitStatus.interrupted)
-    }
+    guard done else { throw Self.stopped }
   }
 
-  /// Measures what is missing, and shows each part when it is done.
+  /// Says how to continue, and gives the error that ends the command.
+  private static var stopped: ExitCode {
+    Console.complain("Stopped. Run the same command again to continue.")
+    return ExitCode(ExitStatus.interrupted)
+  }
+
+  /// The workflow files that were given, or the benchmarks with their data.
+  private func workflowFiles() throws -> [String] {
+    guard workflow.isEmpty else { return workflow }
+    let files = Self.benchmarks.filter { FileManager.default.fileExists(atPath: $0) }
+    guard !files.isEmpty else {
+      throw Refusal(
+        "--workflow", "is missing, and there is no \(Self.benchmarks.joined(separator: " or "))",
+        "give a workflow file, or run this in the folder of the project")
+    }
+    for file in files { try ExperimentWorlds.makeData(of: file) }
+    return files
+  }
+
+  /// The measurements whose training failed.
+  private struct Failures: InputErrorList {
+    var messages: [String] = []
+  }
+
+  /// Measures what is missing, and shows each part when it is done. A measurement whose training diverges is left out.
   ///
   /// - Returns: whether all of it is done; otherwise it was asked to stop.
+  /// - Throws: the measurements whose training failed, when all others are done; any other error at once.
   private func measure(
     _ plan: ExperimentPlan, _ runner: CellRunner, _ store: CellStore, _ records: ExperimentRecords
   ) throws -> Bool {
@@ -132,6 +157,9 @@ struct ExperimentCommand: ParsableCommand {
     runner.onProgress = { progress.show($0) }
     var drawing = try figures.map { try FigureFolder($0) }
     var tables: [String: [MethodTable]] = [:]
+    var (failures, printed) = (Failures(), [CellResult]())
+    // One array, whether all of it is done or not.
+    func printJSON() throws { if format == .json { try Console.printJSON(printed) } }
     for part in plan.parts {
       var results: [CellResult] = []
       for prepared in part.cells {
@@ -141,17 +169,34 @@ struct ExperimentCommand: ParsableCommand {
           continue
         }
         progress.begin(prepared.title, trains: prepared.trains)
-        guard let result = try runner.measure(prepared) else { return false }
+        let measured: CellResult?
+        do {
+          measured = try runner.measure(prepared)
+        } catch let error as TrainingError {
+          // The other measurements do not depend on it.
+          let message = "\(prepared.title): \(error)"
+          failures.messages.append(message)
+          Console.complain(inOneLine: "Failed, and left out: \(message)")
+          progress.end()
+          continue
+        }
+        guard let result = measured else {
+          try printJSON()
+          return false
+        }
         try store.write(result)
         records.record(result, isMeasured: true)
         progress.end()
         results.append(result)
       }
       let table = MethodTable(results)
+      printed += results
       try show(part.experiment, table)
       tables[part.experiment.name, default: []].append(table)
       try drawing?.write(part.experiment, tables[part.experiment.name] ?? [])
     }
+    try printJSON()
+    guard failures.messages.isEmpty else { throw failures }
     return true
   }
 
@@ -169,7 +214,7 @@ struct ExperimentCommand: ParsableCommand {
 
   private func show(_ experiment: Experiment, _ table: MethodTable) throws {
     switch format {
-    case .json: try Console.printJSON(table.rows.flatMap(\.results))
+    case .json: break
     case .markdown:
       try Console.print(
         "## \(table.benchmark): \(experiment.name)\n\n\(table.markdown(hasTimes: times))\n")

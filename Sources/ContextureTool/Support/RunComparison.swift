@@ -24,7 +24,9 @@ struct RunComparison: Encodable {
     private static func differences(_ values: [Double?]) -> [Double?] {
       values.map { value in
         guard let value, let first = values.first ?? nil else { return nil }
-        return value - first
+        // A store that somebody wrote into may have any numbers.
+        let difference = value - first
+        return difference.isFinite ? difference : nil
       }
     }
   }
