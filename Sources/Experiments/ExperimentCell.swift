@@ -70,7 +70,7 @@ package struct ExperimentEffort: Sendable, Hashable {
     steps: 0.5, testEpisodes: 100, validationEpisodes: 24, validateEvery: 20)
   /// To see that everything works: too short to learn every task.
   package static let quick = ExperimentEffort(
-    steps: 0.025, testEpisodes: 10, validationEpisodes: 4, validateEvery: 10)
+    steps: 0.01, testEpisodes: 6, validationEpisodes: 4, validateEvery: 10)
 
   /// The settings that follow for a workflow.
   ///
