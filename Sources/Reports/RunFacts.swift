@@ -25,17 +25,12 @@ struct RunFacts {
   let state: State
   let steps: [StepRecord]
   let warnings: [String]
-  /// Empty without a file of predictions.
+  /// Those that `contexture evaluate RUN` left in the folder; empty if there are none.
   let predictions: [TaskPrediction]
   /// The evaluated episodes, by their identifiers; empty if they cannot be read.
   let episodes: [String: Episode]
   /// What a reader must know of the predictions; empty if they are of the run as it is, on the test split of its data.
   let predictionNotes: [String]
-
-  /// The file of predictions that `contexture evaluate RUN --predictions` writes for a report.
-  static func predictions(of folder: RunFolder) -> URL {
-    folder.url.appendingPathComponent("predictions.jsonl")
-  }
 
   /// - Parameter state: what a store says of the run; `nil` if none knows it.
   /// - Throws: an error with the file and what is wrong with it.
@@ -57,11 +52,11 @@ struct RunFacts {
         "restore the file, or train again")
     }
     warnings = try folder.loggedWarnings().map(\.text)
-    predictions = try JSONLines(Self.predictions(of: folder)).read(TaskPrediction.self)
+    predictions = try JSONLines(folder.predictions).read(TaskPrediction.self)
     let source = predictions.first?.source
     guard predictions.allSatisfy({ $0.source == source }) else {
       throw Refusal(
-        Self.predictions(of: folder).path, "has answers of several evaluations",
+        folder.predictions.path, "has answers of several evaluations",
         "write it anew with contexture evaluate"
       )
     }

@@ -56,7 +56,7 @@ struct RunReport {
       return HTML.section(
         "Accuracy",
         HTML.paragraph(
-          "Not measured for this page. Run contexture evaluate RUN --predictions RUN/predictions.jsonl, then the report again."
+          "Not measured for this page. Run contexture evaluate RUN, then the report again."
         ))
     }
     let rows = tasks.compactMap { task -> [String]? in

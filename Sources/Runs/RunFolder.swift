@@ -19,6 +19,7 @@ import Workflows
 /// | `plan.json` | over several devices: the plan of the last training |
 /// | `figures.jsonl` | over several devices: step time, waiting and bytes per phase and rank, vs. plan |
 /// | `adapter.safetensors` | the trained adapter; exists once training is done |
+/// | `predictions.jsonl` | the answers of the last evaluation on the test split |
 /// | `export/` | default output of `contexture export` |
 package struct RunFolder: Sendable {
   /// The folder.
@@ -37,6 +38,7 @@ package struct RunFolder: Sendable {
   /// Whether a run has begun here.
   package var hasBegun: Bool { FileManager.default.fileExists(atPath: manifest.path) }
   package var adapter: URL { url.appendingPathComponent("adapter.safetensors") }
+  package var predictions: URL { url.appendingPathComponent("predictions.jsonl") }
 
   /// The workflow, model and data of a run.
   package struct Manifest: Codable, Sendable, Equatable {

@@ -312,6 +312,13 @@ import Testing
         #expect(try report(project, run.id).contains("Finished after"), "\(run.kind)")
         #expect(try report(project, run.id, "--store", name).contains("Finished after"), "\(run.kind)")
       }
+      // With the answers of the last evaluation of the run itself.
+      for other in [["--base"], ["--split", "valid"]] {
+        try run(project, ["evaluate", "runs/a", "--limit", "1"] + other)
+      }
+      #expect(try report(project, "runs/a").contains(" of 2 episodes."))
+      try run(project, ["evaluate", "runs/a", "--limit", "3"])
+      #expect(try report(project, "runs/a").contains(" of 3 episodes."))
       try run(project, experiment("--methods", "zero-shot", "--store", name))
       let both = try run(project, ["runs", "compare", "experiments", "runs/a", "--store", name], status: 2)
       #expect(both.errors.contains("is an experiment, and \(runs[1].id) is not"), "\(both)")

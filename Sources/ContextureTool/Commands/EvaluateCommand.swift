@@ -3,6 +3,7 @@ import Checkpoint
 import Datasets
 import Evaluation
 import Foundation
+import InputErrors
 import Runs
 import SafeFiles
 
@@ -35,14 +36,15 @@ struct EvaluateCommand: ParsableCommand {
       be written does not end the evaluation. Ctrl-C stops it after the next few episodes; nothing is printed or \
       written then.
 
-      --predictions writes every predicted answer beside the gold one, one JSON object per line: read it \
-      when an accuracy is lower than expected.
+      Every predicted answer is written beside the gold one, one JSON object per line: read it when an accuracy is \
+      lower than expected. On the test split of the run's own data, the file is predictions.jsonl in the run folder, \
+      which 'contexture report' reads; --predictions names another one, also for what has none.
 
       EXAMPLE
         contexture evaluate runs/iov
         contexture evaluate runs/iov --split valid --format json
         contexture evaluate runs/iov --base --limit 100
-        contexture evaluate runs/iov --predictions answers.jsonl
+        contexture evaluate runs/iov --split valid --predictions answers.jsonl
 
       \(ExitStatus.manual)
         3  interrupted
@@ -112,8 +114,7 @@ struct EvaluateCommand: ParsableCommand {
     let graph = trained.workflow.graph
     var answers: [TaskPrediction] = []
     let source = TaskPrediction.Source(
-      split: split.rawValue, data: trained.data(data).path,
-      adapter: base || predictions == nil ? nil : try trained.checksum())
+      split: split.rawValue, data: trained.data(data).path, adapter: base ? nil : try trained.checksum())
     var report = try trained.evaluator(base: base).evaluate(episodes) { task, chained, done, all in
       Console.complain(inOneLine: "[\(done + 1)/\(all)] \(task)\(chained ? ", chained" : "")")
     } check: {
@@ -128,7 +129,7 @@ struct EvaluateCommand: ParsableCommand {
     try check()
     try trained.material.checkUnchanged()
     // Before anything is printed, because nobody may read that to its end.
-    if let predictions { try AtomicFile.write(answers.jsonLines(), to: URL(fileURLWithPath: predictions)) }
+    try write(answers)
     records.record(report, split: split.rawValue, data: trained.data(data).path, isBase: base)
     if let frequent { report.addMajorities(train: frequent, test: episodes) }
     let tasks = trained.workflow.datasetTasks
@@ -152,6 +153,22 @@ struct EvaluateCommand: ParsableCommand {
         let counts = [("train", train?.count ?? 0), (split.rawValue, episodes.count)]
         for note in BaselineReport.limitNotes(counts) { try Console.print("\n" + note) }
       }
+    }
+  }
+
+  /// Writes the answers into the file that was given, or into the run folder if they are the run's on its test split.
+  ///
+  /// - Throws: the reason why a file that was given cannot be written.
+  private func write(_ answers: [TaskPrediction]) throws {
+    if let predictions {
+      return try AtomicFile.write(answers.jsonLines(), to: URL(fileURLWithPath: predictions))
+    }
+    guard !base, split == .test, data == nil else { return }
+    do {
+      try AtomicFile.write(answers.jsonLines(), to: RunFolder(folder).predictions)
+    } catch let error as any InputError {
+      // A run folder that others may only read.
+      Console.complain(inOneLine: "warning: \(error) (a report will not have these answers)")
     }
   }
 

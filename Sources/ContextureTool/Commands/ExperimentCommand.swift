@@ -166,6 +166,7 @@ struct ExperimentCommand: ParsableCommand {
         if let known = try plan.known(prepared, in: store) {
           records.record(known, isMeasured: false)
           results.append(known)
+          printed.append(known)
           continue
         }
         progress.begin(prepared.title, trains: prepared.trains)
@@ -188,9 +189,11 @@ struct ExperimentCommand: ParsableCommand {
         records.record(result, isMeasured: true)
         progress.end()
         results.append(result)
+        printed.append(result)
       }
+      // All that it has may have failed.
+      if results.isEmpty { continue }
       let table = MethodTable(results)
-      printed += results
       try show(part.experiment, table)
       tables[part.experiment.name, default: []].append(table)
       try drawing?.write(part.experiment, tables[part.experiment.name] ?? [])
