@@ -244,12 +244,12 @@ package struct MethodTable: Sendable {
       }
   }
 
-  /// A sentence on the machines, if there were several kinds; `nil` if not.
+  /// A sentence on number formats and instructions, if there were several; `nil` if not.
   package var machines: String? {
     let kinds = Set(rows.flatMap { $0.results.map { "\($0.precision) on \($0.machine)" } })
     return kinds.count < 2
       ? nil
-      : "Measured on several machines: \(TerminalText.line(kinds.sorted().joined(separator: ", "))); pairs share the seed"
+      : "Measured in several ways: \(TerminalText.line(kinds.sorted().joined(separator: ", "))); pairs share the seed"
   }
 
   /// The table for a terminal, without times.
