@@ -271,7 +271,9 @@ struct ExperimentTests {
       (here.key, here.machine, here.seed) = (any.key, "here", 2)
       let table = MethodTable([result, here])
       #expect(table.machines?.contains("on here") == true && MethodTable([result]).machines == nil)
-      #expect(table.text.contains("Measured in several ways") && table.markdown(hasTimes: false).contains("several"))
+      #expect(
+        table.text.contains("Measured in several ways") && table.markdown(hasTimes: false).contains("several")
+      )
     }
   }
 
