@@ -129,6 +129,9 @@ package struct MethodTable: Sendable {
       + "chained, ± standard deviation over seeds"
   }
 
+  /// The same as a sentence.
+  package var basisSentence: String { basis.prefix(1).uppercased() + basis.dropFirst() + "." }
+
   /// The row of a method like another row in everything else.
   private func counterpart(_ method: Method, of other: Row) -> Row? {
     rows.first {
@@ -277,8 +280,9 @@ package struct MethodTable: Sendable {
       let rule = "|" + rows[0].indices.map { $0 == 0 ? "---|" : "--:|" }.joined()
       return ([escaped[0], rule] + escaped.dropFirst()).joined(separator: "\n")
     }
-    let basis = basis.prefix(1).uppercased() + basis.dropFirst() + "."
-    return ([headline, basis, machines, table(accuracies), table(costs)] + (hasTimes ? [table(times)] : []))
+    return
+      ([headline, basisSentence, machines, table(accuracies), table(costs)]
+      + (hasTimes ? [table(times)] : []))
       .compactMap(\.self).joined(separator: "\n\n")
   }
 

@@ -17,7 +17,7 @@ struct ExperimentReport {
       parts.append(figure("table"))
       parts.append(HTML.table(main.accuracies))
       parts.append(
-        "<p class=\"note\">\(HTML.text(main.basis.prefix(1).uppercased() + main.basis.dropFirst())). "
+        "<p class=\"note\">\(HTML.text(main.basisSentence)) "
           + "Gap: gold minus chained. Forgotten: right after a task's training minus at the end. Against joint: paired "
           + "tests at 5 %. Tokens to 90 %: at the first validation at which every task had 90 % of its best; methods that "
           + "mix the tasks validate less often.</p>"

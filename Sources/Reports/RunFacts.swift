@@ -56,9 +56,7 @@ struct RunFacts {
     let source = predictions.first?.source
     guard predictions.allSatisfy({ $0.source == source }) else {
       throw Refusal(
-        folder.predictions.path, "has answers of several evaluations",
-        "write it anew with contexture evaluate"
-      )
+        folder.predictions.path, "has answers of several evaluations", "run contexture evaluate again")
     }
     let isFinished = state == .finished
     let facts = manifest

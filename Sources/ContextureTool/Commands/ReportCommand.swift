@@ -9,8 +9,9 @@ struct ReportCommand: ParsableCommand {
     abstract: "Writes one HTML file on trainings and experiments, which opens without a network.",
     discussion: """
       Of a run: the graph with its blocks, loss and accuracy curves with phases marked, the columns of each phase, \
-      errors with examples, settings. Accuracies and errors are those of the last 'contexture evaluate' of the run. Of an experiment: the tables and figures of `contexture experiment`. A run that is running, stopped, \
-      failed or died is shown as far as it is, and the page begins with that.
+      errors with examples, settings. Accuracies and errors are those of the last 'contexture evaluate' of the run. Of an \
+      experiment: the tables and figures of `contexture experiment`. A run that is running, stopped, failed or died is \
+      shown as far as it is, and the page begins with that.
 
       A run is named by its folder, or as in 'contexture runs show'. An evaluation means the training that it \
       measured. --experiments reports on all results in a folder, of any experiments.
