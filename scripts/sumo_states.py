@@ -29,9 +29,10 @@ WINDOW = 60  # Seconds over which the speed on an edge is averaged.
 SAMPLE = 5  # Seconds between two looks at all vehicles.
 WARM_UP = 240  # Seconds until the network has filled.
 LONGEST = 569  # Seconds; a longer route has no one-digit number of minutes.
-GOALS = 8  # Destinations that are tried for each ego.
+GOALS = 16  # Destinations that are tried for each ego.
 EGOS = 8  # Egos at each look.
-KEPT = 8  # States of one kind that a world keeps.
+KEPT = 5  # States of one kind that a world keeps.
+STOPS = (5, 2)  # Vehicles that stop every 12 seconds: where egos are, and anywhere.
 TWO_WHEELS = ("motorbike", "moped", "bicycle")
 
 # Share, SUMO class, length, acceleration, deceleration, greatest speed in m/s.
@@ -214,22 +215,26 @@ class World:
                 self.sumo.vehicletype.setTau(name, 1.4 if rain else 1.0)
 
     def stop_somebody(self):
-        """A van, a taxi or a truck stops in its lane, as for a delivery."""
+        """Vehicles stop in their lane, as for a delivery or a passenger: mostly where somebody may overtake them."""
         sumo = self.sumo
         chosen = [
             name for name in sorted(self.alive)
-            if self.kind(name) in ("van", "taxi", "truck") and sumo.vehicle.getRoadID(name) in self.roads.length
+            if self.kind(name) in TYPES and sumo.vehicle.getRoadID(name) in self.roads.length
             and sumo.vehicle.getSpeed(name) > 4]
-        for name in self.random.sample(chosen, min(4, len(chosen))):
-            lane = sumo.vehicle.getLaneID(name)
-            place = sumo.vehicle.getLanePosition(name) + 45
-            if place < sumo.lane.getLength(lane) - 20:
-                try:
-                    sumo.vehicle.setStop(
-                        name, sumo.vehicle.getRoadID(name), place, sumo.vehicle.getLaneIndex(name),
-                        self.random.randrange(40, 160))
-                except Exception:  # Too near to stop there.
-                    continue
+        watched = [
+            name for name in chosen
+            if (sumo.vehicle.getRoadID(name), sumo.vehicle.getLaneIndex(name)) in self.roads.approaches]
+        for names, count in ((watched, STOPS[0]), (chosen, STOPS[1])):
+            for name in self.random.sample(names, min(count, len(names))):
+                lane = sumo.vehicle.getLaneID(name)
+                place = sumo.vehicle.getLanePosition(name) + 45
+                if place < sumo.lane.getLength(lane) - 20:
+                    try:
+                        sumo.vehicle.setStop(
+                            name, sumo.vehicle.getRoadID(name), place, sumo.vehicle.getLaneIndex(name),
+                            self.random.randrange(40, 160))
+                    except Exception:  # Too near to stop there, or it stops already.
+                        continue
 
     def kind(self, name):
         return self.sumo.vehicle.getTypeID(name).split("_")[0]
@@ -340,7 +345,7 @@ class World:
         place = sumo.vehicle.getLanePosition(ego)
         rest = roads.length[edge] - place
         goals = []
-        for goal in self.random.sample(roads.ends, GOALS):
+        for goal in self.random.sample(roads.ends, min(GOALS, len(roads.ends))):
             if goal != edge and goal not in ours and goal not in left:
                 groups = [self.pair(group, goal, times) for group in (ours, left)]
                 if all(groups):

@@ -137,23 +137,24 @@ struct IoVDistribution: Sendable {
       let total = groups.map(\.weight).sorted().reduce(0, +)
       for (group, weight) in groups { next(group, share * weight / total) }
     }
+    // What decides the route comes first: every split has the same shares of it, however few its states are.
     divide(Array(counts.keys), 1, by: \.prediction) {
       $0.prediction == .stops ? 9 : 5
     } then: {
-      divide($0, $1, by: \.group) { _ in
-        1
+      divide($0, $1, by: \.light) {
+        $0.light == .green ? 82 : 18
       } then: {
-        divide($0, $1, by: \.light) {
-          $0.light == .green ? 85 : 15
+        divide($0, $1, by: \.leftLane) {
+          $0.leftLane == .free ? 3 : 1
         } then: {
-          divide($0, $1, by: \.grip) {
-            $0.grip == .good ? 4 : 1
+          divide($0, $1, by: \.stopChangesRoute) {
+            $0.stopChangesRoute ? 20 : 1
           } then: {
-            divide($0, $1, by: \.leftLane) {
-              $0.leftLane == .free ? 4 : 1
+            divide($0, $1, by: \.group) { _ in
+              1
             } then: {
-              divide($0, $1, by: \.stopChangesRoute) {
-                $0.stopChangesRoute ? 5 : 1
+              divide($0, $1, by: \.grip) {
+                $0.grip == .good ? 4 : 1
               } then: {
                 for facts in $0 { shares[facts] = $1 }
               }
