@@ -210,6 +210,24 @@ import Testing
     }
   }
 
+  @Test func chosenWorldsAloneAreMade() throws {
+    try TinyProject.with(choosesOnly: true) { project in
+      func refused(_ words: String...) throws -> String {
+        try run(project, ["experiment"] + words, status: 2).errors
+      }
+      #expect(
+        try refused("scale", "--quick", "--worlds", "chain-8").hasPrefix(
+          "contexture: --worlds chain-8: is not a world of scale; give some of chain-2, chain-4, "))
+      #expect(
+        try refused("noise", "--worlds", "chain-2", "--workflow", "workflow.yaml").hasPrefix(
+          "contexture: --worlds: has no meaning for noise; leave it out"))
+      // The project does not have the model of these worlds, which is noticed when their data is there.
+      _ = try refused("scale", "--worlds", "tree-4,chain-2", "--out", "out")
+      let made = try FileManager.default.contentsOfDirectory(atPath: path(project, "out/worlds")).sorted()
+      #expect(made == ["chain-2", "tree-4"])
+    }
+  }
+
   @Test func aTrainingThatDivergesDoesNotEndAnExperiment() throws {
     try TinyProject.with(choosesOnly: true) { project in
       let file = path(project, "workflow.yaml")

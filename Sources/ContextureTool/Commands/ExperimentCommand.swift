@@ -51,6 +51,8 @@ struct ExperimentCommand: ParsableCommand {
   var workflow: [String] = []
   @Option(help: ArgumentHelp("Random seeds, with commas.", valueName: "list")) var seeds = "1"
   @Option(help: ArgumentHelp("Only these methods, with commas.", valueName: "list")) var methods: String?
+  @Option(help: ArgumentHelp("Only these worlds of scale, with commas: chain-2, tree-8.", valueName: "list"))
+  var worlds: String?
   @Flag(help: "Few steps, episodes and variants.") var quick = false
   @Option(help: ArgumentHelp("The steps of each task as a share of the workflow's.", valueName: "share"))
   var steps: Double?
@@ -74,6 +76,7 @@ struct ExperimentCommand: ParsableCommand {
     let experiments = try chosen()
     let seeds = try numbers()
     let wanted = try wantedMethods(of: experiments)
+    let stations = try wantedStations(of: experiments)
     let effort = try chosenEffort()
     func isWanted(_ method: String) -> Bool { wanted?.contains(method) ?? true }
     let needed = experiments.filter { $0.methods(isQuick: quick).contains { isWanted($0) } }
@@ -91,7 +94,7 @@ struct ExperimentCommand: ParsableCommand {
     // Everything is read and checked before the first training.
     var plan = ExperimentPlan(isFromAnyMachine: anyMachine)
     for experiment in needed {
-      for file in try worlds(of: experiment, files) {
+      for file in try worlds(of: experiment, files, stations) {
         let read = try Workflow(contentsOf: file)
         let cells = seeds.flatMap { experiment.cells(file, read.graph.topologicalOrder[0], $0, quick) }
         plan.parts.append(
@@ -208,6 +211,7 @@ struct ExperimentCommand: ParsableCommand {
     [
       .init("seeds", seeds.map(String.init).joined(separator: ", ")),
       .init("methods", methods?.replacing(",", with: ", ") ?? "all"),
+      .init("worlds", worlds?.replacing(",", with: ", ") ?? "all"),
       .init("quick", "\(quick)"), .init("anyMachine", "\(anyMachine)"), .init("steps", "\(effort.steps)"),
       .init("testEpisodes", "\(effort.testEpisodes)"),
       .init("validationEpisodes", "\(effort.validationEpisodes)"),
@@ -228,12 +232,13 @@ struct ExperimentCommand: ParsableCommand {
   }
 
   /// The workflow files of an experiment.
-  private func worlds(of experiment: Experiment, _ files: [String]) throws -> [String] {
+  private func worlds(of experiment: Experiment, _ files: [String], _ stations: [String]?) throws -> [String]
+  {
     switch experiment.worlds {
     case .benchmarks: files
     // A workflow that was asked for stays alone.
     case .benchmarksAndPair: workflow.isEmpty ? [try ExperimentWorlds.pair(in: out)] + files : files
-    case .stations: try ExperimentWorlds.stations(in: out, isQuick: quick)
+    case .stations: try ExperimentWorlds.stations(in: out, isQuick: quick, names: stations)
     }
   }
 
@@ -270,6 +275,22 @@ struct ExperimentCommand: ParsableCommand {
       throw Refusal(
         "--methods \(unknown)", "is not a method of \(experiments.map(\.name).joined(separator: ", "))",
         "give some of \(names.joined(separator: ", "))")
+    }
+    return wanted
+  }
+
+  private func wantedStations(of experiments: [Experiment]) throws -> [String]? {
+    guard let worlds else { return nil }
+    let known = ExperimentWorlds.stationNames(isQuick: quick)
+    guard experiments.contains(where: { $0.worlds == .stations }) else {
+      throw Refusal(
+        "--worlds", "has no meaning for \(experiments.map(\.name).joined(separator: ", "))",
+        "leave it out, or measure scale; --workflow chooses the workflows of the others")
+    }
+    let wanted = worlds.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+    if let unknown = wanted.first(where: { !known.contains($0) }) {
+      throw Refusal(
+        "--worlds \(unknown)", "is not a world of scale", "give some of \(known.joined(separator: ", "))")
     }
     return wanted
   }

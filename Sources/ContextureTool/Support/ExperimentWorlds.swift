@@ -25,16 +25,25 @@ enum ExperimentWorlds {
     try write(world, to: workflow.dataFolder)
   }
 
+  /// The names of the worlds of stations, such as `chain-2`.
+  static func stationNames(isQuick: Bool) -> [String] { worlds(isQuick).map { name($0, tasks: $1) } }
+
   /// The workflow files of worlds of stations, with their data beside them; made in `folder` where they are missing.
   ///
+  /// - Parameter names: only these worlds; `nil` for all.
   /// - Throws: the reason why they cannot be written.
-  static func stations(in folder: String, isQuick: Bool) throws -> [String] {
-    try RelayShape.allCases.flatMap { shape in
-      try Experiment.taskCounts(isQuick: isQuick).filter { shape != .diamond || $0 >= 4 }.map {
-        try station(shape, tasks: $0, in: folder)
-      }
+  static func stations(in folder: String, isQuick: Bool, names: [String]?) throws -> [String] {
+    try worlds(isQuick).filter { names?.contains(name($0, tasks: $1)) ?? true }
+      .map { try station($0, tasks: $1, in: folder) }
+  }
+
+  private static func worlds(_ isQuick: Bool) -> [(RelayShape, Int)] {
+    RelayShape.allCases.flatMap { shape in
+      Experiment.taskCounts(isQuick: isQuick).filter { shape != .diamond || $0 >= 4 }.map { (shape, $0) }
     }
   }
+
+  private static func name(_ shape: RelayShape, tasks: Int) -> String { "\(shape.rawValue)-\(tasks)" }
 
   /// The workflow file of a chain of two tasks.
   ///
@@ -43,7 +52,7 @@ enum ExperimentWorlds {
 
   private static func station(_ shape: RelayShape, tasks: Int, in folder: String) throws -> String {
     let world = try RelayWorld(shape, tasks: tasks, difficulty: try Difficulty())
-    let path = "\(folder)/worlds/\(shape.rawValue)-\(tasks)"
+    let path = "\(folder)/worlds/\(name(shape, tasks: tasks))"
     let file = path + "/workflow.yaml"
     if try FileKind.of(path) == nil { try write(world, to: path, workflow: world.workflow) }
     guard try FileContents.read(URL(fileURLWithPath: file)) == Data(world.workflow.utf8) else {
