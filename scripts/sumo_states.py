@@ -32,7 +32,7 @@ LONGEST = 569  # Seconds; a longer route has no one-digit number of minutes.
 GOALS = 16  # Destinations that are tried for each ego.
 EGOS = 8  # Egos at each look.
 KEPT = 5  # States of one kind that a world keeps.
-STOPS = (5, 2)  # Vehicles that stop every 12 seconds: where egos are, and anywhere.
+STOPS = (5, 2)  # At most so many stop every 12 seconds: where egos are, and anywhere.
 TWO_WHEELS = ("motorbike", "moped", "bicycle")
 
 # Share, SUMO class, length, acceleration, deceleration, greatest speed in m/s.

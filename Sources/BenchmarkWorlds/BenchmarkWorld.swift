@@ -9,7 +9,8 @@ package protocol BenchmarkWorld: Sendable {
   /// The tasks with their inputs and parents, in topological order.
   var tasks: [DatasetTask] { get }
   /// For each task with parents, the best possible expected accuracy on clean data when reading all of the task's own
-  /// inputs and options, but not its parents' answers.
+  /// inputs and options, but not its parents' answers, and knowing the rules and the frequencies of the training data.
+  /// Where the test data has other frequencies, the higher accuracy of both.
   var accuracyWithoutParents: [String: Double] { get }
   /// Generates episodes and splits them into 80 % train, 10 % valid and 10 % test.
   ///

@@ -217,7 +217,16 @@ import Testing
       }
       #expect(
         try refused("scale", "--quick", "--worlds", "chain-8").hasPrefix(
-          "contexture: --worlds chain-8: is not a world of scale; give some of chain-2, chain-4, "))
+          "contexture: --worlds chain-8: is not measured with --quick; give some of chain-2, chain-4, "))
+      #expect(
+        try refused("scale", "--worlds", "chain-3").hasPrefix(
+          "contexture: --worlds chain-3: is not a world of scale; give some of chain-2, chain-4, "))
+      for list in ["", "chain-2,", "chain-2,chain-2"] {
+        #expect(
+          try refused("scale", "--worlds", list)
+            == "contexture: --worlds '\(list)': is not a list of different worlds; write them as in --worlds "
+            + "chain-2,tree-4\n")
+      }
       #expect(
         try refused("noise", "--worlds", "chain-2", "--workflow", "workflow.yaml").hasPrefix(
           "contexture: --worlds: has no meaning for noise; leave it out"))

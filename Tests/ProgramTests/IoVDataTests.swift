@@ -9,7 +9,9 @@ import Testing
       let made = try Program.run(["data", "make", "iov", "--episodes", "60", "--out", out])
       #expect(made.status == 0 && made.errors.isEmpty, "\(made)")
       #expect(
-        made.output.contains("\nWithout the parents' answers, the best possible guess is expected to score: ")
+        made.output.contains(
+          "\nWithout the parents' answers, the best guess that training data can teach is expected to score: "
+        )
       )
       let check = try Program.run(["data", "check", out, "--workflow", "Examples/iov.yaml"])
       #expect(check.status == 0, "\(check)")

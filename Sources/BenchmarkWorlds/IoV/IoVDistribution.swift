@@ -137,7 +137,7 @@ struct IoVDistribution: Sendable {
       let total = groups.map(\.weight).sorted().reduce(0, +)
       for (group, weight) in groups { next(group, share * weight / total) }
     }
-    // What decides the route comes first: every split has the same shares of it, however few its states are.
+    // What decides the route comes first: every split has nearly the same shares of it, as far as it has such states.
     divide(Array(counts.keys), 1, by: \.prediction) {
       $0.prediction == .stops ? 9 : 5
     } then: {

@@ -7,7 +7,7 @@ import StrictJSON
 /// Files of states as `scripts/sumo_states.py` writes them: JSON lines.
 package enum SumoStateFile {
   /// The most bytes that a file may have.
-  static let largest = 8 << 20
+  static let largest = 32 << 20
 
   /// Reads and checks a file.
   ///

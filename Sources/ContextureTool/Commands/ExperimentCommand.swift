@@ -51,7 +51,7 @@ struct ExperimentCommand: ParsableCommand {
   var workflow: [String] = []
   @Option(help: ArgumentHelp("Random seeds, with commas.", valueName: "list")) var seeds = "1"
   @Option(help: ArgumentHelp("Only these methods, with commas.", valueName: "list")) var methods: String?
-  @Option(help: ArgumentHelp("Only these worlds of scale, with commas: chain-2, tree-8.", valueName: "list"))
+  @Option(help: ArgumentHelp("Only these worlds of scale, such as chain-2,tree-4.", valueName: "list"))
   var worlds: String?
   @Flag(help: "Few steps, episodes and variants.") var quick = false
   @Option(help: ArgumentHelp("The steps of each task as a share of the workflow's.", valueName: "share"))
@@ -288,9 +288,16 @@ struct ExperimentCommand: ParsableCommand {
         "leave it out, or measure scale; --workflow chooses the workflows of the others")
     }
     let wanted = worlds.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
-    if let unknown = wanted.first(where: { !known.contains($0) }) {
+    guard !wanted.contains(""), Set(wanted).count == wanted.count else {
       throw Refusal(
-        "--worlds \(unknown)", "is not a world of scale", "give some of \(known.joined(separator: ", "))")
+        "--worlds '\(worlds)'", "is not a list of different worlds",
+        "write them as in --worlds chain-2,tree-4")
+    }
+    if let unknown = wanted.first(where: { !known.contains($0) }) {
+      let isLeftOut = ExperimentWorlds.stationNames(isQuick: false).contains(unknown)
+      throw Refusal(
+        "--worlds \(unknown)", isLeftOut ? "is not measured with --quick" : "is not a world of scale",
+        "give some of \(known.joined(separator: ", "))" + (isLeftOut ? ", or leave out --quick" : ""))
     }
     return wanted
   }

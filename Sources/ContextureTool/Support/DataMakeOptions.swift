@@ -75,7 +75,7 @@ struct DataMakeOptions: ParsableArguments {
     }
     lines += [
       "",
-      "Without the parents' answers, the best possible guess is expected to score: "
+      "Without the parents' answers, the best guess that training data can teach is expected to score: "
         + "\(rows.joined(separator: ", ")).",
     ]
     return lines.joined(separator: "\n")
