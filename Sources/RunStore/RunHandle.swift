@@ -6,7 +6,7 @@ import Locking
 
 /// Records one run while it is in progress.
 ///
-/// Nothing here throws or waits for the disk, except ``finish(_:)``: records are kept in memory and written by another
+/// Nothing here throws or waits for the disk, except ``flush()`` and ``finish(_:)``: records are kept in memory and written by another
 /// thread, in batches that are at most half a second old. So a process that is killed loses at most the records of its
 /// last second. If the store cannot be written, that is reported once, and the rest of the run is not recorded.
 package final class RunHandle: Sendable {

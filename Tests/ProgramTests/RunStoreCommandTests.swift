@@ -192,6 +192,29 @@ import Testing
     }
   }
 
+  /// Records of the last second are lost with the process, but not those before the checkpoint from which it resumes: they
+  /// would be missing for good.
+  @Test func aResumedRunHasEveryStepInTheStore() throws {
+    try ClusterProject.with(devices: 1) { here in
+      let project = here.project
+      let words = [
+        "train", "workflow.yaml", "--out", "run", "--set", "training.epochs=40", "--set",
+        "training.checkpointEvery=1",
+      ]
+      let training = try RunningTraining(here, words, out: "run")
+      // Faster than the batches, which are half a second apart.
+      try training.wait(forSteps: 5)
+      training.signal(SIGKILL)
+      _ = try training.end()
+      let resumed = try Program.run(words + ["--resume"], in: project.folder)
+      #expect(resumed.status == 0, "\(resumed)")
+      let store = try RunStore(reading: path(project, RunStore.defaultName))
+      let run = try #require(try store.runs().first)
+      let steps = try store.details(of: run.id).phases.map(\.steps).reduce(0, +)
+      #expect(steps == lines(project, "run/metrics.jsonl") && run.steps == steps)
+    }
+  }
+
   /// TensorBoard's own reader finds each step once.
   private func expectEvents(in folder: String, steps: Int) throws {
     #expect(try FileManager.default.contentsOfDirectory(atPath: folder).count == 2)

@@ -94,7 +94,10 @@ final class TrainingRecords {
       attempt { try events?.scalars(step.scalars, step: step.totalStep) }
     case .warning(let warning, let step):
       run?.record(RunWarning(totalStep: step, kind: warning.name, task: warning.task, text: warning.text))
-    case .phaseStarted, .checkpointDue, .decided, .phaseFinished, .checkpoint: break
+    case .checkpointDue:
+      // The run may be resumed from this checkpoint, and then does not take the steps before it again.
+      run?.flush()
+    case .phaseStarted, .decided, .phaseFinished, .checkpoint: break
     }
   }
 
